@@ -1,0 +1,23 @@
+# Warnings and sanitizers, in one interface target that is linked at build time only, so that none of it is exported.
+add_library(usher_options INTERFACE)
+target_compile_options(usher_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor -Werror)
+
+set(USHER_SANITIZE "" CACHE STRING "Sanitizers to build with, such as address,undefined or thread")
+if(USHER_SANITIZE)
+  add_compile_options(-fsanitize=${USHER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${USHER_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL Clang AND USHER_SANITIZE MATCHES undefined)
+    add_compile_options(-fno-sanitize=function) # false alarms on Asio's handlers with clang 14
+  endif()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND USHER_SANITIZE MATCHES thread)
+    add_compile_options(-Wno-tsan) # g++ warns about every atomic_thread_fence in Asio
+  endif()
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Without these two a fresh clone in another folder never hits.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
+endif()

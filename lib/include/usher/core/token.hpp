@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <usher/core/failure.hpp>
+#include <usher/core/role.hpp>
+#include <usher/core/time.hpp>
+#include <usher/crypto/rsa.hpp>
+#include <usher/crypto/secret.hpp>
+
+namespace usher {
+
+enum class TokenFormat : std::uint8_t { t1, jwt };
+
+/// What a client token grants. Texts are borrowed for the call only.
+struct TokenClaims {
+    std::string_view session_id;
+    Role role;
+    sys_seconds issued_at;
+    sys_seconds expires_at;
+    std::string_view connection_data; ///< At most 1000 bytes of UTF-8, seen by everyone in the session; may be empty.
+    std::string_view layout_classes;  ///< `[A-Za-z0-9_-]+` joined by one space, at most 1000 bytes; may be empty.
+};
+
+/// Random bits that make two tokens for the same claims differ (T1 and HS256: nonce; RS256: a UUID v4 as jti).
+struct TokenEntropy {
+    std::uint64_t high;
+    std::uint64_t low;
+};
+
+/// The part of the validation that depends on the participant alone.
+Result<void> check_participant(std::string_view connection_data, std::string_view layout_classes);
+
+/// Signs client tokens for one project. The HMAC key is prepared and the RSA key loaded once, here.
+/// Safe to use from several threads at once.
+class TokenSigner {
+public:
+    /// API key and secret: T1 (HMAC-SHA1) or JWT (HS256). Errors: api_key_not_numeric, api_secret_empty.
+    static Result<TokenSigner> for_api_key(TokenFormat format, std::string api_key, Secret const& api_secret);
+
+    /// Application id and RSA key: JWT (RS256). Errors: application_id_not_uuid.
+    static Result<TokenSigner> for_application(std::string application_id, RsaSigner key);
+
+    TokenSigner(TokenSigner&&) noexcept;
+    TokenSigner& operator=(TokenSigner&&) noexcept;
+    ~TokenSigner();
+
+    /// Errors: each of the token claims' Errc, by name; nothing is signed then.
+    Result<std::string> sign(TokenClaims const& claims, TokenEntropy entropy, sys_seconds now) const;
+
+    /// Whether `token` was signed by this project's key (in constant time). Errors: token_malformed, token_too_long,
+    /// signature_mismatch.
+    Result<void> verify(std::string_view token) const;
+
+    std::string_view project_key() const; ///< API key or application id: what a client needs beside the token.
+    std::string_view key_id() const;      ///< 16 hex digits that name the secret without revealing it.
+    TokenFormat format() const;
+
+private:
+    struct State;
+    explicit TokenSigner(std::unique_ptr<State const> state);
+    std::unique_ptr<State const> state_;
+};
+
+} // namespace usher
