@@ -1,11 +1,12 @@
 # usher_embed_schema(OUTPUT): turns schema/NNNN_what.sql into a source file that defines usher::migrations().
 # Call it in the folder whose target compiles OUTPUT. Run as a script (-P), this file writes OUTPUT.
 function(usher_embed_schema output)
-  # Migrations are only ever added, so the folder is the list; their numbers, which must have no gap, are the order.
+  # The folder is the list of migrations; their numbers, which must have no gap, are the order. The list is part of the
+  # command, so that a renamed file, too, has it run again.
   file(GLOB migrations CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/schema/*.sql)
   add_custom_command(
     OUTPUT ${output}
-    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${output} -DSCHEMA_DIR=${PROJECT_SOURCE_DIR}/schema
+    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${output} "-DMIGRATIONS=${migrations}"
       -P ${PROJECT_SOURCE_DIR}/cmake/embed_schema.cmake
     DEPENDS ${migrations} ${PROJECT_SOURCE_DIR}/cmake/embed_schema.cmake
     COMMENT "Embedding the schema"
@@ -17,10 +18,10 @@ if(NOT CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
 endif()
 
 cmake_minimum_required(VERSION 3.25)
-file(GLOB migrations ${SCHEMA_DIR}/*.sql)
+set(migrations ${MIGRATIONS})
 list(SORT migrations) # four digits first, so the order of the names is the order of the numbers
 if(NOT migrations)
-  message(FATAL_ERROR "${SCHEMA_DIR} has no migration")
+  message(FATAL_ERROR "schema/ has no migration")
 endif()
 
 set(entries "")
