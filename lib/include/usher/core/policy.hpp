@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <usher/core/time.hpp>
+
+namespace usher {
+
+/// How far ahead sessions and tokens are made and how long they live, for one project. Values are checked where they
+/// are parsed (config/), so arithmetic on them cannot overflow or loop.
+struct Policy {
+    seconds session_lead{24 * 3600};   ///< A session exists this long before `opens`.
+    seconds token_lead{3600};          ///< Tokens are published this long before `opens`.
+    seconds early_join{15 * 60};       ///< `opens` is this long before the meeting starts.
+    seconds grace{15 * 60};            ///< `closes` is this long after it ends.
+    seconds clock_skew{10};            ///< Tokens are dated back by this, since the vendor refuses one from the future.
+    seconds max_token_life{24 * 3600}; ///< Longest life of a token, under 30 days.
+    seconds rotation_margin{8 * 3600}; ///< A token is replaced before less than this is left.
+    seconds retention{30 * 24 * 3600}; ///< What ended or is gone is kept this long.
+
+    friend bool operator==(Policy const&, Policy const&) = default;
+};
+
+/// A stable hash (FNV-1a), the same on every machine and in every release: stored in tables, and used for spreads.
+std::uint64_t stable_hash(std::string_view bytes, std::uint64_t seed = 0xcbf29ce484222325U);
+
+/// Between zero and `range`, inclusive; a pure function of its arguments, so the same after a restart.
+seconds spread(std::string_view id, std::uint64_t salt, seconds range);
+
+} // namespace usher
