@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <tl/expected.hpp>
@@ -46,6 +47,9 @@ struct Failure {
 
 template <class T>
 using Result = tl::expected<T, Failure>;
+
+/// The code's name, as tables and `--json` show it: `connection_data_not_utf8`.
+std::string_view to_text(Errc code);
 
 inline tl::unexpected<Failure> fail(Errc code, std::string message)
 {

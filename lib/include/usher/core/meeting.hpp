@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <usher/core/role.hpp>
+#include <usher/core/time.hpp>
+
+namespace usher {
+
+enum class MeetingNo : std::int64_t {}; ///< usher's own number of a meeting; the platform's id is text.
+enum class SessionNo : std::int64_t {}; ///< Ascends in order of creation, so tokens are stored in order of need.
+
+/// What a provider needs to create a session; equal options mean that a session can serve.
+struct SessionOptions {
+    std::string media_mode = "routed"; ///< routed | relayed
+    std::string archive_mode = "manual"; ///< manual | always
+    std::string archive_name;
+    std::string archive_resolution;
+    std::string location; ///< IPv4 hint, or empty.
+    bool e2ee = false;
+
+    friend bool operator==(SessionOptions const&, SessionOptions const&) = default;
+};
+
+/// One comparable line, as stored in `session.options`: `media=routed archive=manual e2ee=0 …`.
+std::string to_text(SessionOptions const& options);
+
+/// A row of `meeting`.
+struct MeetingRow {
+    sys_seconds starts_at;
+    sys_seconds ends_at;
+    bool cancelled = false;
+    std::string project = "default";
+    SessionOptions options;
+};
+
+/// A row of `session`.
+struct SessionRow {
+    SessionNo number{};
+    std::string session_id;
+    std::string provider;
+    std::string project;
+    std::string project_key;
+    std::string options;
+};
+
+/// Why a token was signed. The values are stored in the `token` table: never renumber.
+enum class TokenReason : std::uint8_t {
+    issued = 1,           ///< The participant had none for this session.
+    role_changed = 2,     ///< The platform changed the role.
+    details_changed = 3,  ///< The platform changed connection data or layout classes, or the token format changed.
+    schedule_changed = 4, ///< The meeting's end moved.
+    policy_changed = 5,   ///< The configured life changed.
+    key_changed = 6,      ///< The project's secret changed.
+    rotated = 7,          ///< Its life was running out.
+    requested = 8,        ///< An operator or the platform asked.
+    clock_changed = 9,    ///< It was issued in what has become the future.
+};
+
+std::string_view to_text(TokenReason reason);
+
+/// What is stored of a token, without its text.
+struct TokenRow {
+    std::optional<Role> role; ///< Empty when the stored number is none of ours.
+    sys_seconds issued_at;
+    sys_seconds expires_at;
+    std::int64_t generation = 0;
+    std::string key_id;
+    std::uint64_t fingerprint = 0;
+};
+
+/// A row of `participant` with its token for the session at hand. A participant that is gone has a token only.
+struct ParticipantRow {
+    std::string id;
+    bool present = true;
+    std::optional<Role> role; ///< Empty when the text is none of the four.
+    std::string connection_data;
+    std::string layout_classes;
+    std::optional<TokenRow> token;
+    std::string problem; ///< Reason in `participant_problem`, or empty.
+};
+
+enum class State : std::uint8_t { waiting, pending, ready, failed, cancelled, ended };
+
+std::string_view to_text(State state);
+std::optional<State> parse_state(std::string_view text);
+
+/// One meeting as the planner sees it: every row that concerns it, read at one instant.
+struct MeetingSnapshot {
+    MeetingNo number{};
+    std::string id;
+    std::int64_t claim = 0; ///< What `due_at` was set to by the claim.
+    std::optional<sys_seconds> opens;  ///< As last planned.
+    std::optional<sys_seconds> closes; ///< As last planned.
+    sys_seconds next_at{};  ///< No network call before this.
+    int attempts = 0;
+    std::int64_t generation = 0;
+    bool renew_session = false;
+    std::uint64_t policy_hash = 0;
+    State state = State::pending;
+    std::string reason;
+    std::string detail;
+    std::optional<sys_seconds> ready_at;
+    std::optional<MeetingRow> meeting;
+    std::optional<SessionRow> published;
+    std::optional<SessionRow> staged;
+    bool has_leftovers = false; ///< Sessions that are neither published nor staged.
+    std::vector<ParticipantRow> participants; ///< Tokens are those of `staged`, or else of `published`.
+};
+
+} // namespace usher

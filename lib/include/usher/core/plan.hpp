@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <usher/core/meeting.hpp>
+#include <usher/core/policy.hpp>
+#include <usher/core/token.hpp>
+
+namespace usher {
+
+/// What the planner must know of a configured project. `policy_hash` covers everything here.
+struct ProjectFacts {
+    std::string name;
+    std::string provider;    ///< Kind: sandbox, …
+    std::string project_key; ///< API key or application id.
+    std::string key_id;      ///< Names the secret.
+    TokenFormat format = TokenFormat::jwt;
+    Policy policy;
+    std::uint64_t policy_hash = 0; ///< See hash_of().
+};
+
+std::uint64_t hash_of(ProjectFacts const& facts);
+
+/// By name. `base` serves meetings whose project is not configured: their window is known, their tokens are not.
+struct Projects {
+    Policy base;
+    std::map<std::string, ProjectFacts, std::less<>> by_name;
+
+    ProjectFacts const* find(std::string_view name) const;
+};
+
+/// The window in which a meeting can be joined and the instants from which its parts are wanted. The one place where
+/// time is computed and rounded: the planner, the checker and status all call it.
+struct Schedule {
+    sys_seconds opens;        ///< First instant at which a join must succeed.
+    sys_seconds closes;       ///< First instant at which a join must fail.
+    sys_seconds session_from; ///< A session is wanted from here on.
+    sys_seconds tokens_from;  ///< Tokens are wanted from here on; never before `session_from`.
+};
+
+Schedule schedule_of(std::string_view meeting_id, sys_seconds starts_at, sys_seconds ends_at, Policy const& policy);
+
+/// Expiry of a token issued at `issued_at` for a meeting that closes at `closes`.
+sys_seconds expiry_of(sys_seconds issued_at, sys_seconds closes, Policy const& policy);
+
+/// When a token must be replaced, or nothing when it outlives the meeting.
+std::optional<sys_seconds>
+rotation_of(std::string_view meeting_id, sys_seconds expires_at, sys_seconds closes, Policy const& policy);
+
+/// What the planner compares of a token beside its role: connection data, layout classes, session, format.
+std::uint64_t fingerprint_of(ParticipantRow const& participant, std::string_view session_id, TokenFormat format);
+
+struct SignStep {
+    std::size_t participant; ///< Index into MeetingSnapshot::participants.
+    TokenReason reason;
+};
+
+struct Problem {
+    std::size_t participant;
+    std::string reason; ///< A code, such as connection_data_not_utf8.
+    std::string detail; ///< A sentence.
+};
+
+enum class SessionStep : std::uint8_t {
+    keep,    ///< The published session serves (or none is wanted yet).
+    publish, ///< The staged session serves: publish it once its tokens are stored.
+    create,  ///< A new session is needed; `options` and `project` say which.
+    drop,    ///< No session may be published.
+};
+
+/// What one meeting needs at an instant. Tokens are signed for the session that `session` leads to.
+struct Plan {
+    SessionStep session = SessionStep::keep;
+    std::string create_reason; ///< Why a new session: first, cancelled, project_changed, …
+    std::string project;       ///< Signs the tokens: the name of a configured project, or empty when none is signed.
+    std::vector<SignStep> sign;
+    std::vector<std::size_t> withdraw; ///< Tokens without a participant that can be served.
+    std::vector<Problem> problems;
+    std::vector<std::size_t> solved; ///< Participants whose problem is over.
+    bool delete_tokens = false;   ///< Of every session of this meeting.
+    bool delete_leftovers = false; ///< Tokens of sessions that are neither published nor staged.
+    bool purge = false;           ///< Retention is over: sessions, problems, history; the agenda row too if the meeting is gone.
+    bool blocked = false;         ///< A session is needed, and `next_at` forbids the network call for now.
+
+    State state = State::waiting; ///< To be recorded once all of the above is done.
+    std::string reason;
+    std::string detail;
+    std::optional<sys_seconds> opens;
+    std::optional<sys_seconds> closes;
+    std::uint64_t policy_hash = 0;
+    std::optional<sys_seconds> due; ///< When to look again; nothing: not before the platform writes.
+
+    /// Whether anything must be written beyond the state itself.
+    bool has_work() const;
+};
+
+/// Decides what `meeting` needs at `now`. Pure and total: same input, same output; no clock, no I/O.
+Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds now);
+
+} // namespace usher

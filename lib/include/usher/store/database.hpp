@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+namespace usher {
+
+/// The database is not one that usher can work with; the message names it, the reason and the way out.
+class DatabaseError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// Another connection holds the write lock for longer than the busy timeout: try again later.
+class DatabaseBusy : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// Another daemon has taken the database over.
+class Fenced : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// Who may use the files that `create_database` makes, beside their owner.
+enum class FileAccess : std::uint8_t {
+    group,          ///< 0660: members of the directory's group read and write.
+    group_and_read, ///< 0664: and everybody reads.
+};
+
+inline constexpr std::int32_t database_application_id = 0x75736872; ///< "ushr", in the file's header.
+
+/// Creates `path` with the newest schema, or migrates an older one; says which. Leaves -wal and -shm beside it, so that
+/// platforms find them whoever opens first. Errors: DatabaseError for a newer schema or a foreign database.
+enum class Created : std::uint8_t { created, migrated, unchanged };
+Created create_database(std::string const& path, FileAccess access);
+
+} // namespace usher

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <usher/core/meeting.hpp>
+#include <usher/core/plan.hpp>
+#include <usher/core/promises.hpp>
+#include <usher/store/database.hpp>
+
+namespace usher {
+
+/// A token ready to be published, with what it was signed for, so that an edit made meanwhile is noticed.
+struct SignedToken {
+    std::size_t participant; ///< Index into MeetingSnapshot::participants.
+    std::string token;
+    TokenReason reason;
+    sys_seconds issued_at;
+    sys_seconds expires_at;
+    std::string key_id;
+    std::uint64_t fingerprint;
+};
+
+/// Work done for one claimed meeting, or a slice of it. Several slices may carry tokens; the last one settles.
+struct Publication {
+    MeetingSnapshot const* meeting;
+    Plan const* plan;
+    std::optional<SessionNo> session; ///< What the tokens are for; published by the last slice.
+    std::span<SignedToken const> tokens;
+    bool last = true;
+    sys_seconds next_at{}; ///< Earliest next network call, after a failure.
+    int attempts = 0;      ///< Failures in a row.
+};
+
+struct PublishCounts {
+    std::size_t tokens = 0;    ///< Stored.
+    std::size_t withdrawn = 0; ///< Deleted.
+    std::size_t skipped = 0;   ///< Not stored, since the platform edited the rows meanwhile; the meeting is due again.
+    std::size_t settled = 0;   ///< Meetings.
+
+    PublishCounts& operator+=(PublishCounts const& other);
+};
+
+/// A session that a provider made for a claimed meeting.
+struct CreatedSession {
+    MeetingSnapshot const* meeting;
+    SessionRow session; ///< `number` is given by the store.
+};
+
+struct RequestNews {
+    std::int64_t request_id;
+    std::string detail; ///< What was done, or why not.
+};
+
+/// All that usher keeps in one SQLite file. Batch-shaped: claims out, publications in. Each call is one short
+/// transaction, or one read. Writers other than the owner of the epoch get Fenced; a lock held by others for too long
+/// gives DatabaseBusy; everything else that goes wrong with the file is a DatabaseError.
+class Store {
+public:
+    /// Opens an existing database for writing, migrating its schema. Errors: DatabaseError.
+    static Store open(std::string const& path);
+    /// Opens for reading only; nothing is created or migrated.
+    static Store open_read_only(std::string const& path);
+
+    Store(Store&&) noexcept;
+    Store& operator=(Store&&) noexcept;
+    ~Store();
+
+    /// Begins this daemon's epoch: from now on an older daemon's writes are refused. Claims it left are due again.
+    /// `who` names this daemon to the next one. Returns the highest clock that was seen before.
+    sys_seconds take_over(std::string_view who, sys_seconds now);
+    std::string owner() const; ///< Who holds the epoch, for messages.
+
+    /// Puts back triggers that a table rebuild dropped; returns their names. Needs no epoch.
+    std::vector<std::string> restore_triggers();
+
+    /// Claims up to `meetings_max` due meetings, those that are needed first coming first, until their participants
+    /// exceed `participants_max`, and reads each as it is after the claim.
+    std::vector<MeetingSnapshot> claim(sys_seconds now, std::size_t meetings_max, std::size_t participants_max);
+
+    /// The earliest instant at which a meeting is due; `now` or earlier when one is due already.
+    std::optional<sys_seconds> next_due() const;
+
+    /// Records that sessions are about to be created, before the provider is called.
+    void begin_attempts(std::span<MeetingSnapshot const* const> meetings, sys_seconds now);
+
+    /// Stores new sessions as staged. One whose inputs the platform changed meanwhile is abandoned: no number.
+    std::vector<std::optional<SessionNo>> stage(std::span<CreatedSession const> sessions, sys_seconds now);
+
+    PublishCounts publish(std::span<Publication const> publications, sys_seconds now);
+
+    /// Gives claims back, to be planned again at once.
+    void release(std::span<MeetingSnapshot const* const> meetings);
+
+    /// Takes in new requests, marks the next meetings of running ones, and finishes those whose meetings are done.
+    /// `more` tells whether marking goes on.
+    struct RequestStep {
+        std::vector<RequestNews> finished;
+        bool more = false;
+    };
+    RequestStep advance_requests(sys_seconds now);
+
+    /// Marks meetings due whose stored policy hash is none of `hashes`; returns the cursor to go on from, or nothing.
+    std::optional<std::int64_t> mark_policy(std::span<std::uint64_t const> hashes, std::int64_t cursor);
+
+    /// Adds agenda rows that triggers would have added, for up to `limit` meetings and participants after `cursor`.
+    std::optional<std::string> add_missing(std::string const& cursor, std::size_t limit);
+
+    /// Meetings after `cursor` by number, unclaimed, for a sweep or a check.
+    std::vector<MeetingSnapshot> read(MeetingNo after, std::size_t limit) const;
+    std::optional<MeetingSnapshot> read_one(std::string_view meeting_id) const;
+    void mark(std::span<MeetingNo const> meetings);
+
+    /// Every meeting's evidence for the promises, as a reader whose clock shows `now` would see it.
+    void check(Projects const& projects, SignatureCheck const& verify, sys_seconds now, std::vector<Violation>& found)
+        const;
+
+    /// Changes whenever another connection commits, and when the schema changes.
+    std::int64_t data_version() const;
+    std::int64_t schema_version() const;
+
+    /// Moves the WAL into the database without waiting for anyone (PASSIVE), or all of it at stop (TRUNCATE).
+    void checkpoint(bool truncate);
+
+private:
+    struct Impl;
+    explicit Store(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace usher

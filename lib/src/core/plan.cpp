@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/core/plan.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace usher {
+
+namespace {
+
+constexpr std::uint64_t session_salt = 1;
+constexpr std::uint64_t token_salt = 2;
+
+std::string quoted(std::string_view text)
+{
+    std::string out{"\""};
+    out.append(text).append("\"");
+    return out;
+}
+
+/// Why `session` cannot serve `row`, or an empty text. A published session outlives changes of the options and the
+/// project once the meeting has opened: splitting a live room is worse than an outdated option.
+std::string
+why_unusable(SessionRow const& session, MeetingRow const& row, Projects const& projects, bool keep_when_changed)
+{
+    const ProjectFacts* const maker = projects.find(session.project);
+    if (maker == nullptr)
+        return "project_removed";
+    if (maker->provider != session.provider || maker->project_key != session.project_key)
+        return "project_key_changed";
+    if (keep_when_changed)
+        return {};
+    if (session.project != row.project)
+        return "project_changed";
+    if (session.options != to_text(row.options))
+        return "options_changed";
+    return {};
+}
+
+std::string kept_detail(SessionRow const& session, MeetingRow const& row)
+{
+    if (session.project != row.project)
+        return "the project changed to " + quoted(row.project) + " after the meeting opened; its session stays in " +
+               quoted(session.project);
+    return "the session's options changed after the meeting opened; it keeps those it was created with (" +
+           session.options + ")";
+}
+
+/// Why a token must be signed anew at `now`, or nothing.
+std::optional<TokenReason> why_sign(
+    MeetingSnapshot const& meeting, ParticipantRow const& participant, std::string_view session_id,
+    ProjectFacts const& project, sys_seconds closes, sys_seconds now
+)
+{
+    if (!participant.token)
+        return TokenReason::issued;
+    TokenRow const& token = *participant.token;
+    if (token.role != participant.role)
+        return TokenReason::role_changed;
+    if (token.fingerprint != fingerprint_of(participant, session_id, project.format))
+        return TokenReason::details_changed;
+    if (token.key_id != project.key_id)
+        return TokenReason::key_changed;
+    if (token.issued_at > now)
+        return TokenReason::clock_changed;
+    if (token.expires_at != expiry_of(token.issued_at, closes, project.policy))
+        return meeting.policy_hash == project.policy_hash ? TokenReason::schedule_changed : TokenReason::policy_changed;
+    if (token.generation < meeting.generation)
+        return TokenReason::requested;
+    const auto rotation = rotation_of(meeting.id, token.expires_at, closes, project.policy);
+    if (rotation && now >= *rotation)
+        return TokenReason::rotated;
+    return std::nullopt;
+}
+
+/// Collects the earliest instant after `now` at which something is to be done.
+class Due {
+public:
+    explicit Due(sys_seconds now) : now_{now} {}
+
+    void at(sys_seconds instant)
+    {
+        if (instant > now_ && (!earliest_ || instant < *earliest_))
+            earliest_ = instant;
+    }
+
+    std::optional<sys_seconds> earliest() const { return earliest_; }
+
+private:
+    sys_seconds now_;
+    std::optional<sys_seconds> earliest_;
+};
+
+bool has_tokens(MeetingSnapshot const& meeting)
+{
+    return std::any_of(meeting.participants.begin(), meeting.participants.end(), [](ParticipantRow const& participant) {
+        return participant.token.has_value();
+    });
+}
+
+/// Withdraws what is left of a meeting that serves nobody any more, and purges it after retention.
+void close(Plan& result, MeetingSnapshot const& meeting, sys_seconds since, seconds retention, sys_seconds now)
+{
+    result.delete_tokens = has_tokens(meeting) || meeting.has_leftovers;
+    result.purge = now >= since + retention;
+    if (!result.purge)
+        result.due = since + retention;
+}
+
+void plan_missing_meeting(Plan& result, MeetingSnapshot const& meeting, Projects const& projects, sys_seconds now)
+{
+    const bool anybody = std::any_of(
+        meeting.participants.begin(), meeting.participants.end(),
+        [](ParticipantRow const& participant) { return participant.present; }
+    );
+    const bool existed = meeting.opens.has_value();
+    if (!existed) {
+        result.state = State::waiting;
+        result.reason = "no_meeting";
+        result.detail = "participants are there, the meeting's own row is not; usher waits for it";
+        result.purge = !anybody;
+        return;
+    }
+    const bool known = meeting.state == State::cancelled && meeting.reason == "deleted" && meeting.closes;
+    const sys_seconds since = known ? *meeting.closes : now;
+    result.state = State::cancelled;
+    result.reason = "deleted";
+    result.detail = "the platform deleted the meeting";
+    result.opens = meeting.opens;
+    result.closes = since;
+    close(result, meeting, since, projects.base.retention, now);
+}
+
+/// Plans the tokens of a meeting that is or will be open, for the session that `result.session` leads to.
+void plan_tokens(
+    Plan& result, MeetingSnapshot const& meeting, ProjectFacts const& project, SessionRow const* session,
+    Schedule const& schedule, sys_seconds now, Due& due
+)
+{
+    const bool wanted = now >= schedule.tokens_from;
+    std::size_t present = 0;
+    std::size_t unusable = 0;
+    for (std::size_t i = 0; i < meeting.participants.size(); ++i) {
+        ParticipantRow const& participant = meeting.participants[i];
+        present += participant.present ? 1 : 0;
+        std::optional<Problem> problem;
+        if (participant.present && !participant.role) {
+            problem = Problem{i, "unknown_role", "the role is none of subscriber, publisher, publisheronly, moderator"};
+        } else if (participant.present) {
+            const auto checked = check_participant(participant.connection_data, participant.layout_classes);
+            if (!checked)
+                problem = Problem{i, std::string{to_text(checked.error().code)}, checked.error().message};
+        }
+        if (problem) {
+            ++unusable;
+            if (participant.problem != problem->reason)
+                result.problems.push_back(*problem);
+        } else if (!participant.problem.empty()) {
+            result.solved.push_back(i);
+        }
+
+        const bool serve = wanted && participant.present && !problem;
+        // The tokens in the snapshot belong to `session`; a new session starts without any.
+        if (!serve) {
+            if (participant.token && session != nullptr)
+                result.withdraw.push_back(i);
+            continue;
+        }
+        const auto reason = session == nullptr
+                                ? std::optional{TokenReason::issued}
+                                : why_sign(meeting, participant, session->session_id, project, schedule.closes, now);
+        if (reason)
+            result.sign.push_back({i, *reason});
+        const sys_seconds expires =
+            reason ? expiry_of(now - project.policy.clock_skew, schedule.closes, project.policy)
+                   : participant.token->expires_at;
+        if (const auto rotation = rotation_of(meeting.id, expires, schedule.closes, project.policy))
+            due.at(*rotation);
+    }
+
+    if (!wanted) {
+        result.state = State::waiting;
+        result.reason = "not_yet";
+        result.detail = "tokens are wanted from " + to_iso8601(schedule.tokens_from);
+        due.at(schedule.tokens_from);
+    } else {
+        result.state = State::ready;
+        result.reason.clear();
+        result.detail.clear();
+    }
+    if (unusable > 0) {
+        result.reason = "participant_problems";
+        result.detail = std::to_string(unusable) + " of " + std::to_string(present) +
+                        " participants cannot be served; each is listed with its reason";
+    }
+}
+
+/// A project that the configuration lacks: nothing can be created or signed. What is published stays while it is true.
+void plan_unknown_project(
+    Plan& result, MeetingSnapshot const& meeting, std::string const& project, Schedule const& schedule
+)
+{
+    for (std::size_t i = 0; i < meeting.participants.size(); ++i) {
+        ParticipantRow const& participant = meeting.participants[i];
+        if (participant.token && (!participant.present || participant.token->role != participant.role ||
+                                  participant.token->expires_at > schedule.closes))
+            result.withdraw.push_back(i);
+    }
+    result.state = State::failed;
+    result.reason = "unknown_project";
+    result.detail = "the configuration has no project " + quoted(project) +
+                    "; add it under projects, or correct the meeting's project";
+    result.due = schedule.closes;
+}
+
+} // namespace
+
+std::string to_text(SessionOptions const& options)
+{
+    std::string text = "media=" + options.media_mode + " archive=" + options.archive_mode;
+    text += options.e2ee ? " e2ee=1" : " e2ee=0";
+    if (!options.archive_resolution.empty())
+        text += " resolution=" + options.archive_resolution;
+    if (!options.location.empty())
+        text += " location=" + options.location;
+    if (!options.archive_name.empty()) // last: it is free text
+        text += " name=" + options.archive_name;
+    return text;
+}
+
+std::string_view to_text(TokenReason reason)
+{
+    switch (reason) {
+    case TokenReason::issued: return "issued";
+    case TokenReason::role_changed: return "role_changed";
+    case TokenReason::details_changed: return "details_changed";
+    case TokenReason::schedule_changed: return "schedule_changed";
+    case TokenReason::policy_changed: return "policy_changed";
+    case TokenReason::key_changed: return "key_changed";
+    case TokenReason::rotated: return "rotated";
+    case TokenReason::requested: return "requested";
+    case TokenReason::clock_changed: return "clock_changed";
+    }
+    return "unknown";
+}
+
+std::string_view to_text(State state)
+{
+    switch (state) {
+    case State::waiting: return "waiting";
+    case State::pending: return "pending";
+    case State::ready: return "ready";
+    case State::failed: return "failed";
+    case State::cancelled: return "cancelled";
+    case State::ended: return "ended";
+    }
+    return "unknown";
+}
+
+std::optional<State> parse_state(std::string_view text)
+{
+    for (const State state :
+         {State::waiting, State::pending, State::ready, State::failed, State::cancelled, State::ended})
+        if (text == to_text(state))
+            return state;
+    return std::nullopt;
+}
+
+ProjectFacts const* Projects::find(std::string_view name) const
+{
+    const auto found = by_name.find(name);
+    return found == by_name.end() ? nullptr : &found->second;
+}
+
+std::uint64_t hash_of(ProjectFacts const& facts)
+{
+    Policy const& policy = facts.policy;
+    std::string text = facts.name + '\n' + facts.provider + '\n' + facts.project_key + '\n' + facts.key_id + '\n' +
+                       (facts.format == TokenFormat::t1 ? "t1" : "jwt");
+    for (const seconds value :
+         {policy.session_lead, policy.token_lead, policy.early_join, policy.grace, policy.clock_skew,
+          policy.max_token_life, policy.rotation_margin, policy.retention})
+        text += '\n' + std::to_string(value.count());
+    const std::uint64_t hash = stable_hash(text);
+    return hash == 0 ? 1 : hash; // 0 in the agenda means: planned without a configured project
+}
+
+Schedule
+schedule_of(std::string_view meeting_id, sys_seconds starts_at, sys_seconds ends_at, Policy const& policy)
+{
+    Schedule result{};
+    result.opens = starts_at - policy.early_join;
+    result.closes = ends_at + policy.grace;
+    result.tokens_from = result.opens - policy.token_lead - spread(meeting_id, token_salt, policy.token_lead / 4);
+    result.session_from = std::min(
+        result.tokens_from,
+        result.opens - policy.session_lead - spread(meeting_id, session_salt, policy.session_lead / 4)
+    );
+    return result;
+}
+
+sys_seconds expiry_of(sys_seconds issued_at, sys_seconds closes, Policy const& policy)
+{
+    return std::min(closes, issued_at + policy.max_token_life);
+}
+
+std::optional<sys_seconds>
+rotation_of(std::string_view meeting_id, sys_seconds expires_at, sys_seconds closes, Policy const& policy)
+{
+    if (expires_at >= closes)
+        return std::nullopt;
+    const auto salt = static_cast<std::uint64_t>(unix_seconds(expires_at));
+    return expires_at - policy.rotation_margin - spread(meeting_id, salt, policy.max_token_life / 12);
+}
+
+std::uint64_t fingerprint_of(ParticipantRow const& participant, std::string_view session_id, TokenFormat format)
+{
+    // Separated by NUL, which none of the parts can hold, so that no two different inputs read alike.
+    constexpr std::string_view nul{"\0", 1};
+    std::uint64_t hash = stable_hash(session_id);
+    hash = stable_hash(nul, hash);
+    hash = stable_hash(participant.connection_data, hash);
+    hash = stable_hash(nul, hash);
+    hash = stable_hash(participant.layout_classes, hash);
+    hash = stable_hash(format == TokenFormat::t1 ? std::string_view{"\0t1", 3} : std::string_view{"\0jwt", 4}, hash);
+    return hash;
+}
+
+bool Plan::has_work() const
+{
+    return session == SessionStep::publish || session == SessionStep::create || session == SessionStep::drop ||
+           !sign.empty() || !withdraw.empty() || !problems.empty() || !solved.empty() || delete_tokens ||
+           delete_leftovers || purge;
+}
+
+Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds now)
+{
+    Plan result;
+    if (!meeting.meeting) {
+        plan_missing_meeting(result, meeting, projects, now);
+        return result;
+    }
+    MeetingRow const& row = *meeting.meeting;
+    const ProjectFacts* const wanted_project = projects.find(row.project);
+    Policy const& policy = wanted_project != nullptr ? wanted_project->policy : projects.base;
+    const Schedule schedule = schedule_of(meeting.id, row.starts_at, row.ends_at, policy);
+    result.opens = schedule.opens;
+    result.closes = schedule.closes;
+    result.policy_hash = wanted_project != nullptr ? wanted_project->policy_hash : 0;
+
+    if (row.cancelled) {
+        result.state = State::cancelled;
+        result.reason = "cancelled";
+        result.detail = "the platform cancelled the meeting";
+        if (meeting.published || meeting.staged)
+            result.session = SessionStep::drop;
+        close(result, meeting, schedule.closes, policy.retention, now);
+        return result;
+    }
+    if (now >= schedule.closes) {
+        result.state = State::ended;
+        result.detail = "the meeting closed at " + to_iso8601(schedule.closes);
+        close(result, meeting, schedule.closes, policy.retention, now);
+        return result;
+    }
+
+    // An ended meeting that moves into the future is a new one for its guests: their old tokens must not open it. One
+    // that is extended over the present instant gets its session back.
+    const bool opened = now >= schedule.opens;
+    const bool had_ended = meeting.closes && *meeting.closes <= now;
+    std::string unusable = "first";
+    if (meeting.published) {
+        unusable = why_unusable(*meeting.published, row, projects, opened);
+        if (unusable.empty() && meeting.renew_session)
+            unusable = "requested";
+        if (unusable.empty() && had_ended && (!opened || *meeting.closes + policy.retention <= now))
+            unusable = "moved_after_end";
+    }
+    const bool staged_serves = meeting.staged && why_unusable(*meeting.staged, row, projects, false).empty();
+
+    const SessionRow* session = nullptr;
+    if (meeting.published && unusable.empty()) {
+        session = &*meeting.published;
+        result.session = SessionStep::keep;
+    } else if (wanted_project == nullptr) {
+        plan_unknown_project(result, meeting, row.project, schedule);
+        return result;
+    } else if (staged_serves) {
+        session = &*meeting.staged;
+        result.session = SessionStep::publish;
+    } else if (now >= schedule.session_from) {
+        result.session = SessionStep::create;
+        result.create_reason = unusable;
+    } else if (meeting.published || meeting.staged) {
+        result.session = SessionStep::drop;
+    }
+
+    Due due{now};
+    due.at(schedule.closes);
+    due.at(schedule.session_from);
+    if (result.session == SessionStep::create && meeting.next_at > now) {
+        // The call must wait; everything else about the meeting stays as it is, and why is on record already.
+        result.session = SessionStep::keep;
+        result.blocked = true;
+        due.at(meeting.next_at);
+        result.state = meeting.state == State::failed ? State::failed : State::pending;
+        result.reason = meeting.reason;
+        result.detail = meeting.detail;
+        for (std::size_t i = 0; i < meeting.participants.size(); ++i)
+            if (meeting.participants[i].token && !meeting.participants[i].present)
+                result.withdraw.push_back(i);
+        result.due = due.earliest();
+        return result;
+    }
+
+    if (session == nullptr && result.session != SessionStep::create) {
+        result.state = State::waiting;
+        result.reason = "not_yet";
+        result.detail = "a session is wanted from " + to_iso8601(schedule.session_from);
+        result.delete_tokens = has_tokens(meeting) || meeting.has_leftovers;
+        result.due = due.earliest();
+        return result;
+    }
+    ProjectFacts const& signing = session != nullptr ? *projects.find(session->project) : *wanted_project;
+    result.project = signing.name;
+    plan_tokens(result, meeting, signing, session, schedule, now, due);
+    result.delete_leftovers = meeting.has_leftovers;
+    if (session != nullptr && result.reason.empty() &&
+        (session->project != row.project || session->options != to_text(row.options))) {
+        result.reason = "session_kept";
+        result.detail = kept_detail(*session, row);
+    }
+    result.due = due.earliest();
+    return result;
+}
+
+} // namespace usher

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/core/promises.hpp>
+
+#include <algorithm>
+#include <map>
+
+namespace usher {
+
+namespace {
+
+/// Reports what is wrong with one published token of a meeting.
+class TokenCheck {
+public:
+    TokenCheck(
+        MeetingEvidence const& evidence, Projects const& projects, SignatureCheck const& verify, sys_seconds now,
+        std::vector<Violation>& found
+    )
+        : evidence_{evidence}, projects_{projects}, verify_{verify}, now_{now}, found_{found}
+    {}
+
+    void check(Credential const& credential)
+    {
+        MeetingSnapshot const& meeting = evidence_.meeting;
+        const auto participant = std::find_if(
+            meeting.participants.begin(), meeting.participants.end(),
+            [&](ParticipantRow const& row) { return row.present && row.id == credential.participant_id; }
+        );
+        // P5 holds at every instant, settled or not.
+        if (!meeting.meeting || meeting.meeting->cancelled)
+            report("P5", credential, "is published though the meeting is cancelled or gone");
+        if (participant == meeting.participants.end())
+            return report("P5", credential, "is published though the participant is gone");
+        if (!participant->role || credential.role != to_text(*participant->role))
+            report("P5", credential, "is published with another role than the participant's");
+        if (!meeting.published || credential.session_id != meeting.published->session_id)
+            report("P4", credential, "is for another session than the published one");
+        if (const auto verified = verify_(credential.project, credential); !verified)
+            report("P1", credential, verified.error().message);
+        if (evidence_.due)
+            return;
+
+        const ProjectFacts* const project = projects_.find(credential.project);
+        if (credential.issued_at > now_)
+            report("P1", credential, "was issued in the future");
+        if (credential.expires_at <= now_)
+            report("P1", credential, "is expired");
+        if (meeting.closes && credential.expires_at > *meeting.closes)
+            report("P2", credential, "expires after the meeting closes");
+        if (credential.expires_at - credential.issued_at >= std::chrono::days{30})
+            report("P2", credential, "lives for 30 days or more");
+        if (project == nullptr)
+            return;
+        if (credential.expires_at - credential.issued_at > project->policy.max_token_life)
+            report("P2", credential, "lives longer than the project's tokens may");
+        if (participant->token &&
+            participant->token->fingerprint != fingerprint_of(*participant, credential.session_id, project->format))
+            report("P1", credential, "does not carry the participant's current details");
+        if (meeting.closes) {
+            const bool outlives = credential.expires_at >= *meeting.closes;
+            if (!outlives && credential.expires_at - now_ < project->policy.rotation_margin)
+                report("P3", credential, "has less than the rotation margin left");
+        }
+    }
+
+private:
+    void report(std::string promise, Credential const& credential, std::string const& what)
+    {
+        found_.push_back(
+            {std::move(promise), evidence_.meeting.id, "the token of " + credential.participant_id + " " + what}
+        );
+    }
+
+    MeetingEvidence const& evidence_;
+    Projects const& projects_;
+    SignatureCheck const& verify_;
+    sys_seconds now_;
+    std::vector<Violation>& found_;
+};
+
+} // namespace
+
+std::vector<Violation> check_promises(
+    MeetingEvidence const& evidence, Projects const& projects, SignatureCheck const& verify, sys_seconds now
+)
+{
+    std::vector<Violation> found;
+    MeetingSnapshot const& meeting = evidence.meeting;
+    const auto report = [&](std::string promise, std::string what) {
+        found.push_back({std::move(promise), meeting.id, std::move(what)});
+    };
+
+    TokenCheck tokens{evidence, projects, verify, now, found};
+    std::map<std::string_view, int> published;
+    for (Credential const& credential : evidence.published) {
+        tokens.check(credential);
+        if (++published[credential.participant_id] > 1)
+            report("P1", credential.participant_id + " has more than one published token");
+    }
+    if (evidence.due)
+        return found;
+
+    const bool explained = !meeting.reason.empty() && !meeting.detail.empty();
+    if (meeting.state == State::pending || meeting.state == State::failed) {
+        if (!explained)
+            report("P8", "is not ready and does not say why");
+        return found;
+    }
+    if (!meeting.meeting || meeting.meeting->cancelled)
+        return found;
+    const ProjectFacts* const project = projects.find(meeting.meeting->project);
+    const Schedule schedule = schedule_of(
+        meeting.id, meeting.meeting->starts_at, meeting.meeting->ends_at,
+        project != nullptr ? project->policy : projects.base
+    );
+    if (now >= schedule.closes || now < schedule.tokens_from)
+        return found;
+    if (!meeting.published)
+        report("P1", "has no published session though its tokens are wanted");
+    if (meeting.state != State::ready)
+        report("P8", "has tokens and is " + std::string{to_text(meeting.state)});
+    for (ParticipantRow const& participant : meeting.participants)
+        if (participant.present && participant.problem.empty() && !published.contains(participant.id))
+            report("P1", participant.id + " has no published token and no reason");
+    return found;
+}
+
+} // namespace usher
