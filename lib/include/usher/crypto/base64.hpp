@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace usher {
+
+/// Standard alphabet, padded.
+std::string base64_encode(std::string_view bytes);
+
+/// URL alphabet, not padded.
+std::string base64url_encode(std::string_view bytes);
+
+/// Reads exactly what base64_encode writes: padded, no unused bit set, nothing else around.
+std::optional<std::string> base64_decode(std::string_view text);
+
+/// Reads exactly what base64url_encode writes.
+std::optional<std::string> base64url_decode(std::string_view text);
+
+/// Reads either alphabet, even mixed, with or without padding; unused bits are ignored. For text from elsewhere.
+std::optional<std::string> base64_decode_lenient(std::string_view text);
+
+} // namespace usher

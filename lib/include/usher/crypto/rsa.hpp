@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <tl/expected.hpp>
+
+#include <usher/crypto/secret.hpp>
+
+struct evp_pkey_st;
+
+namespace usher {
+
+enum class RsaKeyError { missing, not_rsa, too_short, unreadable };
+
+/// What is wrong with the key, for people, to follow its name: `is shorter than 2048 bits`.
+std::string_view to_text(RsaKeyError error);
+
+/// Signs with RSASSA-PKCS1-v1_5 and SHA-256. Safe to use from several threads at once.
+class RsaSigner {
+public:
+    /// PKCS#1 or PKCS#8, any line ends, also a literal `\n` for each, as environment variables have it. A key under a
+    /// passphrase is `unreadable`: nothing is ever asked for.
+    static tl::expected<RsaSigner, RsaKeyError> from_pem(Secret const& pem);
+
+    std::string sign(std::string_view message) const;
+    bool verify(std::string_view message, std::string_view signature) const;
+
+    /// DER of the SubjectPublicKeyInfo.
+    std::string public_key() const;
+
+private:
+    struct Free {
+        void operator()(evp_pkey_st* key) const noexcept;
+    };
+    using Key = std::unique_ptr<evp_pkey_st, Free>;
+
+    explicit RsaSigner(Key key);
+    Key key_;
+};
+
+} // namespace usher
