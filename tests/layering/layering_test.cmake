@@ -1,0 +1,157 @@
+# cmake -DROOT=DIR -P layering_test.cmake: checks the #includes of lib/, daemon/ and ctl/ against the tables below.
+# cmake -DSELF_TEST=WORK_DIR -P layering_test.cmake: plants violations and expects each of them to be found.
+cmake_minimum_required(VERSION 3.25)
+
+# What each layer may include from, beside itself. Arrows point down only; store, provider and async are strangers.
+set(layers crypto core config async store provider service)
+set(crypto_uses "")
+set(core_uses crypto)
+set(config_uses core crypto)
+set(async_uses core)
+set(store_uses core crypto)
+set(provider_uses core crypto)
+set(service_uses store provider async core crypto)
+set(daemon_uses ${layers})
+set(ctl_uses ${layers})
+
+# Foreign headers that only some folders may name, so that each of these libraries stays behind one door.
+set(fenced sqlite asio https yaml log openssl json systemd options)
+set(sqlite_headers "SQLiteCpp/|sqlite3")
+set(sqlite_folders lib/src/store)
+set(asio_headers "boost/")
+set(asio_folders lib/include/usher/async lib/src/async lib/include/usher/provider lib/src/provider
+  lib/include/usher/service lib/src/service daemon)
+set(https_headers "boost/beast|boost/asio/ssl")
+set(https_folders "")
+set(yaml_headers "yaml-cpp/")
+set(yaml_folders lib/src/config)
+set(log_headers "spdlog/|fmt/")
+set(log_folders lib/src/service daemon)
+set(openssl_headers "openssl/")
+set(openssl_folders lib/src/crypto)
+set(json_headers "nlohmann/")
+set(json_folders lib/src/core lib/src/provider ctl)
+set(systemd_headers "systemd/")
+set(systemd_folders daemon)
+set(options_headers "CLI/")
+set(options_folders daemon ctl)
+
+if(DEFINED SELF_TEST)
+  # path|line|text that the complaint must contain; "-" for a line that is allowed.
+  set(plants
+    "lib/include/usher/crypto/a.hpp|#include <usher/crypto/b.hpp>|-"
+    "lib/src/core/a.cpp|#include <usher/crypto/b.hpp>|-"
+    "lib/src/service/a.cpp|#  include <usher/store/store.hpp>|-"
+    "lib/src/store/a.cpp|#include <SQLiteCpp/Database.h>|-"
+    "lib/src/store/a.cpp|#include \"store/migrations.hpp\"|-"
+    "daemon/a.cpp|#include <usher/service/a.hpp>|-"
+    "daemon/a.cpp|#include <spdlog/spdlog.h>|-"
+    "ctl/a.cpp|#include <usher/config/load.hpp>|-"
+    "tests/core/a_test.cpp|#include <sqlite3.h>|-"
+    "lib/include/usher/crypto/a.hpp|#include <usher/core/b.hpp>|crypto must not include from core"
+    "lib/src/core/a.cpp|#include <usher/store/store.hpp>|core must not include from store"
+    "lib/src/core/deep/er.cpp| # include \"usher/config/load.hpp\"|core must not include from config"
+    "lib/src/async/a.cpp|#include <usher/crypto/secret.hpp>|async must not include from crypto"
+    "lib/include/usher/store/a.hpp|#include <usher/async/clock.hpp>|store must not include from async"
+    "lib/src/provider/a.cpp|#include <usher/store/store.hpp>|provider must not include from store"
+    "lib/src/provider/a.cpp|#include \"store/migrations.hpp\"|provider must not include from store"
+    "lib/src/service/a.cpp|#include <usher/config/config.hpp>|service must not include from config"
+    "lib/src/store/a.cpp|#include \"../core/secret.hpp\"|must not climb"
+    "lib/include/usher/store/a.hpp|#include <SQLiteCpp/Database.h>|sqlite headers"
+    "ctl/a.cpp|#include <sqlite3.h>|sqlite headers"
+    "lib/src/store/a.cpp|#include <boost/asio.hpp>|asio headers"
+    "lib/src/provider/a.cpp|#include <boost/beast/http.hpp>|https headers"
+    "lib/src/provider/a.cpp|#include <boost/asio/ssl.hpp>|https headers"
+    "daemon/a.cpp|#include <yaml-cpp/yaml.h>|yaml headers"
+    "lib/src/store/a.cpp|#include <spdlog/spdlog.h>|log headers"
+    "lib/src/core/a.cpp|#include <openssl/evp.h>|openssl headers"
+    "lib/include/usher/core/a.hpp|#include <nlohmann/json.hpp>|json headers"
+    "daemon/a.cpp|    co_spawn(context, work(), asio::detached)|asio::detached"
+    "tests/async/a_test.cpp|    co_spawn(context, work(), boost::asio::detached)|asio::detached")
+  foreach(plant IN LISTS plants)
+    string(REPLACE "|" ";" plant "${plant}")
+    list(GET plant 0 path)
+    list(GET plant 1 line)
+    list(GET plant 2 complaint)
+    file(REMOVE_RECURSE ${SELF_TEST})
+    file(WRITE ${SELF_TEST}/lib/src/core/innocent.cpp "#include <vector>\n")
+    file(WRITE ${SELF_TEST}/${path} "#include <string>\n${line}\n")
+    execute_process(COMMAND ${CMAKE_COMMAND} -DROOT=${SELF_TEST} -P ${CMAKE_CURRENT_LIST_FILE}
+      RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+    string(FIND "${output}" "${path}:" named)
+    string(FIND "${output}" "${complaint}" explained)
+    if(complaint STREQUAL "-" AND NOT status EQUAL 0)
+      message(SEND_ERROR "refused although allowed: ${path}: ${line}\n${output}")
+    elseif(NOT complaint STREQUAL "-" AND (status EQUAL 0 OR named EQUAL -1 OR explained EQUAL -1))
+      message(SEND_ERROR "not found, or not explained by '${complaint}': ${path}: ${line}\n${output}")
+    endif()
+  endforeach()
+  file(REMOVE_RECURSE ${SELF_TEST})
+  return()
+endif()
+
+set(violations "")
+function(complain file line text)
+  set(violations "${violations}${file}: ${line}\n    ${text}\n" PARENT_SCOPE)
+endfunction()
+
+file(GLOB_RECURSE files RELATIVE ${ROOT}
+  ${ROOT}/lib/*.hpp ${ROOT}/lib/*.cpp ${ROOT}/daemon/*.hpp ${ROOT}/daemon/*.cpp ${ROOT}/ctl/*.hpp ${ROOT}/ctl/*.cpp)
+if(NOT files)
+  message(FATAL_ERROR "no sources in ${ROOT}")
+endif()
+
+foreach(file IN LISTS files)
+  string(REGEX REPLACE "^(lib/include/usher|lib/src)/" "" owner "${file}")
+  string(REGEX REPLACE "/.*" "" owner "${owner}")
+  if(NOT DEFINED ${owner}_uses)
+    complain("${file}" "" "is in no layer; the layers are ${layers}")
+    continue()
+  endif()
+
+  file(STRINGS ${ROOT}/${file} includes REGEX "^[ \t]*#[ \t]*include")
+  foreach(include IN LISTS includes)
+    string(REGEX REPLACE "^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"]*).*" "\\1" header "${include}")
+
+    # A private header of another layer is out of bounds just as a public one.
+    string(REGEX REPLACE "^usher/" "" target "${header}")
+    string(REGEX REPLACE "/.*" "" target "${target}")
+    list(FIND layers "${target}" is_layer)
+    if(NOT is_layer EQUAL -1 AND NOT target STREQUAL owner AND NOT target IN_LIST ${owner}_uses)
+      complain("${file}" "${include}" "${owner} must not include from ${target}")
+    endif()
+    if(header MATCHES "(^|/)\\.\\./")
+      complain("${file}" "${include}" "an include must not climb out of its folder")
+    endif()
+
+    foreach(fence IN LISTS fenced)
+      if(NOT header MATCHES "^(${${fence}_headers})")
+        continue()
+      endif()
+      set(inside FALSE)
+      foreach(folder IN LISTS ${fence}_folders)
+        if(file MATCHES "^${folder}/")
+          set(inside TRUE)
+        endif()
+      endforeach()
+      if(NOT inside)
+        complain("${file}" "${include}" "${fence} headers belong to: ${${fence}_folders}")
+      endif()
+    endforeach()
+  endforeach()
+endforeach()
+
+# A detached coroutine's exception vanishes, and nothing waits for it at stop: every task lives in a TaskGroup.
+file(GLOB_RECURSE all_files RELATIVE ${ROOT} ${ROOT}/tests/*.hpp ${ROOT}/tests/*.cpp ${ROOT}/bench/*.cpp)
+foreach(file IN LISTS files all_files)
+  file(STRINGS ${ROOT}/${file} lines REGEX "asio::detached")
+  foreach(line IN LISTS lines)
+    string(STRIP "${line}" line)
+    complain("${file}" "${line}" "asio::detached loses exceptions; spawn into a TaskGroup")
+  endforeach()
+endforeach()
+
+if(violations)
+  message(NOTICE "${violations}") # as it is: an error would be wrapped
+  message(FATAL_ERROR "includes that the layers forbid are listed above; the tables are in ${CMAKE_CURRENT_LIST_FILE}")
+endif()
