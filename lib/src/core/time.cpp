@@ -32,7 +32,7 @@ bool is_digit(char c)
 }
 
 /// What was found, for a message: bounded, and without control characters.
-std::string quoted(std::string_view text)
+std::string in_quotes(std::string_view text)
 {
     std::string out{"\""};
     for (char const c : text.substr(0, longest_quote)) {
@@ -200,18 +200,18 @@ Result<sys_seconds> parse_iso8601(std::string_view text)
     Scanner in{text};
     auto const date = take_date(in);
     if (!date || !in.take_any("Tt ")) {
-        return fail(Errc::bad_time, expected + quoted(text));
+        return fail(Errc::bad_time, expected + in_quotes(text));
     }
     auto const time = take_time_of_day(in);
     if (!time) {
-        return fail(Errc::bad_time, expected + quoted(text));
+        return fail(Errc::bad_time, expected + in_quotes(text));
     }
     if (in.at_end()) {
-        return fail(Errc::bad_time, quoted(text) + " has no zone: add Z for UTC, or an offset such as +01:00");
+        return fail(Errc::bad_time, in_quotes(text) + " has no zone: add Z for UTC, or an offset such as +01:00");
     }
     auto const offset = take_zone(in);
     if (!offset || !in.at_end()) {
-        return fail(Errc::bad_time, expected + quoted(text));
+        return fail(Errc::bad_time, expected + in_quotes(text));
     }
     return sys_seconds{*date} + *time - *offset;
 }
@@ -219,7 +219,7 @@ Result<sys_seconds> parse_iso8601(std::string_view text)
 Result<seconds> parse_duration(std::string_view text)
 {
     auto const expected = [&] {
-        return fail(Errc::bad_duration, "expected a duration such as 90m, got " + quoted(text));
+        return fail(Errc::bad_duration, "expected a duration such as 90m, got " + in_quotes(text));
     };
     if (text.size() < 2) {
         return expected();
@@ -234,7 +234,7 @@ Result<seconds> parse_duration(std::string_view text)
     for (char const c : digits) {
         count = count * 10 + (c - '0');
         if (count > longest_duration / length) {
-            return fail(Errc::bad_duration, "the duration " + quoted(text) + " is longer than 100000d");
+            return fail(Errc::bad_duration, "the duration " + in_quotes(text) + " is longer than 100000d");
         }
     }
     return seconds{count * length};

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include <usher/config/config.hpp>
+
+namespace usher {
+
+/// One mistake in a configuration file.
+struct ConfigError {
+    std::string file;
+    int line;            ///< From 1; 0 where the mistake is the file itself.
+    int column;          ///< From 1; counted in characters as yaml-cpp counts them.
+    std::string key;     ///< Such as `tokens.lead`; may be empty.
+    std::string message; ///< What was expected and what was found. Never a secret.
+
+    /// `usher.yaml:12:5: tokens.lead: expected a duration such as 90m, got "soon"`.
+    std::string text() const;
+};
+
+/// Reads and checks a configuration file and the secrets it names. All mistakes are reported at once, in the order of
+/// their positions; after the first hundred, one more says that there are others.
+tl::expected<Config, std::vector<ConfigError>> load_config(std::string const& path);
+
+} // namespace usher
