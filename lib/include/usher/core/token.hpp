@@ -3,8 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <usher/core/failure.hpp>
 #include <usher/core/role.hpp>
@@ -65,5 +68,23 @@ private:
     explicit TokenSigner(std::unique_ptr<State const> state);
     std::unique_ptr<State const> state_;
 };
+
+/// What a token says. Its signature is not checked, and its texts may hold anything: escape them before printing.
+struct DecodedToken {
+    TokenFormat format = TokenFormat::t1;
+    std::string algorithm; ///< As the header has it; `HMAC-SHA1` for T1.
+    std::string project_key;
+    std::string session_id;
+    std::string role;
+    std::optional<std::int64_t> issued_at;
+    std::optional<std::int64_t> expires_at;
+    std::string connection_data;
+    std::string layout_classes;
+    std::vector<std::pair<std::string, std::string>> fields; ///< All of them, in the token's order; JSON if no text.
+    std::vector<std::string> notes;                          ///< What is odd about it, a sentence each.
+};
+
+/// Reads a token of any of the vendor's SDKs; never throws for what is in it. Errors: token_malformed, token_too_long.
+Result<DecodedToken> decode_token(std::string_view token);
 
 } // namespace usher

@@ -95,8 +95,8 @@ public:
 
     PublishCounts publish(std::span<Publication const> publications, sys_seconds now);
 
-    /// Gives claims back, to be planned again at once.
-    void release(std::span<MeetingSnapshot const* const> meetings);
+    /// Gives every claim back, to be planned again at once: after a failure, or at stop.
+    void release_claims();
 
     /// Takes in new requests, marks the next meetings of running ones, and finishes those whose meetings are done.
     /// `more` tells whether marking goes on.

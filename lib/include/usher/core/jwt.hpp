@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <usher/core/failure.hpp>
+
+namespace usher {
+
+/// The claims of a JWT in the order in which they are added, with the bytes that JSON.stringify writes. Names and texts
+/// must be UTF-8. Nothing is validated here.
+class JwtClaims {
+public:
+    JwtClaims& add(std::string_view name, std::string_view text);
+    JwtClaims& add(std::string_view name, char const* text) { return add(name, std::string_view{text}); }
+    JwtClaims& add(std::string_view name, std::int64_t number);
+    JwtClaims& add_json(std::string_view name, std::string_view json); ///< `json` is written as it is.
+
+    std::string json() const;
+
+private:
+    void begin(std::string_view name);
+    std::string text_ = "{";
+};
+
+/// What a JWT's signature covers.
+std::string jwt_signing_input(std::string_view header_json, std::string_view payload_json);
+
+/// `signature` in raw bytes.
+std::string join_jwt(std::string signing_input, std::string_view signature);
+
+/// A JWT taken apart; no signature is checked, and neither JSON text is parsed.
+struct JwtParts {
+    std::string header_json;
+    std::string payload_json;
+    std::string_view signing_input; ///< Into the token, as is `signature`.
+    std::string_view signature;     ///< Base64url, as it stands.
+};
+
+/// Errors: token_malformed.
+Result<JwtParts> split_jwt(std::string_view token);
+
+} // namespace usher

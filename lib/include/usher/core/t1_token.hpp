@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <usher/core/failure.hpp>
+#include <usher/crypto/hmac.hpp>
+
+namespace usher {
+
+/// The fields of a T1 token, percent-encoded as they are added: `name=value&name=value`. Nothing is validated here.
+class T1Fields {
+public:
+    T1Fields& add(std::string_view name, std::string_view value);
+
+    std::string const& text() const { return text_; }
+
+private:
+    std::string text_;
+};
+
+/// `key` is the API secret under SHA-1.
+std::string encode_t1(std::string_view partner_id, HmacKey const& key, T1Fields const& fields);
+
+/// A T1 token taken apart; no signature is checked.
+struct T1Parts {
+    std::string partner_id;
+    std::string signature; ///< Hex, as it stands.
+    std::string data;      ///< What the signature covers, as it stands.
+};
+
+/// Reads the envelope, in either alphabet of base64. Errors: token_malformed.
+Result<T1Parts> split_t1(std::string_view token);
+
+/// The decoded names and values of `data`, in order, repeated ones too. `%20` and `+` are spaces; a `%` without two
+/// hex digits stays as it is, and sets `damaged`.
+std::vector<std::pair<std::string, std::string>> parse_t1_fields(std::string_view data, bool& damaged);
+
+} // namespace usher

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/core/session_id.hpp>
+
+#include <cstddef>
+#include <utility>
+
+#include <usher/crypto/base64.hpp>
+
+namespace usher {
+
+std::optional<std::vector<std::string>> session_id_fields(std::string_view session_id)
+{
+    if (!session_id.starts_with("1_") && !session_id.starts_with("2_"))
+        return std::nullopt;
+    const auto decoded = base64_decode_lenient(session_id.substr(2));
+    if (!decoded || !decoded->starts_with("1~"))
+        return std::nullopt;
+    std::vector<std::string> fields;
+    std::size_t begin = 0;
+    for (;;) {
+        const std::size_t end = decoded->find('~', begin);
+        fields.push_back(decoded->substr(begin, end - begin));
+        if (end == std::string::npos)
+            return fields;
+        begin = end + 1;
+    }
+}
+
+std::optional<std::string> project_key_of(std::string_view session_id)
+{
+    auto fields = session_id_fields(session_id);
+    if (!fields || fields->size() < 3 || fields->at(1).empty())
+        return std::nullopt;
+    return std::move(fields->at(1));
+}
+
+} // namespace usher

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/core/t1_token.hpp>
+
+#include <cstddef>
+#include <optional>
+
+#include <usher/crypto/base64.hpp>
+
+namespace usher {
+
+namespace {
+
+constexpr std::string_view prefix = "T1==";
+constexpr std::string_view partner_name = "partner_id=";
+constexpr std::string_view signature_name = "sig=";
+
+bool is_alphanumeric(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/// The unreserved set of node's querystring, which wrote most of the tokens in the wild.
+void append_encoded(std::string& out, std::string_view text)
+{
+    constexpr std::string_view kept = "-_.!~*'()";
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    for (const char c : text) {
+        if (is_alphanumeric(c) || kept.find(c) != std::string_view::npos) {
+            out += c;
+            continue;
+        }
+        const auto byte = static_cast<unsigned char>(c);
+        out += '%';
+        out += digits[byte >> 4U];
+        out += digits[byte & 15U];
+    }
+}
+
+std::optional<unsigned> hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return static_cast<unsigned>(c - '0');
+    if (c >= 'a' && c <= 'f')
+        return static_cast<unsigned>(c - 'a') + 10U;
+    if (c >= 'A' && c <= 'F')
+        return static_cast<unsigned>(c - 'A') + 10U;
+    return std::nullopt;
+}
+
+std::string decoded(std::string_view text, bool& damaged)
+{
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '+') {
+            out += ' ';
+        } else if (text[i] != '%') {
+            out += text[i];
+        } else {
+            const auto high = i + 2 < text.size() ? hex_digit(text[i + 1]) : std::nullopt;
+            const auto low = high ? hex_digit(text[i + 2]) : std::nullopt;
+            if (low) {
+                out += static_cast<char>(*high * 16U + *low);
+                i += 2;
+            } else {
+                out += '%';
+                damaged = true;
+            }
+        }
+    }
+    return out;
+}
+
+} // namespace
+
+T1Fields& T1Fields::add(std::string_view name, std::string_view value)
+{
+    if (!text_.empty())
+        text_ += '&';
+    append_encoded(text_, name);
+    text_ += '=';
+    append_encoded(text_, value);
+    return *this;
+}
+
+std::string encode_t1(std::string_view partner_id, HmacKey const& key, T1Fields const& fields)
+{
+    std::string inner{partner_name};
+    inner += partner_id;
+    inner += '&';
+    inner += signature_name;
+    inner += to_hex(key.sign(fields.text()));
+    inner += ':';
+    inner += fields.text();
+    return std::string{prefix} + base64_encode(inner);
+}
+
+Result<T1Parts> split_t1(std::string_view token)
+{
+    if (!token.starts_with(prefix))
+        return fail(Errc::token_malformed, "The token does not start with T1==.");
+    const auto inner = base64_decode_lenient(token.substr(prefix.size()));
+    if (!inner)
+        return fail(Errc::token_malformed, "What follows T1== is not base64.");
+    const std::size_t colon = inner->find(':');
+    if (colon == std::string::npos)
+        return fail(Errc::token_malformed, "The T1 token has no colon between its signature and its fields.");
+
+    T1Parts parts;
+    parts.data = inner->substr(colon + 1);
+    const std::string_view head = std::string_view{*inner}.substr(0, colon);
+    const std::size_t ampersand = head.find('&');
+    if (ampersand == std::string_view::npos)
+        return fail(Errc::token_malformed, "The T1 token does not begin with partner_id=…&sig=….");
+    const std::string_view partner = head.substr(0, ampersand);
+    const std::string_view signature = head.substr(ampersand + 1);
+    if (!partner.starts_with(partner_name) || !signature.starts_with(signature_name))
+        return fail(Errc::token_malformed, "The T1 token does not begin with partner_id=…&sig=….");
+    parts.partner_id = partner.substr(partner_name.size());
+    parts.signature = signature.substr(signature_name.size());
+    return parts;
+}
+
+std::vector<std::pair<std::string, std::string>> parse_t1_fields(std::string_view data, bool& damaged)
+{
+    std::vector<std::pair<std::string, std::string>> fields;
+    while (!data.empty()) {
+        const std::size_t end = data.find('&');
+        const std::string_view field = data.substr(0, end);
+        data = end == std::string_view::npos ? std::string_view{} : data.substr(end + 1);
+        if (field.empty())
+            continue;
+        const std::size_t equals = field.find('=');
+        const std::string_view value = equals == std::string_view::npos ? std::string_view{} : field.substr(equals + 1);
+        fields.emplace_back(decoded(field.substr(0, equals), damaged), decoded(value, damaged));
+    }
+    return fields;
+}
+
+} // namespace usher

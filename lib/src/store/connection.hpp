@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <usher/store/database.hpp>
+
+namespace usher {
+
+enum class Access : std::uint8_t { read_only, read_write };
+
+/// The one place where a connection is opened and set up: WAL, synchronous=FULL, busy timeout, persistent WAL.
+/// Refuses a foreign database, a newer and an older schema by name. Errors: DatabaseError.
+std::unique_ptr<SQLite::Database> open_connection(std::string const& path, Access access);
+
+/// Rethrows what SQLiteCpp threw as the store's own exceptions.
+[[noreturn]] void rethrow(SQLite::Exception const& error, std::string const& path);
+
+/// Rewinds a prepared statement however the scope ends: one left mid-step keeps its read lock.
+class Rewind {
+public:
+    explicit Rewind(SQLite::Statement& statement) : statement_{statement} {}
+    Rewind(Rewind const&) = delete;
+    Rewind& operator=(Rewind const&) = delete;
+    ~Rewind()
+    {
+        statement_.tryReset();
+        try {
+            statement_.clearBindings();
+        } catch (SQLite::Exception const&) { // it only fails on a misused handle; never throw from here
+        }
+    }
+
+private:
+    SQLite::Statement& statement_;
+};
+
+} // namespace usher

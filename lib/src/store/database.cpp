@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/store/database.hpp>
+
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "connection.hpp"
+#include "migrations.hpp"
+
+namespace usher {
+
+namespace {
+
+constexpr int busy_timeout_ms = 5000;
+constexpr int page_size = 8192; // 4096 overflows rows above 1 kB; measured in docs/architecture.md
+
+int pragma(SQLite::Database const& database, char const* statement)
+{
+    SQLite::Statement query{database, statement};
+    query.executeStep();
+    return query.getColumn(0).getInt();
+}
+
+std::unique_ptr<SQLite::Database> open_file(std::string const& path, int flags)
+{
+    try {
+        auto database = std::make_unique<SQLite::Database>(path, flags, busy_timeout_ms);
+        int persist = 1;
+        sqlite3_file_control(database->getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
+        return database;
+    } catch (SQLite::Exception const& error) {
+        throw DatabaseError{path + ": cannot be opened: " + error.what()};
+    }
+}
+
+void set_up(SQLite::Database& database, bool writable)
+{
+    if (writable) {
+        database.exec("PRAGMA journal_mode = WAL");
+        database.exec("PRAGMA journal_size_limit = 0");
+    }
+    database.exec("PRAGMA synchronous = FULL");
+    database.exec("PRAGMA wal_autocheckpoint = 0"); // the daemon checkpoints off the writer's path
+    database.exec("PRAGMA cache_size = -16384");
+}
+
+/// Refuses what is not ours. Returns the schema's version; 0 for an empty file.
+int known_version(SQLite::Database const& database, std::string const& path)
+{
+    const int id = pragma(database, "PRAGMA application_id");
+    const int version = pragma(database, "PRAGMA user_version");
+    const int tables = pragma(database, "SELECT count(*) FROM sqlite_master");
+    if (id == 0 && version == 0 && tables == 0)
+        return 0;
+    if (id != database_application_id)
+        throw DatabaseError{
+            path + ": is another program's SQLite database (application_id " + std::to_string(id) +
+            "); give usher a file of its own"};
+    const int newest = migrations().back().version;
+    if (version > newest)
+        throw DatabaseError{
+            path + ": has schema version " + std::to_string(version) + ", this usher knows up to " +
+            std::to_string(newest) + "; install the newer usher that wrote it"};
+    return version;
+}
+
+void migrate(SQLite::Database& database, int from)
+{
+    for (Migration const& migration : migrations()) {
+        if (migration.version <= from)
+            continue;
+        SQLite::Transaction transaction{database, SQLite::TransactionBehavior::IMMEDIATE};
+        if (pragma(database, "PRAGMA user_version") >= migration.version)
+            continue; // another process was first
+        database.exec(std::string{migration.sql});
+        database.exec("PRAGMA application_id = " + std::to_string(database_application_id));
+        database.exec("PRAGMA user_version = " + std::to_string(migration.version));
+        transaction.commit();
+    }
+}
+
+void set_rights(std::string const& path, FileAccess access)
+{
+    const mode_t mode = access == FileAccess::group ? 0660 : 0664;
+    for (std::string const& file : {path, path + "-wal", path + "-shm"})
+        if (::chmod(file.c_str(), mode) != 0 && errno != ENOENT)
+            throw DatabaseError{file + ": cannot set its rights: " + std::strerror(errno)};
+}
+
+} // namespace
+
+void rethrow(SQLite::Exception const& error, std::string const& path)
+{
+    const int code = error.getErrorCode() & 0xff;
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+        throw DatabaseBusy{path + ": another connection holds the write lock: " + error.what()};
+    throw DatabaseError{path + ": " + error.what()};
+}
+
+std::unique_ptr<SQLite::Database> open_connection(std::string const& path, Access access)
+{
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0)
+        throw DatabaseError{
+            path + ": " + std::strerror(errno) +
+            (errno == ENOENT ? "; create it with: usherctl --db " + path + " init" : std::string{})};
+    auto database = open_file(path, access == Access::read_only ? SQLite::OPEN_READONLY : SQLite::OPEN_READWRITE);
+    try {
+        const int version = known_version(*database, path);
+        if (version == 0)
+            throw DatabaseError{path + ": is empty; create its tables with: usherctl --db " + path + " init"};
+        if (version < migrations().back().version && access == Access::read_only)
+            throw DatabaseError{
+                path + ": has schema version " + std::to_string(version) + "; migrate it with: usherctl --db " + path +
+                " init"};
+        set_up(*database, access == Access::read_write);
+        if (access == Access::read_write)
+            migrate(*database, version);
+    } catch (SQLite::Exception const& error) {
+        rethrow(error, path);
+    }
+    return database;
+}
+
+Created create_database(std::string const& path, FileAccess access)
+{
+    // SQLite gives -wal and -shm the rights of the database, so the file is made with its final rights.
+    const int file = ::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    const bool is_new = file >= 0;
+    if (is_new)
+        ::close(file);
+    else if (errno != EEXIST)
+        throw DatabaseError{path + ": cannot be created: " + std::strerror(errno)};
+    if (is_new)
+        set_rights(path, access);
+    auto database = open_file(path, SQLite::OPEN_READWRITE);
+    try {
+        const int version = known_version(*database, path);
+        if (version == 0)
+            database->exec("PRAGMA page_size = " + std::to_string(page_size));
+        set_up(*database, true);
+        migrate(*database, version);
+        const bool current = version == migrations().back().version;
+        if (!current)
+            set_rights(path, access);
+        return version == 0 ? Created::created : current ? Created::unchanged : Created::migrated;
+    } catch (SQLite::Exception const& error) {
+        rethrow(error, path);
+    }
+}
+
+} // namespace usher
