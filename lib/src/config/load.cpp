@@ -119,8 +119,8 @@ std::optional<std::string_view> nearest(std::string_view text, std::span<std::st
     auto const best = *std::min_element(known.begin(), known.end(), [&](auto a, auto b) {
         return edit_distance(text, a) < edit_distance(text, b);
     });
-    return edit_distance(text, best) <= (std::max(text.size(), best.size()) + 1) / 2 ? std::optional{best}
-                                                                                     : std::nullopt;
+    auto const close = std::max<std::size_t>(2, std::max(text.size(), best.size()) / 3);
+    return edit_distance(text, best) <= close ? std::optional{best} : std::nullopt;
 }
 
 class FileDescriptor {
@@ -362,7 +362,7 @@ private:
         if (auto const meant = nearest(name, known)) {
             return "unknown key; did you mean " + std::string{*meant} + "?";
         }
-        return "unknown key; expected one of " + joined(known);
+        return std::string{"unknown key; expected "} + (known.size() > 1 ? "one of " : "") + joined(known);
     }
 
     /// A section that may be left out or left empty.

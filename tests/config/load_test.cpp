@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/config/load.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <type_traits>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace usher {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using namespace std::chrono_literals;
+
+static_assert(!std::is_copy_constructible_v<ProjectConfig>);
+
+fs::path const source_folder{USHER_SOURCE_DIR};
+
+std::string content_of(fs::path const& path)
+{
+    std::ifstream in{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+/// A text per line, without the folder that the file is in.
+std::string listed(std::vector<ConfigError> const& errors, fs::path const& folder)
+{
+    std::string out;
+    auto const prefix = folder.string() + "/";
+    for (auto const& error : errors) {
+        auto text = error.text();
+        for (auto at = text.find(prefix); at != std::string::npos; at = text.find(prefix)) {
+            text.erase(at, prefix.size());
+        }
+        out += text + "\n";
+    }
+    return out;
+}
+
+class LoadConfig : public testing::Test {
+protected:
+    LoadConfig()
+    {
+        std::string name = (fs::temp_directory_path() / "usher-config-XXXXXX").string();
+        if (::mkdtemp(name.data()) == nullptr) {
+            throw std::runtime_error{"mkdtemp"};
+        }
+        folder_ = name;
+        ::unsetenv("CREDENTIALS_DIRECTORY");
+    }
+
+    ~LoadConfig() override
+    {
+        ::unsetenv("CREDENTIALS_DIRECTORY");
+        fs::remove_all(folder_);
+    }
+
+    fs::path write(std::string const& name, std::string const& content, mode_t mode = 0600) const
+    {
+        auto const path = folder_ / name;
+        std::ofstream{path, std::ios::binary} << content;
+        ::chmod(path.c_str(), mode);
+        return path;
+    }
+
+    auto load(std::string const& yaml) const { return load_config(write("usher.yaml", yaml).string()); }
+
+    std::string errors(std::string const& yaml) const
+    {
+        auto const config = load(yaml);
+        return config ? "no error\n" : listed(config.error(), folder_);
+    }
+
+    fs::path folder_;
+};
+
+constexpr auto sandbox = "projects: {default: {provider: sandbox}}\n";
+
+TEST_F(LoadConfig, FillsInDefaults)
+{
+    auto const config = load(sandbox);
+    ASSERT_TRUE(config);
+    EXPECT_EQ(config->database, "/var/lib/usher/usher.db");
+    EXPECT_EQ(config->base, Policy{});
+    EXPECT_EQ(config->log.level, LogLevel::info);
+    EXPECT_EQ(config->log.format, LogFormat::automatic);
+    EXPECT_THAT(config->warnings, IsEmpty());
+    ASSERT_EQ(config->projects.size(), 1U);
+    auto const& project = config->projects.front();
+    EXPECT_EQ(project.name, "default");
+    EXPECT_EQ(project.provider, "sandbox");
+    EXPECT_EQ(project.api_key, sandbox_api_key);
+    EXPECT_EQ(project.api_secret.reveal(), sandbox_api_secret);
+    EXPECT_EQ(project.token_format, TokenFormat::jwt);
+    EXPECT_EQ(project.max_token_life, 24h);
+    EXPECT_EQ(project.rotation_margin, 8h);
+    EXPECT_EQ(config->policy_for(project), Policy{});
+}
+
+TEST_F(LoadConfig, MakesTheSameDefaultsWithoutAFile)
+{
+    auto const made = default_config("/srv/usher.db");
+    auto const loaded = load(std::string{sandbox} + "database: /srv/usher.db\n");
+    ASSERT_TRUE(loaded);
+    EXPECT_EQ(made.database, loaded->database);
+    EXPECT_EQ(made.base, loaded->base);
+    ASSERT_EQ(made.projects.size(), 1U);
+    EXPECT_EQ(made.projects[0].name, loaded->projects[0].name);
+    EXPECT_EQ(made.projects[0].provider, loaded->projects[0].provider);
+    EXPECT_EQ(made.projects[0].api_key, loaded->projects[0].api_key);
+    EXPECT_EQ(made.projects[0].api_secret.reveal(), loaded->projects[0].api_secret.reveal());
+    EXPECT_EQ(made.policy_for(made.projects[0]), loaded->policy_for(loaded->projects[0]));
+}
+
+TEST_F(LoadConfig, HasSandboxConstantsOfTheVendorsShape)
+{
+    EXPECT_EQ(sandbox_api_key.find_first_not_of("0123456789"), std::string_view::npos);
+    EXPECT_EQ(sandbox_api_secret.size(), 40U);
+    EXPECT_EQ(sandbox_api_secret.find_first_not_of("0123456789abcdef"), std::string_view::npos);
+}
+
+TEST_F(LoadConfig, ReadsEveryKey)
+{
+    write("acme.secret", "s3cret\n");
+    auto const config = load(R"(database: usher.db
+projects:
+  zeta: {provider: sandbox, api_key: 010, api_secret: {file: acme.secret}, token_format: t1, max_token_life: 12h}
+  alpha: {provider: sandbox, max_token_life: 6h}
+sessions: {lead: 400d}
+tokens: {lead: 2h, early_join: 0s, grace: 7d}
+clock_skew: 5m
+retention: 3650d
+log: {level: debug, format: json}
+)");
+    ASSERT_TRUE(config) << listed(config.error(), folder_);
+    EXPECT_EQ(config->database, (folder_ / "usher.db").string());
+    ASSERT_EQ(config->projects.size(), 2U);
+    auto const& zeta = config->projects[0];
+    EXPECT_EQ(zeta.name, "zeta");
+    EXPECT_EQ(zeta.api_key, "010");
+    EXPECT_EQ(zeta.api_secret.reveal(), "s3cret");
+    EXPECT_EQ(zeta.token_format, TokenFormat::t1);
+    EXPECT_EQ(config->policy_for(zeta).max_token_life, 12h);
+    EXPECT_EQ(config->policy_for(zeta).rotation_margin, 4h);
+    EXPECT_EQ(config->policy_for(config->projects[1]).rotation_margin, 2h);
+    EXPECT_EQ(config->base.session_lead, 400 * 24h);
+    EXPECT_EQ(config->base.token_lead, 2h);
+    EXPECT_EQ(config->base.early_join, 0s);
+    EXPECT_EQ(config->base.grace, 7 * 24h);
+    EXPECT_EQ(config->base.clock_skew, 5min);
+    EXPECT_EQ(config->base.retention, 3650 * 24h);
+    EXPECT_EQ(config->log.level, LogLevel::debug);
+    EXPECT_EQ(config->log.format, LogFormat::json);
+}
+
+TEST_F(LoadConfig, AcceptsEmptySections)
+{
+    EXPECT_TRUE(load(std::string{sandbox} + "tokens:\nsessions:\nlog:\n"));
+}
+
+TEST_F(LoadConfig, ChecksTheLimitsOfALife)
+{
+    auto const with = [&](std::string const& life, std::string const& rest = "") {
+        return errors("projects: {a: {provider: sandbox, max_token_life: " + life + "}}\n" + rest);
+    };
+    EXPECT_EQ(with("110s"), "no error\n");
+    EXPECT_THAT(with("109s"), HasSubstr("expected at least 110s"));
+    EXPECT_EQ(with("10s", "clock_skew: 0s\n"), "no error\n");
+    EXPECT_THAT(with("9s", "clock_skew: 0s\n"), HasSubstr("expected at least 10s"));
+    EXPECT_EQ(with("2591999s"), "no error\n");
+    EXPECT_THAT(with("30d"), HasSubstr("less than 30d, got 30d"));
+    EXPECT_EQ(with("24h", "tokens: {rotation_margin: 10h}\n"), "no error\n"); // and 2h of spread: half
+    EXPECT_THAT(with("24h", "tokens: {rotation_margin: 36001s}\n"), HasSubstr("expected at most 10h"));
+}
+
+TEST_F(LoadConfig, WarnsOfALeadThatOutlastsTokens)
+{
+    auto const config = load("tokens: {lead: 7d}\nprojects: {a: {provider: sandbox}}\n");
+    ASSERT_TRUE(config);
+    EXPECT_THAT(
+        config->warnings,
+        ElementsAre(
+            (folder_ / "usher.yaml").string() +
+            ":1:16: tokens.lead: 7d is longer than a token lives, which is 1d by projects.a.max_token_life: tokens are "
+            "replaced again and again before their meeting opens"
+        )
+    );
+    EXPECT_THAT(load("tokens: {lead: 24h}\nprojects: {a: {provider: sandbox}}\n")->warnings, IsEmpty());
+}
+
+TEST_F(LoadConfig, RefusesFilesThatAreNoConfiguration)
+{
+    auto const path = folder_.string();
+    auto const only = [&](std::string const& file) { return listed(load_config(file).error(), folder_); };
+    EXPECT_EQ(only(path + "/none.yaml"), "none.yaml: cannot be opened: No such file or directory\n");
+    fs::create_directory(folder_ / "sub");
+    EXPECT_EQ(only(path + "/sub"), "sub: is a directory, not a file\n");
+    ASSERT_EQ(::mkfifo((path + "/fifo").c_str(), 0600), 0);
+    EXPECT_EQ(only(path + "/fifo"), "fifo: is not a regular file\n");
+    EXPECT_EQ(errors(std::string(1U << 20U, '#') + "\n"), "usher.yaml: is larger than 1024 KiB\n");
+}
+
+TEST_F(LoadConfig, RefusesSecretsThatOthersMayUse)
+{
+    auto const yaml = "projects: {a: {provider: sandbox, api_secret: {file: a.secret}}}\n";
+    for (mode_t const mode : {0640U, 0604U, 0620U, 0602U, 0610U, 0601U}) {
+        write("a.secret", "s3cret", mode);
+        auto const text = errors(yaml);
+        EXPECT_THAT(text, HasSubstr("may be used by other accounts (mode 06"));
+        EXPECT_THAT(text, HasSubstr("; chmod 600 a.secret"));
+        EXPECT_THAT(text, Not(HasSubstr("s3cret")));
+    }
+    write("a.secret", "s3cret", 0400);
+    EXPECT_EQ(errors(yaml), "no error\n");
+}
+
+TEST_F(LoadConfig, TrimsOneNewlineOfASecretAndNothingElse)
+{
+    auto const with = [&](std::string const& content) {
+        write("a.secret", content);
+        return errors("projects: {a: {provider: sandbox, api_secret: {file: a.secret}}}\n");
+    };
+    EXPECT_EQ(with("s3cret"), "no error\n");
+    EXPECT_EQ(with("s3 cret\n"), "no error\n");
+    EXPECT_THAT(with(""), HasSubstr("a.secret is empty"));
+    EXPECT_THAT(with("\n"), HasSubstr("a.secret is empty"));
+    for (auto const* const bad : {"s3cret\n\n", "s3cret \n", " s3cret", "s3cret\r\n", "\ts3cret", "\ns3cret"}) {
+        auto const text = with(bad);
+        EXPECT_THAT(text, HasSubstr("a.secret has white space around the secret"));
+        EXPECT_THAT(text, Not(HasSubstr("s3cret")));
+    }
+    EXPECT_THAT(with(std::string(70'000, 'a')), HasSubstr("a.secret is larger than 64 KiB"));
+}
+
+TEST_F(LoadConfig, ReadsCredentialsOfSystemd)
+{
+    auto const yaml = "projects: {a: {provider: sandbox, api_secret: {credential: acme}}}\n";
+    EXPECT_THAT(errors(yaml), HasSubstr("$CREDENTIALS_DIRECTORY is not set"));
+    fs::create_directory(folder_ / "credentials");
+    ::setenv("CREDENTIALS_DIRECTORY", (folder_ / "credentials").c_str(), 1);
+    EXPECT_EQ(
+        errors(yaml),
+        "usher.yaml:1:60: projects.a.api_secret.credential: credentials/acme cannot be opened: No such file or "
+        "directory\n"
+    );
+    write("credentials/acme", "s3cret\n", 0440); // systemd's own rights, guarded by the folder
+    auto const config = load(yaml);
+    ASSERT_TRUE(config) << listed(config.error(), folder_);
+    EXPECT_EQ(config->projects[0].api_secret.reveal(), "s3cret");
+    EXPECT_THAT(
+        errors("projects: {a: {provider: sandbox, api_secret: {credential: ../acme}}}\n"),
+        HasSubstr("expected the name of a credential, without a folder")
+    );
+}
+
+TEST_F(LoadConfig, NeverRepeatsWhatMayBeASecret)
+{
+    for (auto const* const project :
+         {"api_secret: s3cret", "api_secret: [s3cret]", "api_secret: {s3cret: }", "api_secret: {value: s3cret}",
+          "api_key: s3cret", "api_secrt: s3cret", "private_key: s3cret", "api_secret: {file: [s3cret]}"}) {
+        auto const text = errors("projects: {a: {provider: sandbox, " + std::string{project} + "}}\n");
+        EXPECT_NE(text, "no error\n") << project;
+        EXPECT_THAT(text, Not(HasSubstr("s3cret"))) << project;
+    }
+}
+
+TEST_F(LoadConfig, BoundsTheWorkOnHostileFiles)
+{
+    std::string laughs = "a0: &a0 [x]\n";
+    for (int i = 1; i < 60; ++i) {
+        auto const one = "*a" + std::to_string(i - 1);
+        laughs += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + one + "," + one + "," + one + "]\n";
+    }
+    EXPECT_FALSE(load(laughs));
+    EXPECT_FALSE(load("&a {projects: *a}\n"));
+    EXPECT_FALSE(load(std::string(100'000, '[')));
+    EXPECT_FALSE(load(std::string(100'000, '{')));
+    EXPECT_FALSE(load(std::string("projects: \0", 11)));
+
+    std::string wide = "x: &x {";
+    for (int i = 0; i < 20'000; ++i) {
+        wide += "k" + std::to_string(i) + ": 1, ";
+    }
+    wide += "}\nprojects:\n";
+    for (int i = 0; i < 900; ++i) {
+        wide += "  p" + std::to_string(i) + ": *x\n";
+    }
+    auto const config = load(wide);
+    ASSERT_FALSE(config);
+    ASSERT_EQ(config.error().size(), 101U);
+    EXPECT_EQ(config.error().back().message, "there are more mistakes; these are the first ones found");
+}
+
+TEST_F(LoadConfig, SurvivesEveryTruncationOfTheExample)
+{
+    auto const example = content_of(source_folder / "config/usher.example.yaml");
+    for (std::size_t size = 0; size < example.size(); size += 7) {
+        if (auto const config = load(example.substr(0, size)); !config) {
+            EXPECT_THAT(config.error(), Not(IsEmpty()));
+        }
+    }
+}
+
+TEST(Example, LoadsAsTheDefaultsAndShowsEveryKey)
+{
+    auto const path = source_folder / "config/usher.example.yaml";
+    auto const config = load_config(path.string());
+    ASSERT_TRUE(config) << listed(config.error(), path.parent_path());
+    auto const defaults = default_config("/var/lib/usher/usher.db");
+    EXPECT_THAT(config->warnings, IsEmpty());
+    EXPECT_EQ(config->database, defaults.database);
+    EXPECT_EQ(config->policy_for(config->projects.at(0)), defaults.policy_for(defaults.projects.at(0)));
+    EXPECT_EQ(config->projects.at(0).api_key, sandbox_api_key);
+
+    auto const text = content_of(path);
+    EXPECT_THAT(text, HasSubstr(std::string{sandbox_api_secret}));
+    for (auto const* const key :
+         {"database:", "projects:", "provider:", "api_key:", "api_secret:", "token_format:", "max_token_life:",
+          "sessions:", "tokens:", "lead:", "early_join:", "grace:", "rotation_margin:", "clock_skew:", "retention:",
+          "log:", "level:", "format:"}) {
+        EXPECT_THAT(text, HasSubstr(key));
+    }
+}
+
+TEST(BadConfigurations, AreRefusedWithExactlyTheExpectedText)
+{
+    ::unsetenv("CREDENTIALS_DIRECTORY");
+    auto const folder = source_folder / "tests/bad/config";
+    std::size_t count = 0;
+    for (auto const& file : fs::directory_iterator{folder}) {
+        if (file.path().extension() != ".yaml") {
+            continue;
+        }
+        ++count;
+        auto expected_path = file.path();
+        expected_path.replace_extension(".expected");
+        ASSERT_TRUE(fs::exists(expected_path)) << expected_path;
+        auto const config = load_config(file.path().string());
+        ASSERT_FALSE(config) << file.path();
+        EXPECT_EQ(listed(config.error(), folder), content_of(expected_path)) << file.path();
+        EXPECT_TRUE(std::is_sorted(config.error().begin(), config.error().end(), [](auto const& a, auto const& b) {
+            return std::tie(a.line, a.column) < std::tie(b.line, b.column);
+        })) << file.path();
+    }
+    EXPECT_GE(count, 25U);
+}
+
+} // namespace
+} // namespace usher
