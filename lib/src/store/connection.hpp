@@ -5,6 +5,7 @@
 #include <string>
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <SQLiteCpp/VariadicBind.h>
 
 #include <usher/store/database.hpp>
 

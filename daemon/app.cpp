@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include <usher/async/clock.hpp>
+#include <usher/async/task_group.hpp>
+#include <usher/async/wakeup.hpp>
+#include <usher/provider/sandbox.hpp>
+#include <usher/service/provisioning.hpp>
+#include <usher/store/change_watch.hpp>
+#include <usher/store/store.hpp>
+
+#include "instance_lock.hpp"
+#include "systemd_notify.hpp"
+
+namespace usher {
+
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr auto slow_poll = 30s;        // the last resort, should every notice be lost
+constexpr auto sweep_interval = 24h;   // everything is compared with everything
+constexpr auto stop_deadline = 10s;    // for the batch in hand
+constexpr auto retry_after_busy = 1s;
+
+std::string this_process()
+{
+    std::array<char, 256> host{};
+    ::gethostname(host.data(), host.size() - 1);
+    return "pid " + std::to_string(::getpid()) + " on " + host.data() + ", started " +
+           to_iso8601(SystemClock{}.now());
+}
+
+std::vector<Project> projects_of(Config& config)
+{
+    std::vector<Project> projects;
+    for (ProjectConfig& configured : config.projects) {
+        auto signer = TokenSigner::for_api_key(configured.token_format, configured.api_key, configured.api_secret);
+        if (!signer)
+            throw std::runtime_error{"projects." + configured.name + ": " + signer.error().message};
+        Project project{{}, std::move(*signer), std::make_unique<SandboxProvider>(configured.api_key)};
+        project.facts.name = configured.name;
+        project.facts.provider = configured.provider;
+        project.facts.project_key = project.signer.project_key();
+        project.facts.key_id = project.signer.key_id();
+        project.facts.format = configured.token_format;
+        project.facts.policy = config.policy_for(configured);
+        spdlog::warn(
+            "project on the sandbox name={} meaning=\"its tokens open no real meeting\"", project.facts.name
+        );
+        projects.push_back(std::move(project));
+    }
+    return projects;
+}
+
+/// The daemon between construction and stop. One thread; every task lives in the group.
+class App {
+public:
+    explicit App(Config config)
+        : who_{this_process()}, lock_{config.database, who_}, store_{Store::open(config.database)},
+          watch_{config.database}, wakeup_{context_.get_executor()},
+          provisioner_{store_, clock_, random_, projects_of(config), {config.base}},
+          tasks_{context_.get_executor(), [this](std::string const& task, std::exception_ptr error) {
+                     spdlog::error("task failed name={}", task);
+                     failure_ = std::move(error);
+                     stop_everything();
+                 }}
+    {
+        const sys_seconds highest = store_.take_over(who_, clock_.now());
+        if (highest > clock_.now())
+            spdlog::warn(
+                "clock was set back highest_seen={} now={}", to_iso8601(highest), to_iso8601(clock_.now())
+            );
+    }
+
+    int run_once()
+    {
+        tasks_.spawn("once", once());
+        tasks_.spawn("signals", signals());
+        context_.run();
+        finish();
+        return all_ready_ ? 0 : 1;
+    }
+
+    int run()
+    {
+        tasks_.spawn("provisioning", provision());
+        tasks_.spawn("changes", watch_changes());
+        tasks_.spawn("clock", watch_clock());
+        tasks_.spawn("signals", signals());
+        context_.run();
+        finish();
+        return 0;
+    }
+
+private:
+    /// Passes until nothing is due. A lock that is held for too long by others is a reason to wait, not to fail.
+    asio::awaitable<PassResult> settle()
+    {
+        for (;;) {
+            bool busy = false;
+            try {
+                co_return co_await provisioner_.settle();
+            } catch (DatabaseBusy const& error) {
+                spdlog::warn("database busy, trying again reason=\"{}\"", error.what());
+                busy = true;
+            }
+            if (busy)
+                co_await clock_.wait(retry_after_busy);
+            if (stopping_)
+                co_return PassResult{};
+            store_.release_claims();
+        }
+    }
+
+    asio::awaitable<void> once()
+    {
+        provisioner_.reconcile();
+        const PassResult result = co_await settle();
+        log(result);
+        std::printf(
+            "%zu meetings settled, %zu sessions created, %zu tokens published, %zu withdrawn\n",
+            result.published.settled, result.sessions, result.published.tokens, result.published.withdrawn
+        );
+        const sys_seconds now = clock_.now();
+        MeetingNo after{0};
+        for (;;) {
+            const std::vector<MeetingSnapshot> meetings = store_.read(after, 500);
+            if (meetings.empty())
+                break;
+            after = meetings.back().number;
+            for (MeetingSnapshot const& meeting : meetings) {
+                const bool failing = meeting.state == State::failed || meeting.state == State::pending;
+                if (!failing || !meeting.meeting || meeting.meeting->cancelled)
+                    continue;
+                const Schedule schedule = schedule_of(
+                    meeting.id, meeting.meeting->starts_at, meeting.meeting->ends_at, provisioner_.projects().base
+                );
+                if (now < schedule.tokens_from || now >= schedule.closes)
+                    continue;
+                all_ready_ = false;
+                std::fprintf(
+                    stderr, "%s: not ready: %s: %s\n", meeting.id.c_str(), meeting.reason.c_str(),
+                    meeting.detail.c_str()
+                );
+            }
+        }
+        stop_everything();
+    }
+
+    asio::awaitable<void> provision()
+    {
+        provisioner_.reconcile();
+        auto schema = store_.schema_version();
+        auto swept = clock_.steady_now();
+        bool ready = false;
+        while (!stopping_) {
+            const PassResult result = co_await settle();
+            log(result);
+            if (stopping_)
+                break;
+            store_.checkpoint(false);
+            if (!ready) {
+                notify_ready();
+                spdlog::info("ready who=\"{}\"", who_);
+                ready = true;
+            }
+            if (watch_.replaced())
+                throw DatabaseError{"the database file was replaced by another; starting again on the new one"};
+            if (const auto version = store_.schema_version();
+                version != schema || clock_.steady_now() - swept >= sweep_interval) {
+                schema = version;
+                swept = clock_.steady_now();
+                provisioner_.reconcile();
+                continue;
+            }
+            seen_version_ = store_.data_version();
+            const std::optional<sys_seconds> due = store_.next_due();
+            std::chrono::steady_clock::duration wait = slow_poll;
+            if (due)
+                wait = std::clamp<std::chrono::steady_clock::duration>(*due - clock_.now(), 0s, slow_poll);
+            notify_status("nothing due; next " + (due ? to_iso8601(*due) : std::string{"when a platform writes"}));
+            co_await wakeup_.wait(wait);
+        }
+        tasks_.request_stop();
+    }
+
+    asio::awaitable<void> watch_changes()
+    {
+        // The descriptor is the watch's; Asio gets a copy to close.
+        asio::posix::stream_descriptor notices{context_, ::dup(watch_.descriptor())};
+        while (!stopping_) {
+            co_await notices.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+            if (!watch_.drain())
+                continue;
+            // The WAL is written before the commit is visible, so look again, ever more slowly.
+            for (auto delay = 1ms; delay <= 256ms && !stopping_; delay *= 2) {
+                if (watch_.replaced() || store_.data_version() != seen_version_) {
+                    wakeup_.notify();
+                    break;
+                }
+                co_await clock_.wait(delay);
+            }
+        }
+    }
+
+    asio::awaitable<void> watch_clock()
+    {
+        const int timer = ::timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+        asio::posix::stream_descriptor steps{context_, timer};
+        while (!stopping_) {
+            // Set for the end of time, and cancelled by the kernel whenever the wall clock is set.
+            itimerspec far{};
+            far.it_value.tv_sec = std::int64_t{1} << 40;
+            ::timerfd_settime(timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, nullptr);
+            co_await steps.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+            std::uint64_t expirations = 0;
+            if (::read(timer, &expirations, sizeof expirations) < 0 && errno == ECANCELED) {
+                spdlog::warn("clock was set now={}", to_iso8601(clock_.now()));
+                provisioner_.reconcile();
+                wakeup_.notify();
+            }
+        }
+    }
+
+    asio::awaitable<void> signals()
+    {
+        asio::signal_set set{context_, SIGTERM, SIGINT};
+        co_await set.async_wait(asio::use_awaitable);
+        notify_stopping();
+        spdlog::info("stopping reason=signal");
+        stopping_ = true;
+        provisioner_.request_stop();
+        wakeup_.notify();
+        asio::steady_timer deadline{context_, stop_deadline};
+        set.async_wait([&](boost::system::error_code error, int) {
+            if (!error)
+                deadline.cancel();
+        });
+        boost::system::error_code second; // a second signal, or the end of the time
+        co_await deadline.async_wait(asio::redirect_error(asio::use_awaitable, second));
+        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+            co_return; // everything ended in time
+        spdlog::warn("stopped at once, the batch in hand is left to the next start");
+        spdlog::shutdown();
+        std::_Exit(1); // as safe as a kill -9, which the database takes
+    }
+
+    void stop_everything()
+    {
+        stopping_ = true;
+        provisioner_.request_stop();
+        wakeup_.notify();
+        tasks_.request_stop();
+    }
+
+    void finish()
+    {
+        if (failure_)
+            std::rethrow_exception(failure_);
+        store_.checkpoint(true); // a leftover WAL would make a restored backup wrong
+    }
+
+    static void log(PassResult const& result)
+    {
+        if (result.claimed > 0)
+            spdlog::info(
+                "published tokens={} withdrawn={} sessions={} meetings={} skipped={}", result.published.tokens,
+                result.published.withdrawn, result.sessions, result.published.settled, result.published.skipped
+            );
+    }
+
+    std::string who_;
+    InstanceLock lock_;
+    asio::io_context context_{1};
+    SystemClock clock_;
+    SystemRandom random_;
+    Store store_;
+    ChangeWatch watch_;
+    Wakeup wakeup_;
+    Provisioner provisioner_;
+    std::exception_ptr failure_;
+    std::int64_t seen_version_ = 0;
+    bool stopping_ = false;
+    bool all_ready_ = true;
+    TaskGroup tasks_; // last: its coroutines refer to everything above
+};
+
+} // namespace
+
+int run_daemon(Config config, bool once)
+{
+    App app{std::move(config)};
+    return once ? app.run_once() : app.run();
+}
+
+} // namespace usher

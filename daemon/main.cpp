@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
+
+#include <usher/config/load.hpp>
+
+#include "app.hpp"
+#include "log_setup.hpp"
+
+namespace {
+
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    CLI::App options{"Provisions video sessions and tokens for the meetings of a database."};
+    options.footer("Example: usherd --db /var/lib/usher/usher.db --once");
+    std::string config_path;
+    std::string database;
+    bool once = false;
+    bool check = false;
+    auto* const config_option = options.add_option("--config", config_path, "Configuration (/etc/usher/usher.yaml)");
+    options.add_option("--db", database, "This database with one sandbox project and defaults")->excludes(config_option);
+    options.add_flag("--once", once, "Work until nothing is due; exit 1 if a meeting that should be ready is not");
+    options.add_flag("--check-config", check, "Check the configuration and exit");
+    options.set_version_flag("--version", "usherd " USHER_VERSION);
+    try {
+        options.parse(argc, argv);
+    } catch (CLI::ParseError const& error) {
+        return options.exit(error) == 0 ? 0 : exit_usage;
+    }
+
+    try {
+        usher::Config config;
+        if (!database.empty()) {
+            config = usher::default_config(database);
+        } else {
+            auto loaded = usher::load_config(config_path.empty() ? "/etc/usher/usher.yaml" : config_path);
+            if (!loaded) {
+                for (usher::ConfigError const& error : loaded.error())
+                    std::fprintf(stderr, "%s\n", error.text().c_str());
+                return exit_usage;
+            }
+            config = std::move(*loaded);
+        }
+        for (std::string const& warning : config.warnings)
+            std::fprintf(stderr, "%s\n", warning.c_str());
+        if (check) {
+            std::printf("the configuration is good\n");
+            return 0;
+        }
+        usher::set_up_log(config.log);
+        return usher::run_daemon(std::move(config), once);
+    } catch (std::exception const& error) {
+        std::fprintf(stderr, "usherd: %s\n", error.what());
+        return exit_failed;
+    }
+}

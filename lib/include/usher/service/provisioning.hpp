@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <usher/async/clock.hpp>
+#include <usher/core/plan.hpp>
+#include <usher/core/token.hpp>
+#include <usher/provider/provider.hpp>
+#include <usher/store/store.hpp>
+
+namespace usher {
+
+/// Draws the bits that make sessions and tokens unique; a door to the world, so that tests bring their own.
+class RandomSource {
+public:
+    virtual ~RandomSource() = default;
+    virtual std::uint64_t next() = 0;
+};
+
+/// The operating system's generator.
+class SystemRandom final : public RandomSource {
+public:
+    std::uint64_t next() override;
+};
+
+/// A configured project with what signs its tokens and what creates its sessions.
+struct Project {
+    ProjectFacts facts;
+    TokenSigner signer;
+    std::unique_ptr<Provider> provider;
+};
+
+struct ProvisioningSettings {
+    Policy base; ///< For meetings whose project is not configured.
+    std::size_t meetings_max = 256;      ///< Claimed at once.
+    std::size_t participants_max = 4096; ///< Read at once, a single larger meeting aside.
+};
+
+/// What a pass did.
+struct PassResult {
+    std::size_t claimed = 0;
+    std::size_t sessions = 0;
+    PublishCounts published;
+    bool more = false; ///< Something was done, so there may be more to do now.
+};
+
+/// Due meetings in, published tokens out: claim, plan, create sessions, sign, publish. One call is one batch.
+class Provisioner {
+public:
+    Provisioner(
+        Store& store, Clock& clock, RandomSource& random, std::vector<Project> projects, ProvisioningSettings settings
+    );
+
+    /// One batch. Errors: those of Store; claims that it held are given back first where that is possible.
+    boost::asio::awaitable<PassResult> pass();
+
+    /// Passes until nothing is due or a stop is requested.
+    boost::asio::awaitable<PassResult> settle();
+
+    /// Puts back dropped triggers and marks what the configuration or a lost trigger makes due. In chunks, but all of it.
+    void reconcile();
+
+    /// Ends settle() after the transaction in hand.
+    void request_stop() { stopping_ = true; }
+
+    Projects const& projects() const { return projects_; }
+    /// Whether a published token is signed by its project and says what its row says.
+    Result<void> check_signature(std::string_view project, Credential const& credential) const;
+
+private:
+    struct Slice;
+    boost::asio::awaitable<void> create_sessions(
+        std::vector<MeetingSnapshot> const& meetings, std::vector<Plan>& plans,
+        std::vector<std::optional<SessionNo>>& numbers, std::vector<std::string>& session_ids, PassResult& result
+    );
+    boost::asio::awaitable<PassResult> work(std::vector<MeetingSnapshot> const& meetings);
+    boost::asio::awaitable<void> flush(Slice& slice, PassResult& result);
+
+    Store& store_;
+    Clock& clock_;
+    RandomSource& random_;
+    std::map<std::string, Project, std::less<>> by_name_;
+    Projects projects_;
+    ProvisioningSettings settings_;
+    bool stopping_ = false;
+    std::size_t slice_tokens_ = 256; // adapts to what the write lock can take in its share of time
+    std::int64_t data_version_ = 0;
+    std::chrono::steady_clock::time_point platform_wrote_{};
+};
+
+} // namespace usher

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/service/provisioning.hpp>
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <random>
+
+#include <spdlog/spdlog.h>
+
+namespace usher {
+
+namespace {
+
+// The write lock is held for at most 10 ms; slices aim at half of it, so that one slow commit stays below.
+constexpr auto lock_goal = std::chrono::milliseconds{5};
+constexpr std::size_t slice_tokens_min = 16;
+constexpr std::size_t slice_tokens_max = 4096;
+constexpr std::size_t slice_meetings_max = 128;
+
+} // namespace
+
+/// What goes into one transaction. Tokens are kept in a deque, since publications refer to them.
+struct Provisioner::Slice {
+    std::deque<std::vector<SignedToken>> tokens;
+    std::vector<Publication> publications;
+    std::size_t token_count = 0;
+};
+
+std::uint64_t SystemRandom::next()
+{
+    thread_local std::random_device device; // getrandom() underneath
+    return (std::uint64_t{device()} << 32U) | device();
+}
+
+Provisioner::Provisioner(
+    Store& store, Clock& clock, RandomSource& random, std::vector<Project> projects, ProvisioningSettings settings
+)
+    : store_{store}, clock_{clock}, random_{random}, settings_{settings}
+{
+    projects_.base = settings_.base;
+    for (Project& project : projects) {
+        project.facts.policy_hash = hash_of(project.facts);
+        projects_.by_name.emplace(project.facts.name, project.facts);
+        std::string name = project.facts.name;
+        by_name_.emplace(std::move(name), std::move(project));
+    }
+    data_version_ = store_.data_version();
+}
+
+void Provisioner::reconcile()
+{
+    for (std::string const& trigger : store_.restore_triggers())
+        spdlog::warn("trigger restored name={}", trigger);
+    std::vector<std::uint64_t> hashes;
+    for (auto const& [name, facts] : projects_.by_name)
+        hashes.push_back(facts.policy_hash);
+    std::optional<std::int64_t> number = 0;
+    while (number && !stopping_)
+        number = store_.mark_policy(hashes, *number);
+    std::optional<std::string> id = std::string{};
+    while (id && !stopping_)
+        id = store_.add_missing(*id, 2000);
+
+    const sys_seconds now = clock_.now();
+    MeetingNo after{0};
+    while (!stopping_) {
+        const std::vector<MeetingSnapshot> meetings = store_.read(after, 500);
+        if (meetings.empty())
+            break;
+        after = meetings.back().number;
+        std::vector<MeetingNo> wrong;
+        for (MeetingSnapshot const& meeting : meetings)
+            if (meeting.claim > unix_seconds(now) && plan(meeting, projects_, now).has_work())
+                wrong.push_back(meeting.number);
+        store_.mark(wrong);
+    }
+}
+
+boost::asio::awaitable<PassResult> Provisioner::settle()
+{
+    PassResult total;
+    for (;;) {
+        const PassResult result = co_await pass();
+        total.claimed += result.claimed;
+        total.sessions += result.sessions;
+        total.published += result.published;
+        if (!result.more || stopping_)
+            co_return total;
+    }
+}
+
+boost::asio::awaitable<PassResult> Provisioner::pass()
+{
+    const auto requests = store_.advance_requests(clock_.now());
+    for (RequestNews const& news : requests.finished)
+        spdlog::info("request finished id={} result=\"{}\"", news.request_id, news.detail);
+    const std::vector<MeetingSnapshot> meetings =
+        store_.claim(clock_.now(), settings_.meetings_max, settings_.participants_max);
+    if (meetings.empty()) {
+        PassResult idle;
+        idle.more = requests.more;
+        co_return idle;
+    }
+    std::exception_ptr error;
+    PassResult result;
+    try {
+        result = co_await work(meetings);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    if (error || stopping_) {
+        try {
+            store_.release_claims();
+        } catch (DatabaseBusy const&) { // the next start, or the next failure, gives them back
+        }
+    }
+    if (error)
+        std::rethrow_exception(error);
+    result.more = true;
+    co_return result;
+}
+
+boost::asio::awaitable<PassResult> Provisioner::work(std::vector<MeetingSnapshot> const& meetings)
+{
+    PassResult result;
+    result.claimed = meetings.size();
+    const sys_seconds now = clock_.now();
+    std::vector<Plan> plans;
+    plans.reserve(meetings.size());
+    for (MeetingSnapshot const& meeting : meetings)
+        plans.push_back(plan(meeting, projects_, now));
+
+    std::vector<std::optional<SessionNo>> numbers(meetings.size());
+    std::vector<std::string> session_ids(meetings.size());
+    co_await create_sessions(meetings, plans, numbers, session_ids, result);
+
+    Slice slice;
+    for (std::size_t i = 0; i < meetings.size() && !stopping_; ++i) {
+        MeetingSnapshot const& meeting = meetings[i];
+        Plan& planned = plans[i];
+        Publication publication;
+        publication.meeting = &meeting;
+        publication.plan = &planned;
+        publication.session = numbers[i];
+        const auto project = by_name_.find(planned.project);
+        std::vector<SignedToken>* tokens = &slice.tokens.emplace_back();
+        for (SignStep const& step : planned.sign) {
+            if (!numbers[i] || project == by_name_.end())
+                break;
+            ParticipantRow const& participant = meeting.participants[step.participant];
+            ProjectFacts const& facts = project->second.facts;
+            const sys_seconds issued = now - facts.policy.clock_skew;
+            const TokenClaims claims{
+                session_ids[i],
+                *participant.role,
+                issued,
+                expiry_of(issued, *planned.closes, facts.policy),
+                participant.connection_data,
+                participant.layout_classes};
+            const TokenEntropy entropy{random_.next(), random_.next()};
+            auto token = project->second.signer.sign(claims, entropy, now);
+            if (!token) {
+                planned.problems.push_back(
+                    {step.participant, std::string{to_text(token.error().code)}, token.error().message}
+                );
+                planned.reason = "participant_problems";
+                planned.detail = "some participants cannot be served; each is listed with its reason";
+                continue;
+            }
+            tokens->push_back(
+                {step.participant, std::move(*token), step.reason, issued, claims.expires_at, facts.key_id,
+                 fingerprint_of(participant, session_ids[i], facts.format)}
+            );
+            ++slice.token_count;
+            if (slice.token_count >= slice_tokens_) {
+                Publication part = publication;
+                part.tokens = *tokens;
+                part.last = false;
+                slice.publications.push_back(part);
+                co_await flush(slice, result);
+                tokens = &slice.tokens.emplace_back();
+                if (stopping_)
+                    co_return result;
+            }
+        }
+        publication.tokens = *tokens;
+        slice.publications.push_back(publication);
+        if (slice.publications.size() >= slice_meetings_max)
+            co_await flush(slice, result);
+    }
+    co_await flush(slice, result);
+    co_return result;
+}
+
+boost::asio::awaitable<void> Provisioner::create_sessions(
+    std::vector<MeetingSnapshot> const& meetings, std::vector<Plan>& plans,
+    std::vector<std::optional<SessionNo>>& numbers, std::vector<std::string>& session_ids, PassResult& result
+)
+{
+    std::vector<MeetingSnapshot const*> wanted;
+    for (std::size_t i = 0; i < meetings.size(); ++i) {
+        MeetingSnapshot const& meeting = meetings[i];
+        if (plans[i].session == SessionStep::create)
+            wanted.push_back(&meeting);
+        const std::optional<SessionRow>& session =
+            plans[i].session == SessionStep::publish ? meeting.staged : meeting.published;
+        if (session && plans[i].session != SessionStep::create) {
+            numbers[i] = session->number;
+            session_ids[i] = session->session_id;
+        }
+    }
+    if (wanted.empty())
+        co_return;
+
+    // The intent is on record before the call, so that a lost answer is counted.
+    store_.begin_attempts(wanted, clock_.now());
+    std::vector<CreatedSession> created;
+    std::vector<std::size_t> index;
+    for (std::size_t i = 0; i < meetings.size(); ++i) {
+        if (plans[i].session != SessionStep::create)
+            continue;
+        Project& project = by_name_.find(plans[i].project)->second;
+        SessionOrder order;
+        order.options = meetings[i].meeting->options;
+        order.at = clock_.now();
+        order.entropy = {random_.next(), random_.next(), random_.next()};
+        const std::string options = to_text(order.options);
+        Result<std::string> id = co_await project.provider->create_session(std::move(order));
+        if (!id) {
+            plans[i].session = SessionStep::keep;
+            plans[i].sign.clear();
+            plans[i].state = State::pending;
+            plans[i].reason = to_text(id.error().code);
+            plans[i].detail = id.error().message;
+            plans[i].due = clock_.now() + seconds{30};
+            continue;
+        }
+        CreatedSession session{&meetings[i], {}};
+        session.session.session_id = std::move(*id);
+        session.session.provider = project.facts.provider;
+        session.session.project = project.facts.name;
+        session.session.project_key = project.facts.project_key;
+        session.session.options = options;
+        created.push_back(std::move(session));
+        index.push_back(i);
+    }
+    const auto staged = store_.stage(created, clock_.now());
+    for (std::size_t i = 0; i < staged.size(); ++i) {
+        numbers[index[i]] = staged[i];
+        session_ids[index[i]] = created[i].session.session_id;
+        result.sessions += staged[i] ? 1U : 0U;
+    }
+}
+
+boost::asio::awaitable<void> Provisioner::flush(Slice& slice, PassResult& result)
+{
+    if (slice.publications.empty())
+        co_return;
+    const auto version = store_.data_version();
+    const auto started = clock_.steady_now();
+    if (version != data_version_) {
+        data_version_ = version;
+        platform_wrote_ = started;
+    }
+    result.published += store_.publish(slice.publications, clock_.now());
+    const auto held = clock_.steady_now() - started;
+    slice = Slice{};
+    if (held > lock_goal)
+        slice_tokens_ = std::max(slice_tokens_min, slice_tokens_ / 2);
+    else if (held < lock_goal / 2)
+        slice_tokens_ = std::min(slice_tokens_max, slice_tokens_ * 2);
+    // SQLite's busy handler is unfair: while a platform writes, it needs a gap in which its retry can get through.
+    const bool busy_neighbour = started - platform_wrote_ < std::chrono::seconds{1};
+    co_await clock_.wait(busy_neighbour ? 2 * held : std::chrono::steady_clock::duration::zero());
+}
+
+Result<void> Provisioner::check_signature(std::string_view project, Credential const& credential) const
+{
+    const auto found = by_name_.find(project);
+    if (found == by_name_.end())
+        return {}; // a token of a project that was configured once cannot be checked
+    return found->second.signer.verify(credential.token);
+}
+
+} // namespace usher
