@@ -278,11 +278,13 @@ private:
 
     std::optional<Entry> parse()
     {
-        auto const file = read_file(path_, largest_file);
+        auto file = read_file(path_, largest_file);
         if (!file) {
             add(Position{}, "", file.error());
             return std::nullopt;
         }
+        // yaml-cpp notices a quote that is never closed only where the text does not end with a newline.
+        file->content.resize(file->content.find_last_not_of(" \t\r\n") + 1);
         try {
             auto const documents = YAML::LoadAll(file->content);
             if (documents.empty() || !documents.front().IsDefined() || documents.front().IsNull()) {
