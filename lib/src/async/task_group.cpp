@@ -32,7 +32,7 @@ void TaskGroup::spawn(std::string name, boost::asio::awaitable<void> work)
     const auto task = tasks_.emplace(tasks_.end());
     task->name = std::move(name);
     boost::asio::co_spawn(
-        executor_, std::move(work),
+        executor_, run(*task, std::move(work)),
         boost::asio::bind_cancellation_slot(
             task->stop.slot(),
             [this, task](std::exception_ptr error) {
@@ -45,12 +45,22 @@ void TaskGroup::spawn(std::string name, boost::asio::awaitable<void> work)
     );
 }
 
+boost::asio::awaitable<void> TaskGroup::run(Task& task, boost::asio::awaitable<void> work)
+{
+    if (task.stopped)
+        co_return;
+    task.started = true;
+    co_await std::move(work);
+}
+
 void TaskGroup::request_stop()
 {
     // A task may end, and leave the list, while it is being cancelled.
     for (auto task = tasks_.begin(); task != tasks_.end();) {
         const auto current = task++;
-        current->stop.emit(boost::asio::cancellation_type::terminal);
+        current->stopped = true;
+        if (current->started) // Asio throws out of run() when a coroutine is cancelled before its first step
+            current->stop.emit(boost::asio::cancellation_type::terminal);
     }
 }
 

@@ -2,9 +2,10 @@
 #include <usher/service/provisioning.hpp>
 
 #include <algorithm>
-#include <array>
 #include <deque>
-#include <random>
+#include <stdexcept>
+
+#include <sys/random.h>
 
 #include <spdlog/spdlog.h>
 
@@ -29,8 +30,13 @@ struct Provisioner::Slice {
 
 std::uint64_t SystemRandom::next()
 {
-    thread_local std::random_device device; // getrandom() underneath
-    return (std::uint64_t{device()} << 32U) | device();
+    if (used_ == pool_.size()) {
+        // One system call for many tokens. It only fails, or gives less, for larger requests than this.
+        if (::getrandom(pool_.data(), sizeof pool_, 0) != static_cast<ssize_t>(sizeof pool_))
+            throw std::runtime_error{"the operating system gives no random bytes"};
+        used_ = 0;
+    }
+    return pool_[used_++];
 }
 
 Provisioner::Provisioner(

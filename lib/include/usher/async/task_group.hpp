@@ -31,8 +31,12 @@ public:
 private:
     struct Task {
         std::string name;
+        bool started = false;
+        bool stopped = false;
         boost::asio::cancellation_signal stop; // one signal per task: shared by two it is a use after free
     };
+
+    static boost::asio::awaitable<void> run(Task& task, boost::asio::awaitable<void> work);
 
     boost::asio::any_io_executor executor_;
     OnFailure on_failure_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -30,6 +31,10 @@ public:
 class SystemRandom final : public RandomSource {
 public:
     std::uint64_t next() override;
+
+private:
+    std::array<std::uint64_t, 32> pool_{};
+    std::size_t used_ = 32;
 };
 
 /// A configured project with what signs its tokens and what creates its sessions.
