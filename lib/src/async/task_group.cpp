@@ -3,6 +3,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -50,7 +51,16 @@ boost::asio::awaitable<void> TaskGroup::run(Task& task, boost::asio::awaitable<v
     if (task.stopped)
         co_return;
     task.started = true;
-    co_await std::move(work);
+    std::exception_ptr error;
+    try {
+        co_await std::move(work);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    // A task that was cancelled without waiting again would have Asio throw out of run() when it completes.
+    co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
+    if (error)
+        std::rethrow_exception(error);
 }
 
 void TaskGroup::request_stop()
