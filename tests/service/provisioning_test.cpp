@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a platform does, and what usher does then; each on a real database file with a clock that the test holds.
+#include "world.hpp"
+
+namespace usher {
+namespace {
+
+using namespace test;
+
+constexpr std::int64_t minute = 60;
+constexpr std::int64_t hour = 3600;
+constexpr std::int64_t day = 24 * hour;
+
+class Provisioning : public testing::Test, protected World {
+protected:
+    /// A meeting in half an hour, of an hour, with two people, provisioned.
+    void ready_meeting()
+    {
+        meeting(30 * minute, 90 * minute);
+        participant("ann");
+        participant("bob", "subscriber");
+        settle();
+        ASSERT_EQ(credentials().size(), 2U);
+    }
+};
+
+TEST_F(Provisioning, WaitsForAMeetingThatIsFarAway)
+{
+    meeting(30 * day, 30 * day + hour);
+    participant("ann");
+
+    const PassResult result = settle();
+
+    EXPECT_EQ(result.sessions, 0U);
+    EXPECT_EQ(status(), "waiting|not_yet");
+    EXPECT_TRUE(credentials().empty());
+}
+
+TEST_F(Provisioning, MakesTheSessionFirstAndTheTokensWithinTheirLead)
+{
+    meeting(12 * hour, 13 * hour);
+    participant("ann");
+    EXPECT_EQ(settle().sessions, 1U);
+    EXPECT_EQ(status(), "waiting|not_yet");
+    EXPECT_TRUE(credentials().empty());
+
+    clock.set(start + 12h - 15min - 1h); // the latest start of the lead: the spread only makes it earlier
+    settle();
+
+    EXPECT_EQ(status(), "ready|");
+    EXPECT_EQ(credentials().size(), 1U);
+}
+
+TEST_F(Provisioning, ServesAtOnceInsideTheLeadAndAfterOpens)
+{
+    meeting(30 * minute, 90 * minute, "soon");
+    meeting(-10 * minute, 50 * minute, "live");
+    participant("ann", "publisher", "soon");
+    participant("ann", "moderator", "live");
+
+    settle();
+
+    EXPECT_EQ(status("soon"), "ready|");
+    EXPECT_EQ(status("live"), "ready|");
+    EXPECT_EQ(credentials("soon").at("ann").expires_at, unix_seconds(start) + 105 * minute);
+    EXPECT_EQ(credentials("live").at("ann").role, "moderator");
+}
+
+TEST_F(Provisioning, MintsUntilTheLastSecondAndNothingAfterClose)
+{
+    meeting(-hour, -15 * minute + 1, "last_second");
+    meeting(-hour, -15 * minute, "closed");
+    participant("ann", "publisher", "last_second");
+    participant("ann", "publisher", "closed");
+
+    const PassResult result = settle();
+
+    EXPECT_EQ(status("last_second"), "ready|");
+    EXPECT_EQ(status("closed"), "ended|");
+    EXPECT_EQ(result.sessions, 1U);
+}
+
+TEST_F(Provisioning, AMeetingWithNobodyGetsItsSession)
+{
+    meeting(30 * minute, 90 * minute);
+    EXPECT_EQ(settle().sessions, 1U);
+    EXPECT_EQ(status(), "ready|");
+}
+
+TEST_F(Provisioning, ASecondPassPublishesNothing)
+{
+    ready_meeting();
+    const auto before = credentials();
+
+    const PassResult result = settle();
+
+    EXPECT_EQ(result.published.tokens, 0U);
+    EXPECT_EQ(credentials(), before);
+}
+
+TEST_F(Provisioning, MovingKeepsTheSessionAndSignsToTheNewClose)
+{
+    ready_meeting();
+    const auto before = credentials();
+    for (const std::int64_t ends : {80 * minute, 120 * minute}) {
+        sql("UPDATE meeting SET ends_at = " + std::to_string(unix_seconds(start) + ends));
+        settle();
+
+        EXPECT_EQ(credentials().at("ann").session_id, before.at("ann").session_id);
+        EXPECT_EQ(credentials().at("ann").expires_at, unix_seconds(start) + ends + 15 * minute);
+        EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::schedule_changed)));
+    }
+}
+
+TEST_F(Provisioning, ExtendingALiveOrAnEndedMeetingKeepsItsSession)
+{
+    ready_meeting();
+    const std::string session = credentials().at("ann").session_id;
+    clock.set(start + 105min); // closed
+    settle();
+    EXPECT_EQ(status(), "ended|");
+    EXPECT_TRUE(credentials().empty());
+
+    sql("UPDATE meeting SET ends_at = ends_at + 3600");
+    settle();
+
+    EXPECT_EQ(status(), "ready|");
+    EXPECT_EQ(credentials().at("ann").session_id, session);
+}
+
+TEST_F(Provisioning, AnEndedMeetingThatMovesIntoTheFutureGetsANewSession)
+{
+    ready_meeting();
+    const std::string session = credentials().at("ann").session_id;
+    clock.set(start + 105min);
+    settle();
+
+    sql("UPDATE meeting SET starts_at = starts_at + 10800, ends_at = ends_at + 10800");
+    settle();
+    clock.set(start + 3h);
+    settle();
+
+    EXPECT_EQ(status(), "ready|");
+    EXPECT_NE(credentials().at("ann").session_id, session);
+}
+
+TEST_F(Provisioning, CancellingWithdrawsWithTheCommitItselfAndRestoringMakesANewSession)
+{
+    ready_meeting();
+    const std::string session = credentials().at("ann").session_id;
+
+    sql("UPDATE meeting SET status = 'cancelled'");
+    EXPECT_TRUE(credentials().empty());
+    settle();
+    EXPECT_EQ(status(), "cancelled|cancelled");
+    EXPECT_EQ(text("SELECT count(*) FROM token"), "0");
+
+    sql("UPDATE meeting SET status = 'scheduled'");
+    EXPECT_TRUE(credentials().empty());
+    settle();
+    EXPECT_NE(credentials().at("ann").session_id, session);
+}
+
+TEST_F(Provisioning, ACancellationIsRememberedWhenBothEditsFallBetweenTwoPasses)
+{
+    ready_meeting();
+    const std::string session = credentials().at("ann").session_id;
+
+    sql("UPDATE meeting SET status = 'cancelled'");
+    sql("UPDATE meeting SET status = 'scheduled'");
+    EXPECT_TRUE(credentials().empty());
+    settle();
+
+    EXPECT_NE(credentials().at("ann").session_id, session);
+    EXPECT_EQ(text("SELECT count(*) FROM token"), "2");
+}
+
+TEST_F(Provisioning, ReplacesOnlyTheTokenOfWhomTheChangeConcerns)
+{
+    ready_meeting();
+    const auto before = credentials();
+
+    sql("UPDATE participant SET role = 'moderator' WHERE id = 'ann'");
+    EXPECT_FALSE(credentials().contains("ann")); // the commit itself withdraws the old role
+    settle();
+    EXPECT_EQ(credentials().at("ann").role, "moderator");
+    EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::role_changed)));
+
+    for (std::string const column : {"connection_data", "layout_classes"}) {
+        const std::string token = credentials().at("ann").token;
+        sql("UPDATE participant SET " + column + " = 'focus' WHERE id = 'ann'");
+        settle();
+        EXPECT_NE(credentials().at("ann").token, token);
+        EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::details_changed)));
+    }
+    EXPECT_EQ(credentials().at("bob"), before.at("bob"));
+}
+
+TEST_F(Provisioning, AnEditThatIsTakenBackChangesNothing)
+{
+    ready_meeting();
+    const auto before = credentials();
+    sql("UPDATE participant SET role = 'moderator' WHERE id = 'ann'");
+    sql("UPDATE participant SET role = 'publisher' WHERE id = 'ann'");
+    settle();
+    EXPECT_EQ(credentials(), before);
+}
+
+TEST_F(Provisioning, AddsAndRemovesDuringTheMeeting)
+{
+    ready_meeting();
+    clock.set(start + 40min);
+    participant("eve");
+    settle();
+    EXPECT_EQ(credentials().size(), 3U);
+
+    sql("DELETE FROM participant WHERE id = 'eve'");
+    EXPECT_EQ(credentials().size(), 2U);
+    settle();
+    EXPECT_EQ(text("SELECT count(*) FROM token"), "2");
+}
+
+TEST_F(Provisioning, ChangedOptionsMakeANewSessionBeforeOpensAndAreOnlyNotedAfter)
+{
+    ready_meeting(); // opens at 15 minutes
+    const std::string first = credentials().at("ann").session_id;
+    sql("UPDATE meeting SET media_mode = 'relayed'");
+    settle();
+    const std::string second = credentials().at("ann").session_id;
+    EXPECT_NE(second, first);
+    EXPECT_EQ(text("SELECT count(*) FROM token"), "2"); // those of the first session are deleted
+
+    clock.set(start + 15min);
+    sql("UPDATE meeting SET media_mode = 'routed', archive_mode = 'always'");
+    settle();
+    EXPECT_EQ(credentials().at("ann").session_id, second);
+    EXPECT_EQ(status(), "ready|session_kept");
+}
+
+TEST_F(Provisioning, AChangedProjectMovesTheMeetingBeforeOpensOnly)
+{
+    ready_meeting();
+    sql("UPDATE meeting SET project = 'second'");
+    settle();
+    EXPECT_EQ(text("SELECT DISTINCT project, project_key FROM join_credential"), "second|654321");
+
+    clock.set(start + 20min);
+    sql("UPDATE meeting SET project = 'default'");
+    settle();
+    EXPECT_EQ(text("SELECT DISTINCT project, project_key FROM join_credential"), "second|654321");
+    EXPECT_EQ(status(), "ready|session_kept");
+}
+
+TEST_F(Provisioning, AnUnknownProjectFailsAndIsPickedUpOnceItExists)
+{
+    second_project = false;
+    restart();
+    meeting(30 * minute, 90 * minute);
+    participant("ann");
+    sql("UPDATE meeting SET project = 'second'");
+    settle();
+    EXPECT_EQ(status(), "failed|unknown_project");
+
+    second_project = true;
+    restart();
+    settle();
+    EXPECT_EQ(status(), "ready|");
+}
+
+TEST_F(Provisioning, DeletingWithdrawsAndPurgesAfterRetention)
+{
+    ready_meeting();
+    sql("DELETE FROM meeting");
+    EXPECT_TRUE(credentials().empty());
+    settle();
+    EXPECT_EQ(status(), "cancelled|deleted");
+    EXPECT_EQ(text("SELECT count(*) FROM token"), "0");
+    sql("DELETE FROM participant");
+    settle();
+
+    clock.advance(policy.retention - 1s);
+    settle();
+    EXPECT_EQ(text("SELECT count(*) FROM session"), "1");
+    clock.advance(1s);
+    settle();
+    EXPECT_EQ(text("SELECT (SELECT count(*) FROM session) + (SELECT count(*) FROM agenda) + "
+                   "(SELECT count(*) FROM history)"), "0");
+}
+
+TEST_F(Provisioning, ReplaceChangesNothingUnderEitherSetting)
+{
+    ready_meeting();
+    const auto before = credentials();
+    for (std::string const recursive : {"ON", "OFF"})
+        for (std::string const foreign : {"ON", "OFF"}) {
+            sql("PRAGMA recursive_triggers = " + recursive);
+            sql("PRAGMA foreign_keys = " + foreign);
+            meeting(30 * minute, 90 * minute, "m", "INSERT OR REPLACE");
+            participant("ann", "publisher", "m", "INSERT OR REPLACE");
+            settle();
+            EXPECT_EQ(credentials(), before);
+        }
+}
+
+TEST_F(Provisioning, ARenamedMeetingIsWithdrawnAndProvisionedAnew)
+{
+    ready_meeting();
+    const std::string session = credentials().at("ann").session_id;
+    sql("UPDATE meeting SET id = 'n'");
+    EXPECT_TRUE(credentials("m").empty());
+    sql("UPDATE participant SET meeting_id = 'n'");
+    settle();
+    EXPECT_EQ(credentials("n").size(), 2U);
+    EXPECT_NE(credentials("n").at("ann").session_id, session);
+    EXPECT_EQ(status("m"), "cancelled|deleted");
+}
+
+TEST_F(Provisioning, ParticipantsMayComeBeforeTheirMeeting)
+{
+    participant("ann");
+    settle();
+    EXPECT_EQ(status(), "waiting|no_meeting");
+    meeting(30 * minute, 90 * minute);
+    settle();
+    EXPECT_EQ(credentials().size(), 1U);
+}
+
+TEST_F(Provisioning, OneUnusableParticipantDoesNotStopTheOthers)
+{
+    ready_meeting();
+    sql("UPDATE participant SET connection_data = CAST(x'ff41' AS TEXT) WHERE id = 'ann'");
+    settle();
+    EXPECT_EQ(status(), "ready|participant_problems");
+    EXPECT_EQ(text("SELECT participant_id, reason FROM participant_problem"), "ann|connection_data_not_utf8");
+    EXPECT_FALSE(credentials().contains("ann"));
+    EXPECT_TRUE(credentials().contains("bob"));
+
+    sql("UPDATE participant SET connection_data = 'fine' WHERE id = 'ann'");
+    settle();
+    EXPECT_EQ(status(), "ready|");
+    EXPECT_EQ(text("SELECT count(*) FROM participant_problem"), "0");
+    EXPECT_TRUE(credentials().contains("ann"));
+}
+
+TEST_F(Provisioning, RequestsAreDoneAndMarkedDone)
+{
+    ready_meeting();
+    const auto before = credentials();
+    sql("INSERT INTO request (action, meeting_id) VALUES ('rotate', 'm')");
+    settle();
+    EXPECT_NE(credentials().at("ann").token, before.at("ann").token);
+    EXPECT_EQ(credentials().at("ann").session_id, before.at("ann").session_id);
+    EXPECT_EQ(
+        text("SELECT state, detail FROM request_result WHERE request_id = 1"),
+        "done|1 meetings looked at, 0 sessions replaced, 2 tokens signed"
+    );
+
+    sql("INSERT INTO request (action, project) VALUES ('replace_session', 'default')");
+    settle();
+    EXPECT_NE(credentials().at("ann").session_id, before.at("ann").session_id);
+    EXPECT_EQ(
+        text("SELECT state, detail FROM request_result WHERE request_id = 2"),
+        "done|1 meetings looked at, 1 sessions replaced, 2 tokens signed"
+    );
+
+    sql("INSERT INTO request (action, meeting_id) VALUES ('retry', 'nobody knows')");
+    settle();
+    EXPECT_EQ(
+        text("SELECT state, detail FROM request_result WHERE request_id = 3"),
+        "refused|there is no meeting \"nobody knows\""
+    );
+}
+
+TEST_F(Provisioning, RotatesBeforeLessThanTheMarginIsLeft)
+{
+    meeting(30 * minute, 10 * day);
+    participant("ann");
+    settle();
+    const std::string first = credentials().at("ann").token;
+    const sys_seconds expires = from_unix(credentials().at("ann").expires_at);
+    EXPECT_EQ(expires, start - 10s + 24h);
+
+    clock.set(expires - policy.rotation_margin - policy.max_token_life / 12 - 1s);
+    settle();
+    EXPECT_EQ(credentials().at("ann").token, first);
+    clock.set(expires - policy.rotation_margin);
+    settle();
+    EXPECT_NE(credentials().at("ann").token, first);
+    EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::rotated)));
+}
+
+TEST_F(Provisioning, AShorterLifeAndANewSecretReachEveryToken)
+{
+    meeting(30 * minute, 10 * day);
+    participant("ann");
+    settle();
+
+    policy.max_token_life = 6h;
+    policy.rotation_margin = 2h;
+    restart();
+    settle();
+    EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::policy_changed)));
+    EXPECT_EQ(credentials().at("ann").expires_at, unix_seconds(start) - 10 + 6 * hour);
+
+    secret = "another";
+    restart();
+    settle();
+    EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::key_changed)));
+}
+
+TEST_F(Provisioning, TokensFromTheFutureAreSignedAnewAfterTheClockWasSetBack)
+{
+    ready_meeting();
+    clock.set(start - 5min);
+    restart();
+    settle();
+    EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::clock_changed)));
+}
+
+TEST_F(Provisioning, EndedMeetingsLoseTheirTokensAndTheirSessionAfterRetention)
+{
+    ready_meeting();
+    clock.set(start + 105min);
+    settle();
+    EXPECT_EQ(text("SELECT (SELECT count(*) FROM token), (SELECT count(*) FROM session)"), "0|1");
+    clock.set(start + 105min + policy.retention);
+    settle();
+    EXPECT_EQ(text("SELECT count(*) FROM session"), "0");
+    EXPECT_EQ(text("SELECT count(*) FROM meeting"), "1");
+}
+
+TEST_F(Provisioning, AnOlderDaemonIsFenced)
+{
+    ready_meeting();
+    Store newer = Store::open(path);
+    newer.take_over("the newer one", clock.now());
+    participant("eve");
+    EXPECT_THROW(pass(), Fenced);
+    EXPECT_FALSE(credentials().contains("eve"));
+}
+
+TEST_F(Provisioning, WorkOfADaemonThatDiedIsTakenUp)
+{
+    meeting(30 * minute, 90 * minute);
+    participant("ann");
+    ASSERT_EQ(store->claim(clock.now(), 10, 10).size(), 1U); // and then nothing: it died
+    EXPECT_EQ(status(), "pending|");
+    restart();
+    settle();
+    EXPECT_EQ(status(), "ready|");
+}
+
+TEST_F(Provisioning, LostTriggersArePutBackAndWhatTheyMissedIsFound)
+{
+    ready_meeting();
+    sql("DROP TRIGGER usher_participant_insert");
+    sql("DROP TRIGGER usher_meeting_insert");
+    participant("eve");
+    meeting(30 * minute, 90 * minute, "unseen");
+    provisioner->reconcile();
+    settle();
+    EXPECT_TRUE(credentials().contains("eve"));
+    EXPECT_EQ(status("unseen"), "ready|");
+    EXPECT_EQ(text("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"), "6");
+}
+
+TEST_F(Provisioning, SeqMovesWithEveryChangeOfWhatIsPublished)
+{
+    ready_meeting();
+    const auto seq = [&] { return std::stoll(text("SELECT max(seq) FROM meeting_status")); };
+    std::int64_t last = seq();
+    for (std::string const edit :
+         {"UPDATE participant SET role = 'moderator' WHERE id = 'ann'", "DELETE FROM participant WHERE id = 'bob'",
+          "UPDATE meeting SET status = 'cancelled'", "UPDATE meeting SET status = 'scheduled'"}) {
+        sql(edit);
+        settle();
+        EXPECT_GT(seq(), last) << edit;
+        last = seq();
+    }
+    settle();
+    EXPECT_EQ(seq(), last);
+}
+
+TEST_F(Provisioning, AnEditBetweenClaimAndPublishIsNotOverrun)
+{
+    ready_meeting();
+    participant("eve", "moderator");
+    // The platform removes eve after the daemon has read her and before it publishes.
+    const auto claimed = store->claim(clock.now(), 10, 100);
+    ASSERT_EQ(claimed.size(), 1U);
+    const Plan planned = plan(claimed[0], provisioner->projects(), clock.now());
+    ASSERT_EQ(planned.sign.size(), 1U);
+    sql("DELETE FROM participant WHERE id = 'eve'");
+    const std::vector<SignedToken> tokens{
+        {planned.sign[0].participant, "token", TokenReason::issued, clock.now(), clock.now() + 1h, "key", 1}};
+    const Publication publication{&claimed[0], &planned, claimed[0].published->number, tokens, true, {}, 0};
+
+    const PublishCounts counts = store->publish({&publication, 1}, clock.now());
+
+    EXPECT_EQ(counts.skipped, 1U);
+    EXPECT_EQ(counts.settled, 0U);
+    EXPECT_EQ(text("SELECT count(*) FROM token WHERE participant_id = 'eve'"), "0");
+    EXPECT_EQ(status(), "pending|");
+    settle();
+    EXPECT_EQ(status(), "ready|");
+}
+
+} // namespace
+} // namespace usher

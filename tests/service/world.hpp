@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <usher/provider/sandbox.hpp>
+#include <usher/service/provisioning.hpp>
+#include <usher/store/store.hpp>
+
+#include "support/manual_clock.hpp"
+#include "support/temp_dir.hpp"
+
+namespace usher::test {
+
+using namespace std::chrono_literals;
+
+class CountingRandom final : public RandomSource {
+public:
+    std::uint64_t next() override
+    {
+        state_ += 0x9e3779b97f4a7c15U;
+        return state_ ^ (state_ >> 29U);
+    }
+
+private:
+    std::uint64_t state_ = 1;
+};
+
+inline Project sandbox(std::string name, std::string api_key, Policy policy, std::string secret = "secret")
+{
+    auto signer = TokenSigner::for_api_key(TokenFormat::jwt, api_key, Secret{std::move(secret)});
+    Project project{{}, std::move(*signer), std::make_unique<SandboxProvider>(api_key)};
+    project.facts.name = std::move(name);
+    project.facts.provider = "sandbox";
+    project.facts.project_key = project.signer.project_key();
+    project.facts.key_id = project.signer.key_id();
+    project.facts.format = TokenFormat::jwt;
+    project.facts.policy = policy;
+    return project;
+}
+
+struct Read {
+    std::string session_id;
+    std::string token;
+    std::string role;
+    std::int64_t expires_at;
+
+    friend bool operator==(Read const&, Read const&) = default;
+};
+
+/// A platform and a daemon on one real database file, under a clock that the test holds.
+class World {
+public:
+    static constexpr sys_seconds start{1'800'000'000s};
+
+    World()
+    {
+        create_database(path, FileAccess::group);
+        platform = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE, 5000);
+        // The views and defaults ask for the reader's clock: on this connection it is the test's.
+        sqlite3_create_function_v2(
+            platform->getHandle(), "strftime", 2, SQLITE_UTF8 | SQLITE_INNOCUOUS, &clock,
+            [](sqlite3_context* context, int, sqlite3_value**) {
+                auto const* const held = static_cast<ManualClock const*>(sqlite3_user_data(context));
+                sqlite3_result_int64(context, unix_seconds(held->now()));
+            },
+            nullptr, nullptr, nullptr
+        );
+        restart();
+    }
+
+    /// A new daemon takes over, with the projects as they are now.
+    void restart()
+    {
+        provisioner.reset();
+        store.reset();
+        store = std::make_unique<Store>(Store::open(path));
+        store->take_over("test", clock.now());
+        std::vector<Project> projects;
+        projects.push_back(sandbox("default", "123456", policy, secret));
+        if (second_project)
+            projects.push_back(sandbox("second", "654321", policy));
+        ProvisioningSettings settings;
+        settings.base = policy;
+        provisioner = std::make_unique<Provisioner>(*store, clock, random, std::move(projects), settings);
+        provisioner->reconcile();
+    }
+
+    void sql(std::string const& statement) { platform->exec(statement); }
+
+    PassResult pass() { return run(provisioner->pass()); }
+
+    /// Passes until nothing is due, and asks the checker.
+    PassResult settle()
+    {
+        const PassResult result = run(provisioner->settle());
+        for (Violation const& violation : violations())
+            ADD_FAILURE() << violation.promise << " " << violation.meeting_id << ": " << violation.what;
+        return result;
+    }
+
+    std::vector<Violation> violations()
+    {
+        std::vector<Violation> found;
+        store->check(
+            provisioner->projects(),
+            [this](std::string_view project, Credential const& credential) {
+                return provisioner->check_signature(project, credential);
+            },
+            clock.now(), found
+        );
+        return found;
+    }
+
+    /// What the platform reads, by participant.
+    std::map<std::string, Read> credentials(std::string const& meeting = "m")
+    {
+        std::map<std::string, Read> result;
+        SQLite::Statement query{
+            *platform,
+            "SELECT participant_id, session_id, token, role, expires_at FROM join_credential WHERE meeting_id = ?"};
+        query.bind(1, meeting);
+        while (query.executeStep())
+            result[query.getColumn(0).getString()] = {
+                query.getColumn(1).getString(), query.getColumn(2).getString(), query.getColumn(3).getString(),
+                query.getColumn(4).getInt64()};
+        return result;
+    }
+
+    std::string text(std::string const& query)
+    {
+        SQLite::Statement statement{*platform, query};
+        std::string result;
+        while (statement.executeStep()) {
+            result += result.empty() ? "" : "\n";
+            for (int i = 0; i < statement.getColumnCount(); ++i)
+                result += (i > 0 ? "|" : "") + statement.getColumn(i).getString();
+        }
+        return result;
+    }
+
+    std::string status(std::string const& meeting = "m")
+    {
+        return text("SELECT state, reason FROM meeting_status WHERE meeting_id = '" + meeting + "'");
+    }
+
+    std::string reason(std::string const& participant, std::string const& meeting = "m")
+    {
+        return text(
+            "SELECT t.reason FROM token t JOIN agenda a ON a.session_no = t.session_no WHERE a.meeting_id = '" +
+            meeting + "' AND t.participant_id = '" + participant + "'"
+        );
+    }
+
+    /// A meeting from `starts` to `ends`, in seconds from the start of the test.
+    void meeting(std::int64_t starts, std::int64_t ends, std::string const& id = "m", std::string const& verb = "INSERT")
+    {
+        const std::int64_t zero = unix_seconds(start);
+        sql(verb + " INTO meeting (id, starts_at, ends_at) VALUES ('" + id + "', " + std::to_string(zero + starts) +
+            ", " + std::to_string(zero + ends) + ")");
+    }
+
+    void participant(
+        std::string const& id, std::string const& role = "publisher", std::string const& meeting_id = "m",
+        std::string const& verb = "INSERT"
+    )
+    {
+        sql(verb + " INTO participant (meeting_id, id, role) VALUES ('" + meeting_id + "', '" + id + "', '" + role +
+            "')");
+    }
+
+    TempDir folder;
+    std::string path = folder.file("usher.db");
+    ManualClock clock{start};
+    CountingRandom random;
+    Policy policy;
+    std::string secret = "secret";
+    bool second_project = true;
+    std::unique_ptr<SQLite::Database> platform;
+    std::unique_ptr<Store> store;
+    std::unique_ptr<Provisioner> provisioner;
+
+private:
+    PassResult run(boost::asio::awaitable<PassResult> work)
+    {
+        boost::asio::io_context context{1};
+        std::exception_ptr failure;
+        PassResult result;
+        boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error, PassResult value) {
+            failure = error;
+            result = value;
+        });
+        context.run();
+        if (failure)
+            std::rethrow_exception(failure);
+        return result;
+    }
+};
+
+} // namespace usher::test

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <usher/async/clock.hpp>
+
+namespace usher::test {
+
+/// A wall clock that stands where it is put. Waiting takes no time.
+class ManualClock final : public Clock {
+public:
+    explicit ManualClock(sys_seconds now) : now_{now} {}
+
+    void set(sys_seconds now) { now_ = now; }
+    void advance(seconds by) { now_ += by; }
+
+    sys_seconds now() const override { return now_; }
+    std::chrono::steady_clock::time_point steady_now() const override { return {}; }
+    boost::asio::awaitable<void> wait(std::chrono::steady_clock::duration) override { co_return; }
+
+private:
+    sys_seconds now_;
+};
+
+} // namespace usher::test
