@@ -288,12 +288,9 @@ typename ScheduleReader<Row>::Step ScheduleReader<Row>::next()
         return Step::problem;
     };
     switch (csv_.next()) {
-    case CsvReader::Step::end:
-        return Step::end;
-    case CsvReader::Step::problem:
-        return bad({{}, csv_.problem()});
-    case CsvReader::Step::row:
-        break;
+    case CsvReader::Step::end: return Step::end;
+    case CsvReader::Step::problem: return bad({{}, csv_.problem()});
+    case CsvReader::Step::row: break;
     }
     const std::span<std::string const> fields = csv_.fields();
     if (fields.size() != names_.size())

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "import.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+namespace usher::ctl {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr auto meeting_header = "external_id,title,starts_at_utc,ends_at_utc\n";
+constexpr auto participant_header = "meeting_external_id,external_id,display_name,role\n";
+constexpr auto hour_long = "2021-02-06T09:00:00Z,2021-02-06T10:00:00Z\n";
+
+class ImportTest : public testing::Test {
+protected:
+    ImportTest()
+    {
+        std::string name = std::filesystem::temp_directory_path() / "usher-import-XXXXXX";
+        if (mkdtemp(name.data()) == nullptr)
+            throw std::runtime_error{"no temporary directory"};
+        folder = name;
+        options.meetings_path = folder / "m.csv";
+        options.participants_path = folder / "p.csv";
+        options.database_path = folder / "usher.db";
+        SQLite::Database database{options.database_path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+        std::ifstream schema{USHER_SOURCE_DIR "/schema/0001_initial.sql"};
+        database.exec("PRAGMA journal_mode = WAL");
+        database.exec(std::string{std::istreambuf_iterator<char>{schema}, {}});
+        database.exec("PRAGMA application_id = 0x75736872");
+        write("", "");
+    }
+    ~ImportTest() override { std::filesystem::remove_all(folder); }
+
+    void write(std::string const& meetings, std::string const& participants) const
+    {
+        std::ofstream{options.meetings_path, std::ios::binary} << meeting_header << meetings;
+        std::ofstream{options.participants_path, std::ios::binary} << participant_header << participants;
+    }
+
+    ImportReport import()
+    {
+        std::ostringstream out;
+        ImportReport report = import_schedule(options, out);
+        problems = out.str();
+        for (std::size_t at; (at = problems.find(folder.string().append("/"))) != std::string::npos;)
+            problems.erase(at, folder.string().size() + 1);
+        return report;
+    }
+
+    /// The rows of a query, as text: `a|b;c|d`.
+    std::string query(std::string const& sql) const
+    {
+        SQLite::Database database{options.database_path, SQLite::OPEN_READONLY};
+        SQLite::Statement statement{database, sql};
+        std::string text;
+        while (statement.executeStep()) {
+            text += text.empty() ? "" : ";";
+            for (int i = 0; i < statement.getColumnCount(); ++i)
+                text.append(i > 0 ? "|" : "").append(statement.getColumn(i).getString());
+        }
+        return text;
+    }
+
+    void execute(std::string const& sql) const
+    {
+        SQLite::Database{options.database_path, SQLite::OPEN_READWRITE}.exec(sql);
+    }
+
+    std::filesystem::path folder;
+    ImportOptions options;
+    std::string problems;
+};
+
+TEST_F(ImportTest, LoadsASchedule)
+{
+    write(std::string{"m1,One,"} + hour_long + "m2,\"Two\nlines\"," + hour_long, "m1,p1,Ada,moderator\nm1,p2,,\n");
+    const ImportReport report = import();
+    EXPECT_EQ(report.failure, "");
+    EXPECT_EQ(problems, "");
+    EXPECT_EQ(report.meetings, (ImportCounts{.added = 2}));
+    EXPECT_EQ(report.participants, (ImportCounts{.added = 2}));
+    EXPECT_EQ(
+        query("SELECT id, title, starts_at, ends_at, status, project, e2ee FROM meeting ORDER BY id"),
+        "m1|One|1612602000|1612605600|scheduled|default|0;m2|Two\nlines|1612602000|1612605600|scheduled|default|0"
+    );
+    EXPECT_EQ(
+        query("SELECT meeting_id, id, display_name, role, connection_data IS NULL FROM participant ORDER BY id"),
+        "m1|p1|Ada|moderator|1;m1|p2||publisher|1"
+    );
+}
+
+TEST_F(ImportTest, LoadsTheGoodRowsBesideTheBad)
+{
+    write(
+        std::string{"m1,One,"} + hour_long + "m2,Two,yesterday,2021-02-06T10:00:00Z\nm3,Three\n,Four," + hour_long +
+            "m5,\"Five" + "," + hour_long + "m6,Six," + hour_long + "m1,Again," + hour_long,
+        "m1,p1,Ada,king\nm1,p2,Bob,publisher\nm1,p2,Bob,moderator\n"
+    );
+    const ImportReport report = import();
+    EXPECT_EQ(
+        problems, "m.csv:3: starts_at_utc: \"yesterday\" is not a time with a zone, like 2021-02-06T09:00:00Z\n"
+                  "m.csv:4: has 2 fields where the header has 4\n"
+                  "m.csv:5: external_id: is empty\n"
+                  "m.csv:6: has a quote that is not closed\n"
+                  "m.csv:8: external_id: is that of line 2, too\n"
+                  "p.csv:2: role: \"king\" is not subscriber, publisher, publisheronly, moderator or empty "
+                  "(publisher)\n"
+                  "p.csv:4: external_id: is that of line 3, too\n"
+    );
+    EXPECT_EQ(report.failure, "");
+    EXPECT_TRUE(report.has_bad_rows());
+    EXPECT_EQ(report.meetings, (ImportCounts{.added = 2, .bad = 5}));
+    EXPECT_EQ(report.participants, (ImportCounts{.added = 1, .bad = 2}));
+    EXPECT_EQ(query("SELECT id, title FROM meeting ORDER BY id"), "m1|One;m6|Six");
+    EXPECT_EQ(query("SELECT id, role FROM participant"), "p2|publisher");
+}
+
+TEST_F(ImportTest, ChangesNothingTheSecondTime)
+{
+    std::string meetings;
+    std::string participants;
+    for (int i = 0; i < 5000; ++i) {
+        meetings.append("m").append(std::to_string(i)).append(",T,").append(hour_long);
+        participants.append("m").append(std::to_string(i)).append(",p,,\n");
+    }
+    write(meetings, participants);
+    EXPECT_EQ(import().meetings, (ImportCounts{.added = 5000}));
+    execute("UPDATE agenda SET due_at = 77");
+
+    SQLite::Database watcher{options.database_path, SQLite::OPEN_READONLY};
+    const auto version = watcher.execAndGet("PRAGMA data_version").getInt64();
+    ImportReport report = import();
+    EXPECT_EQ(report.meetings, (ImportCounts{.unchanged = 5000}));
+    EXPECT_EQ(report.participants, (ImportCounts{.unchanged = 5000}));
+    EXPECT_EQ(watcher.execAndGet("PRAGMA data_version").getInt64(), version);
+    EXPECT_EQ(query("SELECT count(*) FROM agenda WHERE due_at <> 77"), "0");
+
+    write(std::string{"m1,Other,"} + hour_long + "m2,T," + hour_long, "m3,p,,\nm4,p,,subscriber\n");
+    report = import();
+    EXPECT_EQ(report.meetings, (ImportCounts{.changed = 1, .unchanged = 1}));
+    EXPECT_EQ(report.participants, (ImportCounts{.changed = 1, .unchanged = 1}));
+    EXPECT_EQ(query("SELECT meeting_id FROM agenda WHERE due_at <> 77 ORDER BY 1"), "m1;m4");
+}
+
+TEST_F(ImportTest, LeavesColumnsAloneThatTheFileDoesNotHave)
+{
+    write(std::string{"m1,One,"} + hour_long, "");
+    import();
+    execute("UPDATE meeting SET project = 'other', status = 'cancelled'");
+    EXPECT_EQ(import().meetings, (ImportCounts{.unchanged = 1}));
+    EXPECT_EQ(query("SELECT project, status FROM meeting"), "other|cancelled");
+
+    // An empty value in a column that the file has is the table's default.
+    std::ofstream{options.meetings_path} << "external_id,title,starts_at_utc,ends_at_utc,status\n"
+                                         << "m1,One,2021-02-06T09:00:00Z,2021-02-06T10:00:00Z,\n";
+    EXPECT_EQ(import().meetings, (ImportCounts{.changed = 1}));
+    EXPECT_EQ(query("SELECT project, status FROM meeting"), "other|scheduled");
+    EXPECT_EQ(import().meetings, (ImportCounts{.unchanged = 1}));
+}
+
+TEST_F(ImportTest, ReportsWhatTheDatabaseRefuses)
+{
+    write(std::string{"m1,One,"} + hour_long, "");
+    import();
+    execute("UPDATE meeting SET archive_mode = 'always'");
+    std::ofstream{options.meetings_path} << "external_id,title,starts_at_utc,ends_at_utc,media_mode\n"
+                                         << "m1,One,2021-02-06T09:00:00Z,2021-02-06T10:00:00Z,relayed\n"
+                                         << "m2,Two,2021-02-06T09:00:00Z,2021-02-06T10:00:00Z,relayed\n";
+    const ImportReport report = import();
+    EXPECT_EQ(problems, "m.csv:2: the database refuses it: archive_mode_always_needs_media_mode_routed\n");
+    EXPECT_EQ(report.failure, "");
+    EXPECT_EQ(report.meetings, (ImportCounts{.added = 1, .bad = 1}));
+    EXPECT_EQ(query("SELECT id, media_mode FROM meeting ORDER BY id"), "m1|routed;m2|relayed");
+}
+
+TEST_F(ImportTest, ShiftsTheWholeSchedule)
+{
+    write(
+        "m1,,2021-02-06T09:00:00Z,2021-02-06T10:00:00Z\nm2,,2021-02-06T08:00:00Z,2021-02-06T08:30:00Z\n"
+        "m3,,2000-02-06T08:00:00Z,2000-02-06T08:00:00Z\n",
+        ""
+    );
+    options.shift_start = from_unix(1'000'000'000);
+    EXPECT_EQ(import().meetings, (ImportCounts{.added = 2, .bad = 1}));
+    EXPECT_EQ(
+        query("SELECT id, starts_at, ends_at FROM meeting ORDER BY id"),
+        "m1|1000003600|1000007200;m2|1000000000|1000001800"
+    );
+    EXPECT_EQ(import().meetings, (ImportCounts{.unchanged = 2, .bad = 1}));
+}
+
+TEST_F(ImportTest, PrunesWhatTheFilesDoNotHave)
+{
+    std::string meetings;
+    std::string participants;
+    for (int i = 1000; i < 6000; ++i) {
+        meetings.append("m").append(std::to_string(i)).append(",T,").append(hour_long);
+        participants.append("m").append(std::to_string(i)).append(",p,,\n");
+    }
+    write(meetings, participants + "m1000,q,,\n");
+    import();
+    write(std::string{"m1000,T,"} + hour_long + "m1001,T," + hour_long, "m1000,p,,\n");
+    ImportReport report = import();
+    EXPECT_EQ(report.meetings, (ImportCounts{.unchanged = 2}));
+    EXPECT_EQ(query("SELECT count(*) FROM meeting"), "5000");
+
+    options.prune = true;
+    report = import();
+    EXPECT_EQ(report.failure, "");
+    EXPECT_FALSE(report.prune_skipped);
+    EXPECT_EQ(report.meetings, (ImportCounts{.unchanged = 2, .pruned = 4998}));
+    EXPECT_EQ(report.participants, (ImportCounts{.unchanged = 1, .pruned = 5000}));
+    EXPECT_EQ(query("SELECT id FROM meeting ORDER BY id"), "m1000;m1001");
+    EXPECT_EQ(query("SELECT meeting_id, id FROM participant"), "m1000|p");
+}
+
+TEST_F(ImportTest, DoesNotPruneWhenARowIsBad)
+{
+    write(std::string{"m1,One,"} + hour_long + "m2,Two," + hour_long, "m1,p,,\n");
+    import();
+    write(std::string{"m1,One,"} + hour_long + "m2,Two,soon,later\n", "");
+    options.prune = true;
+    const ImportReport report = import();
+    EXPECT_TRUE(report.prune_skipped);
+    EXPECT_EQ(query("SELECT id FROM meeting ORDER BY id"), "m1;m2");
+    EXPECT_EQ(query("SELECT count(*) FROM participant"), "1");
+}
+
+TEST_F(ImportTest, NamesAndIgnoresUnknownColumnsOnce)
+{
+    std::ofstream{options.meetings_path} << "external_id,title,starts_at_utc,ends_at_utc,room\n"
+                                         << "m1,,2021-02-06T09:00:00Z,2021-02-06T10:00:00Z,aula\n"
+                                         << "m2,,2021-02-06T09:00:00Z,2021-02-06T10:00:00Z,aula\n";
+    EXPECT_EQ(import().meetings, (ImportCounts{.added = 2}));
+    EXPECT_EQ(problems, "m.csv:1: column \"room\" is not known and ignored\n");
+}
+
+TEST_F(ImportTest, WritesNothingWhenAFileCannotBeUsed)
+{
+    write(std::string{"m1,One,"} + hour_long, "");
+    std::ofstream{options.participants_path} << "meeting_external_id,external_id,display_name\n";
+    EXPECT_THAT(import().failure, HasSubstr("p.csv: lacks the column role"));
+    options.participants_path = folder / "none.csv";
+    EXPECT_THAT(import().failure, HasSubstr("none.csv: cannot be opened"));
+    options.participants_path = folder;
+    EXPECT_THAT(import().failure, HasSubstr(": cannot be read"));
+    EXPECT_EQ(query("SELECT count(*) FROM meeting"), "0");
+}
+
+TEST_F(ImportTest, RefusesADatabaseThatIsNotUshers)
+{
+    execute("PRAGMA application_id = 7");
+    EXPECT_THAT(import().failure, HasSubstr("usher.db is not a database of usher; create one with `usherctl init`"));
+    options.database_path = options.meetings_path;
+    EXPECT_THAT(import().failure, HasSubstr("m.csv is not a database of usher; create one with `usherctl init`"));
+    options.database_path = folder / "none.db";
+    EXPECT_THAT(import().failure, HasSubstr("none.db does not exist; create it with `usherctl init`"));
+    EXPECT_FALSE(std::filesystem::exists(folder / "none.db"));
+}
+
+} // namespace
+} // namespace usher::ctl
