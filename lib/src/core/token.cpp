@@ -75,7 +75,7 @@ bool are_layout_classes(std::string_view text)
 /// RFC 9562, version 4: 122 of the bits are taken as they are.
 std::string uuid_v4(TokenEntropy entropy)
 {
-    const std::uint64_t high = (entropy.high & ~0xf000U) | 0x4000U;
+    const std::uint64_t high = (entropy.high & 0xffffffffffff0fffU) | 0x4000U;
     const std::uint64_t low = (entropy.low & 0x3fffffffffffffffU) | 0x8000000000000000U;
     std::string bytes;
     for (const std::uint64_t half : {high, low})
