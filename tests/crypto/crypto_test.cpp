@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <type_traits>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include <usher/crypto/base64.hpp>
+#include <usher/crypto/hmac.hpp>
+#include <usher/crypto/rsa.hpp>
+#include <usher/crypto/secret.hpp>
+
+namespace usher {
+namespace {
+
+TEST(Base64, matches_rfc_4648)
+{
+    constexpr std::pair<std::string_view, std::string_view> pairs[] = {
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
+        {"\xfb\xff\xfe", "+//+"},
+    };
+    for (auto const& [bytes, text] : pairs) {
+        EXPECT_EQ(base64_encode(bytes), text);
+        EXPECT_EQ(base64_decode(text), bytes);
+        EXPECT_EQ(base64url_decode(base64url_encode(bytes)), bytes);
+        EXPECT_EQ(base64_decode_lenient(text), bytes);
+        EXPECT_EQ(base64_decode_lenient(base64url_encode(bytes)), bytes);
+    }
+    EXPECT_EQ(base64url_encode("\xfb\xff\xfe"), "-__-");
+}
+
+TEST(Base64, strict_decoding_takes_one_spelling)
+{
+    for (char const* const bad : {"Zg", "Zg=", "Zh==", "Zm9=", "Z", "====", "Zg==Zg==", "-__-", "Zm9v\n", " Zm9v"})
+        EXPECT_FALSE(base64_decode(bad)) << bad;
+    for (char const* const bad : {"Zg==", "Zh", "Z", "+//+", "Zm9v\n"})
+        EXPECT_FALSE(base64url_decode(bad)) << bad;
+    for (char const* const bad : {"Z", "Z===", "Zm 9v", "Zg==Zg=="})
+        EXPECT_FALSE(base64_decode_lenient(bad)) << bad;
+    EXPECT_EQ(base64_decode_lenient("Zh"), "f");
+    EXPECT_EQ(base64_decode_lenient("Zg="), "f");
+}
+
+TEST(Hmac, matches_rfc_2202_and_4231)
+{
+    EXPECT_EQ(
+        to_hex(HmacKey{Digest::sha1, "Jefe"}.sign("what do ya want for nothing?")),
+        "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"
+    );
+    EXPECT_EQ(
+        to_hex(HmacKey{Digest::sha256, "Jefe"}.sign("what do ya want for nothing?")),
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    );
+    EXPECT_EQ(to_hex(HmacKey{Digest::sha1, {}}.sign({})), "fbdb1d1b18aa6c08324b7d64b71fb76370690e1d");
+    EXPECT_EQ(to_hex(sha256("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+TEST(Secret, cannot_be_copied_and_leaves_nothing_behind)
+{
+    static_assert(!std::is_copy_constructible_v<Secret> && !std::is_copy_assignable_v<Secret>);
+    Secret first{"short"};
+    const Secret second{std::move(first)};
+    EXPECT_TRUE(first.empty()); // NOLINT(bugprone-use-after-move): the contract
+    EXPECT_EQ(second.reveal(), "short");
+    EXPECT_TRUE(constant_time_equal("ab", "ab"));
+    EXPECT_FALSE(constant_time_equal("ab", "ac"));
+    EXPECT_FALSE(constant_time_equal("ab", "abc"));
+}
+
+TEST(Rsa, refuses_what_is_no_key)
+{
+    EXPECT_EQ(RsaSigner::from_pem(Secret{""}).error(), RsaKeyError::missing);
+    EXPECT_EQ(RsaSigner::from_pem(Secret{" \r\n"}).error(), RsaKeyError::missing);
+    EXPECT_EQ(RsaSigner::from_pem(Secret{"rubbish"}).error(), RsaKeyError::unreadable);
+}
+
+} // namespace
+} // namespace usher
