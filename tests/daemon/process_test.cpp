@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real daemon as a process: started, stopped, killed, started again.
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <thread>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <usher/store/database.hpp>
+
+#include "support/temp_dir.hpp"
+
+namespace usher {
+namespace {
+
+using namespace std::chrono_literals;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int meetings = 100;
+#else
+constexpr int meetings = 1000;
+#endif
+constexpr int participants_each = 100;
+
+/// A usherd of its own; what it prints goes to a file.
+class Daemon {
+public:
+    Daemon(std::string const& database, std::string const& output, bool once = false)
+    {
+        process_ = ::fork();
+        if (process_ != 0)
+            return;
+        const int file = ::open(output.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
+        ::dup2(file, 1);
+        ::dup2(file, 2);
+        ::execl(USHERD, "usherd", "--db", database.c_str(), once ? "--once" : nullptr, nullptr);
+        ::_exit(127);
+    }
+    Daemon(Daemon const&) = delete;
+    Daemon& operator=(Daemon const&) = delete;
+    ~Daemon()
+    {
+        if (process_ > 0)
+            end(SIGKILL);
+    }
+
+    pid_t process() const { return process_; }
+
+    /// Sends the signal, if any, and waits; the exit status, or minus the signal that ended it.
+    int end(int signal = 0)
+    {
+        if (signal != 0)
+            ::kill(process_, signal);
+        int status = 0;
+        ::waitpid(process_, &status, 0);
+        process_ = -1;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    }
+
+private:
+    pid_t process_ = -1;
+};
+
+template <class Condition>
+bool eventually(Condition condition)
+{
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > deadline)
+            return false;
+        ::poll(nullptr, 0, 5);
+    }
+    return true;
+}
+
+class Process : public testing::Test {
+protected:
+    Process() { create_database(path, FileAccess::group_and_read); }
+
+    SQLite::Database platform() const { return SQLite::Database{path, SQLite::OPEN_READWRITE, 20000}; }
+
+    std::string ask(std::string const& query) const
+    {
+        SQLite::Database database{path, SQLite::OPEN_READONLY, 20000};
+        return database.execAndGet(query).getString();
+    }
+
+    std::string printed() const
+    {
+        std::string text;
+        const int file = ::open(output.c_str(), O_RDONLY);
+        char buffer[4096];
+        for (ssize_t size = 0; (size = ::read(file, buffer, sizeof buffer)) > 0;)
+            text.append(buffer, static_cast<std::size_t>(size));
+        ::close(file);
+        return text;
+    }
+
+    void add_meeting(std::string const& id) const
+    {
+        platform().exec(
+            "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('" + id +
+            "', strftime('%s', 'now') + 300, strftime('%s', 'now') + 7200);"
+            "INSERT INTO participant (meeting_id, id, role) VALUES ('" + id + "', 'ann', 'publisher')"
+        );
+    }
+
+    bool ready(std::string const& id) const
+    {
+        return ask("SELECT count(*) FROM join_credential WHERE meeting_id = '" + id + "'") == "1";
+    }
+
+    test::TempDir folder;
+    std::string path = folder.file("usher.db");
+    std::string output = folder.file("output");
+};
+
+TEST_F(Process, OnceProvisionsAndASecondOncePublishesNothing)
+{
+    add_meeting("m");
+    EXPECT_EQ(Daemon(path, output, true).end(), 0);
+    const std::string token = ask("SELECT token FROM join_credential");
+    EXPECT_FALSE(token.empty());
+    EXPECT_EQ(Daemon(path, output, true).end(), 0);
+    EXPECT_EQ(ask("SELECT token FROM join_credential"), token);
+    EXPECT_NE(printed().find("0 meetings settled, 0 sessions created, 0 tokens published"), std::string::npos);
+}
+
+TEST_F(Process, ASecondDaemonIsToldOfTheFirst)
+{
+    Daemon first{path, folder.file("first")};
+    ASSERT_TRUE(eventually([&] { return ask("SELECT epoch FROM daemon") == "1"; }));
+    EXPECT_EQ(Daemon(path, output).end(), 1);
+    EXPECT_NE(
+        printed().find("another usherd is at work on it (pid " + std::to_string(first.process()) + " on "),
+        std::string::npos
+    ) << printed();
+    EXPECT_EQ(first.end(SIGTERM), 0);
+}
+
+TEST_F(Process, StopsInOrderAndLeavesNoLog)
+{
+    Daemon daemon{path, output};
+    add_meeting("m");
+    ASSERT_TRUE(eventually([&] { return ready("m"); })) << printed();
+    EXPECT_EQ(daemon.end(SIGTERM), 0) << printed();
+    struct stat wal {};
+    ASSERT_EQ(::stat((path + "-wal").c_str(), &wal), 0);
+    EXPECT_EQ(wal.st_size, 0);
+}
+
+TEST_F(Process, NamesADatabaseThatItCannotUse)
+{
+    platform().exec("PRAGMA user_version = 99");
+    EXPECT_EQ(Daemon(path, output).end(), 1);
+    EXPECT_EQ(
+        printed(), "usherd: " + path + ": has schema version 99, this usher knows up to 1; install the newer usher that "
+                                       "wrote it\n"
+    );
+    platform().exec("PRAGMA application_id = 7");
+    EXPECT_EQ(Daemon(path, output).end(), 1);
+    EXPECT_EQ(
+        printed(), "usherd: " + path + ": is another program's SQLite database (application_id 7); give usher a file of "
+                                       "its own\n"
+    );
+}
+
+TEST_F(Process, ACancellationNeedsNoDaemon)
+{
+    add_meeting("m");
+    ASSERT_EQ(Daemon(path, output, true).end(), 0);
+    ASSERT_TRUE(ready("m"));
+    platform().exec("UPDATE meeting SET status = 'cancelled'");
+    EXPECT_FALSE(ready("m"));
+}
+
+TEST_F(Process, SurvivesTenKillsDuringAnImport)
+{
+    std::thread import{[&] {
+        SQLite::Database database = platform();
+        for (int meeting = 0; meeting < meetings; meeting += 10) {
+            SQLite::Transaction transaction{database, SQLite::TransactionBehavior::IMMEDIATE};
+            for (int i = meeting; i < meeting + 10; ++i) {
+                const std::string id = "m" + std::to_string(i);
+                database.exec(
+                    "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('" + id +
+                    "', strftime('%s', 'now') + 300, strftime('%s', 'now') + 7200)"
+                );
+                SQLite::Statement insert{
+                    database, "INSERT INTO participant (meeting_id, id, role) VALUES (?, ?, 'publisher')"};
+                for (int participant = 0; participant < participants_each; ++participant) {
+                    insert.bind(1, id);
+                    insert.bind(2, "p" + std::to_string(participant));
+                    insert.exec();
+                    insert.reset();
+                }
+            }
+            transaction.commit();
+        }
+    }};
+    for (int kill = 0; kill < 10; ++kill) {
+        const std::string before = ask("SELECT heartbeat || ' ' || seq FROM daemon");
+        Daemon daemon{path, output};
+        const std::string epoch = std::to_string(kill + 1);
+        EXPECT_TRUE(eventually([&] { return ask("SELECT epoch FROM daemon") == epoch; })) << printed();
+        // In the middle of its work, or, when there is none left, idle.
+        eventually([&] {
+            return ask("SELECT heartbeat || ' ' || seq FROM daemon") != before ||
+                   ask("SELECT count(*) FROM agenda WHERE due_at <= 0") == "0";
+        });
+        EXPECT_EQ(daemon.end(SIGKILL), -SIGKILL);
+    }
+    import.join();
+    EXPECT_EQ(Daemon(path, output, true).end(), 0) << printed();
+
+    EXPECT_EQ(ask("SELECT count(*) FROM participant"), std::to_string(meetings * participants_each));
+    EXPECT_EQ(ask("SELECT count(*) FROM join_credential"), std::to_string(meetings * participants_each));
+    EXPECT_EQ(ask("SELECT count(*) FROM meeting_status WHERE state <> 'ready'"), "0");
+    EXPECT_EQ(ask("PRAGMA integrity_check"), "ok");
+}
+
+/// Runs `statement` in a process of another user; 0 when it worked.
+int as_user(uid_t user, gid_t group, std::string const& path, bool write, std::string const& statement)
+{
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (::setgroups(0, nullptr) != 0 || ::setresgid(group, group, group) != 0 ||
+            ::setresuid(user, user, user) != 0)
+            ::_exit(3);
+        try {
+            SQLite::Database database{path, write ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY, 20000};
+            if (write)
+                database.exec(statement);
+            else
+                ::_exit(database.execAndGet(statement).getInt() > 0 ? 0 : 1);
+            ::_exit(0);
+        } catch (std::exception const& error) {
+            std::fprintf(stderr, "%s\n", error.what());
+            ::_exit(2);
+        }
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST_F(Process, AccountsReadAndWriteInEveryStateOfTheDaemon)
+{
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root, to become other users";
+    constexpr uid_t reader = 54321;
+    constexpr uid_t writer = 54322;
+    constexpr gid_t platforms = 54323;
+    const std::string directory = path.substr(0, path.rfind('/'));
+    ASSERT_EQ(::chmod(directory.c_str(), 02755), 0);
+    for (std::string const& file : {path, path + "-wal", path + "-shm"})
+        ASSERT_EQ(::chown(file.c_str(), 0, platforms), 0) << file;
+    int round = 0;
+    const auto check = [&](std::string const& state) {
+        SCOPED_TRACE(state);
+        EXPECT_EQ(as_user(reader, reader, path, false, "SELECT count(*) FROM join_credential"), 0);
+        EXPECT_EQ(
+            as_user(
+                writer, platforms, path, true,
+                "UPDATE meeting SET title = 'round " + std::to_string(++round) + "' WHERE id = 'm'"
+            ),
+            0
+        );
+        EXPECT_EQ(as_user(reader, reader, path, false, "SELECT count(*) FROM join_credential"), 0);
+        EXPECT_NE(as_user(reader, reader, path, true, "DELETE FROM meeting"), 0);
+    };
+    add_meeting("m");
+    {
+        Daemon daemon{path, output};
+        ASSERT_TRUE(eventually([&] { return ready("m"); })) << printed();
+        check("running");
+        EXPECT_EQ(daemon.end(SIGTERM), 0);
+        check("stopped, and a platform was the last to close");
+    }
+    Daemon daemon{path, output};
+    ASSERT_TRUE(eventually([&] { return ask("SELECT epoch FROM daemon") == "2"; }));
+    daemon.end(SIGKILL);
+    check("killed");
+}
+
+} // namespace
+} // namespace usher
