@@ -56,7 +56,8 @@ CLI::App* add_command(
 int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, std::ostream& err)
 {
     Context context{in, out, err};
-    CLI::App app{"Looks after a database of usher: loads schedules, shows what is ready, asks for new tokens.", "usherctl"};
+    CLI::App app{
+        "Looks after a database of usher: loads schedules, shows what is ready, asks for new tokens.", "usherctl"};
     app.footer("Exit status: 0 done, 1 could not, 2 usage or bad configuration.\n"
                "Example:\n  usherctl --config /etc/usher/usher.yaml status");
     app.require_subcommand(1);

@@ -32,7 +32,7 @@ struct Context {
     std::istream& in;
     std::ostream& out;
     std::ostream& err;
-    std::string config_path; ///< Empty when the option was not given.
+    std::string config_path;   ///< Empty when the option was not given.
     std::string database_path; ///< Likewise.
     bool json = false;
     std::function<int()> action; ///< Set by the chosen command, once all of the command line has been read.

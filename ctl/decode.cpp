@@ -44,7 +44,8 @@ Verdict check(Config const& config, DecodedToken const& decoded, std::string con
         const auto verified = signer->verify(token);
         if (verified)
             return {Signature::valid, "valid, by the key of project " + printable(project.name)};
-        verdict = {Signature::invalid, "not valid for project " + printable(project.name) + ": " + verified.error().message};
+        verdict = {
+            Signature::invalid, "not valid for project " + printable(project.name) + ": " + verified.error().message};
     }
     return verdict;
 }

@@ -92,8 +92,8 @@ int explain(Context& context, std::string const& id)
     if (!problems.empty())
         out << "participants that cannot be served:\n";
     for (ProblemReport const& problem : problems)
-        out << "  " << printable(problem.participant_id) << ", since " << at_and_relative(problem.since, now) << "\n    "
-            << printable(problem.reason) << ": " << printable(problem.detail) << '\n';
+        out << "  " << printable(problem.participant_id) << ", since " << at_and_relative(problem.since, now)
+            << "\n    " << printable(problem.reason) << ": " << printable(problem.detail) << '\n';
     out << (history.items.empty() ? "history: none\n" : "history, newest first:\n");
     for (HistoryReport const& event : history.items) {
         out << "  " << at_and_relative(event.at, now) << "  " << printable(event.event);

@@ -3,8 +3,8 @@
 
 #include "commands.hpp"
 #include "import.hpp"
-#include "schedule_csv.hpp"
 #include "output.hpp"
+#include "schedule_csv.hpp"
 
 namespace usher::ctl {
 namespace {
@@ -79,7 +79,8 @@ void add_import(CLI::App& app, Context& context)
     command->add_option("--participants", arguments->options.participants_path, "Participants")->type_name("FILE");
     command
         ->add_option(
-            "--shift-start", arguments->shift_start, "Move all meetings so that the first one begins then: ISO 8601, or +5m"
+            "--shift-start", arguments->shift_start,
+            "Move all meetings so that the first one begins then: ISO 8601, or +5m"
         )
         ->type_name("TIME");
     command->add_flag("--prune", arguments->options.prune, "Delete what the files do not have");

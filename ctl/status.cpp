@@ -165,9 +165,7 @@ void add_status(CLI::App& app, Context& context)
     auto ahead = std::make_shared<std::string>("4h");
     command->add_option("--ahead", *ahead, "How far ahead to list meetings that are not ready; 4h if not given")
         ->type_name("DURATION");
-    command->callback([&context, ahead] {
-        context.action = [&context, ahead] { return status(context, *ahead); };
-    });
+    command->callback([&context, ahead] { context.action = [&context, ahead] { return status(context, *ahead); }; });
 }
 
 } // namespace usher::ctl

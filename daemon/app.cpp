@@ -39,17 +39,16 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr auto slow_poll = 30s;        // the last resort, should every notice be lost
-constexpr auto sweep_interval = 24h;   // everything is compared with everything
-constexpr auto stop_deadline = 10s;    // for the batch in hand
+constexpr auto slow_poll = 30s;      // the last resort, should every notice be lost
+constexpr auto sweep_interval = 24h; // everything is compared with everything
+constexpr auto stop_deadline = 10s;  // for the batch in hand
 constexpr auto retry_after_busy = 1s;
 
 std::string this_process()
 {
     std::array<char, 256> host{};
     ::gethostname(host.data(), host.size() - 1);
-    return "pid " + std::to_string(::getpid()) + " on " + host.data() + ", started " +
-           to_iso8601(SystemClock{}.now());
+    return "pid " + std::to_string(::getpid()) + " on " + host.data() + ", started " + to_iso8601(SystemClock{}.now());
 }
 
 std::vector<Project> projects_of(Config& config)
@@ -66,9 +65,7 @@ std::vector<Project> projects_of(Config& config)
         project.facts.key_id = project.signer.key_id();
         project.facts.format = configured.token_format;
         project.facts.policy = config.policy_for(configured);
-        spdlog::warn(
-            "project on the sandbox name={} meaning=\"its tokens open no real meeting\"", project.facts.name
-        );
+        spdlog::warn("project on the sandbox name={} meaning=\"its tokens open no real meeting\"", project.facts.name);
         projects.push_back(std::move(project));
     }
     return projects;
@@ -78,8 +75,11 @@ std::vector<Project> projects_of(Config& config)
 class App {
 public:
     explicit App(Config config)
-        : who_{this_process()}, lock_{config.database, who_}, store_{Store::open(config.database)},
-          watch_{config.database}, wakeup_{context_.get_executor()},
+        : who_{this_process()},
+          lock_{config.database, who_},
+          store_{Store::open(config.database)},
+          watch_{config.database},
+          wakeup_{context_.get_executor()},
           provisioner_{store_, clock_, random_, projects_of(config), {config.base}},
           tasks_{context_.get_executor(), [this](std::string const& task, std::exception_ptr error) {
                      spdlog::error("task failed name={}", task);
@@ -89,9 +89,7 @@ public:
     {
         const sys_seconds highest = store_.take_over(who_, clock_.now());
         if (highest > clock_.now())
-            spdlog::warn(
-                "clock was set back highest_seen={} now={}", to_iso8601(highest), to_iso8601(clock_.now())
-            );
+            spdlog::warn("clock was set back highest_seen={} now={}", to_iso8601(highest), to_iso8601(clock_.now()));
     }
 
     int run_once()

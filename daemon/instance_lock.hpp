@@ -9,7 +9,8 @@ namespace usher {
 /// this process ends. A file of its own, since closing any descriptor of the database would drop SQLite's locks.
 class InstanceLock {
 public:
-    /// `who` is written into the file, for the message that the next one gives. Errors: DatabaseError, naming the holder.
+    /// `who` is written into the file, for the message that the next one gives. Errors: DatabaseError, naming the
+    /// holder.
     InstanceLock(std::string const& database, std::string const& who);
     InstanceLock(InstanceLock const&) = delete;
     InstanceLock& operator=(InstanceLock const&) = delete;

@@ -14,7 +14,9 @@ void set_up_log(LogConfig const& config)
     const bool journal = config.format == LogFormat::journal ||
                          (config.format == LogFormat::automatic && std::getenv("JOURNAL_STREAM") != nullptr);
     if (config.format == LogFormat::json)
-        logger->set_pattern(R"({"at":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","event":"%v"})", spdlog::pattern_time_type::utc);
+        logger->set_pattern(
+            R"({"at":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","event":"%v"})", spdlog::pattern_time_type::utc
+        );
     else if (journal) // the journal has time and process; it reads the level from the line itself
         logger->set_pattern("%l %v");
     else

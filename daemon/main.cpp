@@ -27,7 +27,8 @@ int main(int argc, char** argv)
     bool once = false;
     bool check = false;
     auto* const config_option = options.add_option("--config", config_path, "Configuration (/etc/usher/usher.yaml)");
-    options.add_option("--db", database, "This database with one sandbox project and defaults")->excludes(config_option);
+    options.add_option("--db", database, "This database with one sandbox project and defaults")
+        ->excludes(config_option);
     options.add_flag("--once", once, "Work until nothing is due; exit 1 if a meeting that should be ready is not");
     options.add_flag("--check-config", check, "Check the configuration and exit");
     options.set_version_flag("--version", "usherd " USHER_VERSION);

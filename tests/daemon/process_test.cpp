@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <gtest/gtest.h>
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <gtest/gtest.h>
 
 #include <usher/store/database.hpp>
 
@@ -110,7 +110,8 @@ protected:
         platform().exec(
             "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('" + id +
             "', strftime('%s', 'now') + 300, strftime('%s', 'now') + 7200);"
-            "INSERT INTO participant (meeting_id, id, role) VALUES ('" + id + "', 'ann', 'publisher')"
+            "INSERT INTO participant (meeting_id, id, role) VALUES ('" +
+            id + "', 'ann', 'publisher')"
         );
     }
 
@@ -163,14 +164,16 @@ TEST_F(Process, NamesADatabaseThatItCannotUse)
     platform().exec("PRAGMA user_version = 99");
     EXPECT_EQ(Daemon(path, output).end(), 1);
     EXPECT_EQ(
-        printed(), "usherd: " + path + ": has schema version 99, this usher knows up to 1; install the newer usher that "
-                                       "wrote it\n"
+        printed(), "usherd: " + path +
+                       ": has schema version 99, this usher knows up to 1; install the newer usher that "
+                       "wrote it\n"
     );
     platform().exec("PRAGMA application_id = 7");
     EXPECT_EQ(Daemon(path, output).end(), 1);
     EXPECT_EQ(
-        printed(), "usherd: " + path + ": is another program's SQLite database (application_id 7); give usher a file of "
-                                       "its own\n"
+        printed(), "usherd: " + path +
+                       ": is another program's SQLite database (application_id 7); give usher a file of "
+                       "its own\n"
     );
 }
 
@@ -233,8 +236,7 @@ int as_user(uid_t user, gid_t group, std::string const& path, bool write, std::s
 {
     const pid_t child = ::fork();
     if (child == 0) {
-        if (::setgroups(0, nullptr) != 0 || ::setresgid(group, group, group) != 0 ||
-            ::setresuid(user, user, user) != 0)
+        if (::setgroups(0, nullptr) != 0 || ::setresgid(group, group, group) != 0 || ::setresuid(user, user, user) != 0)
             ::_exit(3);
         try {
             SQLite::Database database{path, write ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY, 20000};

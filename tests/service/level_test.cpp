@@ -53,9 +53,7 @@ std::vector<Step> steps()
 {
     const auto one = rc::gen::map(
         rc::gen::tuple(rc::gen::inRange(0, 22), rc::gen::inRange(0, 3), rc::gen::inRange(0, 3)),
-        [](std::tuple<int, int, int> const& drawn) {
-            return std::tuple<int, int, int>{drawn};
-        }
+        [](std::tuple<int, int, int> const& drawn) { return std::tuple<int, int, int>{drawn}; }
     );
     std::vector<Step> result;
     for (auto const& [kind, meeting, participant] : *rc::gen::container<std::vector<std::tuple<int, int, int>>>(one))
@@ -79,16 +77,16 @@ TEST(Level, NoSequenceOfEditsAndPassesBreaksAPromise)
     }));
 }
 
-
 /// What a platform can tell apart, the texts of sessions and tokens aside.
 std::string outcome(World& world)
 {
-    return world.text(
-               "SELECT meeting_id, participant_id, role, project, expires_at FROM join_credential ORDER BY 1, 2"
+    return world.text("SELECT meeting_id, participant_id, role, project, expires_at FROM join_credential ORDER BY 1, 2"
            ) +
            "\n" +
-           world.text("SELECT s.meeting_id, s.state, s.reason FROM meeting_status s JOIN meeting m ON m.id = s.meeting_id "
-                      "ORDER BY 1");
+           world.text(
+               "SELECT s.meeting_id, s.state, s.reason FROM meeting_status s JOIN meeting m ON m.id = s.meeting_id "
+               "ORDER BY 1"
+           );
 }
 
 TEST(Level, ADaemonThatWasDownEndsWhereOneThatWasUpDoes)

@@ -283,8 +283,11 @@ TEST_F(Provisioning, DeletingWithdrawsAndPurgesAfterRetention)
     EXPECT_EQ(text("SELECT count(*) FROM session"), "1");
     clock.advance(1s);
     settle();
-    EXPECT_EQ(text("SELECT (SELECT count(*) FROM session) + (SELECT count(*) FROM agenda) + "
-                   "(SELECT count(*) FROM history)"), "0");
+    EXPECT_EQ(
+        text("SELECT (SELECT count(*) FROM session) + (SELECT count(*) FROM agenda) + "
+             "(SELECT count(*) FROM history)"),
+        "0"
+    );
 }
 
 TEST_F(Provisioning, ReplaceChangesNothingUnderEitherSetting)

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
-#include <SQLiteCpp/SQLiteCpp.h>
 
 #include <usher/provider/sandbox.hpp>
 #include <usher/service/provisioning.hpp>
@@ -163,7 +163,8 @@ public:
     }
 
     /// A meeting from `starts` to `ends`, in seconds from the start of the test.
-    void meeting(std::int64_t starts, std::int64_t ends, std::string const& id = "m", std::string const& verb = "INSERT")
+    void
+    meeting(std::int64_t starts, std::int64_t ends, std::string const& id = "m", std::string const& verb = "INSERT")
     {
         const std::int64_t zero = unix_seconds(start);
         sql(verb + " INTO meeting (id, starts_at, ends_at) VALUES ('" + id + "', " + std::to_string(zero + starts) +

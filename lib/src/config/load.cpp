@@ -224,15 +224,11 @@ std::string under(std::string const& parent, std::string_view name)
 std::string_view kind_of(YAML::Node const& node)
 {
     switch (node.Type()) {
-    case YAML::NodeType::Map:
-        return "a map";
-    case YAML::NodeType::Sequence:
-        return "a list";
-    case YAML::NodeType::Scalar:
-        return "text";
+    case YAML::NodeType::Map: return "a map";
+    case YAML::NodeType::Sequence: return "a list";
+    case YAML::NodeType::Scalar: return "text";
     case YAML::NodeType::Null:
-    case YAML::NodeType::Undefined:
-        break;
+    case YAML::NodeType::Undefined: break;
     }
     return "nothing";
 }

@@ -109,10 +109,10 @@ void close(Plan& result, MeetingSnapshot const& meeting, sys_seconds since, seco
 
 void plan_missing_meeting(Plan& result, MeetingSnapshot const& meeting, Projects const& projects, sys_seconds now)
 {
-    const bool anybody = std::any_of(
-        meeting.participants.begin(), meeting.participants.end(),
-        [](ParticipantRow const& participant) { return participant.present; }
-    );
+    const bool anybody =
+        std::any_of(meeting.participants.begin(), meeting.participants.end(), [](ParticipantRow const& participant) {
+            return participant.present;
+        });
     const bool existed = meeting.opens.has_value();
     if (!existed) {
         result.state = State::waiting;
@@ -171,9 +171,8 @@ void plan_tokens(
                                 : why_sign(meeting, participant, session->session_id, project, schedule.closes, now);
         if (reason)
             result.sign.push_back({i, *reason});
-        const sys_seconds expires =
-            reason ? expiry_of(now - project.policy.clock_skew, schedule.closes, project.policy)
-                   : participant.token->expires_at;
+        const sys_seconds expires = reason ? expiry_of(now - project.policy.clock_skew, schedule.closes, project.policy)
+                                           : participant.token->expires_at;
         if (const auto rotation = rotation_of(meeting.id, expires, schedule.closes, project.policy))
             due.at(*rotation);
     }
@@ -285,8 +284,7 @@ std::uint64_t hash_of(ProjectFacts const& facts)
     return hash == 0 ? 1 : hash; // 0 in the agenda means: planned without a configured project
 }
 
-Schedule
-schedule_of(std::string_view meeting_id, sys_seconds starts_at, sys_seconds ends_at, Policy const& policy)
+Schedule schedule_of(std::string_view meeting_id, sys_seconds starts_at, sys_seconds ends_at, Policy const& policy)
 {
     Schedule result{};
     result.opens = starts_at - policy.early_join;

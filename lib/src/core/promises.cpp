@@ -21,10 +21,10 @@ public:
     void check(Credential const& credential)
     {
         MeetingSnapshot const& meeting = evidence_.meeting;
-        const auto participant = std::find_if(
-            meeting.participants.begin(), meeting.participants.end(),
-            [&](ParticipantRow const& row) { return row.present && row.id == credential.participant_id; }
-        );
+        const auto participant =
+            std::find_if(meeting.participants.begin(), meeting.participants.end(), [&](ParticipantRow const& row) {
+                return row.present && row.id == credential.participant_id;
+            });
         // P5 holds at every instant, settled or not.
         if (!meeting.meeting || meeting.meeting->cancelled)
             report("P5", credential, "is published though the meeting is cancelled or gone");
@@ -79,9 +79,8 @@ private:
 
 } // namespace
 
-std::vector<Violation> check_promises(
-    MeetingEvidence const& evidence, Projects const& projects, SignatureCheck const& verify, sys_seconds now
-)
+std::vector<Violation>
+check_promises(MeetingEvidence const& evidence, Projects const& projects, SignatureCheck const& verify, sys_seconds now)
 {
     std::vector<Violation> found;
     MeetingSnapshot const& meeting = evidence.meeting;

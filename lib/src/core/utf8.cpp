@@ -21,20 +21,11 @@ bool is_utf8(std::string_view text)
         unsigned char low = 0x80;
         unsigned char high = 0xbf;
         switch (lead) {
-        case 0xe0:
-            low = 0xa0;
-            break;
-        case 0xed:
-            high = 0x9f;
-            break;
-        case 0xf0:
-            low = 0x90;
-            break;
-        case 0xf4:
-            high = 0x8f;
-            break;
-        default:
-            break;
+        case 0xe0: low = 0xa0; break;
+        case 0xed: high = 0x9f; break;
+        case 0xf0: low = 0x90; break;
+        case 0xf4: high = 0x8f; break;
+        default: break;
         }
         for (std::size_t i = 0; i < more; ++i) {
             const auto byte = static_cast<unsigned char>(text[at++]);

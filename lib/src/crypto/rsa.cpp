@@ -55,14 +55,10 @@ int no_passphrase(char*, int, int, void*)
 std::string_view to_text(RsaKeyError error)
 {
     switch (error) {
-    case RsaKeyError::missing:
-        return "is empty";
-    case RsaKeyError::not_rsa:
-        return "is not an RSA key";
-    case RsaKeyError::too_short:
-        return "is shorter than 2048 bits";
-    case RsaKeyError::unreadable:
-        return "is not a private key in PEM without a passphrase";
+    case RsaKeyError::missing: return "is empty";
+    case RsaKeyError::not_rsa: return "is not an RSA key";
+    case RsaKeyError::too_short: return "is shorter than 2048 bits";
+    case RsaKeyError::unreadable: return "is not a private key in PEM without a passphrase";
     }
     return "is unusable";
 }

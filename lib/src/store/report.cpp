@@ -60,8 +60,7 @@ HistoryReport history_of_row(Statement& row)
 } // namespace
 
 struct Report::Impl {
-    explicit Impl(std::string file)
-        : path{std::move(file)}, database{open_connection(path, Access::read_only)}
+    explicit Impl(std::string file) : path{std::move(file)}, database{open_connection(path, Access::read_only)}
     {
         guarded([&] { database->exec("BEGIN"); }); // one snapshot for all questions; ends with the connection
     }
@@ -109,7 +108,9 @@ Report::~Report() = default;
 std::vector<StateCount> Report::states() const
 {
     return impl_->all(
-        [](Statement& row) { return StateCount{row.getColumn(0).getString(), row.getColumn(1).getInt64()}; },
+        [](Statement& row) {
+            return StateCount{row.getColumn(0).getString(), row.getColumn(1).getInt64()};
+        },
         "SELECT state, count(*) FROM meeting_status GROUP BY state ORDER BY state"
     );
 }
@@ -160,7 +161,9 @@ Listing<ProblemReport> Report::problems(std::size_t limit) const
 Readiness Report::readiness(sys_seconds now, sys_seconds until, seconds early_join, seconds grace) const
 {
     const auto rows = impl_->all(
-        [](Statement& row) { return Readiness{row.getColumn(0).getInt64(), row.getColumn(1).getInt64()}; },
+        [](Statement& row) {
+            return Readiness{row.getColumn(0).getInt64(), row.getColumn(1).getInt64()};
+        },
         R"sql(SELECT count(*), coalesce(sum(s.state = 'ready'), 0)
                 FROM meeting m LEFT JOIN meeting_status s ON s.meeting_id = m.id
                WHERE m.status = 'scheduled' AND coalesce(s.opens_at, m.starts_at - ?3) <= ?2

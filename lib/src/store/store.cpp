@@ -17,12 +17,18 @@ namespace usher {
 namespace {
 
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t deletes_max = 2000;    // of one meeting's tokens in one transaction
-constexpr std::int64_t request_chunk = 500;   // meetings marked in one transaction
+constexpr std::int64_t deletes_max = 2000;  // of one meeting's tokens in one transaction
+constexpr std::int64_t request_chunk = 500; // meetings marked in one transaction
 constexpr std::int64_t policy_chunk = 2000;
 
-std::int64_t number(MeetingNo value) { return static_cast<std::int64_t>(value); }
-std::int64_t number(SessionNo value) { return static_cast<std::int64_t>(value); }
+std::int64_t number(MeetingNo value)
+{
+    return static_cast<std::int64_t>(value);
+}
+std::int64_t number(SessionNo value)
+{
+    return static_cast<std::int64_t>(value);
+}
 
 std::optional<sys_seconds> instant(SQLite::Column const& column)
 {
@@ -38,7 +44,10 @@ std::optional<Role> stored_role(int value)
     return static_cast<Role>(value);
 }
 
-std::string option(SQLite::Column const& column) { return column.isNull() ? std::string{} : column.getString(); }
+std::string option(SQLite::Column const& column)
+{
+    return column.isNull() ? std::string{} : column.getString();
+}
 
 } // namespace
 
@@ -145,10 +154,9 @@ struct Store::Impl {
         statement.bind(1, column.getInt64());
         if (!statement.executeStep())
             return std::nullopt;
-        return SessionRow{
-            SessionNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getString(),
-            statement.getColumn(2).getString(),           statement.getColumn(3).getString(),
-            statement.getColumn(4).getString(),           statement.getColumn(5).getString()};
+        return SessionRow{SessionNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getString(),
+                          statement.getColumn(2).getString(),           statement.getColumn(3).getString(),
+                          statement.getColumn(4).getString(),           statement.getColumn(5).getString()};
     }
 
     void read_participants(MeetingSnapshot& meeting)
@@ -284,7 +292,7 @@ struct Store::Impl {
                           AND COALESCE(connection_data, '') = ? AND COALESCE(layout_classes, '') = ?)sql",
                    meeting.id, participant.id, std::string{to_text(*participant.role)}, participant.connection_data,
                    participant.layout_classes
-               )
+        )
             .has_value();
     }
 
@@ -336,7 +344,10 @@ Store::Store(Store&&) noexcept = default;
 Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
-Store Store::open(std::string const& path) { return Store{std::make_unique<Impl>(path, Access::read_write)}; }
+Store Store::open(std::string const& path)
+{
+    return Store{std::make_unique<Impl>(path, Access::read_write)};
+}
 
 Store Store::open_read_only(std::string const& path)
 {
@@ -472,9 +483,8 @@ std::optional<sys_seconds> Store::next_due() const
     return impl.guarded([&]() -> std::optional<sys_seconds> {
         if (impl.integer("SELECT 1 FROM agenda INDEXED BY agenda_by_need WHERE due_at = 0 LIMIT 1"))
             return sys_seconds{};
-        const auto due = impl.integer(
-            "SELECT due_at FROM agenda INDEXED BY agenda_by_time WHERE due_at <> 0 AND due_at > 0 ORDER BY due_at LIMIT 1"
-        );
+        const auto due = impl.integer("SELECT due_at FROM agenda INDEXED BY agenda_by_time WHERE due_at <> 0 AND "
+                                      "due_at > 0 ORDER BY due_at LIMIT 1");
         if (!due || *due == never)
             return std::nullopt;
         return from_unix(*due);
@@ -540,9 +550,7 @@ PublishCounts Store::publish(std::span<Publication const> publications, sys_seco
     impl.write([&] {
         for (Publication const& publication : publications)
             impl.publish_one(publication, now, counts);
-        impl.run(
-            "UPDATE daemon SET heartbeat = ?1, clock_high = max(clock_high, ?1) WHERE id = 1", unix_seconds(now)
-        );
+        impl.run("UPDATE daemon SET heartbeat = ?1, clock_high = max(clock_high, ?1) WHERE id = 1", unix_seconds(now));
     });
     return counts;
 }
@@ -711,7 +719,7 @@ void Store::Impl::settle(Publication const& publication, bool finished, bool cha
     statement.bind(":detail", plan.detail);
     const bool ready = plan.state == State::ready;
     bind_instant(
-        ":ready_at", !ready                                    ? std::nullopt
+        ":ready_at", !ready                                              ? std::nullopt
                      : meeting.state == State::ready && meeting.ready_at ? optional_instant(meeting.ready_at)
                                                                          : std::optional{unix_seconds(now)}
     );
@@ -719,9 +727,7 @@ void Store::Impl::settle(Publication const& publication, bool finished, bool cha
     statement.bind(":meeting_no", number(meeting.number));
     statement.exec();
     if (meeting.state != plan.state || meeting.reason != plan.reason)
-        history(
-            meeting.number, std::string{to_text(plan.state)}, plan.reason.empty() ? plan.detail : plan.reason, now
-        );
+        history(meeting.number, std::string{to_text(plan.state)}, plan.reason.empty() ? plan.detail : plan.reason, now);
 }
 
 void Store::Impl::purge(MeetingSnapshot const& meeting)
@@ -747,15 +753,18 @@ Store::RequestStep Store::advance_requests(sys_seconds now)
 {
     Impl& impl = *impl_;
     const bool idle = impl.guarded([&] {
-        return !impl.integer("SELECT 1 FROM request WHERE id > (SELECT requests_seen FROM daemon WHERE id = 1) LIMIT 1") &&
+        return !impl.integer("SELECT 1 FROM request WHERE id > (SELECT requests_seen FROM daemon WHERE id = 1) LIMIT 1"
+               ) &&
                !impl.integer("SELECT 1 FROM request_result WHERE state = 'running' LIMIT 1");
     });
     if (idle)
         return {};
     return impl.write([&] {
         RequestStep step;
-        impl.run("INSERT OR IGNORE INTO request_result (request_id, state) SELECT id, 'running' FROM request WHERE id > "
-                 "(SELECT requests_seen FROM daemon WHERE id = 1) ORDER BY id LIMIT 100");
+        impl.run(
+            "INSERT OR IGNORE INTO request_result (request_id, state) SELECT id, 'running' FROM request WHERE id > "
+            "(SELECT requests_seen FROM daemon WHERE id = 1) ORDER BY id LIMIT 100"
+        );
         impl.run("UPDATE daemon SET requests_seen = max(requests_seen, COALESCE((SELECT max(request_id) FROM "
                  "request_result), 0)) WHERE id = 1");
 
@@ -788,8 +797,10 @@ Store::RequestStep Store::advance_requests(sys_seconds now)
             }
         }
         const auto finish = [&](std::int64_t id, std::string const& state, std::string const& detail) {
-            impl.run("UPDATE request_result SET state = ?, detail = ?, done_at = ? WHERE request_id = ?", state, detail,
-                     unix_seconds(now), id);
+            impl.run(
+                "UPDATE request_result SET state = ?, detail = ?, done_at = ? WHERE request_id = ?", state, detail,
+                unix_seconds(now), id
+            );
             step.finished.push_back({id, detail});
         };
         for (Running const& request : running) {
@@ -833,9 +844,10 @@ Store::RequestStep Store::advance_requests(sys_seconds now)
                         meeting_no
                     );
                 const bool more = meetings.size() == static_cast<std::size_t>(request_chunk);
-                impl.run("UPDATE request_result SET cursor_no = ?, meetings = meetings + ? WHERE request_id = ?",
-                         more ? meetings.back() : std::int64_t{-1}, static_cast<std::int64_t>(meetings.size()),
-                         request.id);
+                impl.run(
+                    "UPDATE request_result SET cursor_no = ?, meetings = meetings + ? WHERE request_id = ?",
+                    more ? meetings.back() : std::int64_t{-1}, static_cast<std::int64_t>(meetings.size()), request.id
+                );
                 step.more = step.more || more;
                 continue;
             }

@@ -16,7 +16,7 @@ enum class SessionNo : std::int64_t {}; ///< Ascends in order of creation, so to
 
 /// What a provider needs to create a session; equal options mean that a session can serve.
 struct SessionOptions {
-    std::string media_mode = "routed"; ///< routed | relayed
+    std::string media_mode = "routed";   ///< routed | relayed
     std::string archive_mode = "manual"; ///< manual | always
     std::string archive_name;
     std::string archive_resolution;
@@ -93,10 +93,10 @@ std::optional<State> parse_state(std::string_view text);
 struct MeetingSnapshot {
     MeetingNo number{};
     std::string id;
-    std::int64_t claim = 0; ///< What `due_at` was set to by the claim.
+    std::int64_t claim = 0;            ///< What `due_at` was set to by the claim.
     std::optional<sys_seconds> opens;  ///< As last planned.
     std::optional<sys_seconds> closes; ///< As last planned.
-    sys_seconds next_at{};  ///< No network call before this.
+    sys_seconds next_at{};             ///< No network call before this.
     int attempts = 0;
     std::int64_t generation = 0;
     bool renew_session = false;
@@ -108,7 +108,7 @@ struct MeetingSnapshot {
     std::optional<MeetingRow> meeting;
     std::optional<SessionRow> published;
     std::optional<SessionRow> staged;
-    bool has_leftovers = false; ///< Sessions that are neither published nor staged.
+    bool has_leftovers = false;               ///< Sessions that are neither published nor staged.
     std::vector<ParticipantRow> participants; ///< Tokens are those of `staged`, or else of `published`.
 };
 

@@ -82,10 +82,10 @@ struct Plan {
     std::vector<std::size_t> withdraw; ///< Tokens without a participant that can be served.
     std::vector<Problem> problems;
     std::vector<std::size_t> solved; ///< Participants whose problem is over.
-    bool delete_tokens = false;   ///< Of every session of this meeting.
-    bool delete_leftovers = false; ///< Tokens of sessions that are neither published nor staged.
-    bool purge = false;           ///< Retention is over: sessions, problems, history; the agenda row too if the meeting is gone.
-    bool blocked = false;         ///< A session is needed, and `next_at` forbids the network call for now.
+    bool delete_tokens = false;      ///< Of every session of this meeting.
+    bool delete_leftovers = false;   ///< Tokens of sessions that are neither published nor staged.
+    bool purge = false; ///< Retention is over: sessions, problems, history; the agenda row too if the meeting is gone.
+    bool blocked = false; ///< A session is needed, and `next_at` forbids the network call for now.
 
     State state = State::waiting; ///< To be recorded once all of the above is done.
     std::string reason;

@@ -45,7 +45,7 @@ struct Project {
 };
 
 struct ProvisioningSettings {
-    Policy base; ///< For meetings whose project is not configured.
+    Policy base;                         ///< For meetings whose project is not configured.
     std::size_t meetings_max = 256;      ///< Claimed at once.
     std::size_t participants_max = 4096; ///< Read at once, a single larger meeting aside.
 };
@@ -71,7 +71,8 @@ public:
     /// Passes until nothing is due or a stop is requested.
     boost::asio::awaitable<PassResult> settle();
 
-    /// Puts back dropped triggers and marks what the configuration or a lost trigger makes due. In chunks, but all of it.
+    /// Puts back dropped triggers and marks what the configuration or a lost trigger makes due. In chunks, but all of
+    /// it.
     void reconcile();
 
     /// Ends settle() after the transaction in hand.

@@ -117,8 +117,8 @@ public:
     Listing<HistoryReport> history_of(std::string_view meeting_id, std::size_t limit) const; ///< Newest first.
 
     /// What a platform would read now; of one participant when one is named.
-    std::vector<CredentialReport> credentials(std::string_view meeting_id, std::optional<std::string> const& participant)
-        const;
+    std::vector<CredentialReport>
+    credentials(std::string_view meeting_id, std::optional<std::string> const& participant) const;
 
 private:
     struct Impl;

@@ -118,8 +118,8 @@ public:
     void mark(std::span<MeetingNo const> meetings);
 
     /// Every meeting's evidence for the promises, as a reader whose clock shows `now` would see it.
-    void check(Projects const& projects, SignatureCheck const& verify, sys_seconds now, std::vector<Violation>& found)
-        const;
+    void
+    check(Projects const& projects, SignatureCheck const& verify, sys_seconds now, std::vector<Violation>& found) const;
 
     /// Changes whenever another connection commits, and when the schema changes.
     std::int64_t data_version() const;
