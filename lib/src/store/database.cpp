@@ -17,7 +17,7 @@ namespace usher {
 namespace {
 
 constexpr int busy_timeout_ms = 5000;
-constexpr int page_size = 8192; // 4096 overflows rows above 1 kB; measured in docs/architecture.md
+constexpr int page_size = 8192; // 4096 overflows rows above 1 kB
 
 int pragma(SQLite::Database const& database, char const* statement)
 {
