@@ -271,6 +271,7 @@ boost::asio::awaitable<void> Provisioner::flush(Slice& slice, PassResult& result
     }
     result.published += store_.publish(slice.publications, clock_.now());
     const auto held = clock_.steady_now() - started;
+    store_.keep_wal_small();
     slice = Slice{};
     if (held > lock_goal)
         slice_tokens_ = std::max(slice_tokens_min, slice_tokens_ / 2);

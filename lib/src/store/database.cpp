@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -18,6 +19,15 @@ namespace {
 
 constexpr int busy_timeout_ms = 5000;
 constexpr int page_size = 8192; // 4096 overflows rows above 1 kB
+
+/// SQLite's own busy handler sleeps ever longer, up to 100 ms, and so loses against a platform that writes without a
+/// pause. This one looks every millisecond, for as long in all.
+int wait_a_millisecond(void*, int tries)
+{
+    constexpr timespec millisecond{0, 1'000'000};
+    ::nanosleep(&millisecond, nullptr);
+    return tries < busy_timeout_ms ? 1 : 0;
+}
 
 int pragma(SQLite::Database const& database, char const* statement)
 {
@@ -41,6 +51,7 @@ std::unique_ptr<SQLite::Database> open_file(std::string const& path, int flags)
 void set_up(SQLite::Database& database, bool writable)
 {
     if (writable) {
+        sqlite3_busy_handler(database.getHandle(), wait_a_millisecond, nullptr);
         database.exec("PRAGMA journal_mode = WAL");
         database.exec("PRAGMA journal_size_limit = 0");
     }

@@ -20,6 +20,7 @@ constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t deletes_max = 2000;  // of one meeting's tokens in one transaction
 constexpr std::int64_t request_chunk = 500; // meetings marked in one transaction
 constexpr std::int64_t policy_chunk = 2000;
+constexpr int wal_pages_max = 500; // from 1000 on, a platform's commit would pay for the checkpoint
 
 std::int64_t number(MeetingNo value)
 {
@@ -61,13 +62,27 @@ PublishCounts& PublishCounts::operator+=(PublishCounts const& other)
 }
 
 struct Store::Impl {
-    Impl(std::string file, Access access) : path{std::move(file)}, database{open_connection(path, access)} {}
+    Impl(std::string file, Access access) : path{std::move(file)}, database{open_connection(path, access)}
+    {
+        sqlite3_wal_hook(
+            database->getHandle(),
+            [](void* pages, sqlite3*, char const*, int count) {
+                *static_cast<int*>(pages) = count;
+                return SQLITE_OK;
+            },
+            &wal_pages
+        );
+    }
+    Impl(Impl const&) = delete;
+    Impl& operator=(Impl const&) = delete;
+    ~Impl() { sqlite3_wal_hook(database->getHandle(), nullptr, nullptr); }
 
     std::string path;
     std::unique_ptr<SQLite::Database> database;
     std::map<std::string_view, std::unique_ptr<SQLite::Statement>> statements; // by their text, each prepared once
     std::int64_t epoch = 0;
     std::int64_t last_claim = 0;
+    int wal_pages = 0; // after the last commit of ours
 
     /// `text` must be a literal: it is the key, and is not copied.
     SQLite::Statement& prepared(char const* text)
@@ -1073,6 +1088,12 @@ std::int64_t Store::data_version() const
 std::int64_t Store::schema_version() const
 {
     return impl_->guarded([&] { return impl_->integer("PRAGMA schema_version").value_or(0); });
+}
+
+void Store::keep_wal_small()
+{
+    if (impl_->wal_pages >= wal_pages_max)
+        checkpoint(false);
 }
 
 void Store::checkpoint(bool truncate)

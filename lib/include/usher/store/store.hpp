@@ -125,6 +125,9 @@ public:
     std::int64_t data_version() const;
     std::int64_t schema_version() const;
 
+    /// A checkpoint when the WAL has grown; between transactions, so that nobody waits for it.
+    void keep_wal_small();
+
     /// Moves the WAL into the database without waiting for anyone (PASSIVE), or all of it at stop (TRUNCATE).
     void checkpoint(bool truncate);
 
