@@ -79,7 +79,7 @@ public:
     void request_stop() { stopping_ = true; }
 
     Projects const& projects() const { return projects_; }
-    /// Whether a published token is signed by its project and says what its row says.
+    /// Whether a published token is signed by its project and says what its row says: session, role, times, key.
     Result<void> check_signature(std::string_view project, Credential const& credential) const;
 
 private:
