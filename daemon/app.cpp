@@ -74,8 +74,10 @@ std::vector<Project> projects_of(Config& config)
 /// The daemon between construction and stop. One thread; every task lives in the group.
 class App {
 public:
-    explicit App(Config config)
-        : who_{this_process()},
+    App(Config config, Reload reload)
+        : reload_{std::move(reload)},
+          database_{config.database},
+          who_{this_process()},
           lock_{config.database, who_},
           store_{Store::open(config.database)},
           watch_{config.database},
@@ -107,6 +109,7 @@ public:
         tasks_.spawn("changes", watch_changes());
         tasks_.spawn("clock", watch_clock());
         tasks_.spawn("signals", signals());
+        tasks_.spawn("reload", reload_signals());
         context_.run();
         finish();
         return 0;
@@ -178,6 +181,11 @@ private:
             log(result);
             if (stopping_)
                 break;
+            if (reload_wanted_) {
+                reload_wanted_ = false;
+                reload();
+                continue;
+            }
             store_.checkpoint(false);
             if (!ready) {
                 notify_ready();
@@ -221,6 +229,42 @@ private:
                 co_await clock_.wait(delay);
             }
         }
+    }
+
+    asio::awaitable<void> reload_signals()
+    {
+        asio::signal_set set{context_, SIGHUP};
+        for (;;) {
+            co_await set.async_wait(asio::use_awaitable);
+            reload_wanted_ = true;
+            provisioner_.request_pause();
+            wakeup_.notify();
+        }
+    }
+
+    /// Between two passes: the new configuration as a whole, or the old one and the reason.
+    void reload()
+    {
+        auto loaded = reload_();
+        if (!loaded) {
+            for (ConfigError const& error : loaded.error())
+                spdlog::error("configuration refused, the old one stays reason=\"{}\"", error.text());
+            return;
+        }
+        if (loaded->database != database_) {
+            spdlog::error("configuration refused, the old one stays reason=\"database: changes with a restart only\"");
+            return;
+        }
+        for (std::string const& warning : loaded->warnings)
+            spdlog::warn("configuration warning=\"{}\"", warning);
+        try {
+            provisioner_.configure(projects_of(*loaded), {loaded->base});
+        } catch (std::runtime_error const& error) { // a key that cannot sign
+            spdlog::error("configuration refused, the old one stays reason=\"{}\"", error.what());
+            return;
+        }
+        provisioner_.reconcile();
+        spdlog::info("configuration loaded projects={}", loaded->projects.size());
     }
 
     asio::awaitable<void> watch_clock()
@@ -289,6 +333,8 @@ private:
             );
     }
 
+    Reload reload_;
+    std::string database_;
     std::string who_;
     InstanceLock lock_;
     asio::io_context context_{1};
@@ -301,16 +347,21 @@ private:
     std::exception_ptr failure_;
     std::int64_t seen_version_ = 0;
     bool stopping_ = false;
+    bool reload_wanted_ = false;
     bool all_ready_ = true;
     TaskGroup tasks_; // last: its coroutines refer to everything above
 };
 
 } // namespace
 
-int run_daemon(Config config, bool once)
+int run_daemon(Config config, Reload reload)
 {
-    App app{std::move(config)};
-    return once ? app.run_once() : app.run();
+    return App{std::move(config), std::move(reload)}.run();
+}
+
+int run_once(Config config)
+{
+    return App{std::move(config), {}}.run_once();
 }
 
 } // namespace usher

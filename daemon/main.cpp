@@ -43,7 +43,9 @@ int main(int argc, char** argv)
         if (!database.empty()) {
             config = usher::default_config(database);
         } else {
-            auto loaded = usher::load_config(config_path.empty() ? "/etc/usher/usher.yaml" : config_path);
+            if (config_path.empty())
+                config_path = "/etc/usher/usher.yaml";
+            auto loaded = usher::load_config(config_path);
             if (!loaded) {
                 for (usher::ConfigError const& error : loaded.error())
                     std::fprintf(stderr, "%s\n", error.text().c_str());
@@ -58,7 +60,16 @@ int main(int argc, char** argv)
             return 0;
         }
         usher::set_up_log(config.log);
-        return usher::run_daemon(std::move(config), once);
+        if (once)
+            return usher::run_once(std::move(config));
+        return usher::run_daemon(
+            std::move(config),
+            [&]() -> tl::expected<usher::Config, std::vector<usher::ConfigError>> {
+                if (!database.empty())
+                    return usher::default_config(database);
+                return usher::load_config(config_path);
+            }
+        );
     } catch (std::exception const& error) {
         std::fprintf(stderr, "usherd: %s\n", error.what());
         return exit_failed;

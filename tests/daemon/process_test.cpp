@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <string>
 #include <thread>
 
@@ -37,7 +38,7 @@ constexpr int meetings_each_commit = 1000 / participants_each;
 /// A usherd of its own; what it prints goes to a file.
 class Daemon {
 public:
-    Daemon(std::string const& database, std::string const& output, bool once = false)
+    Daemon(std::string const& database, std::string const& output, bool once = false, char const* option = "--db")
     {
         process_ = ::fork();
         if (process_ != 0)
@@ -45,7 +46,7 @@ public:
         const int file = ::open(output.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
         ::dup2(file, 1);
         ::dup2(file, 2);
-        ::execl(USHERD, "usherd", "--db", database.c_str(), once ? "--once" : nullptr, nullptr);
+        ::execl(USHERD, "usherd", option, database.c_str(), once ? "--once" : nullptr, nullptr);
         ::_exit(127);
     }
     Daemon(Daemon const&) = delete;
@@ -164,6 +165,31 @@ TEST_F(Process, StopsInOrderAndLeavesNoLog)
     struct stat wal {};
     ASSERT_EQ(::stat((path + "-wal").c_str(), &wal), 0);
     EXPECT_EQ(wal.st_size, 0);
+}
+
+TEST_F(Process, AHangupTakesANewConfigurationAndABadOneLeavesTheOld)
+{
+    const std::string config = folder.file("usher.yaml");
+    const auto configure = [&](std::string const& provider) {
+        std::ofstream{config} << "database: " << path << "\nprojects: {default: {provider: sandbox}, " << provider
+                              << "}\n";
+    };
+    configure("other: {provider: sandbox}");
+    add_meeting("m");
+    platform().exec("UPDATE meeting SET project = 'late'");
+    Daemon daemon{config, output, false, "--config"};
+    const auto state = [&] { return ask("SELECT state FROM meeting_status"); };
+    ASSERT_TRUE(eventually([&] { return state() == "failed"; })) << printed();
+
+    configure("late: {provider: sandbocks}");
+    ::kill(daemon.process(), SIGHUP);
+    ASSERT_TRUE(eventually([&] { return printed().find("configuration refused") != std::string::npos; })) << printed();
+    EXPECT_EQ(state(), "failed");
+
+    configure("late: {provider: sandbox}");
+    ::kill(daemon.process(), SIGHUP);
+    EXPECT_TRUE(eventually([&] { return ready("m"); })) << printed();
+    EXPECT_EQ(daemon.end(SIGTERM), 0) << printed();
 }
 
 TEST_F(Process, NamesADatabaseThatItCannotUse)

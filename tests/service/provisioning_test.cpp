@@ -175,6 +175,23 @@ TEST_F(Provisioning, ACancellationIsRememberedWhenBothEditsFallBetweenTwoPasses)
     EXPECT_EQ(text("SELECT count(*) FROM token"), "2");
 }
 
+TEST_F(Provisioning, ACancellationByReplaceIsRememberedToo)
+{
+    ready_meeting();
+    const std::string session = credentials().at("ann").session_id;
+    const std::string row = "INSERT OR REPLACE INTO meeting (id, starts_at, ends_at, status) VALUES ('m', " +
+                            std::to_string(unix_seconds(start) + 30 * minute) + ", " +
+                            std::to_string(unix_seconds(start) + 90 * minute) + ", ";
+
+    sql(row + "'cancelled')");
+    EXPECT_TRUE(credentials().empty());
+    sql(row + "'scheduled')");
+    EXPECT_TRUE(credentials().empty());
+    settle();
+
+    EXPECT_NE(credentials().at("ann").session_id, session);
+}
+
 TEST_F(Provisioning, ReplacesOnlyTheTokenOfWhomTheChangeConcerns)
 {
     ready_meeting();
@@ -408,6 +425,21 @@ TEST_F(Provisioning, AShorterLifeAndANewSecretReachEveryToken)
     secret = "another";
     restart();
     settle();
+    EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::key_changed)));
+}
+
+TEST_F(Provisioning, TakesNewProjectsWithoutANewStart)
+{
+    ready_meeting();
+    std::vector<Project> changed;
+    changed.push_back(sandbox("default", "123456", policy, "another secret"));
+    ProvisioningSettings settings;
+    settings.base = policy;
+
+    provisioner->configure(std::move(changed), settings);
+    provisioner->reconcile();
+    settle();
+
     EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::key_changed)));
 }
 

@@ -42,8 +42,17 @@ std::uint64_t SystemRandom::next()
 Provisioner::Provisioner(
     Store& store, Clock& clock, RandomSource& random, std::vector<Project> projects, ProvisioningSettings settings
 )
-    : store_{store}, clock_{clock}, random_{random}, settings_{settings}
+    : store_{store}, clock_{clock}, random_{random}
 {
+    configure(std::move(projects), settings);
+    data_version_ = store_.data_version();
+}
+
+void Provisioner::configure(std::vector<Project> projects, ProvisioningSettings settings)
+{
+    settings_ = settings;
+    projects_ = {};
+    by_name_.clear();
     projects_.base = settings_.base;
     for (Project& project : projects) {
         project.facts.policy_hash = hash_of(project.facts);
@@ -51,7 +60,6 @@ Provisioner::Provisioner(
         std::string name = project.facts.name;
         by_name_.emplace(std::move(name), std::move(project));
     }
-    data_version_ = store_.data_version();
 }
 
 void Provisioner::reconcile()
@@ -91,8 +99,10 @@ boost::asio::awaitable<PassResult> Provisioner::settle()
         total.claimed += result.claimed;
         total.sessions += result.sessions;
         total.published += result.published;
-        if (!result.more || stopping_)
+        if (!result.more || stopping_ || pausing_) {
+            pausing_ = false;
             co_return total;
+        }
     }
 }
 

@@ -71,12 +71,18 @@ public:
     /// Passes until nothing is due or a stop is requested.
     boost::asio::awaitable<PassResult> settle();
 
+    /// Takes a new configuration; reconcile() makes it visible to the rows. Not while a pass runs.
+    void configure(std::vector<Project> projects, ProvisioningSettings settings);
+
     /// Puts back dropped triggers and marks what the configuration or a lost trigger makes due. In chunks, but all of
     /// it.
     void reconcile();
 
     /// Ends settle() after the transaction in hand.
     void request_stop() { stopping_ = true; }
+
+    /// Ends settle() after the batch in hand, for once: something else is to be done before the next.
+    void request_pause() { pausing_ = true; }
 
     Projects const& projects() const { return projects_; }
     /// Whether a published token is signed by its project and says what its row says: session, role, times, key.
@@ -98,6 +104,7 @@ private:
     Projects projects_;
     ProvisioningSettings settings_;
     bool stopping_ = false;
+    bool pausing_ = false;
     std::size_t slice_tokens_ = 256; // adapts to what the write lock can take in its share of time
     std::int64_t data_version_ = 0;
     std::chrono::steady_clock::time_point platform_wrote_{};
