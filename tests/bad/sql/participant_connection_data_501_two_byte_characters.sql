@@ -1,0 +1,1 @@
+INSERT INTO participant (meeting_id, id, role, connection_data) VALUES ('m', 'ann', 'publisher', replace(printf('%.501c', 'd'), 'd', char(233)));

@@ -1,0 +1,1 @@
+INSERT INTO participant (meeting_id, id, role, connection_data) VALUES ('m', 'ann', 'publisher', x'64');
