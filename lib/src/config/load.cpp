@@ -22,6 +22,8 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <usher/core/utf8.hpp>
+
 namespace usher {
 
 namespace {
@@ -69,14 +71,43 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> homes{{
 }};
 
 /// Text from the file, for a message: bounded, and without control characters.
-std::string printable(std::string_view text)
+/// Line `number`, from 1, without its end; empty when there is none.
+std::string_view line_of(std::string_view text, int number)
+{
+    for (; number > 1 && !text.empty(); --number) {
+        auto const end = text.find('\n');
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    }
+    return number < 1 ? std::string_view{} : text.substr(0, text.find('\n'));
+}
+
+/// From 1; 0 when all is well. yaml-cpp would put other characters in the place of such bytes, in silence.
+int first_line_not_utf8(std::string_view text)
+{
+    for (int line = 1; !text.empty(); ++line) {
+        auto const end = text.find('\n');
+        if (!is_utf8(text.substr(0, end))) {
+            return line;
+        }
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    }
+    return 0;
+}
+
+/// For a terminal and the journal, which act on control characters.
+std::string without_controls(std::string_view text)
 {
     std::string out;
-    for (char const c : text.substr(0, longest_quote)) {
+    for (char const c : text) {
         auto const byte = static_cast<unsigned char>(c);
         out += byte < 0x20 || byte == 0x7f ? '?' : c;
     }
-    return text.size() > longest_quote ? out + "..." : out;
+    return out;
+}
+
+std::string printable(std::string_view text)
+{
+    return without_controls(text.substr(0, longest_quote)) + (text.size() > longest_quote ? "..." : "");
 }
 
 std::string in_quotes(std::string_view text)
@@ -282,6 +313,10 @@ private:
         // yaml-cpp notices a quote that is never closed only where the text does not end with a newline.
         file->content.resize(file->content.find_last_not_of(" \t\r\n") + 1);
         try {
+            if (auto const line = first_line_not_utf8(file->content); line > 0) {
+                add(Position{line, 1}, "", "is not UTF-8 text from this line on; save the file as UTF-8");
+                return std::nullopt;
+            }
             auto const documents = YAML::LoadAll(file->content);
             if (documents.empty() || !documents.front().IsDefined() || documents.front().IsNull()) {
                 add(Position{}, "", "is empty; it needs at least projects: {<name>: {provider: sandbox}}");
@@ -294,7 +329,12 @@ private:
             auto const& root = documents.front();
             return Entry{root, "", position_of(root.Mark())};
         } catch (YAML::Exception const& error) {
-            add(position_of(error.mark), "", "not YAML: " + error.msg);
+            auto const at = position_of(error.mark);
+            auto const indent = line_of(file->content, at.line);
+            bool const tab = indent.substr(0, indent.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
+            add(at, "",
+                tab ? "the line is indented with a tab; YAML takes spaces only"
+                    : "not YAML: " + without_controls(error.msg));
         }
         return std::nullopt;
     }
@@ -673,13 +713,13 @@ private:
     {
         auto file = read_file(path, largest_secret);
         if (!file) {
-            add(source, printable_path(path) + " " + file.error());
+            add(source, without_controls(path) + " " + file.error());
             return std::nullopt;
         }
         if ((file->mode & 0077U) != 0) {
             wipe(file->content);
-            add(source, printable_path(path) + " may be used by other accounts (mode " + octal(file->mode) +
-                            "); chmod 600 " + printable_path(path));
+            add(source, without_controls(path) + " may be used by other accounts (mode " + octal(file->mode) +
+                            "); chmod 600 " + without_controls(path));
             return std::nullopt;
         }
         return trimmed(source, path, std::move(file->content));
@@ -701,7 +741,7 @@ private:
         auto const path = (std::filesystem::path{folder} / name).string();
         auto file = read_file(path, largest_secret);
         if (!file) {
-            add(source, printable_path(path) + " " + file.error());
+            add(source, without_controls(path) + " " + file.error());
             return std::nullopt;
         }
         return trimmed(source, path, std::move(file->content));
@@ -713,28 +753,18 @@ private:
             content.pop_back();
         }
         if (content.empty()) {
-            add(source, printable_path(path) + " is empty");
+            add(source, without_controls(path) + " is empty");
             return std::nullopt;
         }
         constexpr std::string_view blank{" \t\r\n\v\f"};
         if (blank.find(content.front()) != std::string_view::npos ||
             blank.find(content.back()) != std::string_view::npos) {
-            add(source, printable_path(path) + " has white space around the secret, beyond one newline at its end; "
-                                               "remove it");
+            add(source, without_controls(path) + " has white space around the secret, beyond one newline at its end; "
+                                                 "remove it");
             wipe(content);
             return std::nullopt;
         }
         return Secret{std::move(content)};
-    }
-
-    static std::string printable_path(std::string const& path)
-    {
-        std::string out;
-        std::transform(path.begin(), path.end(), std::back_inserter(out), [](char c) {
-            auto const byte = static_cast<unsigned char>(c);
-            return byte < 0x20 || byte == 0x7f ? '?' : c;
-        });
-        return out;
     }
 
     std::string path_;
