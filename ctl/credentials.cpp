@@ -54,7 +54,7 @@ int credentials(Context& context, CredentialArguments const& arguments)
     context.err << "usherctl: " << printable(arguments.meeting);
     if (arguments.participant)
         context.err << ", " << printable(*arguments.participant);
-    context.err << ": nothing is published; see: usherctl explain MEETING\n";
+    context.err << ": nobody there has a published token; see why with: usherctl explain MEETING\n";
     return exit_could_not;
 }
 

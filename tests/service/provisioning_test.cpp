@@ -372,7 +372,7 @@ TEST_F(Provisioning, RequestsAreDoneAndMarkedDone)
     EXPECT_EQ(credentials().at("ann").session_id, before.at("ann").session_id);
     EXPECT_EQ(
         text("SELECT state, detail FROM request_result WHERE request_id = 1"),
-        "done|1 meetings looked at, 0 sessions replaced, 2 tokens signed"
+        "done|1 meeting looked at, 0 sessions replaced, 2 tokens signed"
     );
 
     sql("INSERT INTO request (action, project) VALUES ('replace_session', 'default')");
@@ -380,7 +380,7 @@ TEST_F(Provisioning, RequestsAreDoneAndMarkedDone)
     EXPECT_NE(credentials().at("ann").session_id, before.at("ann").session_id);
     EXPECT_EQ(
         text("SELECT state, detail FROM request_result WHERE request_id = 2"),
-        "done|1 meetings looked at, 1 sessions replaced, 2 tokens signed"
+        "done|1 meeting looked at, 1 session replaced, 2 tokens signed"
     );
 
     sql("INSERT INTO request (action, meeting_id) VALUES ('retry', 'nobody knows')");

@@ -122,7 +122,7 @@ Listing<MeetingReport> Report::not_ready(sys_seconds now, sys_seconds until, std
         "SELECT " USHER_MEETING_COLUMNS
         R"sql( FROM meeting m JOIN meeting_status s ON s.meeting_id = m.id
               WHERE m.status = 'scheduled' AND m.starts_at <= ?2 AND coalesce(s.closes_at, m.ends_at) > ?1
-                AND s.state <> 'ready'
+                AND s.state <> 'ready' AND NOT (s.state = 'waiting' AND s.reason = 'not_yet')
               ORDER BY m.starts_at, m.id)sql",
         unix_seconds(now), unix_seconds(until)
     );

@@ -45,6 +45,11 @@ std::optional<Role> stored_role(int value)
     return static_cast<Role>(value);
 }
 
+std::string counted(std::int64_t count, std::string const& thing)
+{
+    return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
+}
+
 std::string option(SQLite::Column const& column)
 {
     return column.isNull() ? std::string{} : column.getString();
@@ -875,9 +880,9 @@ Store::RequestStep Store::advance_requests(sys_seconds now)
                 const Rewind rewind{statement};
                 statement.bind(1, request.id);
                 statement.executeStep();
-                detail = std::to_string(statement.getColumn(0).getInt64()) + " meetings looked at, " +
-                         std::to_string(statement.getColumn(1).getInt64()) + " sessions replaced, " +
-                         std::to_string(statement.getColumn(2).getInt64()) + " tokens signed";
+                detail = counted(statement.getColumn(0).getInt64(), "meeting") + " looked at, " +
+                         counted(statement.getColumn(1).getInt64(), "session") + " replaced, " +
+                         counted(statement.getColumn(2).getInt64(), "token") + " signed";
             }
             finish(request.id, "done", detail);
         }
