@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The planner at its boundaries: one second before, at, after.
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include <usher/core/plan.hpp>
@@ -142,6 +147,158 @@ TEST(Plan, BlocksTheNetworkCallUntilItsTime)
     EXPECT_TRUE(blocked.blocked);
     EXPECT_EQ(blocked.due, meeting.next_at);
     EXPECT_EQ(plan(meeting, projects(), meeting.next_at).session, SessionStep::create);
+}
+
+TEST(Schedule, SpreadsAreTheSameEverywhere)
+{
+    // A restart, another machine or another release must not move work.
+    EXPECT_EQ(stable_hash(""), 0xcbf29ce484222325U);
+    EXPECT_EQ(stable_hash("a"), 0xaf63dc4c8601ec8cU);
+    EXPECT_EQ(spread("m", 1, 0s), 0s);
+    EXPECT_EQ(spread("m", 1, 900s), spread("m", 1, 900s));
+    for (int i = 0; i < 1000; ++i) {
+        const seconds later = spread("meeting " + std::to_string(i), 2, 900s);
+        EXPECT_GE(later, 0s);
+        EXPECT_LE(later, 900s);
+    }
+}
+
+/// A meeting of five days whose person holds a token that needs nothing at `starts`.
+MeetingSnapshot served()
+{
+    MeetingSnapshot meeting = snapshot();
+    meeting.meeting->ends_at = starts + std::chrono::days{5};
+    meeting.policy_hash = projects().by_name.at("default").policy_hash;
+    TokenRow token;
+    token.role = Role::publisher;
+    token.issued_at = starts - 10s;
+    token.expires_at = token.issued_at + Policy{}.max_token_life;
+    token.key_id = "key";
+    token.fingerprint = fingerprint_of(meeting.participants[0], "s", TokenFormat::jwt);
+    meeting.participants[0].token = token;
+    return meeting;
+}
+
+struct Cause {
+    char const* name;
+    void (*change)(MeetingSnapshot&);
+    std::optional<TokenReason> reason;
+
+    friend void PrintTo(Cause const& cause, std::ostream* out) { *out << cause.name; }
+};
+
+class Causes : public testing::TestWithParam<Cause> {};
+
+TEST_P(Causes, EachHasItsReason)
+{
+    MeetingSnapshot meeting = served();
+    GetParam().change(meeting);
+    const Plan planned = plan(meeting, projects(), starts);
+    EXPECT_EQ(planned.session, SessionStep::keep);
+    EXPECT_EQ(planned.state, State::ready);
+    if (!GetParam().reason) {
+        EXPECT_FALSE(planned.has_work());
+        return;
+    }
+    ASSERT_EQ(planned.sign.size(), 1U);
+    EXPECT_EQ(to_text(planned.sign[0].reason), to_text(*GetParam().reason));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Plan, Causes,
+    testing::Values(
+        Cause{"nothing", [](MeetingSnapshot&) {}, std::nullopt},
+        Cause{"no_token", [](MeetingSnapshot& m) { m.participants[0].token.reset(); }, TokenReason::issued},
+        Cause{"role", [](MeetingSnapshot& m) { m.participants[0].role = Role::moderator; }, TokenReason::role_changed},
+        Cause{
+            "role_unreadable", [](MeetingSnapshot& m) { m.participants[0].token->role.reset(); },
+            TokenReason::role_changed},
+        Cause{
+            "connection_data", [](MeetingSnapshot& m) { m.participants[0].connection_data = "x"; },
+            TokenReason::details_changed},
+        Cause{
+            "layout_classes", [](MeetingSnapshot& m) { m.participants[0].layout_classes = "x"; },
+            TokenReason::details_changed},
+        Cause{
+            "format",
+            [](MeetingSnapshot& m) {
+                m.participants[0].token->fingerprint = fingerprint_of(m.participants[0], "s", TokenFormat::t1);
+            },
+            TokenReason::details_changed},
+        Cause{"key", [](MeetingSnapshot& m) { m.participants[0].token->key_id = "old"; }, TokenReason::key_changed},
+        Cause{
+            "issued_now",
+            [](MeetingSnapshot& m) {
+                m.participants[0].token->issued_at += 10s;
+                m.participants[0].token->expires_at += 10s;
+            },
+            std::nullopt},
+        Cause{
+            "issued_a_second_ahead",
+            [](MeetingSnapshot& m) {
+                m.participants[0].token->issued_at += 11s;
+                m.participants[0].token->expires_at += 11s;
+            },
+            TokenReason::clock_changed},
+        Cause{
+            "ends_earlier", [](MeetingSnapshot& m) { m.meeting->ends_at = starts + 1h; },
+            TokenReason::schedule_changed},
+        Cause{
+            "ends_later_than_the_token_lives",
+            [](MeetingSnapshot& m) { m.meeting->ends_at = starts + std::chrono::days{9}; }, std::nullopt},
+        Cause{
+            "policy",
+            [](MeetingSnapshot& m) {
+                m.policy_hash = 1;
+                m.participants[0].token->expires_at -= 1s;
+            },
+            TokenReason::policy_changed},
+        Cause{"generation", [](MeetingSnapshot& m) { m.generation = 1; }, TokenReason::requested}
+    ),
+    testing::PrintToStringParamName{}
+);
+
+TEST(Fingerprint, TellsItsPartsApart)
+{
+    ParticipantRow one;
+    one.connection_data = "ab";
+    ParticipantRow other;
+    other.connection_data = "a";
+    other.layout_classes = "b";
+    EXPECT_NE(fingerprint_of(one, "s", TokenFormat::jwt), fingerprint_of(other, "s", TokenFormat::jwt));
+    EXPECT_NE(fingerprint_of(one, "s", TokenFormat::jwt), fingerprint_of(one, "t", TokenFormat::jwt));
+}
+
+TEST(Plan, ServesNobodyItCannotAndSaysWhy)
+{
+    MeetingSnapshot meeting = served();
+    meeting.participants[0].role.reset();
+    const Plan unknown = plan(meeting, projects(), starts);
+    ASSERT_EQ(unknown.problems.size(), 1U);
+    EXPECT_EQ(unknown.problems[0].reason, "unknown_role");
+    EXPECT_EQ(unknown.withdraw, std::vector<std::size_t>{0});
+    EXPECT_EQ(unknown.reason, "participant_problems");
+    EXPECT_EQ(unknown.detail, "1 of 1 participants cannot be served; each is listed with its reason");
+
+    meeting = served();
+    meeting.participants[0].problem = "unknown_role";
+    EXPECT_EQ(plan(meeting, projects(), starts).solved, std::vector<std::size_t>{0});
+
+    meeting = served();
+    meeting.participants[0].present = false;
+    EXPECT_EQ(plan(meeting, projects(), starts).withdraw, std::vector<std::size_t>{0});
+}
+
+TEST(Plan, ACancelledMeetingKeepsNothing)
+{
+    MeetingSnapshot meeting = served();
+    meeting.meeting->cancelled = true;
+    const Plan planned = plan(meeting, projects(), starts);
+    EXPECT_EQ(planned.state, State::cancelled);
+    EXPECT_EQ(planned.session, SessionStep::drop);
+    EXPECT_TRUE(planned.delete_tokens);
+    EXPECT_FALSE(planned.purge);
+    EXPECT_EQ(planned.due, meeting.meeting->ends_at + 15min + Policy{}.retention);
 }
 
 } // namespace

@@ -1,0 +1,1 @@
+INSERT INTO meeting (id, starts_at) VALUES ('m', 1800000000);

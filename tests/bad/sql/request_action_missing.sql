@@ -1,0 +1,1 @@
+INSERT INTO request (meeting_id) VALUES ('m');

@@ -1,0 +1,1 @@
+INSERT INTO request (action, requested_by) VALUES ('rotate', NULL);

@@ -1,0 +1,1 @@
+INSERT INTO request (action, requested_at) VALUES ('rotate', 'now');
