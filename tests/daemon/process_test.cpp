@@ -19,6 +19,7 @@
 
 #include <usher/store/database.hpp>
 
+#include "checker.hpp"
 #include "support/temp_dir.hpp"
 
 namespace usher {
@@ -167,6 +168,41 @@ TEST_F(Process, StopsInOrderAndLeavesNoLog)
     EXPECT_EQ(wal.st_size, 0);
 }
 
+TEST_F(Process, OnceFailsWhenAMeetingThatIsWantedIsNotReady)
+{
+    add_meeting("m");
+    platform().exec("UPDATE meeting SET project = 'nowhere'");
+    EXPECT_EQ(Daemon(path, output, true).end(), 1);
+    EXPECT_NE(
+        printed().find("m: not ready: unknown_project: the configuration has no project \"nowhere\"; add it under "
+                       "projects, or correct the meeting's project\n"),
+        std::string::npos
+    ) << printed();
+}
+
+TEST_F(Process, ASecondSignalStopsAtOnce)
+{
+    Daemon daemon{path, output};
+    ASSERT_TRUE(eventually([&] { return printed().find(" info ready ") != std::string::npos; })) << printed();
+    // A platform that keeps the write lock keeps the daemon from finishing what it has in hand.
+    SQLite::Database other = platform();
+    other.exec("BEGIN IMMEDIATE");
+    other.exec("INSERT INTO participant (meeting_id, id, role) VALUES ('m', 'ann', 'publisher')");
+    SQLite::Database second = platform();
+    other.exec("COMMIT");
+    second.exec("BEGIN IMMEDIATE");
+    ASSERT_TRUE(eventually([&] { return printed().find("database busy") != std::string::npos; })) << printed();
+
+    // Both signals at one instant of the daemon's.
+    ::kill(daemon.process(), SIGSTOP);
+    ::kill(daemon.process(), SIGTERM);
+    ::kill(daemon.process(), SIGINT);
+    ::kill(daemon.process(), SIGCONT);
+
+    EXPECT_EQ(daemon.end(), 1) << printed();
+    EXPECT_NE(printed().find("stopped at once"), std::string::npos) << printed();
+}
+
 TEST_F(Process, AHangupTakesANewConfigurationAndABadOneLeavesTheOld)
 {
     const std::string config = folder.file("usher.yaml");
@@ -285,6 +321,7 @@ TEST_F(Process, SurvivesTenKillsDuringAnImport)
     EXPECT_EQ(ask("SELECT count(*) FROM agenda WHERE due_at <= CAST(strftime('%s', 'now') AS INTEGER)"), "0");
     EXPECT_EQ(ask("SELECT count(*) FROM meeting_status WHERE state <> 'ready'"), "0");
     EXPECT_EQ(ask("PRAGMA integrity_check"), "ok");
+    EXPECT_EQ(test::check_database(path), "");
 }
 
 /// Runs `statement` in a process of another user; 0 when it worked.

@@ -8,6 +8,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
+#include "checker.hpp"
 #include "support/temp_dir.hpp"
 
 namespace usher {
@@ -48,6 +49,7 @@ TEST_P(Schedules, AreProvisionedWholeAndASecondPassPublishesNothing)
     EXPECT_EQ(ask("SELECT count(*) FROM meeting_status"), ask("SELECT count(*) FROM meeting"));
     EXPECT_EQ(ask("SELECT count(*) FROM join_credential"), ask("SELECT count(*) FROM participant"));
     EXPECT_EQ(ask("SELECT count(DISTINCT session_id) FROM session"), ask("SELECT count(*) FROM meeting"));
+    EXPECT_EQ(test::check_database(folder.file("usher.db"), std::chrono::days{400}), "");
     const std::string seq = ask("SELECT max(seq) FROM meeting_status");
     ASSERT_EQ(run(once), 0);
     EXPECT_EQ(ask("SELECT max(seq) FROM meeting_status"), seq);

@@ -79,6 +79,22 @@ private:
 
 } // namespace
 
+Result<void> check_token(TokenSigner const& signer, Credential const& credential)
+{
+    if (auto verified = signer.verify(credential.token); !verified)
+        return verified;
+    const Result<DecodedToken> token = decode_token(credential.token);
+    if (!token)
+        return tl::unexpected{token.error()};
+    const bool matches = token->session_id == credential.session_id && token->role == credential.role &&
+                         token->expires_at == unix_seconds(credential.expires_at) &&
+                         token->issued_at == unix_seconds(credential.issued_at) &&
+                         token->project_key == credential.project_key;
+    if (!matches)
+        return fail(Errc::token_malformed, "does not say what its row says");
+    return {};
+}
+
 std::vector<Violation>
 check_promises(MeetingEvidence const& evidence, Projects const& projects, SignatureCheck const& verify, sys_seconds now)
 {

@@ -17,8 +17,8 @@ namespace usher {
 
 namespace {
 
-constexpr int busy_timeout_ms = 5000;
-constexpr int page_size = 8192; // 4096 overflows rows above 1 kB
+constexpr int busy_timeout_ms = 1000; // it blocks the thread, signals included; whoever gets DatabaseBusy tries again
+constexpr int page_size = 8192;       // 4096 overflows rows above 1 kB
 
 /// SQLite's own busy handler sleeps ever longer, up to 100 ms, and so loses against a platform that writes without a
 /// pause. This one looks every millisecond, for as long in all.

@@ -32,6 +32,9 @@ struct MeetingEvidence {
 /// Whether a token bears the signature of the project's key and says what its row says.
 using SignatureCheck = std::function<Result<void>(std::string_view project, Credential const&)>;
 
+/// Whether the token bears the signature of `signer` and says what its row says: session, role, times, project key.
+Result<void> check_token(TokenSigner const& signer, Credential const& credential);
+
 struct Violation {
     std::string promise; ///< P1 … P8
     std::string meeting_id;
