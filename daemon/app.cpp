@@ -89,7 +89,7 @@ public:
                      stop_everything();
                  }}
     {
-        const sys_seconds highest = store_.take_over(who_, clock_.now());
+        const sys_seconds highest = take_over();
         if (highest > clock_.now())
             spdlog::warn("clock was set back highest_seen={} now={}", to_iso8601(highest), to_iso8601(clock_.now()));
     }
@@ -116,28 +116,52 @@ public:
     }
 
 private:
-    /// Passes until nothing is due. A lock that is held for too long by others is a reason to wait, not to fail.
-    asio::awaitable<PassResult> settle()
+    /// At start there is nothing else to do than to wait for the lock, for half a minute.
+    sys_seconds take_over()
+    {
+        for (int tries = 1;; ++tries) {
+            try {
+                return store_.take_over(who_, clock_.now());
+            } catch (DatabaseBusy const& error) {
+                if (tries == 30)
+                    throw;
+                spdlog::warn("database busy, trying again reason=\"{}\"", error.what());
+            }
+        }
+    }
+
+    /// Runs `work` until it ends otherwise than by DatabaseBusy: a lock that is held by others for too long is a reason
+    /// to wait, not to fail. Gives up, with nothing done, when a stop is requested.
+    template <class T>
+    asio::awaitable<T> patiently(std::function<asio::awaitable<T>()> work)
     {
         for (;;) {
-            bool busy = false;
             try {
-                co_return co_await provisioner_.settle();
+                co_return co_await work();
             } catch (DatabaseBusy const& error) {
                 spdlog::warn("database busy, trying again reason=\"{}\"", error.what());
-                busy = true;
             }
-            if (busy)
-                co_await clock_.wait(retry_after_busy);
+            co_await clock_.wait(retry_after_busy);
             if (stopping_)
-                co_return PassResult{};
-            store_.release_claims();
+                co_return T();
         }
+    }
+
+    asio::awaitable<PassResult> settle()
+    {
+        std::function<asio::awaitable<PassResult>()> work = [this] { return provisioner_.settle(); };
+        return patiently<PassResult>(std::move(work));
+    }
+
+    asio::awaitable<void> reconcile()
+    {
+        std::function<asio::awaitable<void>()> work = [this] { return provisioner_.reconcile(); };
+        return patiently<void>(std::move(work));
     }
 
     asio::awaitable<void> once()
     {
-        provisioner_.reconcile();
+        co_await reconcile();
         const PassResult result = co_await settle();
         log(result);
         std::printf(
@@ -172,7 +196,7 @@ private:
 
     asio::awaitable<void> provision()
     {
-        provisioner_.reconcile();
+        co_await reconcile();
         auto schema = store_.schema_version();
         auto swept = clock_.steady_now();
         bool ready = false;
@@ -183,7 +207,8 @@ private:
                 break;
             if (reload_wanted_) {
                 reload_wanted_ = false;
-                reload();
+                if (reload())
+                    co_await reconcile();
                 continue;
             }
             store_.checkpoint(false);
@@ -195,10 +220,11 @@ private:
             if (watch_.replaced())
                 throw DatabaseError{"the database file was replaced by another; starting again on the new one"};
             if (const auto version = store_.schema_version();
-                version != schema || clock_.steady_now() - swept >= sweep_interval) {
+                version != schema || sweep_wanted_ || clock_.steady_now() - swept >= sweep_interval) {
                 schema = version;
+                sweep_wanted_ = false;
                 swept = clock_.steady_now();
-                provisioner_.reconcile();
+                co_await reconcile();
                 continue;
             }
             seen_version_ = store_.data_version();
@@ -243,17 +269,17 @@ private:
     }
 
     /// Between two passes: the new configuration as a whole, or the old one and the reason.
-    void reload()
+    bool reload()
     {
         auto loaded = reload_();
         if (!loaded) {
             for (ConfigError const& error : loaded.error())
                 spdlog::error("configuration refused, the old one stays reason=\"{}\"", error.text());
-            return;
+            return false;
         }
         if (loaded->database != database_) {
             spdlog::error("configuration refused, the old one stays reason=\"database: changes with a restart only\"");
-            return;
+            return false;
         }
         for (std::string const& warning : loaded->warnings)
             spdlog::warn("configuration warning=\"{}\"", warning);
@@ -261,10 +287,10 @@ private:
             provisioner_.configure(projects_of(*loaded), {loaded->base});
         } catch (std::runtime_error const& error) { // a key that cannot sign
             spdlog::error("configuration refused, the old one stays reason=\"{}\"", error.what());
-            return;
+            return false;
         }
-        provisioner_.reconcile();
         spdlog::info("configuration loaded projects={}", loaded->projects.size());
+        return true;
     }
 
     asio::awaitable<void> watch_clock()
@@ -280,7 +306,7 @@ private:
             std::uint64_t expirations = 0;
             if (::read(timer, &expirations, sizeof expirations) < 0 && errno == ECANCELED) {
                 spdlog::warn("clock was set now={}", to_iso8601(clock_.now()));
-                provisioner_.reconcile();
+                sweep_wanted_ = true; // tokens may be from the future now
                 wakeup_.notify();
             }
         }
@@ -348,6 +374,7 @@ private:
     std::int64_t seen_version_ = 0;
     bool stopping_ = false;
     bool reload_wanted_ = false;
+    bool sweep_wanted_ = false;
     bool all_ready_ = true;
     TaskGroup tasks_; // last: its coroutines refer to everything above
 };

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -26,8 +28,12 @@ using namespace std::chrono_literals;
 
 class CountingRandom final : public RandomSource {
 public:
+    std::function<void()> before_next; ///< Called once: a place in the middle of a pass.
+
     std::uint64_t next() override
     {
+        if (const auto call = std::exchange(before_next, nullptr))
+            call();
         state_ += 0x9e3779b97f4a7c15U;
         return state_ ^ (state_ >> 29U);
     }
@@ -93,7 +99,15 @@ public:
         ProvisioningSettings settings;
         settings.base = policy;
         provisioner = std::make_unique<Provisioner>(*store, clock, random, std::move(projects), settings);
-        provisioner->reconcile();
+        reconcile();
+    }
+
+    void reconcile()
+    {
+        run([](Provisioner& work) -> boost::asio::awaitable<PassResult> {
+            co_await work.reconcile();
+            co_return PassResult{};
+        }(*provisioner));
     }
 
     void sql(std::string const& statement) { platform->exec(statement); }

@@ -18,6 +18,9 @@ constexpr auto lock_goal = std::chrono::milliseconds{5};
 constexpr std::size_t slice_tokens_min = 16;
 constexpr std::size_t slice_tokens_max = 4096;
 constexpr std::size_t slice_meetings_max = 128;
+// A sweep takes turns with everybody else: with platforms for the lock, with signals for the thread.
+constexpr std::size_t chunk_rows = 500;
+constexpr auto chunk_pause = std::chrono::milliseconds{1};
 
 } // namespace
 
@@ -62,7 +65,7 @@ void Provisioner::configure(std::vector<Project> projects, ProvisioningSettings 
     }
 }
 
-void Provisioner::reconcile()
+boost::asio::awaitable<void> Provisioner::reconcile()
 {
     for (std::string const& trigger : store_.restore_triggers())
         spdlog::warn("trigger restored name={}", trigger);
@@ -70,24 +73,29 @@ void Provisioner::reconcile()
     for (auto const& [name, facts] : projects_.by_name)
         hashes.push_back(facts.policy_hash);
     std::optional<std::int64_t> number = 0;
-    while (number && !stopping_)
+    while (number && !stopping_) {
         number = store_.mark_policy(hashes, *number);
+        co_await clock_.wait(chunk_pause);
+    }
     std::optional<std::string> id = std::string{};
-    while (id && !stopping_)
-        id = store_.add_missing(*id, 2000);
+    while (id && !stopping_) {
+        id = store_.add_missing(*id, chunk_rows);
+        co_await clock_.wait(chunk_pause);
+    }
 
-    const sys_seconds now = clock_.now();
     MeetingNo after{0};
     while (!stopping_) {
-        const std::vector<MeetingSnapshot> meetings = store_.read(after, 500);
+        const std::vector<MeetingSnapshot> meetings = store_.read(after, chunk_rows);
         if (meetings.empty())
             break;
         after = meetings.back().number;
+        const sys_seconds now = clock_.now();
         std::vector<MeetingNo> wrong;
         for (MeetingSnapshot const& meeting : meetings)
             if (meeting.claim > unix_seconds(now) && plan(meeting, projects_, now).has_work())
                 wrong.push_back(meeting.number);
         store_.mark(wrong);
+        co_await clock_.wait(chunk_pause);
     }
 }
 
@@ -111,29 +119,20 @@ boost::asio::awaitable<PassResult> Provisioner::pass()
     const auto requests = store_.advance_requests(clock_.now());
     for (RequestNews const& news : requests.finished)
         spdlog::info("request finished id={} result=\"{}\"", news.request_id, news.detail);
+    if (claims_left_) { // by a pass that failed
+        store_.release_claims();
+        claims_left_ = false;
+    }
+    claims_left_ = true;
     const std::vector<MeetingSnapshot> meetings =
         store_.claim(clock_.now(), settings_.meetings_max, settings_.participants_max);
-    if (meetings.empty()) {
-        PassResult idle;
-        idle.more = requests.more;
-        co_return idle;
-    }
-    std::exception_ptr error;
     PassResult result;
-    try {
+    if (!meetings.empty())
         result = co_await work(meetings);
-    } catch (...) {
-        error = std::current_exception();
-    }
-    if (error || stopping_) {
-        try {
-            store_.release_claims();
-        } catch (DatabaseBusy const&) { // the next start, or the next failure, gives them back
-        }
-    }
-    if (error)
-        std::rethrow_exception(error);
-    result.more = true;
+    if (stopping_)
+        store_.release_claims();
+    claims_left_ = false;
+    result.more = requests.more || !meetings.empty();
     co_return result;
 }
 

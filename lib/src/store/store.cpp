@@ -19,7 +19,7 @@ namespace {
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t deletes_max = 2000;  // of one meeting's tokens in one transaction
 constexpr std::int64_t request_chunk = 500; // meetings marked in one transaction
-constexpr std::int64_t policy_chunk = 2000;
+constexpr std::int64_t policy_chunk = 500;
 constexpr int wal_pages_max = 500; // from 1000 on, a platform's commit would pay for the checkpoint
 
 std::int64_t number(MeetingNo value)

@@ -65,7 +65,7 @@ public:
         Store& store, Clock& clock, RandomSource& random, std::vector<Project> projects, ProvisioningSettings settings
     );
 
-    /// One batch. Errors: those of Store; claims that it held are given back first where that is possible.
+    /// One batch. Errors: those of Store; what a failed pass had claimed is given back by the next one.
     boost::asio::awaitable<PassResult> pass();
 
     /// Passes until nothing is due or a stop is requested.
@@ -76,7 +76,7 @@ public:
 
     /// Puts back dropped triggers and marks what the configuration or a lost trigger makes due. In chunks, but all of
     /// it.
-    void reconcile();
+    boost::asio::awaitable<void> reconcile();
 
     /// Ends settle() after the transaction in hand.
     void request_stop() { stopping_ = true; }
@@ -105,6 +105,7 @@ private:
     ProvisioningSettings settings_;
     bool stopping_ = false;
     bool pausing_ = false;
+    bool claims_left_ = false;
     std::size_t slice_tokens_ = 256; // adapts to what the write lock can take in its share of time
     std::int64_t data_version_ = 0;
     std::chrono::steady_clock::time_point platform_wrote_{};
