@@ -62,6 +62,9 @@ TEST(Hammer, EditsStarveNobodyAndASeqReaderMissesNothing)
     for (int pass = 0; pass < 300; ++pass) {
         world.pass();
         read_page();
+        if (pass % 10 == 0)
+            for (Violation const& violation : world.violations())
+                ADD_FAILURE() << violation.promise << " " << violation.meeting_id << ": " << violation.what;
         // One statement sees one instant: whoever has a token is there, with the role that the token grants.
         SQLite::Statement published{
             *world.platform, "SELECT c.token, p.role FROM join_credential c LEFT JOIN participant p "

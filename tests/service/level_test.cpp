@@ -38,7 +38,7 @@ void act(World& world, int kind, int meeting_number, int participant_number)
     case 17: world.sql("UPDATE participant SET connection_data = CAST(x'ff' AS TEXT)" + whom); break;
     case 18: world.pass(); break;
     case 19: world.restart(); break;
-    case 20: world.sql("PRAGMA recursive_triggers = ON"); break;
+    case 20: world.sql("PRAGMA recursive_triggers = ON; PRAGMA foreign_keys = ON"); break;
     default: world.sql("UPDATE participant SET layout_classes = 'focus'" + whom); break;
     }
 }

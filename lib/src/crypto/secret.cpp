@@ -36,7 +36,9 @@ Secret::~Secret()
 
 void wipe(std::string& text) noexcept
 {
-    text.resize(text.capacity()); // never reallocates; what lies beyond the text may be left from a longer one
+    // Also for a text that was moved from: its buffer may still hold what it held.
+    text.resize(text.capacity()); // NOLINT(clang-analyzer-cplusplus.Move): never reallocates; what lies beyond the text
+                                  // may be left from a longer one
     OPENSSL_cleanse(text.data(), text.size());
     text.clear();
 }

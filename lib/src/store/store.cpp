@@ -999,6 +999,7 @@ std::vector<MeetingSnapshot> Store::read(MeetingNo after, std::size_t limit) con
                 numbers.push_back(statement.getColumn(0).getInt64());
         }
         std::vector<MeetingSnapshot> result;
+        result.reserve(numbers.size());
         for (const std::int64_t meeting_no : numbers)
             result.push_back(impl.read_meeting(meeting_no));
         return result;
@@ -1033,17 +1034,17 @@ void Store::check(
     Projects const& projects, SignatureCheck const& verify, sys_seconds now, std::vector<Violation>& found
 ) const
 {
-    Impl& impl = *impl_;
+    // A connection of its own, so that rows and view are read at one instant, by the clock that is asked about.
+    Impl impl{impl_->path, Access::read_only};
     impl.guarded([&] {
-        // The view asks for the reader's clock; here, as on a platform's machine, that is a function of SQLite's.
-        const std::int64_t clock = unix_seconds(now);
+        std::int64_t clock = unix_seconds(now);
         const auto read_clock = [](sqlite3_context* context, int, sqlite3_value**) {
             sqlite3_result_int64(context, *static_cast<std::int64_t const*>(sqlite3_user_data(context)));
         };
-        SQLite::Database reader{impl.path, SQLite::OPEN_READONLY, 5000};
+        // What the view asks for the reader's clock.
         sqlite3_create_function_v2(
-            reader.getHandle(), "strftime", 2, SQLITE_UTF8 | SQLITE_INNOCUOUS, const_cast<std::int64_t*>(&clock),
-            read_clock, nullptr, nullptr, nullptr
+            impl.database->getHandle(), "strftime", 2, SQLITE_UTF8 | SQLITE_INNOCUOUS, &clock, read_clock, nullptr,
+            nullptr, nullptr
         );
         std::int64_t after = 0;
         for (;;) {
@@ -1061,7 +1062,7 @@ void Store::check(
                 break;
             after = numbers.back();
             SQLite::Statement credentials{
-                reader,
+                *impl.database,
                 R"sql(SELECT participant_id, project, project_key, session_id, token, role, issued_at, expires_at
                         FROM join_credential WHERE meeting_id = ?)sql"};
             for (const std::int64_t meeting_no : numbers) {
