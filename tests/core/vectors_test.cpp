@@ -59,8 +59,13 @@ std::string rewritten(Json const& payload)
             claims.add(name, std::string_view{value.get_ref<std::string const&>()});
         else if (value.is_number_integer())
             claims.add(name, value.get<std::int64_t>());
-        else
-            claims.add_json(name, value.dump());
+        else {
+            // JavaScript writes 5e-8 where this JSON library writes 5e-08.
+            std::string number = value.dump();
+            if (const auto zero = number.find("e-0"); value.is_number() && zero != std::string::npos)
+                number.erase(zero + 2, 1);
+            claims.add_json(name, number);
+        }
     }
     return claims.json();
 }
@@ -117,10 +122,7 @@ TEST_F(Vectors, hs256)
         const std::string secret = project.at("apiSecret");
         const std::string payload = vector.at("payload_json");
         const std::string token = vector.at("token");
-        // JavaScript spells a float in its own way, 5e-8; we write none.
-        if (payload.find("e-") == std::string::npos) {
-            EXPECT_EQ(rewritten(Json::parse(payload)), payload);
-        }
+        EXPECT_EQ(rewritten(Json::parse(payload)), payload);
         const std::string input = jwt_signing_input(vector.at("header_json").get<std::string>(), payload);
         EXPECT_EQ(join_jwt(input, HmacKey{Digest::sha256, secret}.sign(input)), token);
 
