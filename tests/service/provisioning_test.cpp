@@ -452,6 +452,24 @@ TEST_F(Provisioning, TokensFromTheFutureAreSignedAnewAfterTheClockWasSetBack)
     EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::clock_changed)));
 }
 
+TEST_F(Provisioning, AClockStepThatIsTakenBackLosesNothing)
+{
+    ready_meeting();
+    const auto before = credentials();
+    clock.set(start + std::chrono::days{365});
+    reconcile();
+    settle();
+    EXPECT_EQ(status(), "ended|");
+
+    clock.set(start + 1min);
+    reconcile();
+    settle();
+
+    EXPECT_EQ(status(), "ready|");
+    EXPECT_EQ(credentials().size(), 2U);
+    EXPECT_EQ(credentials().at("ann").expires_at, before.at("ann").expires_at);
+}
+
 TEST_F(Provisioning, EndedMeetingsLoseTheirTokensAndTheirSessionAfterRetention)
 {
     ready_meeting();
