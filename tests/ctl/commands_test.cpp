@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// usherctl as its users meet it: command lines in, text and exit status out.
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "commands.hpp"
+#include "support/temp_dir.hpp"
+
+namespace usher::ctl {
+namespace {
+
+struct Answer {
+    int status;
+    std::string out;
+    std::string err;
+
+    nlohmann::json json() const { return nlohmann::json::parse(out); }
+};
+
+class Commands : public testing::Test {
+protected:
+    Answer call(std::vector<std::string> words, std::string const& input = {}) const
+    {
+        words.insert(words.begin(), {"usherctl", "--db", path});
+        return call_plain(words, input);
+    }
+
+    static Answer call_plain(std::vector<std::string> const& words, std::string const& input = {})
+    {
+        std::vector<char const*> argv;
+        for (std::string const& word : words)
+            argv.push_back(word.c_str());
+        std::istringstream in{input};
+        std::ostringstream out;
+        std::ostringstream err;
+        const int status = run(static_cast<int>(argv.size()), argv.data(), in, out, err);
+        return {status, out.str(), err.str()};
+    }
+
+    void import_example()
+    {
+        ASSERT_EQ(call({"init"}).status, 0);
+        const std::string examples = USHER_SOURCE_DIR "/examples/";
+        const Answer answer = call(
+            {"import", "--meetings", examples + "meetings.csv", "--participants", examples + "participants.csv",
+             "--shift-start", "+5m", "--json"}
+        );
+        ASSERT_EQ(answer.status, 0) << answer.err;
+        EXPECT_EQ(answer.json().at("meetings").at("added"), 40);
+        EXPECT_EQ(answer.json().at("participants").at("added"), 300);
+    }
+
+    test::TempDir folder;
+    std::string path = folder.file("usher.db");
+};
+
+TEST_F(Commands, InitSaysWhatItDid)
+{
+    EXPECT_EQ(call({"init"}).out, path + ": created\n");
+    EXPECT_EQ(call({"init"}).out, path + ": unchanged\n");
+}
+
+TEST_F(Commands, EveryOneHasHelpWithAnExample)
+{
+    for (std::string const command :
+         {"init", "import", "status", "credentials", "decode", "explain", "rotate", "retry", "replace-session"}) {
+        const Answer answer = call_plain({"usherctl", command, "--help"});
+        EXPECT_EQ(answer.status, 0) << command;
+        EXPECT_NE(answer.out.find("Example"), std::string::npos) << command;
+        EXPECT_NE(answer.out.find("--json"), std::string::npos) << command;
+    }
+}
+
+TEST_F(Commands, UsageAndMissingFilesHaveTheirExitStatus)
+{
+    EXPECT_EQ(call({"statsu"}).status, 2);
+    EXPECT_EQ(call({}).status, 2);
+    EXPECT_EQ(call({"explain"}).status, 2);
+    EXPECT_EQ(call_plain({"usherctl", "--config", folder.file("none.yaml"), "status"}).status, 2);
+    const Answer missing = call({"status"});
+    EXPECT_EQ(missing.status, 1);
+    EXPECT_NE(missing.err.find("create it with: usherctl --db " + path + " init"), std::string::npos) << missing.err;
+}
+
+TEST_F(Commands, StatusCountsAndWarnsOfTheSandbox)
+{
+    import_example();
+    const auto status = call({"status", "--json"}).json();
+    EXPECT_EQ(status.at("states").at("pending"), 40);
+    EXPECT_NE(
+        call({"status"}).out.find("project default is on the sandbox: its tokens open no real meeting"),
+        std::string::npos
+    );
+}
+
+TEST_F(Commands, StatusListsParticipantsWithoutTheirMeeting)
+{
+    ASSERT_EQ(call({"init"}).status, 0);
+    SQLite::Database{path, SQLite::OPEN_READWRITE}.exec(
+        "INSERT INTO participant (meeting_id, id, role) VALUES ('42.0', 'ann', 'publisher');"
+        "UPDATE agenda SET state = 'waiting', reason = 'no_meeting', due_at = 9223372036854775807"
+    );
+    EXPECT_NE(call({"status"}).out.find("42.0"), std::string::npos);
+}
+
+TEST_F(Commands, ExplainAndCredentialsNameWhatIsNotThere)
+{
+    import_example();
+    EXPECT_EQ(call({"explain", "nowhere"}).status, 1);
+    EXPECT_EQ(call({"explain", "nowhere"}).err, "usherctl: nowhere: there is no such meeting\n");
+    const Answer none = call({"credentials", "green-room"});
+    EXPECT_EQ(none.status, 1);
+    EXPECT_EQ(
+        none.err, "usherctl: green-room: nobody there has a published token; see why with: usherctl explain MEETING\n"
+    );
+    EXPECT_EQ(call({"explain", "green-room", "--json"}).json().at("state"), "pending");
+}
+
+TEST_F(Commands, RequestsAreFiled)
+{
+    import_example();
+    EXPECT_EQ(call({"rotate", "green-room"}).status, 0);
+    EXPECT_EQ(call({"replace-session", "--project", "default"}).status, 0);
+    EXPECT_EQ(call({"retry", "--all"}).status, 0);
+    EXPECT_EQ(call({"rotate"}).status, 2);
+    EXPECT_EQ(call({"rotate", "green-room", "--all"}).status, 2);
+    SQLite::Database database{path};
+    EXPECT_EQ(
+        database
+            .execAndGet(
+                "SELECT group_concat(action || ':' || coalesce(meeting_id, '') || ':' || coalesce(project, '')) "
+                "FROM request"
+            )
+            .getString(),
+        "rotate:green-room:,replace_session::default,retry::"
+    );
+}
+
+TEST_F(Commands, DecodeReadsStandardInputOnly)
+{
+    const Answer argument = call({"decode", "T1==abc"});
+    EXPECT_EQ(argument.status, 2);
+    EXPECT_NE(argument.err.find("process list"), std::string::npos) << argument.err;
+    EXPECT_EQ(argument.err.find("T1==abc"), std::string::npos) << "the token is not to be repeated";
+    EXPECT_EQ(call({"decode"}, "T1==!!!!\n").status, 1);
+
+    // {"alg":"HS256"} . {"iss":"100000","role":"moderator"} with a signature that is nobody's
+    const Answer forged = call(
+        {"decode", "--json"}, "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiIxMDAwMDAiLCJyb2xlIjoibW9kZXJhdG9yIn0."
+                              "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
+    );
+    EXPECT_EQ(forged.json().at("role"), "moderator");
+    EXPECT_NE(forged.out.find("invalid"), std::string::npos) << forged.out;
+}
+
+} // namespace
+} // namespace usher::ctl
