@@ -27,6 +27,8 @@ constexpr std::size_t max_layout_classes = 1000;
 constexpr std::size_t max_token = 16 * 1024; ///< Twice the longest that claims within the limits can lead to.
 constexpr int max_json_depth = 32;
 constexpr seconds life_limit{30 * 24 * 3600};
+constexpr seconds request_life{5 * 60};
+constexpr seconds request_skew_max{2 * 60};
 constexpr std::string_view connect_scope = "session.connect";
 constexpr std::string_view hs256_header = R"({"alg":"HS256","typ":"JWT"})";
 constexpr std::string_view rs256_header = R"({"alg":"RS256","typ":"JWT"})";
@@ -387,6 +389,7 @@ struct TokenSigner::State {
     std::string project_key;
     std::string key_id;
     std::variant<HmacKey, RsaSigner> key;
+    std::optional<HmacKey> request_key; ///< Of an API key; an application's requests are signed with `key`.
 
     std::string sign_t1(TokenClaims const& claims, TokenEntropy entropy) const;
     std::string sign_hs256(TokenClaims const& claims, TokenEntropy entropy) const;
@@ -513,10 +516,7 @@ Result<void> check_participant(std::string_view connection_data, std::string_vie
     return {};
 }
 
-TokenSigner::TokenSigner(std::unique_ptr<State const> state) : state_{std::move(state)} {}
-TokenSigner::TokenSigner(TokenSigner&&) noexcept = default;
-TokenSigner& TokenSigner::operator=(TokenSigner&&) noexcept = default;
-TokenSigner::~TokenSigner() = default;
+TokenSigner::TokenSigner(std::shared_ptr<State const> state) : state_{std::move(state)} {}
 
 Result<TokenSigner> TokenSigner::for_api_key(TokenFormat format, std::string api_key, Secret const& api_secret)
 {
@@ -530,8 +530,8 @@ Result<TokenSigner> TokenSigner::for_api_key(TokenFormat format, std::string api
     const std::string_view secret = api_secret.reveal();
     const Digest digest = format == TokenFormat::t1 ? Digest::sha1 : Digest::sha256;
     std::string key_id = to_hex(HmacKey{Digest::sha256, secret}.sign("usher key id")).substr(0, 16);
-    return TokenSigner{
-        std::make_unique<State const>(State{format, std::move(api_key), std::move(key_id), HmacKey{digest, secret}})};
+    return TokenSigner{std::make_shared<State const>(State{
+        format, std::move(api_key), std::move(key_id), HmacKey{digest, secret}, HmacKey{Digest::sha256, secret}})};
 }
 
 Result<TokenSigner> TokenSigner::for_application(std::string application_id, RsaSigner key)
@@ -542,8 +542,8 @@ Result<TokenSigner> TokenSigner::for_application(std::string application_id, Rsa
             "The application id must be a UUID, such as 29f760f8-7ce1-46c9-ade3-f2dedee4ed5f."
         );
     std::string key_id = to_hex(sha256(key.public_key())).substr(0, 16);
-    return TokenSigner{std::make_unique<State const>(State{
-        TokenFormat::jwt, std::move(application_id), std::move(key_id), std::move(key)})};
+    return TokenSigner{std::make_shared<State const>(State{
+        TokenFormat::jwt, std::move(application_id), std::move(key_id), std::move(key), std::nullopt})};
 }
 
 Result<std::string> TokenSigner::sign(TokenClaims const& claims, TokenEntropy entropy, sys_seconds now) const
@@ -561,6 +561,26 @@ Result<std::string> TokenSigner::sign(TokenClaims const& claims, TokenEntropy en
     if (rsa != nullptr)
         return state_->sign_rs256(claims, entropy, *rsa);
     return state_->format == TokenFormat::t1 ? state_->sign_t1(claims, entropy) : state_->sign_hs256(claims, entropy);
+}
+
+std::string TokenSigner::sign_request(sys_seconds now, seconds skew, TokenEntropy entropy) const
+{
+    const std::int64_t issued = unix_seconds(now - std::min(skew, request_skew_max));
+    const std::int64_t expires = issued + request_life.count();
+    JwtClaims payload;
+    if (state_->request_key) {
+        payload.add("iss", state_->project_key).add("ist", "project").add("iat", issued).add("exp", expires);
+        std::string input = jwt_signing_input(hs256_header, payload.json());
+        const std::string signature = state_->request_key->sign(input);
+        return join_jwt(std::move(input), signature);
+    }
+    payload.add("jti", uuid_v4(entropy))
+        .add("iat", issued)
+        .add("exp", expires)
+        .add("application_id", state_->project_key);
+    std::string input = jwt_signing_input(rs256_header, payload.json());
+    const std::string signature = std::get<RsaSigner>(state_->key).sign(input);
+    return join_jwt(std::move(input), signature);
 }
 
 Result<void> TokenSigner::verify(std::string_view token) const

@@ -19,9 +19,16 @@ std::string sandbox_session_id(std::string_view api_key, SessionOrder const& ord
     return "1_" + base64url_encode(text);
 }
 
-boost::asio::awaitable<Result<std::string>> SandboxProvider::create_session(SessionOrder order)
+boost::asio::awaitable<CreateOutcome> SandboxProvider::create_session(SessionOrder order)
 {
-    co_return sandbox_session_id(api_key_, order);
+    CreateOutcome outcome{sandbox_session_id(api_key_, order)};
+    co_return outcome;
+}
+
+boost::asio::awaitable<DisconnectOutcome> SandboxProvider::disconnect_all(std::string, SessionOrder)
+{
+    DisconnectOutcome nobody{std::size_t{0}};
+    co_return nobody;
 }
 
 } // namespace usher

@@ -241,13 +241,14 @@ boost::asio::awaitable<void> Provisioner::create_sessions(
         order.at = clock_.now();
         order.entropy = {random_.next(), random_.next(), random_.next()};
         const std::string options = to_text(order.options);
-        Result<std::string> id = co_await project.provider->create_session(std::move(order));
+        CreateOutcome outcome = co_await project.provider->create_session(std::move(order));
+        auto& id = outcome.session_id;
         if (!id) {
             plans[i].session = SessionStep::keep;
             plans[i].sign.clear();
             plans[i].state = State::pending;
-            plans[i].reason = to_text(id.error().code);
-            plans[i].detail = id.error().message;
+            plans[i].reason = id.error().reason;
+            plans[i].detail = id.error().detail;
             plans[i].due = clock_.now() + seconds{30};
             continue;
         }

@@ -38,8 +38,8 @@ struct TokenEntropy {
 /// The part of the validation that depends on the participant alone.
 Result<void> check_participant(std::string_view connection_data, std::string_view layout_classes);
 
-/// Signs client tokens for one project. The HMAC key is prepared and the RSA key loaded once, here.
-/// Safe to use from several threads at once.
+/// Signs for one project: client tokens, and the requests to the vendor's REST API. The HMAC key is prepared and the
+/// RSA key loaded once, here; copies share them. Safe to use from several threads at once.
 class TokenSigner {
 public:
     /// API key and secret: T1 (HMAC-SHA1) or JWT (HS256). Errors: api_key_not_numeric, api_secret_empty.
@@ -48,12 +48,12 @@ public:
     /// Application id and RSA key: JWT (RS256). Errors: application_id_not_uuid.
     static Result<TokenSigner> for_application(std::string application_id, RsaSigner key);
 
-    TokenSigner(TokenSigner&&) noexcept;
-    TokenSigner& operator=(TokenSigner&&) noexcept;
-    ~TokenSigner();
-
     /// Errors: each of the token claims' Errc, by name; nothing is signed then.
     Result<std::string> sign(TokenClaims const& claims, TokenEntropy entropy, sys_seconds now) const;
+
+    /// A JWT that authorises one REST request: `iss` and `ist` by an API key, `application_id` and `jti` by an
+    /// application. Dated back by `skew`, two minutes at most; 5 minutes between `iat` and `exp`, the vendor's limit.
+    std::string sign_request(sys_seconds now, seconds skew, TokenEntropy entropy) const;
 
     /// Whether `token` was signed by this project's key (in constant time). Errors: token_malformed, token_too_long,
     /// signature_mismatch.
@@ -65,8 +65,8 @@ public:
 
 private:
     struct State;
-    explicit TokenSigner(std::unique_ptr<State const> state);
-    std::unique_ptr<State const> state_;
+    explicit TokenSigner(std::shared_ptr<State const> state);
+    std::shared_ptr<State const> state_;
 };
 
 /// What a token says. Its signature is not checked, and its texts may hold anything: escape them before printing.

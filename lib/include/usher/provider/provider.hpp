@@ -2,12 +2,15 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/awaitable.hpp>
+#include <tl/expected.hpp>
 
-#include <usher/core/failure.hpp>
 #include <usher/core/meeting.hpp>
 
 namespace usher {
@@ -19,13 +22,46 @@ struct SessionOrder {
     std::array<std::uint64_t, 3> entropy;
 };
 
-/// Creates sessions for one project: the door to a vendor.
+enum class FailureKind : std::uint8_t {
+    permanent,      ///< The same request will be refused again.
+    transient,      ///< It may work later; nothing was made.
+    ambiguous,      ///< The answer was lost: a session may have been made.
+    authentication, ///< The credentials, or the clock, are wrong.
+    quota,          ///< Too many requests.
+};
+
+/// Why a provider did not do what it was asked.
+struct ProviderFailure {
+    FailureKind kind = FailureKind::transient;
+    std::string reason;      ///< A code, as `meeting_status` shows it: `provider_timeout`.
+    std::string detail;      ///< A sentence, with the provider's own message and the way out where there is one.
+    bool of_project = false; ///< Whether every other request of this project would fail alike.
+    std::optional<seconds> retry_after{}; ///< As the provider asks.
+};
+
+/// `clock_ahead` is how far this machine's clock is ahead of the provider's, where an answer told.
+struct CreateOutcome {
+    tl::expected<std::string, ProviderFailure> session_id;
+    std::optional<seconds> clock_ahead{};
+};
+
+struct DisconnectOutcome {
+    tl::expected<std::size_t, ProviderFailure> disconnected; ///< How many were.
+    std::optional<seconds> clock_ahead{};
+};
+
+/// Creates sessions for one project: the door to a vendor. The caller owns retries.
 class Provider {
 public:
     virtual ~Provider() = default;
 
-    /// The new session's id. Errors: why there is none; the caller owns retries.
-    virtual boost::asio::awaitable<Result<std::string>> create_session(SessionOrder order) = 0;
+    /// Whether calls may take long and fail; one that does not answers at once.
+    virtual bool needs_network() const = 0;
+
+    virtual boost::asio::awaitable<CreateOutcome> create_session(SessionOrder order) = 0;
+
+    /// Ends the connections of everybody who is in the session.
+    virtual boost::asio::awaitable<DisconnectOutcome> disconnect_all(std::string session_id, SessionOrder order) = 0;
 };
 
 } // namespace usher

@@ -10,7 +10,9 @@ class SandboxProvider final : public Provider {
 public:
     explicit SandboxProvider(std::string api_key) : api_key_{std::move(api_key)} {}
 
-    boost::asio::awaitable<Result<std::string>> create_session(SessionOrder order) override;
+    bool needs_network() const override { return false; }
+    boost::asio::awaitable<CreateOutcome> create_session(SessionOrder order) override;
+    boost::asio::awaitable<DisconnectOutcome> disconnect_all(std::string session_id, SessionOrder order) override;
 
 private:
     std::string api_key_;

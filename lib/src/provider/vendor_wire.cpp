@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/provider/vendor_wire.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <nlohmann/json.hpp>
+
+#include <usher/core/session_id.hpp>
+#include <usher/core/utf8.hpp>
+
+namespace usher {
+
+namespace {
+
+constexpr std::string_view user_agent = "usher/0.1";
+constexpr std::size_t message_max = 200;     // of the vendor's own words
+constexpr std::size_t session_id_max = 255;  // the vendor's limit
+constexpr std::size_t archive_name_max = 80; // likewise
+constexpr std::size_t connections_max = 10'000;
+constexpr seconds retry_after_max{24 * 3600}; // whatever a server asks for
+
+using Json = nlohmann::json;
+
+/// As HTML forms do: space is `+`, all but letters, digits and `*-._` is percent-encoded.
+std::string form_encoded(std::string_view text)
+{
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '*' ||
+                           c == '-' || c == '.' || c == '_';
+        if (plain) {
+            out += c;
+        } else if (c == ' ') {
+            out += '+';
+        } else {
+            const auto byte = static_cast<unsigned char>(c);
+            out += '%';
+            out += digits[byte >> 4U];
+            out += digits[byte & 15U];
+        }
+    }
+    return out;
+}
+
+/// In a path a space must not be `+`; ids hold none anyway.
+std::string path_encoded(std::string_view text)
+{
+    std::string out = form_encoded(text);
+    for (std::size_t at = out.find('+'); at != std::string::npos; at = out.find('+', at))
+        out.replace(at, 1, "%20");
+    return out;
+}
+
+HttpRequest request(VendorHost host, std::string method, std::string target, std::string_view authorization)
+{
+    HttpRequest result{std::move(method), std::move(target), {}, {}};
+    if (host == VendorHost::opentok)
+        result.headers.emplace_back("X-OPENTOK-AUTH", authorization);
+    else
+        result.headers.emplace_back("Authorization", "Bearer " + std::string{authorization});
+    result.headers.emplace_back("Accept", "application/json"); // else the answer is XML
+    result.headers.emplace_back("User-Agent", user_agent);
+    return result;
+}
+
+bool is_ipv4(std::string_view text)
+{
+    int parts = 0;
+    while (parts < 4) {
+        const std::size_t dot = text.find('.');
+        const std::string_view part = text.substr(0, dot);
+        int value = 0;
+        const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
+        if (part.empty() || part.size() > 3 || error != std::errc{} || end != part.data() + part.size() || value > 255)
+            return false;
+        ++parts;
+        if (dot == std::string_view::npos)
+            return parts == 4;
+        text.remove_prefix(dot + 1);
+    }
+    return false;
+}
+
+/// Somebody else's text, as a part of one of our sentences.
+std::string in_quotes(std::string_view text)
+{
+    std::string out{"\""};
+    for (const char c : text.substr(0, message_max)) {
+        const auto byte = static_cast<unsigned char>(c);
+        out += byte < 0x20 || byte >= 0x7f || c == '"' ? '?' : c;
+    }
+    return out + (text.size() > message_max ? "...\"" : "\"");
+}
+
+/// The vendor's own message: `message` of a JSON object, or that element of the XML form.
+std::string message_of(HttpReply const& reply)
+{
+    const Json document = Json::parse(reply.body, nullptr, false);
+    if (document.is_object()) {
+        for (char const* const name : {"message", "title", "detail", "description"})
+            if (const auto found = document.find(name); found != document.end() && found->is_string())
+                return found->get<std::string>();
+        return {};
+    }
+    constexpr std::string_view open = "<message>";
+    if (const std::size_t begin = reply.body.find(open); begin != std::string::npos) {
+        const std::size_t end = reply.body.find('<', begin + open.size());
+        if (end != std::string::npos)
+            return reply.body.substr(begin + open.size(), end - begin - open.size());
+    }
+    return {};
+}
+
+std::string says(std::string const& message)
+{
+    return message.empty() ? std::string{} : " and says " + in_quotes(message);
+}
+
+std::string status_text(HttpReply const& reply, CallContext const& context)
+{
+    return context.server + " answers " + std::to_string(reply.status) + says(message_of(reply));
+}
+
+std::string credential_name(CallContext const& context)
+{
+    return (context.host == VendorHost::opentok ? "API key " : "application ") + context.project_key;
+}
+
+std::string clock_sentence(CallContext const& context, std::optional<seconds> ahead, std::string const& why)
+{
+    std::string text = "this machine's clock ";
+    if (!ahead || ahead->count() == 0)
+        text += "is ahead of that of ";
+    else
+        text += "is " + to_text(std::chrono::abs(*ahead)) + (ahead->count() > 0 ? " ahead of" : " behind") +
+                (ahead->count() > 0 ? " that of " : " that of ");
+    return text + context.server + ", " + why + "; set it by NTP, such as with systemd-timesyncd or chrony";
+}
+
+ProviderFailure authentication_failure(HttpReply const& reply, CallContext const& context)
+{
+    const std::string message = message_of(reply);
+    const auto ahead = clock_ahead(reply, context.now);
+    const bool from_future = message.find("issued time cannot be greater") != std::string::npos;
+    if (from_future || (ahead && std::chrono::abs(*ahead) > clock_difference_max))
+        return {
+            FailureKind::authentication, "clock_skewed",
+            clock_sentence(context, ahead, "so it refuses what is signed here" + says(message)), true};
+
+    std::string text = status_text(reply, context) + ": ";
+    if (message.find("Invalid signature") != std::string::npos)
+        text += "the secret is not that of " + credential_name(context) +
+                "; put the current one into the project's file and reload usherd";
+    else if (message.find("Invalid issuer") != std::string::npos)
+        text += "it takes no project of the name " + credential_name(context) + "; check api_key";
+    else if (message.find("No suitable authentication") != std::string::npos || message.find("Invalid Token") != std::string::npos)
+        text += context.host == VendorHost::opentok
+                    ? "it takes no API key and secret; a project of the Vonage dashboard needs provider: vonage with "
+                      "application_id and private_key"
+                    : "it does not take this kind of credential; check that application_id and private_key belong "
+                      "together, and that the project is not one with API key and secret (provider: opentok)";
+    else
+        text += "it refuses the credentials of " + credential_name(context) +
+                "; check them in the vendor's dashboard, and whether the account is suspended";
+    return {FailureKind::authentication, "credentials_refused", std::move(text), true};
+}
+
+ProviderFailure bad_answer(CallContext const& context, std::string const& what, bool may_exist)
+{
+    return {
+        may_exist ? FailureKind::ambiguous : FailureKind::transient, "provider_answer_invalid",
+        context.server + " answers 200, but " + what};
+}
+
+bool is_printable_ascii(std::string_view text)
+{
+    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+} // namespace
+
+std::optional<ProviderFailure> check_options(SessionOptions const& options)
+{
+    const auto refuse = [](std::string detail) {
+        return ProviderFailure{FailureKind::permanent, "options_invalid", std::move(detail)};
+    };
+    constexpr std::array<std::string_view, 6> sizes{"640x480",  "480x640",   "1280x720",
+                                                    "720x1280", "1920x1080", "1080x1920"};
+    const bool always = options.archive_mode == "always";
+    if (options.media_mode != "routed" && options.media_mode != "relayed")
+        return refuse("media_mode is neither routed nor relayed");
+    if (!always && options.archive_mode != "manual")
+        return refuse("archive_mode is neither manual nor always");
+    if (always && options.media_mode != "routed")
+        return refuse("archive_mode always needs media_mode routed: relayed sessions cannot be archived");
+    if (!always && !(options.archive_name.empty() && options.archive_resolution.empty()))
+        return refuse("archive_name and archive_resolution need archive_mode always");
+    if (options.archive_name.size() > archive_name_max)
+        return refuse("archive_name is longer than 80 bytes");
+    if (!is_utf8(options.archive_name))
+        return refuse("archive_name is not UTF-8");
+    if (!options.archive_resolution.empty() &&
+        std::find(sizes.begin(), sizes.end(), options.archive_resolution) == sizes.end())
+        return refuse("archive_resolution is none of the six sizes");
+    if (!options.location.empty() && !is_ipv4(options.location))
+        return refuse("location is not an IPv4 address, such as 203.0.113.7; leave it out to let the vendor choose");
+    if (options.e2ee && (always || options.media_mode != "routed"))
+        return refuse("e2ee needs media_mode routed and archive_mode manual");
+    return std::nullopt;
+}
+
+HttpRequest create_request(VendorHost host, SessionOptions const& options, std::string_view authorization)
+{
+    HttpRequest result = request(host, "POST", "/session/create", authorization);
+    result.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
+    const auto field = [&](std::string_view name, std::string_view value) {
+        if (!value.empty())
+            result.body.append(result.body.empty() ? "" : "&").append(name).append("=").append(form_encoded(value));
+    };
+    field("archiveMode", options.archive_mode);
+    field("archiveName", options.archive_name);
+    field("archiveResolution", options.archive_resolution);
+    field("e2ee", options.e2ee ? "true" : "");
+    field("location", options.location);
+    // Always sent: what is the default differs from one SDK to the next.
+    field("p2p.preference", options.media_mode == "relayed" ? "enabled" : "disabled");
+    return result;
+}
+
+HttpRequest
+list_request(VendorHost host, std::string_view project_key, std::string_view session_id, std::string_view authorization)
+{
+    return request(
+        host, "GET",
+        "/v2/project/" + path_encoded(project_key) + "/session/" + path_encoded(session_id) + "/connection",
+        authorization
+    );
+}
+
+HttpRequest disconnect_request(
+    VendorHost host, std::string_view project_key, std::string_view session_id, std::string_view connection_id,
+    std::string_view authorization
+)
+{
+    HttpRequest result = list_request(host, project_key, session_id, authorization);
+    result.method = "DELETE";
+    result.target += "/" + path_encoded(connection_id);
+    return result;
+}
+
+std::optional<seconds> clock_ahead(HttpReply const& reply, sys_seconds now)
+{
+    const auto date = parse_http_date(reply.header("Date"));
+    if (!date)
+        return std::nullopt;
+    return now - *date;
+}
+
+tl::expected<std::string, ProviderFailure> read_created(HttpReply const& reply, CallContext const& context)
+{
+    if (reply.status != 200)
+        return tl::unexpected{refusal_of(reply, context)};
+    if (const auto ahead = clock_ahead(reply, context.now); ahead && std::chrono::abs(*ahead) > clock_difference_max)
+        return tl::unexpected{ProviderFailure{
+            FailureKind::ambiguous, "clock_skewed",
+            clock_sentence(context, ahead, "so tokens signed here would be refused or expire at the wrong time"),
+            true}};
+    if (reply.body.empty())
+        return tl::unexpected{bad_answer(context, "nothing with it", true)};
+    if (reply.body.find_first_not_of(" \t\r\n") != std::string::npos &&
+        reply.body[reply.body.find_first_not_of(" \t\r\n")] == '<')
+        return tl::unexpected{
+            bad_answer(context, "in XML or HTML instead of JSON; is base_url that of the vendor?", true)};
+    const Json document = Json::parse(reply.body, nullptr, false);
+    if (document.is_discarded())
+        return tl::unexpected{bad_answer(context, "what it sends is not JSON", true)};
+    if (!document.is_array() || document.empty() || !document[0].is_object())
+        return tl::unexpected{bad_answer(context, "it made no session: the answer is not a list with one", false)};
+    const auto id = document[0].find("session_id");
+    if (id == document[0].end() || !id->is_string() || id->get_ref<std::string const&>().empty())
+        return tl::unexpected{bad_answer(context, "it made no session: the answer has no session_id", false)};
+    auto const& text = id->get_ref<std::string const&>();
+    if (text.size() > session_id_max || !is_printable_ascii(text))
+        return tl::unexpected{bad_answer(context, "the session id is longer than 255 bytes or not plain text", true)};
+    if (const auto owner = project_key_of(text);
+        context.host == VendorHost::opentok && owner && *owner != context.project_key)
+        return tl::unexpected{bad_answer(context, "the session is that of another project", true)};
+    return text;
+}
+
+tl::expected<std::vector<std::string>, ProviderFailure>
+read_connections(HttpReply const& reply, CallContext const& context)
+{
+    std::vector<std::string> ids;
+    if (reply.status == 404)
+        return ids;
+    if (reply.status != 200)
+        return tl::unexpected{refusal_of(reply, context)};
+    const Json document = Json::parse(reply.body, nullptr, false);
+    const auto items = document.is_object() ? document.find("items") : document.end();
+    if (!document.is_object() || items == document.end() || !items->is_array())
+        return tl::unexpected{bad_answer(context, "without a list of connections", false)};
+    for (Json const& item : *items) {
+        if (!item.is_object() || ids.size() == connections_max)
+            continue;
+        const auto id = item.find("connectionId");
+        const auto state = item.find("connectionState");
+        if (id != item.end() && id->is_string() && (state == item.end() || *state != "Disconnected"))
+            ids.push_back(id->get<std::string>());
+    }
+    return ids;
+}
+
+ProviderFailure refusal_of(HttpReply const& reply, CallContext const& context)
+{
+    const std::string text = status_text(reply, context);
+    switch (reply.status) {
+    case 401:
+    case 403: return authentication_failure(reply, context);
+    case 404:
+        return {
+            FailureKind::permanent, "provider_not_found",
+            text + ": there is no such service there; check the project's base_url", true};
+    case 408: return {FailureKind::transient, "provider_error", text};
+    case 429:
+        return {
+            FailureKind::quota, "provider_quota", text + ": too many requests; lower the project's rate", true,
+            parse_retry_after(reply.header("Retry-After"), context.now)};
+    case 502:
+    case 504: // a gateway speaks; what stands behind it may have done the work
+        return {FailureKind::ambiguous, "provider_error", text};
+    default: break;
+    }
+    if (reply.status >= 500)
+        return {
+            FailureKind::transient, "provider_error", text, false,
+            parse_retry_after(reply.header("Retry-After"), context.now)};
+    if (reply.status >= 300 && reply.status < 400)
+        return {
+            FailureKind::permanent, "provider_redirects",
+            text + ": usher does not follow redirections; check the project's base_url", true};
+    if (reply.status >= 400)
+        return {FailureKind::permanent, "provider_refused", text};
+    return {FailureKind::ambiguous, "provider_answer_invalid", text + ", which no call of ours leads to"};
+}
+
+ProviderFailure failure_of(HttpFailure const& failure)
+{
+    const FailureKind kind = failure.sent ? FailureKind::ambiguous : FailureKind::transient;
+    if (failure.timed_out)
+        return {kind, "provider_timeout", failure.message};
+    switch (failure.stage) {
+    case HttpStage::resolve: return {kind, "provider_host_unknown", failure.message, true};
+    case HttpStage::connect: return {kind, "provider_unreachable", failure.message};
+    case HttpStage::proxy: return {kind, "provider_proxy", failure.message, true};
+    case HttpStage::tls: return {kind, "provider_tls", failure.message};
+    case HttpStage::exchange: return {kind, "provider_unreachable", failure.message};
+    case HttpStage::answer: return {kind, "provider_answer_invalid", failure.message};
+    }
+    return {kind, "provider_unreachable", failure.message};
+}
+
+std::optional<seconds> parse_retry_after(std::string_view text, sys_seconds now)
+{
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (!text.empty() && end == text.data() + text.size()) {
+        if (error == std::errc::result_out_of_range)
+            return retry_after_max;
+        if (error == std::errc{} && number >= 0)
+            return std::min(seconds{number}, retry_after_max);
+        return std::nullopt;
+    }
+    const auto date = parse_http_date(text);
+    if (!date)
+        return std::nullopt;
+    return std::clamp(*date - now, seconds{0}, retry_after_max);
+}
+
+std::optional<sys_seconds> parse_http_date(std::string_view text)
+{
+    // IMF-fixdate, the one form that RFC 9110 lets servers send: always 29 characters.
+    constexpr std::string_view form = "www, dd mmm yyyy HH:MM:SS GMT";
+    constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    if (text.size() != form.size() || text.substr(3, 2) != ", " || text.substr(25) != " GMT")
+        return std::nullopt;
+    const auto month = std::find(months.begin(), months.end(), text.substr(8, 3));
+    if (month == months.end())
+        return std::nullopt;
+    std::string iso{text.substr(12, 4)};
+    const auto number = static_cast<int>(month - months.begin()) + 1;
+    iso += number < 10 ? "-0" : "-";
+    iso += std::to_string(number);
+    iso.append("-").append(text.substr(5, 2)).append("T").append(text.substr(17, 8)).append("Z");
+    const auto instant = parse_iso8601(iso);
+    if (!instant)
+        return std::nullopt;
+    return *instant;
+}
+
+} // namespace usher
