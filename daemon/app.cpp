@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <memory>
 
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ using namespace std::chrono_literals;
 constexpr auto slow_poll = 30s;      // the last resort, should every notice be lost
 constexpr auto sweep_interval = 24h; // everything is compared with everything
 constexpr auto stop_deadline = 10s;  // for the batch in hand
+constexpr auto call_grace = 5s;      // of that, for calls to providers that are under way
 constexpr auto retry_after_busy = 1s;
 
 std::string this_process()
@@ -82,7 +84,7 @@ public:
           store_{Store::open(config.database)},
           watch_{config.database},
           wakeup_{context_.get_executor()},
-          provisioner_{store_, clock_, random_, projects_of(config), {config.base}},
+          maker_{context_.get_executor(), store_, clock_, random_, [this] { wakeup_.notify(); }},
           tasks_{context_.get_executor(), [this](std::string const& task, std::exception_ptr error) {
                      spdlog::error("task failed name={}", task);
                      failure_ = std::move(error);
@@ -90,6 +92,9 @@ public:
                  }}
     {
         const sys_seconds highest = take_over();
+        provisioner_ = std::make_unique<Provisioner>(
+            store_, clock_, random_, maker_, projects_of(config), ProvisioningSettings{config.base}
+        );
         if (highest > clock_.now())
             spdlog::warn("clock was set back highest_seen={} now={}", to_iso8601(highest), to_iso8601(clock_.now()));
     }
@@ -97,6 +102,7 @@ public:
     int run_once()
     {
         tasks_.spawn("once", once());
+        tasks_.spawn("sessions", maker_.run());
         tasks_.spawn("signals", signals());
         context_.run();
         finish();
@@ -106,6 +112,7 @@ public:
     int run()
     {
         tasks_.spawn("provisioning", provision());
+        tasks_.spawn("sessions", maker_.run());
         tasks_.spawn("changes", watch_changes());
         tasks_.spawn("clock", watch_clock());
         tasks_.spawn("signals", signals());
@@ -149,21 +156,27 @@ private:
 
     asio::awaitable<PassResult> settle()
     {
-        std::function<asio::awaitable<PassResult>()> work = [this] { return provisioner_.settle(); };
+        std::function<asio::awaitable<PassResult>()> work = [this] { return provisioner_->settle(); };
         return patiently<PassResult>(std::move(work));
     }
 
     asio::awaitable<void> reconcile()
     {
-        std::function<asio::awaitable<void>()> work = [this] { return provisioner_.reconcile(); };
+        std::function<asio::awaitable<void>()> work = [this] { return provisioner_->reconcile(); };
         return patiently<void>(std::move(work));
     }
 
     asio::awaitable<void> once()
     {
         co_await reconcile();
-        const PassResult result = co_await settle();
+        PassResult result = co_await settle();
         log(result);
+        while (!stopping_ && maker_.busy()) { // sessions are on their way
+            co_await wakeup_.wait(slow_poll);
+            const PassResult more = co_await settle();
+            log(more);
+            result += more;
+        }
         std::printf(
             "%zu meetings settled, %zu sessions created, %zu tokens published, %zu withdrawn\n",
             result.published.settled, result.sessions, result.published.tokens, result.published.withdrawn
@@ -180,7 +193,7 @@ private:
                 if (!failing || !meeting.meeting || meeting.meeting->cancelled)
                     continue;
                 const Schedule schedule = schedule_of(
-                    meeting.id, meeting.meeting->starts_at, meeting.meeting->ends_at, provisioner_.projects().base
+                    meeting.id, meeting.meeting->starts_at, meeting.meeting->ends_at, provisioner_->projects().base
                 );
                 if (now < schedule.tokens_from || now >= schedule.closes)
                     continue;
@@ -235,6 +248,7 @@ private:
             notify_status("nothing due; next " + (due ? to_iso8601(*due) : std::string{"when a platform writes"}));
             co_await wakeup_.wait(wait);
         }
+        co_await maker_.drain(call_grace);
         tasks_.request_stop();
     }
 
@@ -263,7 +277,7 @@ private:
         for (;;) {
             co_await set.async_wait(asio::use_awaitable);
             reload_wanted_ = true;
-            provisioner_.request_pause();
+            provisioner_->request_pause();
             wakeup_.notify();
         }
     }
@@ -284,7 +298,7 @@ private:
         for (std::string const& warning : loaded->warnings)
             spdlog::warn("configuration warning=\"{}\"", warning);
         try {
-            provisioner_.configure(projects_of(*loaded), {loaded->base});
+            provisioner_->configure(projects_of(*loaded), {loaded->base});
         } catch (std::runtime_error const& error) { // a key that cannot sign
             spdlog::error("configuration refused, the old one stays reason=\"{}\"", error.what());
             return false;
@@ -319,7 +333,7 @@ private:
         notify_stopping();
         spdlog::info("stopping reason=signal");
         stopping_ = true;
-        provisioner_.request_stop();
+        provisioner_->request_stop();
         wakeup_.notify();
         asio::steady_timer deadline{context_, stop_deadline};
         set.async_wait([&](boost::system::error_code error, int) {
@@ -338,7 +352,7 @@ private:
     void stop_everything()
     {
         stopping_ = true;
-        provisioner_.request_stop();
+        provisioner_->request_stop();
         wakeup_.notify();
         tasks_.request_stop();
     }
@@ -369,7 +383,8 @@ private:
     Store store_;
     ChangeWatch watch_;
     Wakeup wakeup_;
-    Provisioner provisioner_;
+    SessionMaker maker_;
+    std::unique_ptr<Provisioner> provisioner_; // made once the epoch is ours
     std::exception_ptr failure_;
     std::int64_t seen_version_ = 0;
     bool stopping_ = false;

@@ -116,6 +116,7 @@ CREATE TABLE agenda (
     due_at INTEGER NOT NULL DEFAULT 0,
     next_at INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
+    failed_inputs INTEGER NOT NULL DEFAULT 0, -- what the failed attempts were for
     session_no INTEGER,
     staged_no INTEGER,
     generation INTEGER NOT NULL DEFAULT 0,
@@ -159,12 +160,28 @@ CREATE TABLE token (
     PRIMARY KEY (session_no, participant_id)
 ) WITHOUT ROWID;
 
+-- Written before each call. An answer that is lost leaves `abandoned`: there may be a session that nobody will use.
 CREATE TABLE session_attempt (
     attempt_no INTEGER PRIMARY KEY AUTOINCREMENT,
     meeting_no INTEGER NOT NULL,
     started_at INTEGER NOT NULL,
-    outcome TEXT NOT NULL DEFAULT 'started'
+    outcome TEXT NOT NULL DEFAULT 'started' -- created, failed, abandoned; unsent when the daemon stopped before
 );
+CREATE INDEX session_attempt_by_meeting ON session_attempt (meeting_no);
+CREATE INDEX session_attempt_started ON session_attempt (attempt_no) WHERE outcome = 'started';
+
+-- One row for each configured project.
+CREATE TABLE project_status (
+    name TEXT NOT NULL PRIMARY KEY,
+    provider TEXT NOT NULL,
+    project_key TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT '', -- why the provider is not asked at present; empty: it is
+    detail TEXT NOT NULL DEFAULT '',
+    next_at INTEGER, -- the next probe
+    clock_ahead INTEGER, -- seconds by which this machine's clock is ahead of the provider's, as last seen
+    changed_at INTEGER NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE participant_problem (
     meeting_no INTEGER NOT NULL,

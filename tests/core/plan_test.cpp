@@ -138,15 +138,74 @@ TEST(Plan, RotatesAtItsInstant)
     EXPECT_TRUE(rotation_of("m", closes - 1s, closes, policy));
 }
 
+/// The project's sessions come from the network; the last attempt for this one failed.
+struct Order {
+    Order()
+    {
+        known.by_name.at("default").network = true;
+        meeting.published.reset();
+        meeting.attempts = 2;
+        meeting.failed_inputs = inputs_of(*meeting.meeting, known.by_name.at("default"));
+        meeting.next_at = schedule().tokens_from + 10s;
+        meeting.state = State::pending;
+        meeting.reason = "provider_timeout";
+        meeting.detail = "no answer";
+    }
+
+    Projects known = projects();
+    MeetingSnapshot meeting = snapshot();
+};
+
 TEST(Plan, BlocksTheNetworkCallUntilItsTime)
 {
-    MeetingSnapshot meeting = snapshot();
-    meeting.published.reset();
-    meeting.next_at = schedule().tokens_from + 10s;
-    const Plan blocked = plan(meeting, projects(), schedule().tokens_from + 9s);
-    EXPECT_TRUE(blocked.blocked);
-    EXPECT_EQ(blocked.due, meeting.next_at);
-    EXPECT_EQ(plan(meeting, projects(), meeting.next_at).session, SessionStep::create);
+    const Order order;
+
+    const Plan before = plan(order.meeting, order.known, order.meeting.next_at - 1s);
+    const Plan at = plan(order.meeting, order.known, order.meeting.next_at);
+
+    EXPECT_EQ(before.session, SessionStep::order);
+    EXPECT_TRUE(before.blocked);
+    EXPECT_FALSE(before.has_work());
+    EXPECT_EQ(before.due, order.meeting.next_at);
+    EXPECT_EQ(before.reason, "provider_timeout");
+    EXPECT_EQ(at.session, SessionStep::order);
+    EXPECT_FALSE(at.blocked);
+    EXPECT_TRUE(at.has_work());
+}
+
+TEST(Plan, AFailureCountsOnlyForWhatItWasFor)
+{
+    Order order;
+    order.meeting.meeting->options.media_mode = "relayed";
+    const Plan changed = plan(order.meeting, order.known, order.meeting.next_at - 1s);
+    EXPECT_FALSE(changed.blocked);
+    EXPECT_EQ(changed.reason, "session_ordered");
+
+    Order other_key;
+    other_key.known.by_name.at("default").key_id = "another";
+    EXPECT_FALSE(plan(other_key.meeting, other_key.known, other_key.meeting.next_at - 1s).blocked);
+}
+
+TEST(Plan, AnOrderSaysWhyItsProviderIsNotAsked)
+{
+    Order order;
+    order.meeting.attempts = 0;
+    order.known.by_name.at("default").outage = Outage{State::failed, "credentials_refused", "the secret is wrong"};
+    const Plan planned = plan(order.meeting, order.known, schedule().tokens_from);
+    EXPECT_EQ(planned.state, State::failed);
+    EXPECT_EQ(planned.reason, "credentials_refused");
+    EXPECT_EQ(planned.detail, "the secret is wrong");
+}
+
+TEST(Plan, ThePublishedSessionServesUntilTheOrderedOneIsThere)
+{
+    Order order;
+    order.meeting = snapshot();
+    order.meeting.renew_session = true;
+    const Plan planned = plan(order.meeting, order.known, schedule().tokens_from);
+    EXPECT_EQ(planned.session, SessionStep::order);
+    EXPECT_EQ(planned.project, "default");
+    EXPECT_EQ(planned.sign.size(), plan(snapshot(), projects(), schedule().tokens_from).sign.size());
 }
 
 TEST(Schedule, SpreadsAreTheSameEverywhere)

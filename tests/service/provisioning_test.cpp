@@ -562,7 +562,7 @@ TEST_F(Provisioning, AnEditBetweenClaimAndPublishIsNotOverrun)
     sql("DELETE FROM participant WHERE id = 'eve'");
     const std::vector<SignedToken> tokens{
         {planned.sign[0].participant, "token", TokenReason::issued, clock.now(), clock.now() + 1h, "key", 1}};
-    const Publication publication{&claimed[0], &planned, claimed[0].published->number, tokens, true, {}, 0};
+    const Publication publication{&claimed[0], &planned, claimed[0].published->number, tokens, true};
 
     const PublishCounts counts = store->publish({&publication, 1}, clock.now());
 

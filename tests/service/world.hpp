@@ -76,9 +76,9 @@ public:
         // The views and defaults ask for the reader's clock: on this connection it is the test's.
         sqlite3_create_function_v2(
             platform->getHandle(), "strftime", 2, SQLITE_UTF8 | SQLITE_INNOCUOUS, &clock,
-            [](sqlite3_context* context, int, sqlite3_value**) {
-                auto const* const held = static_cast<ManualClock const*>(sqlite3_user_data(context));
-                sqlite3_result_int64(context, unix_seconds(held->now()));
+            [](sqlite3_context* call, int, sqlite3_value**) {
+                auto const* const held = static_cast<ManualClock const*>(sqlite3_user_data(call));
+                sqlite3_result_int64(call, unix_seconds(held->now()));
             },
             nullptr, nullptr, nullptr
         );
@@ -89,6 +89,7 @@ public:
     void restart()
     {
         provisioner.reset();
+        maker.reset();
         store.reset();
         store = std::make_unique<Store>(Store::open(path));
         store->take_over("test", clock.now());
@@ -98,7 +99,10 @@ public:
             projects.push_back(sandbox("second", "654321", policy));
         ProvisioningSettings settings;
         settings.base = policy;
-        provisioner = std::make_unique<Provisioner>(*store, clock, random, std::move(projects), settings);
+        if (more_projects)
+            more_projects(projects);
+        maker = std::make_unique<SessionMaker>(context.get_executor(), *store, clock, random, [] {});
+        provisioner = std::make_unique<Provisioner>(*store, clock, random, *maker, std::move(projects), settings);
         reconcile();
     }
 
@@ -202,19 +206,22 @@ public:
     std::string secret = "secret";
     bool second_project = true;
     std::unique_ptr<SQLite::Database> platform;
+    boost::asio::io_context context{1};
+    std::function<void(std::vector<Project>&)> more_projects; ///< Asked at each restart.
     std::unique_ptr<Store> store;
+    std::unique_ptr<SessionMaker> maker;
     std::unique_ptr<Provisioner> provisioner;
 
 private:
     PassResult run(boost::asio::awaitable<PassResult> work)
     {
-        boost::asio::io_context context{1};
         std::exception_ptr failure;
         PassResult result;
         boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error, PassResult value) {
             failure = error;
             result = value;
         });
+        context.restart();
         context.run();
         if (failure)
             std::rethrow_exception(failure);

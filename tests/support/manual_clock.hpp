@@ -5,20 +5,25 @@
 
 namespace usher::test {
 
-/// A wall clock that stands where it is put. Waiting takes no time.
+/// A clock that stands where it is put; the steady one moves when it is advanced. Waiting takes no time.
 class ManualClock final : public Clock {
 public:
     explicit ManualClock(sys_seconds now) : now_{now} {}
 
     void set(sys_seconds now) { now_ = now; }
-    void advance(seconds by) { now_ += by; }
+    void advance(seconds by)
+    {
+        now_ += by;
+        steady_ += by;
+    }
 
     sys_seconds now() const override { return now_; }
-    std::chrono::steady_clock::time_point steady_now() const override { return {}; }
+    std::chrono::steady_clock::time_point steady_now() const override { return steady_; }
     boost::asio::awaitable<void> wait(std::chrono::steady_clock::duration) override { co_return; }
 
 private:
     sys_seconds now_;
+    std::chrono::steady_clock::time_point steady_{};
 };
 
 } // namespace usher::test

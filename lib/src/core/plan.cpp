@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t session_salt = 1;
 constexpr std::uint64_t token_salt = 2;
+constexpr seconds order_review{600}; // an order is looked at again, should it have got lost
 
 std::string quoted(std::string_view text)
 {
@@ -212,6 +213,47 @@ void plan_unknown_project(
     result.due = schedule.closes;
 }
 
+/// A session that has to come from the network. Until it is there, the published one goes on to serve wherever its
+/// tokens can be signed.
+void plan_order(
+    Plan& result, MeetingSnapshot const& meeting, ProjectFacts const& project, Projects const& projects,
+    Schedule const& schedule, sys_seconds now, Due& due
+)
+{
+    ProjectFacts const* const maker = meeting.published ? projects.find(meeting.published->project) : nullptr;
+    const bool serves = maker != nullptr && maker->provider == meeting.published->provider &&
+                        maker->project_key == meeting.published->project_key && !meeting.staged;
+    if (serves) {
+        result.project = maker->name;
+        plan_tokens(result, meeting, *maker, &*meeting.published, schedule, now, due);
+    } else if (!meeting.staged) {
+        for (std::size_t i = 0; i < meeting.participants.size(); ++i)
+            if (meeting.participants[i].token && !meeting.participants[i].present)
+                result.withdraw.push_back(i);
+    }
+    if (meeting.staged) // of no use any more: once it is off, the tokens of the published one can be seen
+        due.at(now + seconds{1});
+
+    result.inputs = inputs_of(*meeting.meeting, project);
+    const bool has_failed = meeting.attempts > 0 && meeting.failed_inputs == result.inputs;
+    result.blocked = has_failed && meeting.next_at > now;
+    due.at(result.blocked ? meeting.next_at : now + order_review);
+    if (has_failed && !meeting.reason.empty()) { // on record since the call
+        result.state = meeting.state == State::failed ? State::failed : State::pending;
+        result.reason = meeting.reason;
+        result.detail = meeting.detail;
+    } else if (project.outage) {
+        result.state = project.outage->state;
+        result.reason = project.outage->reason;
+        result.detail = project.outage->detail;
+    } else {
+        result.state = State::pending;
+        result.reason = "session_ordered";
+        result.detail =
+            "its session is being made, or waits for its turn, at the provider of project \"" + project.name + "\"";
+    }
+}
+
 } // namespace
 
 std::string to_text(SessionOptions const& options)
@@ -280,8 +322,17 @@ std::uint64_t hash_of(ProjectFacts const& facts)
          {policy.session_lead, policy.token_lead, policy.early_join, policy.grace, policy.clock_skew,
           policy.max_token_life, policy.rotation_margin, policy.retention})
         text += '\n' + std::to_string(value.count());
+    text += '\n' + std::to_string(facts.connection_hash);
     const std::uint64_t hash = stable_hash(text);
     return hash == 0 ? 1 : hash; // 0 in the agenda means: planned without a configured project
+}
+
+std::uint64_t inputs_of(MeetingRow const& row, ProjectFacts const& project)
+{
+    return stable_hash(
+        project.name + '\n' + project.provider + '\n' + project.project_key + '\n' + project.key_id + '\n' +
+        std::to_string(project.connection_hash) + '\n' + to_text(row.options)
+    );
 }
 
 Schedule schedule_of(std::string_view meeting_id, sys_seconds starts_at, sys_seconds ends_at, Policy const& policy)
@@ -327,8 +378,8 @@ std::uint64_t fingerprint_of(ParticipantRow const& participant, std::string_view
 bool Plan::has_work() const
 {
     return session == SessionStep::publish || session == SessionStep::create || session == SessionStep::drop ||
-           !sign.empty() || !withdraw.empty() || !problems.empty() || !solved.empty() || delete_tokens ||
-           delete_leftovers || purge;
+           (session == SessionStep::order && !blocked) || !sign.empty() || !withdraw.empty() || !problems.empty() ||
+           !solved.empty() || delete_tokens || delete_leftovers || purge;
 }
 
 Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds now)
@@ -387,7 +438,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
         session = &*meeting.staged;
         result.session = SessionStep::publish;
     } else if (now >= schedule.session_from) {
-        result.session = SessionStep::create;
+        result.session = wanted_project->network ? SessionStep::order : SessionStep::create;
         result.create_reason = unusable;
     } else if (meeting.published || meeting.staged) {
         result.session = SessionStep::drop;
@@ -396,17 +447,8 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     Due due{now};
     due.at(schedule.closes);
     due.at(schedule.session_from);
-    if (result.session == SessionStep::create && meeting.next_at > now) {
-        // The call must wait; everything else about the meeting stays as it is, and why is on record already.
-        result.session = SessionStep::keep;
-        result.blocked = true;
-        due.at(meeting.next_at);
-        result.state = meeting.state == State::failed ? State::failed : State::pending;
-        result.reason = meeting.reason;
-        result.detail = meeting.detail;
-        for (std::size_t i = 0; i < meeting.participants.size(); ++i)
-            if (meeting.participants[i].token && !meeting.participants[i].present)
-                result.withdraw.push_back(i);
+    if (result.session == SessionStep::order) {
+        plan_order(result, meeting, *wanted_project, projects, schedule, now, due);
         result.due = due.earliest();
         return result;
     }

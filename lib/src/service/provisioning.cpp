@@ -5,8 +5,6 @@
 #include <deque>
 #include <stdexcept>
 
-#include <sys/random.h>
-
 #include <spdlog/spdlog.h>
 
 namespace usher {
@@ -31,21 +29,19 @@ struct Provisioner::Slice {
     std::size_t token_count = 0;
 };
 
-std::uint64_t SystemRandom::next()
+PassResult& PassResult::operator+=(PassResult const& other)
 {
-    if (used_ == pool_.size()) {
-        // One system call for many tokens. It only fails, or gives less, for larger requests than this.
-        if (::getrandom(pool_.data(), sizeof pool_, 0) != static_cast<ssize_t>(sizeof pool_))
-            throw std::runtime_error{"the operating system gives no random bytes"};
-        used_ = 0;
-    }
-    return pool_[used_++];
+    claimed += other.claimed;
+    sessions += other.sessions;
+    published += other.published;
+    return *this;
 }
 
 Provisioner::Provisioner(
-    Store& store, Clock& clock, RandomSource& random, std::vector<Project> projects, ProvisioningSettings settings
+    Store& store, Clock& clock, RandomSource& random, SessionMaker& maker, std::vector<Project> projects,
+    ProvisioningSettings settings
 )
-    : store_{store}, clock_{clock}, random_{random}
+    : store_{store}, clock_{clock}, random_{random}, maker_{maker}
 {
     configure(std::move(projects), settings);
     data_version_ = store_.data_version();
@@ -57,12 +53,16 @@ void Provisioner::configure(std::vector<Project> projects, ProvisioningSettings 
     projects_ = {};
     by_name_.clear();
     projects_.base = settings_.base;
+    std::vector<SessionMaker::Line> lines;
     for (Project& project : projects) {
+        project.facts.network = project.provider->needs_network();
         project.facts.policy_hash = hash_of(project.facts);
+        lines.push_back({project.facts, project.provider, project.pace});
         projects_.by_name.emplace(project.facts.name, project.facts);
         std::string name = project.facts.name;
         by_name_.emplace(std::move(name), std::move(project));
     }
+    maker_.configure(std::move(lines), settings_.base);
 }
 
 boost::asio::awaitable<void> Provisioner::reconcile()
@@ -104,9 +104,7 @@ boost::asio::awaitable<PassResult> Provisioner::settle()
     PassResult total;
     for (;;) {
         const PassResult result = co_await pass();
-        total.claimed += result.claimed;
-        total.sessions += result.sessions;
-        total.published += result.published;
+        total += result;
         if (!result.more || stopping_ || pausing_) {
             pausing_ = false;
             co_return total;
@@ -141,6 +139,7 @@ boost::asio::awaitable<PassResult> Provisioner::work(std::vector<MeetingSnapshot
     PassResult result;
     result.claimed = meetings.size();
     const sys_seconds now = clock_.now();
+    maker_.tell_outages(projects_);
     std::vector<Plan> plans;
     plans.reserve(meetings.size());
     for (MeetingSnapshot const& meeting : meetings)
@@ -205,6 +204,9 @@ boost::asio::awaitable<PassResult> Provisioner::work(std::vector<MeetingSnapshot
             co_await flush(slice, result);
     }
     co_await flush(slice, result);
+    for (std::size_t i = 0; i < meetings.size(); ++i)
+        if (plans[i].session == SessionStep::order && !plans[i].blocked)
+            maker_.want(meetings[i].meeting->project, meetings[i].number, *plans[i].opens);
     co_return result;
 }
 
@@ -213,59 +215,51 @@ boost::asio::awaitable<void> Provisioner::create_sessions(
     std::vector<std::optional<SessionNo>>& numbers, std::vector<std::string>& session_ids, PassResult& result
 )
 {
-    std::vector<MeetingSnapshot const*> wanted;
+    std::vector<std::size_t> created;
+    std::vector<MeetingNo> begun;
     for (std::size_t i = 0; i < meetings.size(); ++i) {
         MeetingSnapshot const& meeting = meetings[i];
-        if (plans[i].session == SessionStep::create)
-            wanted.push_back(&meeting);
+        if (plans[i].session == SessionStep::create) {
+            created.push_back(i);
+            begun.push_back(meeting.number);
+            continue;
+        }
         const std::optional<SessionRow>& session =
             plans[i].session == SessionStep::publish ? meeting.staged : meeting.published;
-        if (session && plans[i].session != SessionStep::create) {
+        if (session) {
             numbers[i] = session->number;
             session_ids[i] = session->session_id;
         }
     }
-    if (wanted.empty())
+    if (created.empty())
         co_return;
 
     // The intent is on record before the call, so that a lost answer is counted.
-    store_.begin_attempts(wanted, clock_.now());
-    std::vector<CreatedSession> created;
-    std::vector<std::size_t> index;
-    for (std::size_t i = 0; i < meetings.size(); ++i) {
-        if (plans[i].session != SessionStep::create)
-            continue;
-        Project& project = by_name_.find(plans[i].project)->second;
-        SessionOrder order;
-        order.options = meetings[i].meeting->options;
-        order.at = clock_.now();
-        order.entropy = {random_.next(), random_.next(), random_.next()};
-        const std::string options = to_text(order.options);
+    const CallRecord intents = store_.record_calls({}, begun, clock_.now());
+    std::vector<EndedCall> ended;
+    for (std::size_t k = 0; k < created.size(); ++k) {
+        MeetingSnapshot const& meeting = meetings[created[k]];
+        Project& project = by_name_.find(meeting.meeting->project)->second;
+        SessionOrder order{meeting.meeting->options, clock_.now(), {random_.next(), random_.next(), random_.next()}};
         CreateOutcome outcome = co_await project.provider->create_session(std::move(order));
-        auto& id = outcome.session_id;
-        if (!id) {
-            plans[i].session = SessionStep::keep;
-            plans[i].sign.clear();
-            plans[i].state = State::pending;
-            plans[i].reason = id.error().reason;
-            plans[i].detail = id.error().detail;
-            plans[i].due = clock_.now() + seconds{30};
-            continue;
-        }
-        CreatedSession session{&meetings[i], {}};
-        session.session.session_id = std::move(*id);
-        session.session.provider = project.facts.provider;
-        session.session.project = project.facts.name;
-        session.session.project_key = project.facts.project_key;
-        session.session.options = options;
-        created.push_back(std::move(session));
-        index.push_back(i);
+        if (!outcome.session_id) // a provider that needs no network has no reason to fail
+            throw std::runtime_error{project.facts.name + ": " + outcome.session_id.error().detail};
+        EndedCall call{meeting.number, intents.attempts[k], EndedCall::Outcome::created};
+        call.claim = meeting.claim;
+        call.session = {
+            {},
+            std::move(*outcome.session_id),
+            project.facts.provider,
+            project.facts.name,
+            project.facts.project_key,
+            to_text(meeting.meeting->options)};
+        ended.push_back(std::move(call));
     }
-    const auto staged = store_.stage(created, clock_.now());
-    for (std::size_t i = 0; i < staged.size(); ++i) {
-        numbers[index[i]] = staged[i];
-        session_ids[index[i]] = created[i].session.session_id;
-        result.sessions += staged[i] ? 1U : 0U;
+    const CallRecord record = store_.record_calls(ended, {}, clock_.now());
+    for (std::size_t k = 0; k < created.size(); ++k) {
+        numbers[created[k]] = record.staged[k];
+        session_ids[created[k]] = ended[k].session.session_id;
+        result.sessions += record.staged[k] ? 1U : 0U;
     }
 }
 

@@ -224,14 +224,14 @@ struct Store::Impl {
         }
     }
 
-    MeetingSnapshot read_meeting(std::int64_t meeting_no)
+    MeetingSnapshot read_meeting(std::int64_t meeting_no, bool participants = true)
     {
         MeetingSnapshot result;
         SQLite::Statement& statement = prepared(R"sql(
             SELECT a.meeting_id, a.due_at, a.opens, a.closes, a.next_at, a.attempts, a.generation, a.renew_session,
                    a.policy_hash, a.state, a.reason, a.detail, a.ready_at, a.session_no, a.staged_no,
                    m.starts_at, m.ends_at, m.status, m.project, m.media_mode, m.archive_mode, m.archive_name,
-                   m.archive_resolution, m.location, m.e2ee,
+                   m.archive_resolution, m.location, m.e2ee, a.failed_inputs,
                    EXISTS (SELECT 1 FROM session s JOIN token t ON t.session_no = s.session_no
                             WHERE s.meeting_no = a.meeting_no
                               AND s.session_no IS NOT a.session_no AND s.session_no IS NOT a.staged_no)
@@ -272,8 +272,10 @@ struct Store::Impl {
             row.options.e2ee = statement.getColumn(24).getInt() != 0;
             result.meeting = std::move(row);
         }
-        result.has_leftovers = statement.getColumn(25).getInt() != 0;
-        read_participants(result);
+        result.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(25).getInt64());
+        result.has_leftovers = statement.getColumn(26).getInt() != 0;
+        if (participants)
+            read_participants(result);
         return result;
     }
 
@@ -303,6 +305,29 @@ struct Store::Impl {
                from_unix(statement.getColumn(1).getInt64()) == row.ends_at &&
                statement.getColumn(2).getString() == "scheduled" && !row.cancelled &&
                statement.getColumn(3).getString() == row.project && options == row.options;
+    }
+
+    /// Whether `session` is still one that the meeting would be given.
+    bool inputs_unchanged(MeetingNo meeting, SessionRow const& session)
+    {
+        SQLite::Statement& statement = prepared(R"sql(
+            SELECT m.status, m.project, m.media_mode, m.archive_mode, m.archive_name, m.archive_resolution, m.location,
+                   m.e2ee
+              FROM agenda a JOIN meeting m ON m.id = a.meeting_id WHERE a.meeting_no = ?
+        )sql");
+        const Rewind rewind{statement};
+        statement.bind(1, number(meeting));
+        if (!statement.executeStep())
+            return false;
+        SessionOptions options;
+        options.media_mode = statement.getColumn(2).getString();
+        options.archive_mode = statement.getColumn(3).getString();
+        options.archive_name = option(statement.getColumn(4));
+        options.archive_resolution = option(statement.getColumn(5));
+        options.location = option(statement.getColumn(6));
+        options.e2ee = statement.getColumn(7).getInt() != 0;
+        return statement.getColumn(0).getString() == "scheduled" &&
+               statement.getColumn(1).getString() == session.project && to_text(options) == session.options;
     }
 
     bool participant_unchanged(MeetingSnapshot const& meeting, ParticipantRow const& participant)
@@ -356,6 +381,7 @@ struct Store::Impl {
 
     void publish_one(Publication const& publication, sys_seconds now, PublishCounts& counts);
     void settle(Publication const& publication, bool finished, bool changed, sys_seconds now);
+    std::optional<SessionNo> end_call(EndedCall const& call, sys_seconds now);
     void purge(MeetingSnapshot const& meeting);
 };
 
@@ -387,6 +413,7 @@ sys_seconds Store::take_over(std::string_view who, sys_seconds now)
         );
         impl.epoch = *impl.integer("SELECT epoch FROM daemon WHERE id = 1");
         impl.run("UPDATE agenda SET due_at = 0 WHERE due_at < 0");
+        impl.run("UPDATE session_attempt SET outcome = 'abandoned' WHERE outcome = 'started'");
         if (now < highest) // the clock was set back while no daemon ran: tokens may be from the future
             impl.run("UPDATE agenda SET due_at = 0 WHERE due_at <> 0");
         transaction.commit();
@@ -511,54 +538,106 @@ std::optional<sys_seconds> Store::next_due() const
     });
 }
 
-void Store::begin_attempts(std::span<MeetingSnapshot const* const> meetings, sys_seconds now)
+CallRecord Store::record_calls(std::span<EndedCall const> ended, std::span<MeetingNo const> begun, sys_seconds now)
 {
-    if (meetings.empty())
-        return;
+    CallRecord record;
+    if (ended.empty() && begun.empty())
+        return record;
     Impl& impl = *impl_;
-    impl.write([&] {
-        for (MeetingSnapshot const* meeting : meetings)
+    return impl.write([&] {
+        for (EndedCall const& call : ended)
+            record.staged.push_back(impl.end_call(call, now));
+        for (const MeetingNo meeting : begun) {
             impl.run(
-                "INSERT INTO session_attempt (meeting_no, started_at) VALUES (?, ?)", number(meeting->number),
-                unix_seconds(now)
+                "INSERT INTO session_attempt (meeting_no, started_at) VALUES (?, ?)", number(meeting), unix_seconds(now)
             );
+            record.attempts.push_back(impl.database->getLastInsertRowid());
+        }
+        return record;
     });
 }
 
-std::vector<std::optional<SessionNo>> Store::stage(std::span<CreatedSession const> sessions, sys_seconds now)
+std::optional<SessionNo> Store::Impl::end_call(EndedCall const& call, sys_seconds now)
 {
-    std::vector<std::optional<SessionNo>> result;
-    if (sessions.empty())
+    using Outcome = EndedCall::Outcome;
+    const bool usable = call.outcome == Outcome::created && inputs_unchanged(call.meeting, call.session);
+    const char* const outcome = call.outcome == Outcome::unsent   ? "unsent"
+                                : call.outcome == Outcome::failed ? "failed"
+                                : usable                          ? "created"
+                                                                  : "abandoned";
+    run("UPDATE session_attempt SET outcome = ? WHERE attempt_no = ?", std::string{outcome}, call.attempt);
+    if (call.outcome == Outcome::unsent)
+        return std::nullopt;
+    // Whatever pass has claimed the meeting planned without knowing of this; but for the one that made the call.
+    run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> ?", number(call.meeting), call.claim);
+    if (usable) {
+        SessionRow const& session = call.session;
+        run(R"sql(INSERT INTO session (meeting_no, session_id, provider, project, project_key, options, created_at)
+                  VALUES (?, ?, ?, ?, ?, ?, ?))sql",
+            number(call.meeting), session.session_id, session.provider, session.project, session.project_key,
+            session.options, unix_seconds(now));
+        const std::int64_t session_no = database->getLastInsertRowid();
+        run("UPDATE agenda SET staged_no = ?, next_at = 0, attempts = 0, failed_inputs = 0 WHERE meeting_no = ?",
+            session_no, number(call.meeting));
+        return SessionNo{session_no};
+    }
+    if (call.outcome == Outcome::created)
+        return std::nullopt; // the platform wants another one by now
+    const bool news = integer(
+                          "SELECT 1 FROM agenda WHERE meeting_no = ? AND (state <> ? OR reason <> ?)",
+                          number(call.meeting), std::string{to_text(call.state)}, call.reason
+    )
+                          .has_value();
+    run(R"sql(UPDATE agenda SET attempts = CASE WHEN failed_inputs = ?2 THEN attempts + 1 ELSE 1 END, next_at = ?3,
+                     failed_inputs = ?2, state = ?4, reason = ?5, detail = ?6
+               WHERE meeting_no = ?1)sql",
+        number(call.meeting), static_cast<std::int64_t>(call.inputs), unix_seconds(call.next_at),
+        std::string{to_text(call.state)}, call.reason, call.detail);
+    if (news) {
+        run("UPDATE agenda SET seq = ? WHERE meeting_no = ?", next_seq(now), number(call.meeting));
+        history(call.meeting, "session_failed", call.reason, now);
+    }
+    return std::nullopt;
+}
+
+std::vector<MeetingSnapshot> Store::read_orders(std::span<MeetingNo const> meetings) const
+{
+    Impl& impl = *impl_;
+    return impl.guarded([&] {
+        std::vector<MeetingSnapshot> result;
+        const SQLite::Transaction transaction{*impl.database};
+        for (const MeetingNo meeting : meetings)
+            if (MeetingSnapshot snapshot = impl.read_meeting(number(meeting), false); !snapshot.id.empty())
+                result.push_back(std::move(snapshot));
         return result;
+    });
+}
+
+void Store::record_projects(std::span<ProjectStatus const> projects, bool all, sys_seconds now)
+{
     Impl& impl = *impl_;
     impl.write([&] {
-        for (CreatedSession const& created : sessions) {
-            MeetingSnapshot const& meeting = *created.meeting;
-            const bool intact =
-                impl.integer("SELECT due_at FROM agenda WHERE meeting_no = ?", number(meeting.number)) == meeting.claim;
-            const bool usable = intact || impl.meeting_unchanged(meeting);
-            impl.run(
-                R"sql(UPDATE session_attempt SET outcome = ? WHERE attempt_no =
-                      (SELECT max(attempt_no) FROM session_attempt WHERE meeting_no = ?))sql",
-                std::string{usable ? "created" : "abandoned"}, number(meeting.number)
+        if (all)
+            impl.run("DELETE FROM project_status");
+        for (ProjectStatus const& project : projects) {
+            SQLite::Statement& statement = impl.prepared(
+                R"sql(INSERT OR REPLACE INTO project_status (name, provider, project_key, key_id, reason, detail,
+                                                             next_at, clock_ahead, changed_at)
+                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?))sql"
             );
-            if (!usable) {
-                result.emplace_back(std::nullopt);
-                continue;
-            }
-            SessionRow const& session = created.session;
-            impl.run(
-                R"sql(INSERT INTO session (meeting_no, session_id, provider, project, project_key, options, created_at)
-                      VALUES (?, ?, ?, ?, ?, ?, ?))sql",
-                number(meeting.number), session.session_id, session.provider, session.project, session.project_key,
-                session.options, unix_seconds(now)
+            const Rewind rewind{statement};
+            SQLite::bind(
+                statement, project.name, project.provider, project.project_key, project.key_id, project.reason,
+                project.detail
             );
-            const std::int64_t session_no = impl.database->getLastInsertRowid();
-            impl.run("UPDATE agenda SET staged_no = ? WHERE meeting_no = ?", session_no, number(meeting.number));
-            result.emplace_back(SessionNo{session_no});
+            if (project.next_at)
+                statement.bind(7, unix_seconds(*project.next_at));
+            if (project.clock_ahead)
+                statement.bind(8, std::int64_t{project.clock_ahead->count()});
+            statement.bind(9, unix_seconds(now));
+            statement.exec();
         }
     });
-    return result;
 }
 
 PublishCounts Store::publish(std::span<Publication const> publications, sys_seconds now)
@@ -676,7 +755,7 @@ void Store::Impl::publish_one(Publication const& publication, sys_seconds now, P
         history(meeting.number, "session_withdrawn", plan.reason, now);
         changed = true;
     }
-    if (intact && plan.session == SessionStep::keep && meeting.staged)
+    if (intact && (plan.session == SessionStep::keep || plan.session == SessionStep::order) && meeting.staged)
         run("UPDATE agenda SET staged_no = NULL WHERE meeting_no = ?", number(meeting.number));
 
     const bool news = meeting.state != plan.state || meeting.reason != plan.reason || meeting.detail != plan.detail ||
@@ -716,7 +795,7 @@ void Store::Impl::settle(Publication const& publication, bool finished, bool cha
     };
     SQLite::Statement& statement = prepared(R"sql(
         UPDATE agenda SET due_at = :due_at, opens = :opens, closes = :closes, policy_hash = :policy_hash,
-               next_at = :next_at, attempts = :attempts, state = :state, reason = :reason, detail = :detail,
+               next_at = :next_at, attempts = :attempts, failed_inputs = :failed_inputs, state = :state, reason = :reason, detail = :detail,
                ready_at = :ready_at, seq = CASE WHEN :seq > 0 THEN :seq ELSE seq END
          WHERE meeting_no = :meeting_no
     )sql");
@@ -732,8 +811,11 @@ void Store::Impl::settle(Publication const& publication, bool finished, bool cha
     bind_instant(":opens", optional_instant(plan.opens));
     bind_instant(":closes", optional_instant(plan.closes));
     statement.bind(":policy_hash", static_cast<std::int64_t>(plan.policy_hash));
-    statement.bind(":next_at", unix_seconds(publication.next_at));
-    statement.bind(":attempts", publication.attempts);
+    // A failure is remembered for as long as the same session is wanted.
+    const bool remembers = plan.session == SessionStep::order && plan.inputs == meeting.failed_inputs;
+    statement.bind(":next_at", remembers ? unix_seconds(meeting.next_at) : 0);
+    statement.bind(":attempts", remembers ? meeting.attempts : 0);
+    statement.bind(":failed_inputs", remembers ? static_cast<std::int64_t>(meeting.failed_inputs) : std::int64_t{0});
     statement.bind(":state", std::string{to_text(plan.state)});
     statement.bind(":reason", plan.reason);
     statement.bind(":detail", plan.detail);
@@ -1027,6 +1109,17 @@ void Store::mark(std::span<MeetingNo const> meetings)
     impl.write([&] {
         for (const MeetingNo meeting : meetings)
             impl.run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at > 0", number(meeting));
+    });
+}
+
+void Store::mark_to_retry(std::span<MeetingNo const> meetings)
+{
+    if (meetings.empty())
+        return;
+    Impl& impl = *impl_;
+    impl.write([&] {
+        for (const MeetingNo meeting : meetings)
+            impl.run("UPDATE agenda SET due_at = 0, next_at = 0 WHERE meeting_no = ? AND next_at > 0", number(meeting));
     });
 }
 

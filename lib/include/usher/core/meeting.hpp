@@ -97,7 +97,8 @@ struct MeetingSnapshot {
     std::optional<sys_seconds> opens;  ///< As last planned.
     std::optional<sys_seconds> closes; ///< As last planned.
     sys_seconds next_at{};             ///< No network call before this.
-    int attempts = 0;
+    int attempts = 0;                  ///< Failed network calls in a row.
+    std::uint64_t failed_inputs = 0;   ///< What the last of them was for: see inputs_of().
     std::int64_t generation = 0;
     bool renew_session = false;
     std::uint64_t policy_hash = 0;

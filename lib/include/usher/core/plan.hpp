@@ -13,18 +13,31 @@
 
 namespace usher {
 
-/// What the planner must know of a configured project. `policy_hash` covers everything here.
+/// Why a project's provider is not asked for sessions at present, though meetings need some.
+struct Outage {
+    State state = State::pending; ///< Of the meetings that wait for it: pending, or failed when it needs somebody.
+    std::string reason;
+    std::string detail;
+};
+
+/// What the planner must know of a configured project. `policy_hash` covers everything here but the outage.
 struct ProjectFacts {
     std::string name;
     std::string provider;    ///< Kind: sandbox, …
     std::string project_key; ///< API key or application id.
     std::string key_id;      ///< Names the secret.
     TokenFormat format = TokenFormat::jwt;
+    bool network = false;              ///< Sessions are made by network calls, which take time and fail.
+    std::uint64_t connection_hash = 0; ///< Of where and how the provider is reached.
     Policy policy;
+    std::optional<Outage> outage{};
     std::uint64_t policy_hash = 0; ///< See hash_of().
 };
 
 std::uint64_t hash_of(ProjectFacts const& facts);
+
+/// Hash of all that a session is made from. A failure counts only while it is the same.
+std::uint64_t inputs_of(MeetingRow const& row, ProjectFacts const& project);
 
 /// By name. `base` serves meetings whose project is not configured: their window is known, their tokens are not.
 struct Projects {
@@ -69,7 +82,8 @@ struct Problem {
 enum class SessionStep : std::uint8_t {
     keep,    ///< The published session serves (or none is wanted yet).
     publish, ///< The staged session serves: publish it once its tokens are stored.
-    create,  ///< A new session is needed; `options` and `project` say which.
+    create,  ///< A new session is needed, and made at once.
+    order,   ///< A new session is needed from the network; meanwhile the published one serves, as well as it can.
     drop,    ///< No session may be published.
 };
 
@@ -85,7 +99,8 @@ struct Plan {
     bool delete_tokens = false;      ///< Of every session of this meeting.
     bool delete_leftovers = false;   ///< Tokens of sessions that are neither published nor staged.
     bool purge = false; ///< Retention is over: sessions, problems, history; the agenda row too if the meeting is gone.
-    bool blocked = false; ///< A session is needed, and `next_at` forbids the network call for now.
+    bool blocked = false;     ///< A session is ordered, and `next_at` forbids the network call for now.
+    std::uint64_t inputs = 0; ///< Of the session that is ordered.
 
     State state = State::waiting; ///< To be recorded once all of the above is done.
     std::string reason;

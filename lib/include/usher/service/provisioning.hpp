@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,32 +14,19 @@
 #include <usher/core/plan.hpp>
 #include <usher/core/token.hpp>
 #include <usher/provider/provider.hpp>
+#include <usher/service/pace.hpp>
+#include <usher/service/random.hpp>
+#include <usher/service/session_maker.hpp>
 #include <usher/store/store.hpp>
 
 namespace usher {
-
-/// Draws the bits that make sessions and tokens unique; a door to the world, so that tests bring their own.
-class RandomSource {
-public:
-    virtual ~RandomSource() = default;
-    virtual std::uint64_t next() = 0;
-};
-
-/// The operating system's generator.
-class SystemRandom final : public RandomSource {
-public:
-    std::uint64_t next() override;
-
-private:
-    std::array<std::uint64_t, 32> pool_{};
-    std::size_t used_ = 32;
-};
 
 /// A configured project with what signs its tokens and what creates its sessions.
 struct Project {
     ProjectFacts facts;
     TokenSigner signer;
-    std::unique_ptr<Provider> provider;
+    std::shared_ptr<Provider> provider;
+    PaceSettings pace{}; ///< Of calls over the network.
 };
 
 struct ProvisioningSettings {
@@ -56,13 +41,17 @@ struct PassResult {
     std::size_t sessions = 0;
     PublishCounts published;
     bool more = false; ///< Something was done, so there may be more to do now.
+
+    PassResult& operator+=(PassResult const& other);
 };
 
-/// Due meetings in, published tokens out: claim, plan, create sessions, sign, publish. One call is one batch.
+/// Due meetings in, published tokens out: claim, plan, create sessions, sign, publish. One call is one batch. Sessions
+/// that need the network are ordered from `maker`, and published by a later pass.
 class Provisioner {
 public:
     Provisioner(
-        Store& store, Clock& clock, RandomSource& random, std::vector<Project> projects, ProvisioningSettings settings
+        Store& store, Clock& clock, RandomSource& random, SessionMaker& maker, std::vector<Project> projects,
+        ProvisioningSettings settings
     );
 
     /// One batch. Errors: those of Store; what a failed pass had claimed is given back by the next one.
@@ -100,6 +89,7 @@ private:
     Store& store_;
     Clock& clock_;
     RandomSource& random_;
+    SessionMaker& maker_;
     std::map<std::string, Project, std::less<>> by_name_;
     Projects projects_;
     ProvisioningSettings settings_;

@@ -34,8 +34,6 @@ struct Publication {
     std::optional<SessionNo> session; ///< What the tokens are for; published by the last slice.
     std::span<SignedToken const> tokens;
     bool last = true;
-    sys_seconds next_at{}; ///< Earliest next network call, after a failure.
-    int attempts = 0;      ///< Failures in a row.
 };
 
 struct PublishCounts {
@@ -47,10 +45,40 @@ struct PublishCounts {
     PublishCounts& operator+=(PublishCounts const& other);
 };
 
-/// A session that a provider made for a claimed meeting.
-struct CreatedSession {
-    MeetingSnapshot const* meeting;
-    SessionRow session; ///< `number` is given by the store.
+/// How a call for a session ended, or that it was never made.
+struct EndedCall {
+    enum class Outcome : std::uint8_t { created, failed, abandoned, unsent };
+
+    MeetingNo meeting{};
+    std::int64_t attempt = 0; ///< As begun.
+    Outcome outcome = Outcome::created;
+    SessionRow session{}; ///< What was made, or asked for; `number` is given by the store.
+    // What a failure puts on record:
+    State state = State::pending;
+    std::string reason{};
+    std::string detail{};
+    sys_seconds next_at{};
+    std::uint64_t inputs = 0;
+    /// The claim of the pass that made the call and goes on with the meeting; 0 when the meeting is to be looked at
+    /// anew.
+    std::int64_t claim = 0;
+};
+
+struct CallRecord {
+    std::vector<std::optional<SessionNo>> staged; ///< For each that ended; none where nothing can be used.
+    std::vector<std::int64_t> attempts;           ///< For each that begins.
+};
+
+/// A row of `project_status`.
+struct ProjectStatus {
+    std::string name;
+    std::string provider;
+    std::string project_key;
+    std::string key_id;
+    std::string reason; ///< Empty while the provider is asked.
+    std::string detail;
+    std::optional<sys_seconds> next_at{};
+    std::optional<seconds> clock_ahead{};
 };
 
 struct RequestNews {
@@ -87,11 +115,16 @@ public:
     /// The earliest instant at which a meeting is due; `now` or earlier when one is due already.
     std::optional<sys_seconds> next_due() const;
 
-    /// Records that sessions are about to be created, before the provider is called.
-    void begin_attempts(std::span<MeetingSnapshot const* const> meetings, sys_seconds now);
+    /// Records calls to providers that ended, and that others are about to begin, so that a lost answer is counted. A
+    /// new session is staged, unless the platform changed its inputs meanwhile: then it is abandoned. A failure leaves
+    /// its reason and when to try again.
+    CallRecord record_calls(std::span<EndedCall const> ended, std::span<MeetingNo const> begun, sys_seconds now);
 
-    /// Stores new sessions as staged. One whose inputs the platform changed meanwhile is abandoned: no number.
-    std::vector<std::optional<SessionNo>> stage(std::span<CreatedSession const> sessions, sys_seconds now);
+    /// The meetings as they are, without their participants: enough to tell whether a session is still wanted.
+    std::vector<MeetingSnapshot> read_orders(std::span<MeetingNo const> meetings) const;
+
+    /// Writes rows of `project_status`; `all`: these are all projects that there are.
+    void record_projects(std::span<ProjectStatus const> projects, bool all, sys_seconds now);
 
     PublishCounts publish(std::span<Publication const> publications, sys_seconds now);
 
@@ -116,6 +149,8 @@ public:
     std::vector<MeetingSnapshot> read(MeetingNo after, std::size_t limit) const;
     std::optional<MeetingSnapshot> read_one(std::string_view meeting_id) const;
     void mark(std::span<MeetingNo const> meetings);
+    /// Likewise, and what failed may be tried again at once.
+    void mark_to_retry(std::span<MeetingNo const> meetings);
 
     /// Every meeting's evidence for the promises, as a reader whose clock shows `now` would see it.
     void

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include <usher/provider/provider.hpp>
+
+namespace usher {
+
+struct PaceSettings {
+    std::size_t concurrency = 8; ///< Calls in flight at once; at least 1.
+    double rate = 5;             ///< Calls a second in the long run; more than 0.
+    double burst = 10;           ///< Calls at once after a pause; at least 1.
+};
+
+/// When one project's provider may be called: bounded in number, in rate, and by a circuit breaker, which opens when
+/// calls fail for a reason that all share and then lets one probe through at a time. Pure: instants come in as
+/// arguments, from the steady clock.
+class Pace {
+public:
+    using Instant = std::chrono::steady_clock::time_point;
+
+    Pace(std::string name, PaceSettings settings, Instant now);
+
+    /// How many calls may start now.
+    std::size_t allowance(Instant now);
+    /// The next instant at which one may, should none end before; nothing while all places are taken.
+    std::optional<Instant> next(Instant now);
+
+    void started();
+    void succeeded(); ///< Or failed for a reason of its own: the provider is there.
+    /// `patience` is how long can be waited at most, for the meeting that opens first.
+    void failed(ProviderFailure const& failure, Instant now, seconds patience);
+
+    bool open() const { return open_; }
+    /// While open: the next probe.
+    Instant probe_at() const { return probe_at_; }
+    std::size_t running() const { return running_; }
+
+private:
+    void refill(Instant now);
+
+    std::string name_;
+    PaceSettings settings_;
+    double tokens_;
+    Instant refilled_;
+    std::size_t running_ = 0;
+    int failures_ = 0; ///< In a row.
+    int openings_ = 0; ///< Since the last success.
+    bool open_ = false;
+    Instant probe_at_{};
+};
+
+} // namespace usher

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/service/pace.hpp>
+
+#include <algorithm>
+
+#include <usher/core/backoff.hpp>
+
+namespace usher {
+
+namespace {
+
+constexpr int failures_to_open = 5;
+// An outage's end must be noticed soon; credentials are put right by people, and asking all the time may lock them.
+constexpr seconds probe_cap{30};
+constexpr seconds probe_cap_for_people{300};
+
+} // namespace
+
+Pace::Pace(std::string name, PaceSettings settings, Instant now)
+    : name_{std::move(name)}, settings_{settings}, tokens_{settings.burst}, refilled_{now}
+{}
+
+void Pace::refill(Instant now)
+{
+    const double passed = std::chrono::duration<double>(now - refilled_).count();
+    if (passed > 0)
+        tokens_ = std::min(settings_.burst, tokens_ + passed * settings_.rate);
+    refilled_ = now;
+}
+
+std::size_t Pace::allowance(Instant now)
+{
+    refill(now);
+    if (open_)
+        return now >= probe_at_ && running_ == 0 ? 1 : 0;
+    const std::size_t places = settings_.concurrency - std::min(running_, settings_.concurrency);
+    return std::min(places, static_cast<std::size_t>(std::max(tokens_, 0.0)));
+}
+
+std::optional<Pace::Instant> Pace::next(Instant now)
+{
+    refill(now);
+    if (open_)
+        return running_ == 0 ? std::optional{std::max(now, probe_at_)} : std::nullopt;
+    if (running_ >= settings_.concurrency)
+        return std::nullopt;
+    if (tokens_ >= 1)
+        return now;
+    const std::chrono::duration<double> wait{(1 - tokens_) / settings_.rate};
+    return now + std::chrono::duration_cast<std::chrono::steady_clock::duration>(wait) + std::chrono::microseconds{1};
+}
+
+void Pace::started()
+{
+    ++running_;
+    tokens_ -= 1;
+}
+
+void Pace::succeeded()
+{
+    --running_;
+    failures_ = 0;
+    openings_ = 0;
+    open_ = false;
+}
+
+void Pace::failed(ProviderFailure const& failure, Instant now, seconds patience)
+{
+    --running_;
+    ++failures_;
+    const bool was_probe = open_ && now >= probe_at_;
+    if (open_ && !was_probe)
+        return; // was under way when the circuit opened
+    if (!open_ && !failure.of_project && failures_ < failures_to_open)
+        return;
+    open_ = true;
+    ++openings_;
+    const bool for_people = failure.kind == FailureKind::authentication || failure.kind == FailureKind::permanent;
+    seconds delay = backoff(openings_, seconds{1}, for_people ? probe_cap_for_people : probe_cap, name_);
+    if (failure.retry_after)
+        delay = std::max(delay, *failure.retry_after);
+    probe_at_ = now + std::max(std::min(delay, patience), seconds{1});
+}
+
+} // namespace usher
