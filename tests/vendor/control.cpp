@@ -160,9 +160,7 @@ HttpReply order(Vendor& vendor, std::string_view what, Json const& json, Instant
     return reply_of(200, Json::object());
 }
 
-} // namespace
-
-HttpReply control(Vendor& vendor, HttpRequest const& request, Instant now)
+HttpReply answer(Vendor& vendor, HttpRequest const& request, Instant now)
 {
     const std::string_view what = std::string_view{request.target}.substr(control_prefix.size());
     if (request.method == "GET")
@@ -176,6 +174,15 @@ HttpReply control(Vendor& vendor, HttpRequest const& request, Instant now)
     } catch (std::invalid_argument const& error) {
         return reply_of(400, {{"message", error.what()}});
     }
+}
+
+} // namespace
+
+HttpReply control(Vendor& vendor, HttpRequest const& request, Instant now)
+{
+    HttpReply reply = answer(vendor, request, now);
+    reply.headers.emplace_back("Date", http_date(now + vendor.behaviour.clock_offset));
+    return reply;
 }
 
 } // namespace usher::vendor

@@ -8,8 +8,8 @@ namespace usher::vendor {
 inline constexpr std::string_view control_prefix = "/_vendor/";
 
 /// Answers what tests ask of the vendor itself, below `/_vendor/`, without authentication, always in JSON:
-///   GET  sessions      all that were made
-///   GET  requests      all that came, with headers and body; not those below `/_vendor/`
+///   GET  sessions      [{id, project_key, created_ms, fields, connections}]; fields and headers are [[name,value],…]
+///   GET  requests      [{time_ms, method, target, status, fault, headers, body}]; not those below `/_vendor/`
 ///   GET  counts        {"sessions":N,"requests":N,"tunnels":N,"refused_connections":N}
 ///   POST faults        {"chance":0.2,"kinds":[FAULT,…]}, {"next":[FAULT,…]}, {"outage":true|false|"refused"}; each
 ///                      replaces what was there before. FAULT is a kind or
