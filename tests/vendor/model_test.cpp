@@ -318,7 +318,7 @@ TEST(Vendor, SaysItInXmlUnlessJsonIsAccepted)
     EXPECT_THAT(error.body, HasSubstr("<errorPayload><code>-1</code><message>Invalid Token</message>"));
     EXPECT_EQ(session.status, 200);
     EXPECT_THAT(
-        session.body, HasSubstr("<sessions><Session><session_id>" + vendor.sessions().front().id + "</session_id>")
+        session.body, HasSubstr("<sessions><Session><session_id>" + vendor.sessions().at(0).id + "</session_id>")
     );
 }
 
@@ -442,7 +442,7 @@ TEST(Vendor, AnswersWithAnArrayOfOneSession)
                    "ice_server", "session_segment_id", "ice_servers", "ice_credential_expiration"
                )
     );
-    EXPECT_EQ(body[0]["session_id"], vendor.sessions().front().id);
+    EXPECT_EQ(body[0]["session_id"], vendor.sessions().at(0).id);
     EXPECT_EQ(body[0]["project_id"], api_key);
     EXPECT_EQ(body[0]["create_dt"], "Tue Nov 14 14:13:20 PST 2023");
     EXPECT_EQ(body[0]["messaging_url"], nullptr);
@@ -455,8 +455,8 @@ TEST(Vendor, WritesKeyLocationTimeAndModeIntoTheId)
     vendor.handle(create_request("location=12.34.56.78&p2p.preference=enabled"), now, 7);
     vendor.handle(create_request(), now, 7);
 
-    const auto relayed_fields = session_id_fields(vendor.sessions()[0].id).value();
-    const auto routed_fields = session_id_fields(vendor.sessions()[1].id).value();
+    const auto relayed_fields = session_id_fields(vendor.sessions().at(0).id).value();
+    const auto routed_fields = session_id_fields(vendor.sessions().at(1).id).value();
     ASSERT_THAT(relayed_fields, SizeIs(8));
     EXPECT_EQ(relayed_fields[1], api_key);
     EXPECT_EQ(relayed_fields[2], "12.34.56.78");
@@ -488,17 +488,17 @@ TEST(Vendor, RemembersSessionsAndRequests)
     vendor.handle(request, now, 7);
 
     ASSERT_THAT(vendor.sessions(), SizeIs(1));
-    EXPECT_EQ(vendor.sessions()[0].project_key, api_key);
-    EXPECT_EQ(vendor.sessions()[0].created, now);
+    EXPECT_EQ(vendor.sessions().at(0).project_key, api_key);
+    EXPECT_EQ(vendor.sessions().at(0).created, now);
     EXPECT_THAT(
-        vendor.sessions()[0].fields,
+        vendor.sessions().at(0).fields,
         ElementsAre(testing::Pair("archiveMode", "always"), testing::Pair("archiveName", "a b c"))
     );
     ASSERT_THAT(vendor.requests(), SizeIs(1));
-    EXPECT_EQ(vendor.requests()[0].time, now);
-    EXPECT_EQ(vendor.requests()[0].status, 200);
-    EXPECT_EQ(vendor.requests()[0].request.body, request.body);
-    EXPECT_EQ(vendor.requests()[0].request.headers, request.headers);
+    EXPECT_EQ(vendor.requests().at(0).time, now);
+    EXPECT_EQ(vendor.requests().at(0).status, 200);
+    EXPECT_EQ(vendor.requests().at(0).request.body, request.body);
+    EXPECT_EQ(vendor.requests().at(0).request.headers, request.headers);
 }
 
 // Connections
@@ -507,7 +507,7 @@ TEST(Vendor, ListsAndDisconnects)
 {
     Vendor vendor = make_vendor();
     vendor.handle(create_request(), now, 7);
-    const std::string session = vendor.sessions()[0].id;
+    const std::string session = vendor.sessions().at(0).id;
     const std::string first = vendor.connect(session, now).value();
     const std::string second = vendor.connect(session, now).value();
     const std::string base = "/v2/project/" + api_key + "/session/" + session + "/connection";
@@ -535,7 +535,7 @@ TEST(Vendor, KeepsProjectsApart)
 {
     Vendor vendor = make_vendor();
     vendor.handle(create_request(), now, 7);
-    const std::string session = vendor.sessions()[0].id;
+    const std::string session = vendor.sessions().at(0).id;
     const auto list = [&](std::string const& key, std::string const& of_session, std::string const& token) {
         const HttpRequest request = request_of("GET", "/v2/project/" + key + "/session/" + of_session + "/connection");
         return vendor.handle(with_header(request, "X-OPENTOK-AUTH", token), now, 7).reply.status;
@@ -591,8 +591,8 @@ TEST_P(Faults, SpoilOneAnswerAndSometimesLeaveASession)
     const Outcome next = vendor.handle(create_request(), now, 7);
 
     EXPECT_EQ(left, sessions);
-    EXPECT_EQ(vendor.requests()[0].status, status);
-    EXPECT_EQ(vendor.requests()[0].fault, kind);
+    EXPECT_EQ(vendor.requests().at(0).status, status);
+    EXPECT_EQ(vendor.requests().at(0).fault, kind);
     EXPECT_EQ(spoilt.reset == Reset::none, status != 0);
     EXPECT_THAT(spoilt.reply.body, StartsWith(body));
     EXPECT_EQ(spoilt.truncate, kind == FaultKind::half_body);

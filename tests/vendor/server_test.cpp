@@ -182,7 +182,7 @@ TEST_F(Server, MakesSessionsOverHttps)
     EXPECT_THAT(seen.text, StartsWith("HTTP/1.1 200 OK\r\n"));
     EXPECT_THAT(seen.text, HasSubstr("\r\nDate: Tue, 14 Nov 2023 22:13:20 GMT\r\n"));
     ASSERT_THAT(server.model().sessions(), SizeIs(1));
-    EXPECT_THAT(seen.text, HasSubstr(server.model().sessions()[0].id));
+    EXPECT_THAT(seen.text, HasSubstr(server.model().sessions().at(0).id));
 }
 
 TEST_F(Server, KeepsConnectionsAlive)
