@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/provider/beast_transport.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -316,7 +318,6 @@ TEST_F(Transport, TakesAnAnswerThatEndsWithTheConnectionOnlyWhenTheServerSaysSo)
 
 TEST_F(Transport, TakesAnswersUpToTheLimits)
 {
-    std::string header = "X-Long: ";
     const std::string largest(256UL * 1024UL, 'x');
     const auto rest = with_body(largest, "X-Long: \r\n").size() - largest.size();
     serve(once(with_body(largest, "X-Long: " + std::string(16UL * 1024UL - rest, 'y') + "\r\n")));

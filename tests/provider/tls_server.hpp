@@ -47,6 +47,7 @@ private:
     {
         while (true) {
             tcp::socket socket = co_await acceptor_.async_accept(use_awaitable);
+            socket.set_option(tcp::no_delay{true});
             ++accepted;
             boost::asio::co_spawn(context_, talk_(std::move(socket)), [this](std::exception_ptr error) {
                 ++ended;

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -20,6 +21,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -166,9 +168,9 @@ public:
 
     static void start(std::shared_ptr<Attempt> attempt)
     {
-        auto on_end = [attempt](std::exception_ptr exception, Answer answer) {
-            attempt->exception = exception;
-            attempt->answer = std::move(answer);
+        auto on_end = [attempt](std::exception_ptr thrown, Answer given) {
+            attempt->exception = thrown;
+            attempt->answer = std::move(given);
             attempt->news.cancel();
         };
         asio::co_spawn(attempt->server_->executor, run(attempt), std::move(on_end));
@@ -283,10 +285,9 @@ private:
     {
         stage_ = HttpStage::proxy;
         auto& transport = connection_->transport();
-        http::request<http::empty_body> request{http::verb::connect, there(), 11};
-        request.set(http::field::host, there());
+        const std::string request = "CONNECT " + there() + " HTTP/1.1\r\nHost: " + there() + "\r\n\r\n";
         error_code error;
-        co_await http::async_write(transport, request, asio::redirect_error(asio::use_awaitable, error));
+        co_await asio::async_write(transport, asio::buffer(request), asio::redirect_error(asio::use_awaitable, error));
 
         beast::flat_buffer buffer;
         http::response_parser<http::empty_body> parser;
