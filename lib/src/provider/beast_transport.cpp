@@ -212,7 +212,7 @@ public:
         return failure(what + there() + " took longer than " + to_text(limit()), true);
     }
 
-    asio::steady_timer news; ///< Cancelled when the attempt is connected, and when it has ended.
+    asio::steady_timer news; ///< Cancelled when the attempt has ended.
     std::optional<Answer> answer;
     std::exception_ptr exception;
 
@@ -224,7 +224,6 @@ private:
             if (problem)
                 co_return tl::unexpected{self->failure(std::move(*problem), self->timed_out_)};
             self->connected_ = true;
-            self->news.cancel();
         }
         co_return co_await self->exchange();
     }
@@ -461,7 +460,7 @@ asio::awaitable<Answer> BeastTransport::send(HttpRequest request)
         if (steady_clock::now() >= deadline)
             co_return tl::unexpected{attempt->timeout()};
         attempt->news.expires_at(deadline);
-        error_code ignored; // a cancelled wait is news of the attempt, or the caller's cancellation
+        error_code ignored; // a cancelled wait is the attempt's end, or the caller's cancellation
         co_await attempt->news.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
         const auto cancellation = co_await asio::this_coro::cancellation_state;
         if (!attempt->answer && cancellation.cancelled() != asio::cancellation_type::none)
