@@ -94,13 +94,14 @@ public:
         store = std::make_unique<Store>(Store::open(path));
         store->take_over("test", clock.now());
         std::vector<Project> projects;
-        projects.push_back(sandbox("default", "123456", policy, secret));
+        if (default_project)
+            default_project(projects);
+        else
+            projects.push_back(sandbox("default", "123456", policy, secret));
         if (second_project)
             projects.push_back(sandbox("second", "654321", policy));
         ProvisioningSettings settings;
         settings.base = policy;
-        if (more_projects)
-            more_projects(projects);
         maker = std::make_unique<SessionMaker>(context.get_executor(), *store, clock, random, [] {});
         provisioner = std::make_unique<Provisioner>(*store, clock, random, *maker, std::move(projects), settings);
         reconcile();
@@ -207,7 +208,7 @@ public:
     bool second_project = true;
     std::unique_ptr<SQLite::Database> platform;
     boost::asio::io_context context{1};
-    std::function<void(std::vector<Project>&)> more_projects; ///< Asked at each restart.
+    std::function<void(std::vector<Project>&)> default_project; ///< Instead of a sandbox; asked at each restart.
     std::unique_ptr<Store> store;
     std::unique_ptr<SessionMaker> maker;
     std::unique_ptr<Provisioner> provisioner;

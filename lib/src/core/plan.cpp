@@ -437,6 +437,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     } else if (staged_serves) {
         session = &*meeting.staged;
         result.session = SessionStep::publish;
+        result.create_reason = unusable;
     } else if (now >= schedule.session_from) {
         result.session = wanted_project->network ? SessionStep::order : SessionStep::create;
         result.create_reason = unusable;

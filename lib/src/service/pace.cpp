@@ -37,6 +37,15 @@ std::size_t Pace::allowance(Instant now)
     return std::min(places, static_cast<std::size_t>(std::max(tokens_, 0.0)));
 }
 
+std::size_t Pace::at_hand(Instant now)
+{
+    if (open_)
+        return allowance(now);
+    refill(now);
+    const std::size_t places = settings_.concurrency - std::min(running_, settings_.concurrency);
+    return std::min(places + settings_.concurrency, static_cast<std::size_t>(std::max(tokens_, 0.0)));
+}
+
 std::optional<Pace::Instant> Pace::next(Instant now)
 {
     refill(now);

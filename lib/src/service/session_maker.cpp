@@ -125,15 +125,14 @@ Steady::duration SessionMaker::step()
     const sys_seconds now = clock_.now();
     const Steady::time_point steady = clock_.steady_now();
 
-    // Which orders may begin: as many as may be called now, and as many again that wait for a place, so that a place
-    // is not idle while the database is written to.
+    // Which orders may begin: those that can be called now, and some that wait for a place, so that none is idle while
+    // the database is written to.
     std::vector<std::pair<std::shared_ptr<Project>, Order>> beginning;
     std::vector<MeetingNo> begun;
     for (auto const& [name, project] : projects_) {
         if (stopping_)
             break;
-        const std::size_t may = project->pace.allowance(steady);
-        const std::size_t wanted = project->pace.open() ? may : may == 0 ? 0 : may + project->line.pace.concurrency;
+        const std::size_t wanted = project->pace.at_hand(steady);
         std::vector<MeetingNo> first;
         for (auto entry = project->queue.begin();
              entry != project->queue.end() && project->begun.size() + first.size() < wanted; ++entry)

@@ -743,10 +743,7 @@ void Store::Impl::publish_one(Publication const& publication, sys_seconds now, P
     if (publishes && meeting_stands) {
         run(R"sql(UPDATE agenda SET session_no = ?1, staged_no = NULL, renew_session = 0 WHERE meeting_no = ?2)sql",
             number(*publication.session), number(meeting.number));
-        history(
-            meeting.number, "session_published",
-            plan.create_reason.empty() ? std::string{"staged"} : plan.create_reason, now
-        );
+        history(meeting.number, "session_published", plan.create_reason, now);
         changed = true;
         ++counts.sessions;
         // The tokens of the session before are deleted by the next pass, which this commit makes due.
