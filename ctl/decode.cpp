@@ -34,9 +34,9 @@ Verdict check(Config const& config, DecodedToken const& decoded, std::string con
     Verdict verdict{
         Signature::not_checked, "not checked: no configured project has the key " + printable(decoded.project_key)};
     for (ProjectConfig const& project : config.projects) {
-        if (project.api_key != decoded.project_key)
+        if (project.project_key != decoded.project_key)
             continue;
-        const auto signer = TokenSigner::for_api_key(decoded.format, project.api_key, project.api_secret);
+        const auto signer = project.signer(decoded.format);
         if (!signer) {
             verdict.sentence = "not checked: project " + printable(project.name) + ": " + signer.error().message;
             continue;

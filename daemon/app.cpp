@@ -25,7 +25,10 @@
 #include <usher/async/clock.hpp>
 #include <usher/async/task_group.hpp>
 #include <usher/async/wakeup.hpp>
+#include <usher/core/url.hpp>
+#include <usher/provider/beast_transport.hpp>
 #include <usher/provider/sandbox.hpp>
+#include <usher/provider/vendor.hpp>
 #include <usher/service/provisioning.hpp>
 #include <usher/store/change_watch.hpp>
 #include <usher/store/store.hpp>
@@ -53,21 +56,50 @@ std::string this_process()
     return "pid " + std::to_string(::getpid()) + " on " + host.data() + ", started " + to_iso8601(SystemClock{}.now());
 }
 
-std::vector<Project> projects_of(Config& config)
+/// What makes the sessions of a project.
+std::shared_ptr<Provider>
+provider_of(ProjectConfig const& project, TokenSigner const& signer, seconds clock_skew, asio::any_io_executor executor)
+{
+    if (project.provider == "sandbox") {
+        spdlog::warn("project on the sandbox name={} meaning=\"its tokens open no real meeting\"", project.name);
+        return std::make_shared<SandboxProvider>(project.project_key);
+    }
+    ConnectionConfig const& connection = project.connection;
+    TransportSettings settings;
+    settings.base_url = connection.base_url;
+    settings.ca_file = connection.ca_file;
+    settings.connect_timeout = connection.connect_timeout;
+    settings.total_timeout = connection.timeout;
+    settings.proxy = connection.proxy;
+    settings.idle_max = static_cast<std::size_t>(connection.concurrency);
+    auto transport = BeastTransport::create(std::move(executor), std::move(settings));
+    if (!transport)
+        throw std::runtime_error{"projects." + project.name + ": " + transport.error()};
+    const VendorHost host = project.provider == "vonage" ? VendorHost::vonage : VendorHost::opentok;
+    return std::make_shared<VendorProvider>(
+        host, parse_url(connection.base_url)->authority(), signer, clock_skew, std::move(*transport),
+        [] { return SystemClock{}.now(); }
+    );
+}
+
+std::vector<Project> projects_of(Config& config, asio::any_io_executor const& executor)
 {
     std::vector<Project> projects;
     for (ProjectConfig& configured : config.projects) {
-        auto signer = TokenSigner::for_api_key(configured.token_format, configured.api_key, configured.api_secret);
+        auto signer = configured.signer();
         if (!signer)
             throw std::runtime_error{"projects." + configured.name + ": " + signer.error().message};
-        Project project{{}, std::move(*signer), std::make_unique<SandboxProvider>(configured.api_key)};
+        Project project{{}, *signer, provider_of(configured, *signer, config.base.clock_skew, executor)};
         project.facts.name = configured.name;
         project.facts.provider = configured.provider;
         project.facts.project_key = project.signer.project_key();
         project.facts.key_id = project.signer.key_id();
         project.facts.format = configured.token_format;
         project.facts.policy = config.policy_for(configured);
-        spdlog::warn("project on the sandbox name={} meaning=\"its tokens open no real meeting\"", project.facts.name);
+        project.facts.connection_hash = configured.connection.hash();
+        project.pace.concurrency = static_cast<std::size_t>(configured.connection.concurrency);
+        project.pace.rate = configured.connection.rate;
+        project.pace.burst = static_cast<double>(configured.connection.burst);
         projects.push_back(std::move(project));
     }
     return projects;
@@ -93,7 +125,8 @@ public:
     {
         const sys_seconds highest = take_over();
         provisioner_ = std::make_unique<Provisioner>(
-            store_, clock_, random_, maker_, projects_of(config), ProvisioningSettings{config.base}
+            store_, clock_, random_, maker_, projects_of(config, context_.get_executor()),
+            ProvisioningSettings{config.base}
         );
         if (highest > clock_.now())
             spdlog::warn("clock was set back highest_seen={} now={}", to_iso8601(highest), to_iso8601(clock_.now()));
@@ -179,7 +212,7 @@ private:
         }
         std::printf(
             "%zu meetings settled, %zu sessions created, %zu tokens published, %zu withdrawn\n",
-            result.published.settled, result.sessions, result.published.tokens, result.published.withdrawn
+            result.published.settled, result.published.sessions, result.published.tokens, result.published.withdrawn
         );
         const sys_seconds now = clock_.now();
         MeetingNo after{0};
@@ -298,7 +331,7 @@ private:
         for (std::string const& warning : loaded->warnings)
             spdlog::warn("configuration warning=\"{}\"", warning);
         try {
-            provisioner_->configure(projects_of(*loaded), {loaded->base});
+            provisioner_->configure(projects_of(*loaded, context_.get_executor()), {loaded->base});
         } catch (std::runtime_error const& error) { // a key that cannot sign
             spdlog::error("configuration refused, the old one stays reason=\"{}\"", error.what());
             return false;
@@ -369,7 +402,7 @@ private:
         if (result.claimed > 0)
             spdlog::info(
                 "published tokens={} withdrawn={} sessions={} meetings={} skipped={}", result.published.tokens,
-                result.published.withdrawn, result.sessions, result.published.settled, result.published.skipped
+                result.published.withdrawn, result.published.sessions, result.published.settled, result.published.skipped
             );
     }
 

@@ -104,8 +104,8 @@ TEST_F(LoadConfig, FillsInDefaults)
     auto const& project = config->projects.front();
     EXPECT_EQ(project.name, "default");
     EXPECT_EQ(project.provider, "sandbox");
-    EXPECT_EQ(project.api_key, sandbox_api_key);
-    EXPECT_EQ(project.api_secret.reveal(), sandbox_api_secret);
+    EXPECT_EQ(project.project_key, sandbox_api_key);
+    EXPECT_EQ(project.key.reveal(), sandbox_api_secret);
     EXPECT_EQ(project.token_format, TokenFormat::jwt);
     EXPECT_EQ(project.max_token_life, 24h);
     EXPECT_EQ(project.rotation_margin, 8h);
@@ -122,8 +122,8 @@ TEST_F(LoadConfig, MakesTheSameDefaultsWithoutAFile)
     ASSERT_EQ(made.projects.size(), 1U);
     EXPECT_EQ(made.projects[0].name, loaded->projects[0].name);
     EXPECT_EQ(made.projects[0].provider, loaded->projects[0].provider);
-    EXPECT_EQ(made.projects[0].api_key, loaded->projects[0].api_key);
-    EXPECT_EQ(made.projects[0].api_secret.reveal(), loaded->projects[0].api_secret.reveal());
+    EXPECT_EQ(made.projects[0].project_key, loaded->projects[0].project_key);
+    EXPECT_EQ(made.projects[0].key.reveal(), loaded->projects[0].key.reveal());
     EXPECT_EQ(made.policy_for(made.projects[0]), loaded->policy_for(loaded->projects[0]));
 }
 
@@ -152,8 +152,8 @@ log: {level: debug, format: json}
     ASSERT_EQ(config->projects.size(), 2U);
     auto const& zeta = config->projects[0];
     EXPECT_EQ(zeta.name, "zeta");
-    EXPECT_EQ(zeta.api_key, "010");
-    EXPECT_EQ(zeta.api_secret.reveal(), "s3cret");
+    EXPECT_EQ(zeta.project_key, "010");
+    EXPECT_EQ(zeta.key.reveal(), "s3cret");
     EXPECT_EQ(zeta.token_format, TokenFormat::t1);
     EXPECT_EQ(config->policy_for(zeta).max_token_life, 12h);
     EXPECT_EQ(config->policy_for(zeta).rotation_margin, 4h);
@@ -261,7 +261,7 @@ TEST_F(LoadConfig, ReadsCredentialsOfSystemd)
     write("credentials/acme", "s3cret\n", 0440); // systemd's own rights, guarded by the folder
     auto const config = load(yaml);
     ASSERT_TRUE(config) << listed(config.error(), folder_);
-    EXPECT_EQ(config->projects[0].api_secret.reveal(), "s3cret");
+    EXPECT_EQ(config->projects[0].key.reveal(), "s3cret");
     EXPECT_THAT(
         errors("projects: {a: {provider: sandbox, api_secret: {credential: ../acme}}}\n"),
         HasSubstr("expected the name of a credential, without a folder")
@@ -325,7 +325,7 @@ TEST(Example, LoadsAsTheDefaultsAndShowsEveryKey)
     EXPECT_THAT(config->warnings, IsEmpty());
     EXPECT_EQ(config->database, defaults.database);
     EXPECT_EQ(config->policy_for(config->projects.at(0)), defaults.policy_for(defaults.projects.at(0)));
-    EXPECT_EQ(config->projects.at(0).api_key, sandbox_api_key);
+    EXPECT_EQ(config->projects.at(0).project_key, sandbox_api_key);
 
     auto const text = content_of(path);
     EXPECT_THAT(text, HasSubstr(std::string{sandbox_api_secret}));
@@ -335,6 +335,70 @@ TEST(Example, LoadsAsTheDefaultsAndShowsEveryKey)
           "log:", "level:", "format:"}) {
         EXPECT_THAT(text, HasSubstr(key));
     }
+}
+
+TEST_F(LoadConfig, ReadsALiveProjectWithItsDefaults)
+{
+    write("ot.secret", "s3cret\n");
+    write("key.pem", content_of(source_folder / "tests/vectors/throwaway_rsa2048.pem"));
+
+    auto const config = load("projects:\n"
+                             "  ot: {provider: opentok, api_key: '47665971', api_secret: {file: ot.secret}}\n"
+                             "  vo: {provider: vonage, application_id: 29f760f8-7ce1-46c9-ade3-f2dedee4ed5f,\n"
+                             "       private_key: {file: key.pem}, base_url: 'https://127.0.0.1:8443/api',\n"
+                             "       proxy: 'http://localhost:3128', connect_timeout: 1s, timeout: 5m,\n"
+                             "       concurrency: 256, rate: 10000, burst: 1}\n");
+
+    ASSERT_TRUE(config) << config.error().front().text();
+    EXPECT_THAT(config->warnings, IsEmpty());
+    auto const& ot = config->projects.at(0);
+    EXPECT_EQ(ot.connection.base_url, "https://api.opentok.com");
+    EXPECT_EQ(ot.connection.connect_timeout, 5s);
+    EXPECT_EQ(ot.connection.timeout, 20s);
+    EXPECT_EQ(ot.connection.concurrency, 8);
+    EXPECT_EQ(ot.connection.rate, 5);
+    EXPECT_EQ(ot.connection.burst, 10);
+    EXPECT_EQ(ot.signer()->project_key(), "47665971");
+    auto const& vo = config->projects.at(1);
+    EXPECT_EQ(vo.connection.proxy, "http://localhost:3128");
+    EXPECT_EQ(vo.connection.timeout, 300s);
+    EXPECT_EQ(vo.connection.rate, 10000);
+    EXPECT_EQ(vo.signer()->project_key(), "29f760f8-7ce1-46c9-ade3-f2dedee4ed5f");
+    EXPECT_NE(ot.connection.hash(), vo.connection.hash());
+}
+
+TEST_F(LoadConfig, SaysWhatIsWrongWithAKey)
+{
+    auto const vonage = [&](std::string const& content) {
+        write("key.pem", content);
+        auto const config = load("projects: {a: {provider: vonage, application_id: "
+                                 "29f760f8-7ce1-46c9-ade3-f2dedee4ed5f, private_key: {file: key.pem}}}");
+        return config ? "loaded, with warnings: " + std::to_string(config->warnings.size())
+                      : listed(config.error(), folder_);
+    };
+    auto const vector = [](char const* name) { return content_of(source_folder / "tests/vectors" / name); };
+    auto one_line = vector("throwaway_rsa2048.pem");
+    for (auto at = one_line.find('\n'); at != std::string::npos; at = one_line.find('\n', at)) {
+        one_line.replace(at, 1, "\\n");
+    }
+
+    EXPECT_EQ(vonage(vector("throwaway_rsa2048.pem")), "loaded, with warnings: 0");
+    EXPECT_EQ(vonage(one_line), "loaded, with warnings: 1");
+    EXPECT_THAT(vonage(vector("throwaway_rsa1024.pem")), HasSubstr("private_key: the key is shorter than 2048 bits\n"));
+    EXPECT_THAT(
+        vonage(vector("throwaway_ec.pem")), HasSubstr("private_key: the key is not an RSA key; Vonage takes RSA")
+    );
+    EXPECT_THAT(vonage("0123456789abcdef"), HasSubstr("private_key: is no key in PEM, which begins with"));
+    EXPECT_THAT(
+        vonage("-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"),
+        HasSubstr("private_key: the key is not a private key in PEM without a passphrase\n")
+    );
+
+    write("ot.secret", vector("throwaway_rsa2048.pem"));
+    EXPECT_THAT(
+        errors("projects: {a: {provider: opentok, api_key: '1', api_secret: {file: ot.secret}}}"),
+        HasSubstr("api_secret: is a private key, not an API secret; a project with a private key has provider: vonage")
+    );
 }
 
 TEST(BadConfigurations, AreRefusedWithExactlyTheExpectedText)

@@ -19,7 +19,7 @@ inline std::string check_database(std::string const& path, seconds lead = second
     ProjectConfig& project = config.projects.at(0);
     if (lead.count() > 0)
         config.base.session_lead = config.base.token_lead = lead;
-    const auto signer = TokenSigner::for_api_key(project.token_format, project.api_key, project.api_secret);
+    const auto signer = project.signer();
     ProjectFacts facts;
     facts.name = project.name;
     facts.provider = project.provider;

@@ -31,7 +31,7 @@ TEST_F(Provisioning, WaitsForAMeetingThatIsFarAway)
 
     const PassResult result = settle();
 
-    EXPECT_EQ(result.sessions, 0U);
+    EXPECT_EQ(result.published.sessions, 0U);
     EXPECT_EQ(status(), "waiting|not_yet");
     EXPECT_TRUE(credentials().empty());
 }
@@ -40,7 +40,7 @@ TEST_F(Provisioning, MakesTheSessionFirstAndTheTokensWithinTheirLead)
 {
     meeting(12 * hour, 13 * hour);
     participant("ann");
-    EXPECT_EQ(settle().sessions, 1U);
+    EXPECT_EQ(settle().published.sessions, 1U);
     EXPECT_EQ(status(), "waiting|not_yet");
     EXPECT_TRUE(credentials().empty());
 
@@ -77,13 +77,13 @@ TEST_F(Provisioning, MintsUntilTheLastSecondAndNothingAfterClose)
 
     EXPECT_EQ(status("last_second"), "ready|");
     EXPECT_EQ(status("closed"), "ended|");
-    EXPECT_EQ(result.sessions, 1U);
+    EXPECT_EQ(result.published.sessions, 1U);
 }
 
 TEST_F(Provisioning, AMeetingWithNobodyGetsItsSession)
 {
     meeting(30 * minute, 90 * minute);
-    EXPECT_EQ(settle().sessions, 1U);
+    EXPECT_EQ(settle().published.sessions, 1U);
     EXPECT_EQ(status(), "ready|");
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -11,7 +12,6 @@
 #include <map>
 #include <numeric>
 #include <optional>
-#include <set>
 #include <span>
 #include <tuple>
 #include <utility>
@@ -22,7 +22,9 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <usher/core/url.hpp>
 #include <usher/core/utf8.hpp>
+#include <usher/crypto/rsa.hpp>
 
 namespace usher {
 
@@ -45,18 +47,25 @@ constexpr seconds default_life = Policy{}.max_token_life;
 
 constexpr std::array<std::string_view, 7> root_keys{"database",   "projects",  "sessions", "tokens",
                                                     "clock_skew", "retention", "log"};
-constexpr std::array<std::string_view, 5> project_keys{
-    "provider", "api_key", "api_secret", "token_format", "max_token_life"};
-constexpr std::array<std::string_view, 2> later_project_keys{"application_id", "private_key"};
+constexpr std::array<std::string_view, 15> project_keys{
+    "provider",        "api_key",        "api_secret",  "application_id", "private_key",
+    "token_format",    "max_token_life", "base_url",    "ca_file",        "proxy",
+    "connect_timeout", "timeout",        "concurrency", "rate",           "burst"};
+constexpr std::array<std::string_view, 2> api_key_keys{"api_key", "api_secret"};
+constexpr std::array<std::string_view, 2> application_keys{"application_id", "private_key"};
+constexpr std::array<std::string_view, 8> network_keys{"base_url", "ca_file",     "proxy", "connect_timeout",
+                                                       "timeout",  "concurrency", "rate",  "burst"};
 constexpr std::array<std::string_view, 1> session_keys{"lead"};
 constexpr std::array<std::string_view, 4> token_keys{"lead", "early_join", "grace", "rotation_margin"};
 constexpr std::array<std::string_view, 2> log_keys{"level", "format"};
 
 /// Everything by its full name, to point at a key that stands at the wrong place.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 14> homes{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 16> homes{{
     {"provider", "projects.<name>.provider"},
     {"api_key", "projects.<name>.api_key"},
     {"api_secret", "projects.<name>.api_secret"},
+    {"application_id", "projects.<name>.application_id"},
+    {"private_key", "projects.<name>.private_key"},
     {"token_format", "projects.<name>.token_format"},
     {"max_token_life", "projects.<name>.max_token_life"},
     {"early_join", "tokens.early_join"},
@@ -371,22 +380,14 @@ private:
         return found;
     }
 
-    Entries known_entries(
-        Entry const& map, std::span<std::string_view const> known, std::span<std::string_view const> later = {}
-    )
+    Entries known_entries(Entry const& map, std::span<std::string_view const> known)
     {
-        std::set<std::string, std::less<>> complained;
         return entries(map, [&](std::string const& name, Position at) {
             auto const is_name = [&](std::string_view other) { return other == name; };
             if (std::any_of(known.begin(), known.end(), is_name)) {
                 return true;
             }
-            auto const key = under(map.key, printable(name));
-            if (std::any_of(later.begin(), later.end(), is_name)) {
-                add(at, key, "is not available in this version");
-                return false;
-            }
-            add(at, key, unknown_key(name, known));
+            add(at, under(map.key, printable(name)), unknown_key(name, known));
             return false;
         });
     }
@@ -583,10 +584,15 @@ private:
         Config& config
     )
     {
-        auto const map = known_entries(project, project_keys, later_project_keys);
+        auto const map = known_entries(project, project_keys);
         auto const provider = read_provider(project, map);
-        auto api_key = read_api_key(map);
-        auto secret = read_secret(map);
+        bool const application = provider == "vonage";
+        if (provider) {
+            check_keys(project, map, *provider);
+        }
+        auto project_key = application ? read_application_id(map) : read_api_key(map);
+        auto secret = application ? read_private_key(map) : read_api_secret(map);
+        auto connection = provider && *provider != "sandbox" ? read_connection(map, *provider) : ConnectionConfig{};
         auto const format = choice<TokenFormat>(
                                 map, "token_format", {{"t1", TokenFormat::t1}, {"jwt", TokenFormat::jwt}}
         ).value_or(TokenFormat::jwt);
@@ -594,11 +600,15 @@ private:
         if (life) {
             check_policy(project, map, tokens, margin, *life, config.base);
         }
+        if (auto const found = map.find("token_format");
+            application && found != map.end() && format == TokenFormat::t1) {
+            add(found->second, "expected jwt, the only format of provider vonage, got \"t1\"");
+        }
         if (errors_.empty()) {
             config.projects.push_back(ProjectConfig{
-                name, provider.value_or(""), api_key ? std::move(*api_key) : std::string{sandbox_api_key},
+                name, provider.value_or(""), project_key ? std::move(*project_key) : std::string{sandbox_api_key},
                 secret ? std::move(*secret) : Secret{std::string{sandbox_api_secret}}, format,
-                life.value_or(default_life), margin.value_or(life.value_or(default_life) / 3)});
+                life.value_or(default_life), margin.value_or(life.value_or(default_life) / 3), std::move(connection)});
         }
     }
 
@@ -606,17 +616,175 @@ private:
     {
         auto const found = map.find("provider");
         if (found == map.end()) {
-            add(project.at, under(project.key, "provider"), "expected sandbox, got nothing");
+            add(project.at, under(project.key, "provider"), "expected one of sandbox, opentok, vonage, got nothing");
             return std::nullopt;
         }
-        if (found->second.value.IsScalar()) {
-            auto const& written = found->second.value.Scalar();
-            if (written == "opentok" || written == "vonage") {
-                add(found->second, written + " is not available in this version; expected sandbox");
-                return std::nullopt;
+        return choice<std::string>(
+            map, "provider", {{"sandbox", "sandbox"}, {"opentok", "opentok"}, {"vonage", "vonage"}}
+        );
+    }
+
+    /// The keys that the provider needs are there, and those of another one are not.
+    void check_keys(Entry const& project, Entries const& map, std::string const& provider)
+    {
+        auto const refuse = [&](std::span<std::string_view const> keys, std::string const& why) {
+            for (auto const key : keys) {
+                if (auto const found = map.find(key); found != map.end()) {
+                    add(found->second, why);
+                }
+            }
+        };
+        auto const require = [&](std::span<std::string_view const> keys) {
+            for (auto const key : keys) {
+                if (!map.contains(key)) {
+                    add(project.at, under(project.key, key), "is needed by provider " + provider);
+                }
+            }
+        };
+        if (provider == "vonage") {
+            require(application_keys);
+            refuse(api_key_keys, "belongs to provider opentok; vonage has application_id and private_key");
+        } else {
+            refuse(application_keys, "belongs to provider vonage; " + provider + " has api_key and api_secret");
+        }
+        if (provider == "opentok") {
+            require(api_key_keys);
+        }
+        if (provider == "sandbox") {
+            refuse(network_keys, "belongs to providers opentok and vonage; the sandbox does not use the network");
+        }
+    }
+
+    ConnectionConfig read_connection(Entries const& map, std::string const& provider)
+    {
+        ConnectionConfig connection;
+        connection.base_url = provider == "opentok" ? "https://api.opentok.com" : "https://video.api.vonage.com";
+        if (auto url = read_url(map, "base_url", "https")) {
+            connection.base_url = std::move(*url);
+        }
+        if (auto url = read_url(map, "proxy", "http")) {
+            connection.proxy = std::move(*url);
+        }
+        if (auto const found = map.find("ca_file"); found != map.end()) {
+            if (auto const path = text(found->second, "the path of a file with certificates")) {
+                connection.ca_file = beside_config(*path);
+                if (auto const file = read_file(connection.ca_file, largest_file); !file) {
+                    add(found->second, without_controls(connection.ca_file) + " " + file.error());
+                } else if (file->content.find("BEGIN CERTIFICATE") == std::string::npos) {
+                    add(found->second, without_controls(connection.ca_file) + " holds no certificate in PEM");
+                }
             }
         }
-        return choice<std::string>(map, "provider", {{"sandbox", "sandbox"}});
+        connection.connect_timeout =
+            duration(map, "connect_timeout", second, minute).value_or(connection.connect_timeout);
+        connection.timeout = duration(map, "timeout", second, 5 * minute).value_or(connection.timeout);
+        connection.concurrency = number(map, "concurrency", 1, 256).value_or(connection.concurrency);
+        connection.rate = static_cast<double>(number(map, "rate", 1, 10'000).value_or(5));
+        connection.burst = number(map, "burst", 1, 10'000).value_or(connection.burst);
+        return connection;
+    }
+
+    std::optional<std::string> read_url(Entries const& map, std::string_view name, std::string const& scheme)
+    {
+        auto const found = map.find(name);
+        if (found == map.end()) {
+            return std::nullopt;
+        }
+        auto written = text(found->second, "a URL such as " + scheme + "://host:port");
+        if (!written) {
+            return std::nullopt;
+        }
+        auto const url = parse_url(*written);
+        if (!url) {
+            add(found->second, url.error());
+            return std::nullopt;
+        }
+        if (url->scheme != scheme) {
+            add(found->second, "expected " + scheme + "://, got " + url->scheme + "://");
+            return std::nullopt;
+        }
+        return written;
+    }
+
+    std::optional<std::int64_t> number(Entries const& map, std::string_view name, std::int64_t least, std::int64_t most)
+    {
+        auto const found = map.find(name);
+        if (found == map.end()) {
+            return std::nullopt;
+        }
+        auto const expected = std::to_string(least) + " to " + std::to_string(most);
+        auto const written = text(found->second, expected);
+        if (!written) {
+            return std::nullopt;
+        }
+        std::int64_t value = 0;
+        auto const* const end = written->data() + written->size();
+        auto const [stop, error] = std::from_chars(written->data(), end, value);
+        if (error != std::errc{} || stop != end || value < least || value > most) {
+            add(found->second, "expected " + expected + ", got " + in_quotes(*written));
+            return std::nullopt;
+        }
+        return value;
+    }
+
+    /// The value stays out of the messages: a secret is easily pasted here.
+    std::optional<std::string> read_application_id(Entries const& map)
+    {
+        auto const found = map.find("application_id");
+        if (found == map.end()) {
+            return std::nullopt;
+        }
+        auto id = text(found->second, "the application's id, which is a UUID");
+        if (id && !is_uuid(*id)) {
+            bool const digits = std::all_of(id->begin(), id->end(), [](char c) { return c >= '0' && c <= '9'; });
+            add(found->second,
+                digits ? "expected the application's id, which is a UUID, got a number; an API key goes with provider: "
+                         "opentok and api_key"
+                       : "expected the application's id, which is a UUID such as 29f760f8-7ce1-46c9-ade3-f2dedee4ed5f");
+            return std::nullopt;
+        }
+        return id;
+    }
+
+    std::optional<Secret> read_private_key(Entries const& map)
+    {
+        auto key = read_secret(map, "private_key");
+        if (!key) {
+            return std::nullopt;
+        }
+        auto const& entry = map.find("private_key")->second;
+        if (key->reveal().find("-----BEGIN") == std::string_view::npos) {
+            add(entry, "is no key in PEM, which begins with -----BEGIN PRIVATE KEY-----; an API secret goes with "
+                       "provider: opentok and api_secret");
+            return std::nullopt;
+        }
+        if (auto const signer = RsaSigner::from_pem(*key); !signer) {
+            auto const why =
+                signer.error() == RsaKeyError::not_rsa
+                    ? std::string{"; Vonage takes RSA keys only, made for the application in its dashboard"}
+                    : std::string{};
+            add(entry, "the key " + std::string{to_text(signer.error())} + why);
+            return std::nullopt;
+        }
+        if (key->reveal().find("\\n") != std::string_view::npos) {
+            warn(
+                entry.at, entry.key,
+                "the key has \\n where its lines end, as environment variables have it; it is read as if they were "
+                "line ends, but other programs will refuse it"
+            );
+        }
+        return key;
+    }
+
+    std::optional<Secret> read_api_secret(Entries const& map)
+    {
+        auto secret = read_secret(map, "api_secret");
+        if (secret && secret->reveal().find("-----BEGIN") != std::string_view::npos) {
+            add(map.find("api_secret")->second, "is a private key, not an API secret; a project with a private key has "
+                                                "provider: vonage and application_id");
+            return std::nullopt;
+        }
+        return secret;
     }
 
     /// The value stays out of the messages: a secret is easily pasted here.
@@ -627,6 +795,11 @@ private:
             return std::nullopt;
         }
         auto key = text(found->second, "the project's API key, which is a number");
+        if (key && is_uuid(*key)) {
+            add(found->second, "expected the project's API key, which is a number, got a UUID; an application id goes "
+                               "with provider: vonage and application_id");
+            return std::nullopt;
+        }
         if (key && (key->size() > longest_api_key ||
                     !std::all_of(key->begin(), key->end(), [](char c) { return c >= '0' && c <= '9'; }))) {
             add(found->second, "expected the project's API key, which is a number of at most 20 digits");
@@ -678,9 +851,9 @@ private:
     }
 
     /// What is written here may be the secret itself, so no message repeats it.
-    std::optional<Secret> read_secret(Entries const& map)
+    std::optional<Secret> read_secret(Entries const& map, std::string_view name)
     {
-        auto const found = map.find("api_secret");
+        auto const found = map.find(name);
         if (found == map.end()) {
             return std::nullopt;
         }
@@ -782,6 +955,23 @@ std::string ConfigError::text() const
         out += ":" + std::to_string(line) + ":" + std::to_string(column);
     }
     return out + ": " + (key.empty() ? "" : key + ": ") + message;
+}
+
+std::uint64_t ConnectionConfig::hash() const
+{
+    return stable_hash(base_url + '\n' + ca_file + '\n' + proxy);
+}
+
+Result<TokenSigner> ProjectConfig::signer(TokenFormat format) const
+{
+    if (provider != "vonage")
+        return TokenSigner::for_api_key(format, project_key, key);
+    auto rsa = RsaSigner::from_pem(key);
+    if (!rsa)
+        return fail(
+            Errc::rsa_key_missing, "The private key of " + name + " " + std::string{to_text(rsa.error())} + "."
+        );
+    return TokenSigner::for_application(project_key, std::move(*rsa));
 }
 
 Policy Config::policy_for(ProjectConfig const& project) const

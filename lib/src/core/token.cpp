@@ -48,18 +48,6 @@ bool is_layout_char(char c)
     return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
 }
 
-bool is_uuid(std::string_view text)
-{
-    if (text.size() != 36)
-        return false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? text[i] != '-' : !is_hex_digit(text[i]))
-            return false;
-    }
-    return true;
-}
-
 /// Names joined by one space each, or nothing.
 bool are_layout_classes(std::string_view text)
 {
@@ -490,6 +478,18 @@ Result<void> TokenSigner::State::verify_jwt(std::string_view token) const
     if (!valid)
         return mismatch("The token was not signed with the key of project " + project_key + ".");
     return {};
+}
+
+bool is_uuid(std::string_view text)
+{
+    if (text.size() != 36)
+        return false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? text[i] != '-' : !is_hex_digit(text[i]))
+            return false;
+    }
+    return true;
 }
 
 Result<void> check_participant(std::string_view connection_data, std::string_view layout_classes)

@@ -32,7 +32,6 @@ struct Provisioner::Slice {
 PassResult& PassResult::operator+=(PassResult const& other)
 {
     claimed += other.claimed;
-    sessions += other.sessions;
     published += other.published;
     return *this;
 }
@@ -147,7 +146,7 @@ boost::asio::awaitable<PassResult> Provisioner::work(std::vector<MeetingSnapshot
 
     std::vector<std::optional<SessionNo>> numbers(meetings.size());
     std::vector<std::string> session_ids(meetings.size());
-    co_await create_sessions(meetings, plans, numbers, session_ids, result);
+    co_await create_sessions(meetings, plans, numbers, session_ids);
 
     Slice slice;
     for (std::size_t i = 0; i < meetings.size() && !stopping_; ++i) {
@@ -212,7 +211,7 @@ boost::asio::awaitable<PassResult> Provisioner::work(std::vector<MeetingSnapshot
 
 boost::asio::awaitable<void> Provisioner::create_sessions(
     std::vector<MeetingSnapshot> const& meetings, std::vector<Plan>& plans,
-    std::vector<std::optional<SessionNo>>& numbers, std::vector<std::string>& session_ids, PassResult& result
+    std::vector<std::optional<SessionNo>>& numbers, std::vector<std::string>& session_ids
 )
 {
     std::vector<std::size_t> created;
@@ -259,7 +258,6 @@ boost::asio::awaitable<void> Provisioner::create_sessions(
     for (std::size_t k = 0; k < created.size(); ++k) {
         numbers[created[k]] = record.staged[k];
         session_ids[created[k]] = ended[k].session.session_id;
-        result.sessions += record.staged[k] ? 1U : 0U;
     }
 }
 

@@ -62,6 +62,7 @@ PublishCounts& PublishCounts::operator+=(PublishCounts const& other)
     tokens += other.tokens;
     withdrawn += other.withdrawn;
     skipped += other.skipped;
+    sessions += other.sessions;
     settled += other.settled;
     return *this;
 }
@@ -747,6 +748,7 @@ void Store::Impl::publish_one(Publication const& publication, sys_seconds now, P
             plan.create_reason.empty() ? std::string{"staged"} : plan.create_reason, now
         );
         changed = true;
+        ++counts.sessions;
         // The tokens of the session before are deleted by the next pass, which this commit makes due.
         finished = finished && !meeting.published;
     }

@@ -28,14 +28,35 @@ struct LogConfig {
     LogFormat format = LogFormat::automatic;
 };
 
+/// How a provider is reached over the network, and how hard it may be asked.
+struct ConnectionConfig {
+    std::string base_url; ///< https.
+    std::string ca_file;  ///< Empty: the certificates that the system trusts.
+    std::string proxy;    ///< http, asked to CONNECT; empty: none.
+    seconds connect_timeout{5};
+    seconds timeout{20}; ///< Of a whole call.
+    std::int64_t concurrency = 8;
+    double rate = 5; ///< Calls a second.
+    std::int64_t burst = 10;
+
+    /// Of where and how, without the limits: what a failed call failed at.
+    std::uint64_t hash() const;
+};
+
 struct ProjectConfig {
     std::string name;
-    std::string provider;
-    std::string api_key;
-    Secret api_secret;
+    std::string provider;    ///< sandbox, opentok or vonage.
+    std::string project_key; ///< API key; application id of a vonage project.
+    Secret key;              ///< API secret; private key, in PEM, of a vonage project.
     TokenFormat token_format;
     seconds max_token_life;
     seconds rotation_margin;
+    ConnectionConfig connection{};
+
+    /// Signs by what is configured, in the project's format or another one. Errors: those of TokenSigner, and the RSA
+    /// key's; none for a configuration that was loaded.
+    Result<TokenSigner> signer(TokenFormat format) const;
+    Result<TokenSigner> signer() const { return signer(token_format); }
 };
 
 struct Config {

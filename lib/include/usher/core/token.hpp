@@ -35,6 +35,9 @@ struct TokenEntropy {
     std::uint64_t low;
 };
 
+/// Eight, four, four, four and twelve hex digits with `-` between: what an application id is.
+bool is_uuid(std::string_view text);
+
 /// The part of the validation that depends on the participant alone.
 Result<void> check_participant(std::string_view connection_data, std::string_view layout_classes);
 

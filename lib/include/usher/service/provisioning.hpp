@@ -38,7 +38,6 @@ struct ProvisioningSettings {
 /// What a pass did.
 struct PassResult {
     std::size_t claimed = 0;
-    std::size_t sessions = 0;
     PublishCounts published;
     bool more = false; ///< Something was done, so there may be more to do now.
 
@@ -81,7 +80,7 @@ private:
     struct Slice;
     boost::asio::awaitable<void> create_sessions(
         std::vector<MeetingSnapshot> const& meetings, std::vector<Plan>& plans,
-        std::vector<std::optional<SessionNo>>& numbers, std::vector<std::string>& session_ids, PassResult& result
+        std::vector<std::optional<SessionNo>>& numbers, std::vector<std::string>& session_ids
     );
     boost::asio::awaitable<PassResult> work(std::vector<MeetingSnapshot> const& meetings);
     boost::asio::awaitable<void> flush(Slice& slice, PassResult& result);

@@ -40,6 +40,7 @@ struct PublishCounts {
     std::size_t tokens = 0;    ///< Stored.
     std::size_t withdrawn = 0; ///< Deleted.
     std::size_t skipped = 0;   ///< Not stored, since the platform edited the rows meanwhile; the meeting is due again.
+    std::size_t sessions = 0;  ///< Published.
     std::size_t settled = 0;   ///< Meetings.
 
     PublishCounts& operator+=(PublishCounts const& other);
