@@ -48,7 +48,12 @@ describe('opentok creates sessions', () => {
             { archiveMode: 'always', 'p2p.preference': 'disabled' },
         ],
         'with a named archive': [
-            { mediaMode: 'routed', archiveMode: 'always', archiveName: 'Weekly sync & co – ü', archiveResolution: '1280x720' },
+            {
+                mediaMode: 'routed',
+                archiveMode: 'always',
+                archiveName: 'Weekly sync & co – ü',
+                archiveResolution: '1280x720',
+            },
             {
                 archiveMode: 'always',
                 archiveName: 'Weekly sync & co – ü',
@@ -215,7 +220,7 @@ describe('the SDKs are refused', () => {
     });
 });
 
-describe('the SDKs make of a fault what they make of the vendor\'s', () => {
+describe("the SDKs make of a fault what they make of the vendor's", () => {
     const unexpected = (message) =>
         `Failed to createSession. Error: Unexpected response from OpenTok: "${JSON.stringify({ message })}"`;
     // What opentok says, and @vonage/video; null is a session without an id, undefined is not asked.
