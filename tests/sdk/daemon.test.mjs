@@ -258,7 +258,8 @@ for (const name of projects) {
                 const theirs = (await vendor.requests()).at(-1);
 
                 assert.equal(theirs.status, 200);
-                assert.deepEqual([ours.method, ours.target, ours.status], [theirs.method, theirs.target, theirs.status]);
+                const line = ({ method, target, status }) => [method, target, status];
+                assert.deepEqual(line(ours), line(theirs));
                 assert.deepEqual(headersOf(ours), headersOf(theirs));
                 assert.match(header(ours, 'user-agent'), /^usher\//);
                 const form = formOf(theirs);

@@ -9,6 +9,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+// More than anything here takes; without it a call that is never answered would leave our processes behind.
+const patience = 60_000; // milliseconds
+
 /** Where the programs are. */
 export function program(name) {
     if (!process.env.USHER_BIN) throw new Error('USHER_BIN must name the folder of usherd and usher-vendor');
@@ -52,7 +55,7 @@ export function makeRsaKey() {
 /** Runs a program to its end: {status, stdout, stderr}. */
 export function run(path, args, input = '') {
     return new Promise((resolve) => {
-        const child = execFile(path, args, { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+        const child = execFile(path, args, { maxBuffer: 1 << 26, timeout: patience }, (error, stdout, stderr) => {
             resolve({ status: error ? (error.code ?? error.signal) : 0, stdout, stderr });
         });
         child.stdin.on('error', () => {}); // it may end without reading
@@ -118,7 +121,7 @@ export class Vendor {
 
     #control(method, name, body) {
         return new Promise((resolve, reject) => {
-            const options = { method, ca: this.ca, agent: false };
+            const options = { method, ca: this.ca, agent: false, timeout: patience };
             const request = https.request(`${this.url}/_vendor/${name}`, options, (response) => {
                 let text = '';
                 response.setEncoding('utf8');
@@ -130,6 +133,7 @@ export class Vendor {
                 response.on('error', reject);
             });
             request.on('error', reject);
+            request.on('timeout', () => request.destroy(new Error(`${name}: no answer`)));
             request.end(body === undefined ? undefined : JSON.stringify(body));
         });
     }
@@ -148,13 +152,17 @@ export class Sdks {
         });
         endWithUs(this.#child, cleanup);
         this.#child.on('message', ({ id, value, error }) => {
-            const { resolve, reject } = this.#waiting.get(id);
+            const { resolve, reject, timer } = this.#waiting.get(id);
+            clearTimeout(timer);
             this.#waiting.delete(id);
             if (error) reject(Object.assign(new Error(error.message), { name: error.name }));
             else resolve(value);
         });
         this.#child.on('exit', () => {
-            for (const { reject } of this.#waiting.values()) reject(new Error('the process of the SDKs ended'));
+            for (const { reject, timer } of this.#waiting.values()) {
+                clearTimeout(timer);
+                reject(new Error('the process of the SDKs ended'));
+            }
         });
     }
 
@@ -162,7 +170,8 @@ export class Sdks {
     call(sdk, account, method, ...args) {
         const id = ++this.#last;
         return new Promise((resolve, reject) => {
-            this.#waiting.set(id, { resolve, reject });
+            const timer = setTimeout(reject, patience, new Error(`${sdk} does not answer ${method}`));
+            this.#waiting.set(id, { resolve, reject, timer });
             this.#child.send({ id, sdk, account, method, args });
         });
     }
