@@ -142,8 +142,10 @@ CREATE TABLE session (
     project TEXT NOT NULL,
     project_key TEXT NOT NULL,
     options TEXT NOT NULL, -- what the session was created with, as one comparable text
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    disconnect INTEGER NOT NULL DEFAULT 0 -- 1: whoever is in it is to be thrown out
 );
+CREATE INDEX session_to_disconnect ON session (session_no) WHERE disconnect = 1;
 CREATE INDEX session_by_meeting ON session (meeting_no);
 
 CREATE TABLE token (

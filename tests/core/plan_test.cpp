@@ -201,7 +201,7 @@ TEST(Plan, ThePublishedSessionServesUntilTheOrderedOneIsThere)
 {
     Order order;
     order.meeting = snapshot();
-    order.meeting.renew_session = true;
+    order.meeting.renew_session = Renewal::requested;
     const Plan planned = plan(order.meeting, order.known, schedule().tokens_from);
     EXPECT_EQ(planned.session, SessionStep::order);
     EXPECT_EQ(planned.project, "default");

@@ -308,5 +308,86 @@ TEST_F(Sessions, ARetryIsTriedAtOnce)
     EXPECT_EQ(status("m0"), "ready|");
 }
 
+TEST_F(Sessions, ARemovalBeforeTheMeetingOpensReplacesTheSessionWherePolicySaysSo)
+{
+    policy.replace_on_removal = true;
+    restart();
+    meetings(1, 7200);
+    participant("leaver", "publisher", "m0");
+    quiesce();
+    const std::string old = credentials("m0").at("p").session_id;
+
+    vendor.behaviour.outage = vendor::Outage::refused;
+    sql("DELETE FROM participant WHERE id = 'leaver'");
+    quiesce();
+    EXPECT_EQ(credentials("m0").at("p").session_id, old); // the others are served while there is no new one
+    restart();                                            // and it is not forgotten
+    vendor.behaviour.outage = vendor::Outage::none;
+    pass_time(1min);
+
+    EXPECT_EQ(status("m0"), "ready|");
+    EXPECT_NE(credentials("m0").at("p").session_id, old);
+    EXPECT_EQ(credentials("m0").size(), 1U);
+    EXPECT_EQ(
+        text("SELECT detail FROM history WHERE event = 'session_published' ORDER BY history_no DESC LIMIT 1"),
+        "participant_removed"
+    );
+
+    clock.advance(2h); // the meeting is open: splitting it would be worse
+    participant("late", "publisher", "m0");
+    quiesce();
+    const std::size_t made = vendor.sessions().size();
+    sql("DELETE FROM participant WHERE id = 'late'");
+    quiesce();
+    EXPECT_EQ(vendor.sessions().size(), made);
+}
+
+TEST_F(Sessions, ACancellationThrowsOutWhoeverIsInWherePolicySaysSo)
+{
+    policy.disconnect_on_cancel = true;
+    restart();
+    meetings(2, 60);
+    quiesce();
+    for (vendor::SessionRecord const& session : std::vector{vendor.sessions()})
+        vendor.connect(session.id, clock.now());
+    vendor.behaviour.next.push_back(vendor::fault_of(FaultKind::unavailable));
+
+    sql("UPDATE meeting SET status = 'cancelled' WHERE id = 'm0'");
+    sql("DELETE FROM meeting WHERE id = 'm1'");
+    pass_time(1min);
+
+    EXPECT_TRUE(vendor.sessions().at(0).connections.empty());
+    EXPECT_TRUE(vendor.sessions().at(1).connections.empty());
+    EXPECT_EQ(number("SELECT count(*) FROM history WHERE event = 'disconnected' AND detail = '1 connections'"), 2);
+    EXPECT_EQ(number("SELECT count(*) FROM session WHERE disconnect = 1"), 0);
+}
+
+TEST_F(Sessions, WhoeverIsInAtTheEndIsThrownOutWherePolicySaysSo)
+{
+    policy.disconnect_at_close = true;
+    restart();
+    meetings(1, 60);
+    quiesce();
+    vendor.connect(vendor.sessions().at(0).id, clock.now());
+    const std::int64_t closes = number("SELECT closes_at FROM meeting_status");
+    clock.set(from_unix(closes) - 1s);
+    quiesce();
+    EXPECT_EQ(vendor.sessions().at(0).connections.size(), 1U);
+    clock.advance(1s);
+    quiesce();
+    EXPECT_EQ(vendor.sessions().at(0).connections.size(), 0U);
+}
+
+TEST_F(Sessions, NobodyIsThrownOutByDefault)
+{
+    meetings(1, 60);
+    quiesce();
+    vendor.connect(vendor.sessions().at(0).id, clock.now());
+    sql("UPDATE meeting SET status = 'cancelled'");
+    pass_time(3h);
+    EXPECT_EQ(vendor.sessions().at(0).connections.size(), 1U);
+    EXPECT_EQ(vendor.requests().size(), 1U);
+}
+
 } // namespace
 } // namespace usher

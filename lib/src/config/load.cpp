@@ -47,14 +47,15 @@ constexpr seconds default_life = Policy{}.max_token_life;
 
 constexpr std::array<std::string_view, 7> root_keys{"database",   "projects",  "sessions", "tokens",
                                                     "clock_skew", "retention", "log"};
-constexpr std::array<std::string_view, 15> project_keys{
-    "provider",        "api_key",        "api_secret",  "application_id", "private_key",
-    "token_format",    "max_token_life", "base_url",    "ca_file",        "proxy",
-    "connect_timeout", "timeout",        "concurrency", "rate",           "burst"};
+constexpr std::array<std::string_view, 18> project_keys{
+    "provider",       "api_key",  "api_secret", "application_id", "private_key",     "token_format",
+    "max_token_life", "base_url", "ca_file",    "proxy",          "connect_timeout", "timeout",
+    "concurrency",    "rate",     "burst",      "on_removal",     "on_cancel",       "hard_end"};
 constexpr std::array<std::string_view, 2> api_key_keys{"api_key", "api_secret"};
 constexpr std::array<std::string_view, 2> application_keys{"application_id", "private_key"};
-constexpr std::array<std::string_view, 8> network_keys{"base_url", "ca_file",     "proxy", "connect_timeout",
-                                                       "timeout",  "concurrency", "rate",  "burst"};
+constexpr std::array<std::string_view, 11> network_keys{"base_url",   "ca_file",     "proxy",   "connect_timeout",
+                                                        "timeout",    "concurrency", "rate",    "burst",
+                                                        "on_removal", "on_cancel",   "hard_end"};
 constexpr std::array<std::string_view, 1> session_keys{"lead"};
 constexpr std::array<std::string_view, 4> token_keys{"lead", "early_join", "grace", "rotation_margin"};
 constexpr std::array<std::string_view, 2> log_keys{"level", "format"};
@@ -600,6 +601,9 @@ private:
         if (life) {
             check_policy(project, map, tokens, margin, *life, config.base);
         }
+        auto const removal = choice<bool>(map, "on_removal", {{"keep", false}, {"replace_session", true}});
+        auto const cancel = choice<bool>(map, "on_cancel", {{"keep", false}, {"disconnect", true}});
+        auto const end = choice<bool>(map, "hard_end", {{"off", false}, {"disconnect", true}});
         if (auto const found = map.find("token_format");
             application && found != map.end() && format == TokenFormat::t1) {
             add(found->second, "expected jwt, the only format of provider vonage, got \"t1\"");
@@ -608,7 +612,8 @@ private:
             config.projects.push_back(ProjectConfig{
                 name, provider.value_or(""), project_key ? std::move(*project_key) : std::string{sandbox_api_key},
                 secret ? std::move(*secret) : Secret{std::string{sandbox_api_secret}}, format,
-                life.value_or(default_life), margin.value_or(life.value_or(default_life) / 3), std::move(connection)});
+                life.value_or(default_life), margin.value_or(life.value_or(default_life) / 3), std::move(connection),
+                removal.value_or(false), cancel.value_or(false), end.value_or(false)});
         }
     }
 
@@ -979,6 +984,9 @@ Policy Config::policy_for(ProjectConfig const& project) const
     Policy policy = base;
     policy.max_token_life = project.max_token_life;
     policy.rotation_margin = project.rotation_margin;
+    policy.replace_on_removal = project.replace_on_removal;
+    policy.disconnect_on_cancel = project.disconnect_on_cancel;
+    policy.disconnect_at_close = project.disconnect_at_close;
     return policy;
 }
 

@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::uint64_t session_salt = 1;
 constexpr std::uint64_t token_salt = 2;
-constexpr seconds order_review{600}; // an order is looked at again, should it have got lost
+constexpr seconds disconnect_late{3600}; // a meeting that closed longer ago, while no daemon ran, is left alone
+constexpr seconds order_review{600};     // an order is looked at again, should it have got lost
 
 std::string quoted(std::string_view text)
 {
@@ -99,6 +100,14 @@ bool has_tokens(MeetingSnapshot const& meeting)
     });
 }
 
+/// Somebody holds a token, and is no participant any more.
+bool anybody_removed(MeetingSnapshot const& meeting)
+{
+    return std::any_of(meeting.participants.begin(), meeting.participants.end(), [](ParticipantRow const& participant) {
+        return participant.token && !participant.present;
+    });
+}
+
 /// Withdraws what is left of a meeting that serves nobody any more, and purges it after retention.
 void close(Plan& result, MeetingSnapshot const& meeting, sys_seconds since, seconds retention, sys_seconds now)
 {
@@ -129,6 +138,10 @@ void plan_missing_meeting(Plan& result, MeetingSnapshot const& meeting, Projects
     result.detail = "the platform deleted the meeting";
     result.opens = meeting.opens;
     result.closes = since;
+    // The project stood in the row that is gone; the session has it too.
+    const ProjectFacts* const project = meeting.published ? projects.find(meeting.published->project) : nullptr;
+    result.disconnect = project != nullptr && project->network && project->policy.disconnect_on_cancel &&
+                        meeting.state != State::cancelled && meeting.closes && now < *meeting.closes;
     close(result, meeting, since, projects.base.retention, now);
 }
 
@@ -322,6 +335,8 @@ std::uint64_t hash_of(ProjectFacts const& facts)
          {policy.session_lead, policy.token_lead, policy.early_join, policy.grace, policy.clock_skew,
           policy.max_token_life, policy.rotation_margin, policy.retention})
         text += '\n' + std::to_string(value.count());
+    for (const bool value : {policy.replace_on_removal, policy.disconnect_on_cancel, policy.disconnect_at_close})
+        text += value ? "\n1" : "\n0";
     text += '\n' + std::to_string(facts.connection_hash);
     const std::uint64_t hash = stable_hash(text);
     return hash == 0 ? 1 : hash; // 0 in the agenda means: planned without a configured project
@@ -379,7 +394,7 @@ bool Plan::has_work() const
 {
     return session == SessionStep::publish || session == SessionStep::create || session == SessionStep::drop ||
            (session == SessionStep::order && !blocked) || !sign.empty() || !withdraw.empty() || !problems.empty() ||
-           !solved.empty() || delete_tokens || delete_leftovers || purge;
+           !solved.empty() || delete_tokens || delete_leftovers || purge || disconnect;
 }
 
 Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds now)
@@ -397,18 +412,23 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     result.closes = schedule.closes;
     result.policy_hash = wanted_project != nullptr ? wanted_project->policy_hash : 0;
 
+    const bool network = wanted_project != nullptr && wanted_project->network;
     if (row.cancelled) {
         result.state = State::cancelled;
         result.reason = "cancelled";
         result.detail = "the platform cancelled the meeting";
         if (meeting.published || meeting.staged)
             result.session = SessionStep::drop;
+        result.disconnect =
+            network && policy.disconnect_on_cancel && meeting.state != State::cancelled && now < schedule.closes;
         close(result, meeting, schedule.closes, policy.retention, now);
         return result;
     }
     if (now >= schedule.closes) {
         result.state = State::ended;
         result.detail = "the meeting closed at " + to_iso8601(schedule.closes);
+        result.disconnect = network && policy.disconnect_at_close && meeting.published &&
+                            meeting.state != State::ended && now < schedule.closes + disconnect_late;
         close(result, meeting, schedule.closes, policy.retention, now);
         return result;
     }
@@ -420,8 +440,12 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     std::string unusable = "first";
     if (meeting.published) {
         unusable = why_unusable(*meeting.published, row, projects, opened);
-        if (unusable.empty() && meeting.renew_session)
-            unusable = "requested";
+        if (unusable.empty() && !opened && policy.replace_on_removal && anybody_removed(meeting))
+            result.renew = Renewal::participant_removed;
+        if (unusable.empty() && result.renew == Renewal::no)
+            result.renew = meeting.renew_session;
+        if (unusable.empty() && result.renew != Renewal::no)
+            unusable = result.renew == Renewal::requested ? "requested" : "participant_removed";
         if (unusable.empty() && had_ended && (!opened || *meeting.closes + policy.retention <= now))
             unusable = "moved_after_end";
     }

@@ -15,9 +15,9 @@ namespace usher {
 namespace {
 
 constexpr std::string_view user_agent = "usher/0.1";
-constexpr std::size_t message_max = 200;     // of the vendor's own words
-constexpr std::size_t session_id_max = 255;  // the vendor's limit
-constexpr std::size_t archive_name_max = 80; // likewise
+constexpr std::size_t message_max = 200;        // of the vendor's own words
+constexpr std::size_t session_id_max = 255;     // the vendor's limit
+constexpr std::ptrdiff_t archive_name_max = 80; // characters; likewise
 constexpr std::size_t connections_max = 10'000;
 constexpr seconds retry_after_max{24 * 3600}; // whatever a server asks for
 
@@ -74,7 +74,8 @@ bool is_ipv4(std::string_view text)
         const std::string_view part = text.substr(0, dot);
         int value = 0;
         const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-        if (part.empty() || part.size() > 3 || error != std::errc{} || end != part.data() + part.size() || value > 255)
+        if (part.empty() || part.size() > 3 || (part.size() > 1 && part[0] == '0') || error != std::errc{} ||
+            end != part.data() + part.size() || value > 255)
             return false;
         ++parts;
         if (dot == std::string_view::npos)
@@ -198,10 +199,13 @@ std::optional<ProviderFailure> check_options(SessionOptions const& options)
         return refuse("archive_mode always needs media_mode routed: relayed sessions cannot be archived");
     if (!always && !(options.archive_name.empty() && options.archive_resolution.empty()))
         return refuse("archive_name and archive_resolution need archive_mode always");
-    if (options.archive_name.size() > archive_name_max)
-        return refuse("archive_name is longer than 80 bytes");
     if (!is_utf8(options.archive_name))
         return refuse("archive_name is not UTF-8");
+    const auto characters = std::count_if(options.archive_name.begin(), options.archive_name.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+    });
+    if (characters > archive_name_max)
+        return refuse("archive_name is longer than 80 characters");
     if (!options.archive_resolution.empty() &&
         std::find(sizes.begin(), sizes.end(), options.archive_resolution) == sizes.end())
         return refuse("archive_resolution is none of the six sizes");

@@ -73,6 +73,11 @@ void Pace::succeeded()
     open_ = false;
 }
 
+void Pace::released()
+{
+    --running_;
+}
+
 void Pace::failed(ProviderFailure const& failure, Instant now, seconds patience)
 {
     --running_;

@@ -206,6 +206,8 @@ boost::asio::awaitable<PassResult> Provisioner::work(std::vector<MeetingSnapshot
     for (std::size_t i = 0; i < meetings.size(); ++i)
         if (plans[i].session == SessionStep::order && !plans[i].blocked)
             maker_.want(meetings[i].meeting->project, meetings[i].number, *plans[i].opens);
+        else if (plans[i].disconnect)
+            maker_.want_disconnects();
     co_return result;
 }
 

@@ -25,6 +25,9 @@ constexpr seconds permanent_base{10 * 60};
 constexpr seconds permanent_cap{6 * 3600};
 constexpr seconds last_safe{60}; // before `opens`: the last moment to try again, whatever was asked for
 constexpr seconds live_retry{10};
+constexpr std::size_t disconnects_at_once = 100;
+constexpr int disconnect_tries = 10; // then whoever is there stays there, and history says so
+constexpr seconds disconnect_cap{60};
 
 } // namespace
 
@@ -101,6 +104,12 @@ void SessionMaker::want(std::string_view name, MeetingNo meeting, sys_seconds op
     project.queued.emplace(meeting, opens);
     if (project.queue.size() > queue_max)
         project.take(std::prev(project.queue.end())->second);
+    wakeup_.notify();
+}
+
+void SessionMaker::want_disconnects()
+{
+    disconnects_wanted_ = true;
     wakeup_.notify();
 }
 
@@ -195,6 +204,8 @@ Steady::duration SessionMaker::step()
         if (const auto next = project->pace.next(steady); next && !(project->queue.empty() && project->begun.empty()))
             wait = std::min(wait, *next - steady);
     }
+    if (!stopping_)
+        wait = std::min(wait, start_disconnects());
     return results_.empty() ? std::max(wait, Steady::duration::zero()) : Steady::duration::zero();
 }
 
@@ -216,6 +227,66 @@ boost::asio::awaitable<void> SessionMaker::call(std::shared_ptr<Project> project
     note(result);
     results_.push_back(std::move(result));
     start(project);
+    wakeup_.notify();
+}
+
+/// Starts what may be started of the sessions that are marked; returns when to look again.
+Steady::duration SessionMaker::start_disconnects()
+{
+    if (!disconnects_wanted_)
+        return idle;
+    const Steady::time_point now = clock_.steady_now();
+    Steady::duration wait = idle;
+    const std::vector<Store::Disconnect> marked = store_.read_disconnects(disconnects_at_once);
+    disconnects_wanted_ = !marked.empty();
+    for (Store::Disconnect const& session : marked) {
+        const auto found = projects_.find(session.project);
+        if (found == projects_.end()) {
+            store_.end_disconnect(session, "disconnect_failed", "its project is not configured", clock_.now());
+            continue;
+        }
+        Tries& tries = disconnects_[session.session];
+        if (tries.under_way)
+            continue;
+        if (tries.next > now) {
+            wait = std::min(wait, tries.next - now);
+            continue;
+        }
+        if (found->second->pace.allowance(now) == 0) {
+            const auto next = found->second->pace.next(now);
+            wait = std::min<Steady::duration>(wait, next ? *next - now : std::chrono::seconds{1});
+            continue;
+        }
+        tries.under_way = true;
+        found->second->pace.started();
+        calls_.spawn("disconnect call", disconnect(found->second, session));
+    }
+    return wait;
+}
+
+boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<Project> project, Store::Disconnect session)
+{
+    SessionOrder asked{{}, clock_.now(), {random_.next(), random_.next(), random_.next()}};
+    const DisconnectOutcome outcome =
+        co_await project->line.provider->disconnect_all(session.session_id, std::move(asked));
+    Tries& tries = disconnects_[session.session];
+    tries.under_way = false;
+    project->pace.released(); // the circuit is for sessions; this has a patience of its own
+    if (outcome.disconnected) {
+        disconnects_.erase(session.session);
+        store_.end_disconnect(
+            session, "disconnected", std::to_string(*outcome.disconnected) + " connections", clock_.now()
+        );
+    } else {
+        ProviderFailure const& failure = outcome.disconnected.error();
+        ++tries.failures;
+        tries.next = clock_.steady_now() + backoff(tries.failures, retry_base, disconnect_cap, session.session_id);
+        if (tries.failures == disconnect_tries) {
+            disconnects_.erase(session.session);
+            store_.end_disconnect(session, "disconnect_failed", failure.reason + ": " + failure.detail, clock_.now());
+        }
+    }
+    disconnects_wanted_ = true;
     wakeup_.notify();
 }
 

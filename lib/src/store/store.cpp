@@ -251,7 +251,7 @@ struct Store::Impl {
         result.next_at = from_unix(statement.getColumn(4).getInt64());
         result.attempts = statement.getColumn(5).getInt();
         result.generation = statement.getColumn(6).getInt64();
-        result.renew_session = statement.getColumn(7).getInt() != 0;
+        result.renew_session = static_cast<Renewal>(std::clamp(statement.getColumn(7).getInt(), 0, 2));
         result.policy_hash = static_cast<std::uint64_t>(statement.getColumn(8).getInt64());
         result.state = parse_state(statement.getColumn(9).getString()).value_or(State::pending);
         result.reason = statement.getColumn(10).getString();
@@ -614,6 +614,37 @@ std::vector<MeetingSnapshot> Store::read_orders(std::span<MeetingNo const> meeti
     });
 }
 
+std::vector<Store::Disconnect> Store::read_disconnects(std::size_t limit) const
+{
+    Impl& impl = *impl_;
+    return impl.guarded([&] {
+        SQLite::Statement& statement = impl.prepared(
+            R"sql(SELECT session_no, meeting_no, session_id, project FROM session
+                   WHERE disconnect = 1 ORDER BY session_no LIMIT ?)sql"
+        );
+        const Rewind rewind{statement};
+        statement.bind(1, static_cast<std::int64_t>(limit));
+        std::vector<Disconnect> result;
+        while (statement.executeStep())
+            result.push_back(
+                {SessionNo{statement.getColumn(0).getInt64()}, MeetingNo{statement.getColumn(1).getInt64()},
+                 statement.getColumn(2).getString(), statement.getColumn(3).getString()}
+            );
+        return result;
+    });
+}
+
+void Store::end_disconnect(
+    Disconnect const& disconnect, std::string const& event, std::string const& detail, sys_seconds now
+)
+{
+    Impl& impl = *impl_;
+    impl.write([&] {
+        impl.run("UPDATE session SET disconnect = 0 WHERE session_no = ?", number(disconnect.session));
+        impl.history(disconnect.meeting, event, detail, now);
+    });
+}
+
 void Store::record_projects(std::span<ProjectStatus const> projects, bool all, sys_seconds now)
 {
     Impl& impl = *impl_;
@@ -731,6 +762,10 @@ void Store::Impl::publish_one(Publication const& publication, sys_seconds now, P
             finished = delete_session_tokens(meeting, plan.delete_tokens, counts);
             changed = changed || plan.delete_tokens;
         }
+        if (plan.disconnect) {
+            run("UPDATE session SET disconnect = 1 WHERE meeting_no = ?", number(meeting.number));
+            history(meeting.number, "disconnect_wanted", plan.reason.empty() ? "closed" : plan.reason, now);
+        }
         if (plan.purge && finished) {
             purge(meeting);
             if (!meeting.meeting) {
@@ -795,7 +830,7 @@ void Store::Impl::settle(Publication const& publication, bool finished, bool cha
     SQLite::Statement& statement = prepared(R"sql(
         UPDATE agenda SET due_at = :due_at, opens = :opens, closes = :closes, policy_hash = :policy_hash,
                next_at = :next_at, attempts = :attempts, failed_inputs = :failed_inputs, state = :state, reason = :reason, detail = :detail,
-               ready_at = :ready_at, seq = CASE WHEN :seq > 0 THEN :seq ELSE seq END
+               ready_at = :ready_at, renew_session = max(renew_session, :renew), seq = CASE WHEN :seq > 0 THEN :seq ELSE seq END
          WHERE meeting_no = :meeting_no
     )sql");
     const std::int64_t seq = changed ? next_seq(now) : 0;
@@ -824,6 +859,7 @@ void Store::Impl::settle(Publication const& publication, bool finished, bool cha
                      : meeting.state == State::ready && meeting.ready_at ? optional_instant(meeting.ready_at)
                                                                          : std::optional{unix_seconds(now)}
     );
+    statement.bind(":renew", plan.session == SessionStep::order ? static_cast<int>(plan.renew) : 0);
     statement.bind(":seq", seq);
     statement.bind(":meeting_no", number(meeting.number));
     statement.exec();

@@ -52,6 +52,9 @@ struct ProjectConfig {
     seconds max_token_life;
     seconds rotation_margin;
     ConnectionConfig connection{};
+    bool replace_on_removal = false;
+    bool disconnect_on_cancel = false;
+    bool disconnect_at_close = false;
 
     /// Signs by what is configured, in the project's format or another one. Errors: those of TokenSigner, and the RSA
     /// key's; none for a configuration that was loaded.

@@ -89,6 +89,9 @@ enum class State : std::uint8_t { waiting, pending, ready, failed, cancelled, en
 std::string_view to_text(State state);
 std::optional<State> parse_state(std::string_view text);
 
+/// Whether the published session is to be replaced though it could serve. The values are stored: never renumber.
+enum class Renewal : std::uint8_t { no = 0, requested = 1, participant_removed = 2 };
+
 /// One meeting as the planner sees it: every row that concerns it, read at one instant.
 struct MeetingSnapshot {
     MeetingNo number{};
@@ -100,7 +103,7 @@ struct MeetingSnapshot {
     int attempts = 0;                  ///< Failed network calls in a row.
     std::uint64_t failed_inputs = 0;   ///< What the last of them was for: see inputs_of().
     std::int64_t generation = 0;
-    bool renew_session = false;
+    Renewal renew_session = Renewal::no;
     std::uint64_t policy_hash = 0;
     State state = State::pending;
     std::string reason;

@@ -99,8 +99,10 @@ struct Plan {
     bool delete_tokens = false;      ///< Of every session of this meeting.
     bool delete_leftovers = false;   ///< Tokens of sessions that are neither published nor staged.
     bool purge = false; ///< Retention is over: sessions, problems, history; the agenda row too if the meeting is gone.
-    bool blocked = false;     ///< A session is ordered, and `next_at` forbids the network call for now.
-    std::uint64_t inputs = 0; ///< Of the session that is ordered.
+    bool blocked = false;        ///< A session is ordered, and `next_at` forbids the network call for now.
+    std::uint64_t inputs = 0;    ///< Of the session that is ordered.
+    Renewal renew = Renewal::no; ///< To be remembered until the session is replaced.
+    bool disconnect = false;     ///< Whoever is in this meeting's sessions is to be thrown out.
 
     State state = State::waiting; ///< To be recorded once all of the above is done.
     std::string reason;

@@ -20,6 +20,11 @@ struct Policy {
     seconds rotation_margin{8 * 3600}; ///< A token is replaced before less than this is left.
     seconds retention{30 * 24 * 3600}; ///< What ended or is gone is kept this long.
 
+    // The vendor cannot revoke a token. What can be done instead, none of it by default:
+    bool replace_on_removal = false;   ///< Before `opens`, whoever is removed holds a token for an empty room.
+    bool disconnect_on_cancel = false; ///< Whoever is in a meeting that is cancelled or deleted is thrown out, once.
+    bool disconnect_at_close = false;  ///< Whoever is still there when it closes, likewise.
+
     friend bool operator==(Policy const&, Policy const&) = default;
 };
 

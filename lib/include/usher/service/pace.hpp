@@ -34,6 +34,7 @@ public:
 
     void started();
     void succeeded(); ///< Or failed for a reason of its own: the provider is there.
+    void released();  ///< Or ended without telling anything about the next one.
     /// `patience` is how long can be waited at most, for the meeting that opens first.
     void failed(ProviderFailure const& failure, Instant now, seconds patience);
 

@@ -47,6 +47,9 @@ public:
     /// Orders a session for a meeting whose plan says so. Once more does no harm.
     void want(std::string_view project, MeetingNo meeting, sys_seconds opens);
 
+    /// Sessions have been marked whose people are to be thrown out.
+    void want_disconnects();
+
     /// Tells the planner which projects' providers are not asked at present.
     void tell_outages(Projects& projects) const;
 
@@ -83,6 +86,8 @@ private:
 
     boost::asio::awaitable<void> call(std::shared_ptr<Project> project, Order order);
     void start(std::shared_ptr<Project> const& project);
+    boost::asio::awaitable<void> disconnect(std::shared_ptr<Project> project, Store::Disconnect session);
+    std::chrono::steady_clock::duration start_disconnects();
     EndedCall ended(Result const& result) const;
     void note(Result const& result);
     void report(Project& project, bool was_open);
@@ -98,6 +103,13 @@ private:
     std::vector<Result> results_;
     std::set<MeetingNo> busy_; ///< Meetings with a call begun and not recorded yet.
     std::vector<std::string> unreported_;
+    struct Tries {
+        int failures = 0;
+        bool under_way = false;
+        std::chrono::steady_clock::time_point next{};
+    };
+    std::map<SessionNo, Tries> disconnects_; ///< Of those that were tried.
+    bool disconnects_wanted_ = true;         ///< Some may be left by an earlier daemon.
     bool stopping_ = false;
     std::exception_ptr failure_;
     TaskGroup calls_; // last: its coroutines refer to everything above

@@ -124,6 +124,17 @@ public:
     /// The meetings as they are, without their participants: enough to tell whether a session is still wanted.
     std::vector<MeetingSnapshot> read_orders(std::span<MeetingNo const> meetings) const;
 
+    /// Sessions whose people are to be thrown out, oldest first, and how that ended.
+    struct Disconnect {
+        SessionNo session{};
+        MeetingNo meeting{};
+        std::string session_id;
+        std::string project;
+    };
+    std::vector<Disconnect> read_disconnects(std::size_t limit) const;
+    void
+    end_disconnect(Disconnect const& disconnect, std::string const& event, std::string const& detail, sys_seconds now);
+
     /// Writes rows of `project_status`; `all`: these are all projects that there are.
     void record_projects(std::span<ProjectStatus const> projects, bool all, sys_seconds now);
 
