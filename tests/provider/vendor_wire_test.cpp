@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/provider/vendor_wire.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace usher {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+constexpr sys_seconds now{1'700'000'000s}; // Tue, 14 Nov 2023 22:13:20 GMT
+
+CallContext context(VendorHost host = VendorHost::opentok)
+{
+    return {host, "api.example", "47665971", now};
+}
+
+HttpReply reply(int status, std::string body, std::string date = "Tue, 14 Nov 2023 22:13:20 GMT")
+{
+    return {status, {{"date", std::move(date)}, {"Content-Type", "application/json;charset=UTF-8"}}, std::move(body)};
+}
+
+TEST(VendorWire, TheFormHoldsTheOptionsAndNothingElse)
+{
+    SessionOptions options;
+    EXPECT_EQ(create_request(VendorHost::opentok, options, "jwt").body, "archiveMode=manual&p2p.preference=disabled");
+    options.media_mode = "relayed";
+    options.location = "12.34.56.78";
+    EXPECT_EQ(
+        create_request(VendorHost::opentok, options, "jwt").body,
+        "archiveMode=manual&location=12.34.56.78&p2p.preference=enabled"
+    );
+    options = {};
+    options.archive_mode = "always";
+    options.archive_name = "Weekly sync & co";
+    options.archive_resolution = "1280x720";
+    EXPECT_EQ(
+        create_request(VendorHost::opentok, options, "jwt").body,
+        "archiveMode=always&archiveName=Weekly+sync+%26+co&archiveResolution=1280x720&p2p.preference=disabled"
+    );
+    options = {};
+    options.e2ee = true;
+    EXPECT_EQ(
+        create_request(VendorHost::vonage, options, "jwt").body, "archiveMode=manual&e2ee=true&p2p.preference=disabled"
+    );
+}
+
+TEST(VendorWire, EachHostHasItsHeader)
+{
+    const auto header = [](VendorHost host) { return create_request(host, {}, "jwt").headers.front(); };
+    EXPECT_EQ(header(VendorHost::opentok), (std::pair<std::string, std::string>{"X-OPENTOK-AUTH", "jwt"}));
+    EXPECT_EQ(header(VendorHost::vonage), (std::pair<std::string, std::string>{"Authorization", "Bearer jwt"}));
+    EXPECT_EQ(
+        disconnect_request(VendorHost::opentok, "1", "2_a-b", "c/d", "jwt").target,
+        "/v2/project/1/session/2_a-b/connection/c%2Fd"
+    );
+}
+
+struct OptionCase {
+    const char* name;
+    SessionOptions options;
+    const char* complaint; ///< Empty: none.
+
+    friend void PrintTo(OptionCase const& test, std::ostream* out) { *out << test.name; }
+};
+
+class Options : public testing::TestWithParam<OptionCase> {};
+
+TEST_P(Options, AreCheckedBeforeTheNetworkIsTouched)
+{
+    const auto refused = check_options(GetParam().options);
+    if (*GetParam().complaint == '\0') {
+        EXPECT_FALSE(refused);
+        return;
+    }
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->kind, FailureKind::permanent);
+    EXPECT_EQ(refused->reason, "options_invalid");
+    EXPECT_THAT(refused->detail, HasSubstr(GetParam().complaint));
+}
+
+SessionOptions options(
+    std::string media, std::string archive, std::string name = "", std::string size = "", std::string location = "",
+    bool e2ee = false
+)
+{
+    return {std::move(media), std::move(archive), std::move(name), std::move(size), std::move(location), e2ee};
+}
+
+std::string times(int count, std::string const& text)
+{
+    std::string out;
+    for (int i = 0; i < count; ++i)
+        out += text;
+    return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Boundaries, Options,
+    testing::Values(
+        OptionCase{"plain", options("routed", "manual"), ""},
+        OptionCase{"always_routed", options("routed", "always"), ""},
+        OptionCase{"always_relayed", options("relayed", "always"), "needs media_mode routed"},
+        OptionCase{"name_with_manual", options("routed", "manual", "n"), "need archive_mode always"},
+        OptionCase{"size_with_manual", options("routed", "manual", "", "640x480"), "need archive_mode always"},
+        OptionCase{"name_of_80_characters", options("routed", "always", times(80, "ü")), ""},
+        OptionCase{"name_of_81_characters", options("routed", "always", times(81, "n")), "longer than 80"},
+        OptionCase{"name_not_utf8", options("routed", "always", "\xff"), "not UTF-8"},
+        OptionCase{"size_unknown", options("routed", "always", "", "800x600"), "none of the six sizes"},
+        OptionCase{"location", options("routed", "manual", "", "", "255.255.255.255"), ""},
+        OptionCase{"location_256", options("routed", "manual", "", "", "255.255.255.256"), "not an IPv4"},
+        OptionCase{"location_three_parts", options("routed", "manual", "", "", "1.2.3"), "not an IPv4"},
+        OptionCase{"location_five_parts", options("routed", "manual", "", "", "1.2.3.4.5"), "not an IPv4"},
+        OptionCase{"location_leading_zero", options("routed", "manual", "", "", "01.2.3.4"), "not an IPv4"},
+        OptionCase{"location_ipv6", options("routed", "manual", "", "", "::1"), "not an IPv4"},
+        OptionCase{"e2ee", options("routed", "manual", "", "", "", true), ""},
+        OptionCase{"e2ee_relayed", options("relayed", "manual", "", "", "", true), "e2ee needs"},
+        OptionCase{"e2ee_always", options("routed", "always", "", "", "", true), "e2ee needs"}
+    ),
+    testing::PrintToStringParamName{}
+);
+
+struct AnswerCase {
+    const char* name;
+    int status;
+    const char* body;
+    FailureKind kind;
+    const char* reason;
+    const char* sentence;
+
+    friend void PrintTo(AnswerCase const& test, std::ostream* out) { *out << test.name; }
+};
+
+class Answers : public testing::TestWithParam<AnswerCase> {};
+
+TEST_P(Answers, ThatAreNoSessionSayWhatTheyAre)
+{
+    AnswerCase const& test = GetParam();
+    const auto session = read_created(reply(test.status, test.body), context());
+    ASSERT_FALSE(session);
+    EXPECT_EQ(session.error().kind, test.kind);
+    EXPECT_EQ(session.error().reason, test.reason);
+    EXPECT_THAT(session.error().detail, HasSubstr(test.sentence));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, Answers,
+    testing::Values(
+        AnswerCase{"empty_body", 200, "", FailureKind::ambiguous, "provider_answer_invalid", "nothing with it"},
+        AnswerCase{
+            "xml", 200, " <?xml ?><sessions/>", FailureKind::ambiguous, "provider_answer_invalid", "XML or HTML"},
+        AnswerCase{"half", 200, R"([{"session_id":)", FailureKind::ambiguous, "provider_answer_invalid", "not JSON"},
+        AnswerCase{"empty_list", 200, "[]", FailureKind::transient, "provider_answer_invalid", "made no session"},
+        AnswerCase{"no_id", 200, "[{}]", FailureKind::transient, "provider_answer_invalid", "no session_id"},
+        AnswerCase{"null_id", 200, R"([{"session_id":null}])", FailureKind::transient, "provider_answer_invalid", ""},
+        AnswerCase{"empty_id", 200, R"([{"session_id":""}])", FailureKind::transient, "provider_answer_invalid", ""},
+        AnswerCase{
+            "spaced_id", 200, R"([{"session_id":"a b"}])", FailureKind::ambiguous, "provider_answer_invalid", ""},
+        AnswerCase{
+            "foreign", 200,
+            R"([{"session_id":"1_MX4xMjM0NTZ-flNhdCBNYXIgMTUgMTQ6NDI6MjMgUERUIDIwMTR-MC40OTAxMzAyNX4"}])",
+            FailureKind::ambiguous, "provider_answer_invalid", "another project"},
+        AnswerCase{
+            "bad_request", 400, R"({"code":-1,"message":"Invalid location"})", FailureKind::permanent,
+            "provider_refused", R"(answers 400 and says "Invalid location")"},
+        AnswerCase{
+            "wrong_secret", 403, R"({"code":-1,"message":"Invalid signature"})", FailureKind::authentication,
+            "credentials_refused", "the secret is not that of API key 47665971"},
+        AnswerCase{
+            "no_issuer", 403, R"({"code":-1,"message":"Invalid issuer format"})", FailureKind::authentication,
+            "credentials_refused", "check api_key"},
+        AnswerCase{
+            "wrong_kind", 403, R"({"code":-1,"message":"No suitable authentication found"})",
+            FailureKind::authentication, "credentials_refused", "needs provider: vonage"},
+        AnswerCase{
+            "xml_error", 403, "<errorPayload><code>-1</code><message>Invalid signature</message></errorPayload>",
+            FailureKind::authentication, "credentials_refused", "the secret is not that of"},
+        AnswerCase{
+            "from_the_future", 403, R"({"message":"issued time cannot be greater than current time"})",
+            FailureKind::authentication, "clock_skewed", "set it by NTP"},
+        AnswerCase{"unauthorised", 401, "", FailureKind::authentication, "credentials_refused", "suspended"},
+        AnswerCase{
+            "not_found", 404, "nope", FailureKind::permanent, "provider_not_found", "check the project's base_url"},
+        AnswerCase{"moved", 301, "", FailureKind::permanent, "provider_redirects", "base_url"},
+        AnswerCase{"conflict", 409, "", FailureKind::permanent, "provider_refused", "answers 409"},
+        AnswerCase{"too_many", 429, "", FailureKind::quota, "provider_quota", "lower the project's rate"},
+        AnswerCase{"broken", 500, "boom", FailureKind::transient, "provider_error", "answers 500"},
+        AnswerCase{"bad_gateway", 502, "<html>", FailureKind::ambiguous, "provider_error", "answers 502"},
+        AnswerCase{"unavailable", 503, "", FailureKind::transient, "provider_error", "answers 503"},
+        AnswerCase{"gateway_timeout", 504, "", FailureKind::ambiguous, "provider_error", "answers 504"},
+        AnswerCase{"accepted", 202, "", FailureKind::ambiguous, "provider_answer_invalid", "answers 202"}
+    ),
+    testing::PrintToStringParamName{}
+);
+
+TEST(VendorWire, ReadsTheIdOfAGoodAnswer)
+{
+    const auto id = read_created(reply(200, R"([{"session_id":"2_MX4x","project_id":"47665971"}])"), context());
+    ASSERT_TRUE(id) << id.error().detail;
+    EXPECT_EQ(*id, "2_MX4x");
+}
+
+TEST(VendorWire, MakesTheVendorsOwnWordsHarmless)
+{
+    const auto session =
+        read_created(reply(400, R"({"message":"a\u001b[31m\"b)" + std::string(300, 'x') + "\"}"), context());
+    EXPECT_THAT(session.error().detail, HasSubstr(R"("a?[31m?bxxx)"));
+    EXPECT_THAT(session.error().detail, testing::EndsWith("xxx...\""));
+}
+
+TEST(VendorWire, RefusesToPublishUnderAClockThatIsWrong)
+{
+    const auto at = [](seconds ahead) {
+        CallContext call = context();
+        call.now += ahead;
+        return read_created(reply(200, R"([{"session_id":"2_MX4x"}])"), call);
+    };
+    EXPECT_TRUE(at(60s));
+    EXPECT_TRUE(at(-60s));
+    ASSERT_FALSE(at(61s));
+    EXPECT_THAT(at(61s).error().detail, HasSubstr("this machine's clock is 61s ahead of that of api.example"));
+    ASSERT_FALSE(at(-61s));
+    EXPECT_THAT(at(-61s).error().detail, HasSubstr("is 61s behind that of api.example"));
+    EXPECT_EQ(at(61s).error().reason, "clock_skewed");
+    EXPECT_TRUE(at(61s).error().of_project);
+}
+
+TEST(VendorWire, ReadsRetryAfterInBothForms)
+{
+    EXPECT_EQ(parse_retry_after("120", now), 120s);
+    EXPECT_EQ(parse_retry_after("0", now), 0s);
+    EXPECT_EQ(parse_retry_after("99999999999999999999", now), 24h);
+    EXPECT_EQ(parse_retry_after("Tue, 14 Nov 2023 22:15:20 GMT", now), 120s);
+    EXPECT_EQ(parse_retry_after("Tue, 14 Nov 2023 22:13:19 GMT", now), 0s);
+    for (char const* const text : {"", "-1", "1.5", "soon", "120 s"})
+        EXPECT_FALSE(parse_retry_after(text, now)) << text;
+}
+
+TEST(VendorWire, ReadsDatesOfHttp)
+{
+    EXPECT_EQ(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), sys_seconds{784111777s});
+    for (char const* const text :
+         {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Sun, 06 Nov 1994 08:49:37 UTC",
+          "Sun, 32 Nov 1994 08:49:37 GMT", "Sun, 06 Nox 1994 08:49:37 GMT", "Sun, 06 Nov 1994 25:49:37 GMT"})
+        EXPECT_FALSE(parse_http_date(text)) << text;
+}
+
+TEST(VendorWire, ListsWhoIsThere)
+{
+    const auto ids = read_connections(
+        reply(200, R"({"count":3,"items":[{"connectionId":"a","connectionState":"Connected"},
+                                          {"connectionId":"b","connectionState":"Disconnected"},
+                                          {"connectionId":"c"},{"x":1},7]})"),
+        context()
+    );
+    ASSERT_TRUE(ids);
+    EXPECT_THAT(*ids, testing::ElementsAre("a", "c"));
+    EXPECT_TRUE(read_connections(reply(404, ""), context())->empty());
+    EXPECT_FALSE(read_connections(reply(200, "[]"), context()));
+    EXPECT_FALSE(read_connections(reply(403, ""), context()));
+}
+
+TEST(VendorWire, NothingThatWasSentIsTakenForCertain)
+{
+    for (const HttpStage stage : {HttpStage::resolve, HttpStage::connect, HttpStage::proxy, HttpStage::tls})
+        EXPECT_EQ(failure_of({stage, false, false, "x"}).kind, FailureKind::transient);
+    EXPECT_EQ(failure_of({HttpStage::exchange, false, true, "x"}).kind, FailureKind::ambiguous);
+    EXPECT_EQ(failure_of({HttpStage::exchange, true, true, "x"}).reason, "provider_timeout");
+    EXPECT_EQ(failure_of({HttpStage::tls, true, false, "x"}).kind, FailureKind::transient);
+}
+
+} // namespace
+} // namespace usher
