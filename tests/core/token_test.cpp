@@ -256,5 +256,24 @@ TEST(Token, odd_tokens_are_read_with_notes)
     EXPECT_GE(jwt->notes.size(), 5U);
 }
 
+TEST(SignRequest, IsShortLivedAndDatedBack)
+{
+    const auto signer = TokenSigner::for_api_key(TokenFormat::t1, "123456", Secret{"secret"});
+    const auto other = TokenSigner::for_api_key(TokenFormat::jwt, "123456", Secret{"secret"});
+    const sys_seconds at{std::chrono::seconds{1'700'000'000}};
+
+    const std::string request = signer->sign_request(at, seconds{10}, {1, 2});
+    const auto decoded = decode_token(request);
+
+    ASSERT_TRUE(decoded);
+    EXPECT_EQ(decoded->algorithm, "HS256");
+    const std::vector<std::pair<std::string, std::string>> claims{
+        {"iss", "123456"}, {"ist", "project"}, {"iat", "1699999990"}, {"exp", "1700000290"}};
+    EXPECT_EQ(decoded->fields, claims);
+    EXPECT_TRUE(other->verify(request)); // whatever the project's own tokens are
+    // However large the allowance, it must not have expired when it arrives.
+    EXPECT_EQ(decode_token(signer->sign_request(at, seconds{300}, {1, 2}))->expires_at, 1'700'000'180);
+}
+
 } // namespace
 } // namespace usher
