@@ -17,6 +17,7 @@ using Steady = std::chrono::steady_clock;
 constexpr std::size_t queue_max = 10'000; // of one project; what does not fit is ordered again later
 constexpr auto idle = std::chrono::hours{1};
 constexpr auto busy_database = std::chrono::seconds{1};
+constexpr auto gather = std::chrono::milliseconds{25}; // what ends within it is recorded in one commit
 // A meeting's own back-off. A refusal that will be repeated is asked for again too, but seldom: the vendor's side may
 // be put right without a word to us.
 constexpr seconds retry_base{2};
@@ -189,13 +190,21 @@ Steady::duration SessionMaker::step()
             store_.record_projects({&row, 1}, false, now);
         }
 
+    const Steady::duration wait = start_all();
+    return results_.empty() ? wait : Steady::duration::zero();
+}
+
+/// Returns how long nothing more can be started, unless a call ends.
+Steady::duration SessionMaker::start_all()
+{
     Steady::duration wait = idle;
     for (auto const& [name, project] : projects_) {
         start(project);
-        if (const auto next = project->pace.next(steady); next && !(project->queue.empty() && project->begun.empty()))
-            wait = std::min(wait, *next - steady);
+        const Steady::time_point now = clock_.steady_now();
+        if (const auto next = project->pace.next(now); next && !(project->queue.empty() && project->begun.empty()))
+            wait = std::min(wait, *next - now);
     }
-    return results_.empty() ? std::max(wait, Steady::duration::zero()) : Steady::duration::zero();
+    return std::max(wait, Steady::duration::zero());
 }
 
 void SessionMaker::start(std::shared_ptr<Project> const& project)
@@ -325,6 +334,15 @@ boost::asio::awaitable<void> SessionMaker::run()
         if (failure_)
             std::rethrow_exception(failure_);
         co_await wakeup_.wait(wait);
+        // Calls go on while their ends are gathered, for as long as there are orders on record.
+        const Steady::time_point until = clock_.steady_now() + gather;
+        for (;;) {
+            const Steady::duration next = start_all();
+            const Steady::duration left = until - clock_.steady_now();
+            if (next <= Steady::duration::zero() || left <= Steady::duration::zero())
+                break;
+            co_await wakeup_.wait(std::min(next, left));
+        }
     }
 }
 

@@ -83,6 +83,7 @@ private:
 
     boost::asio::awaitable<void> call(std::shared_ptr<Project> project, Order order);
     void start(std::shared_ptr<Project> const& project);
+    std::chrono::steady_clock::duration start_all();
     EndedCall ended(Result const& result) const;
     void note(Result const& result);
     void report(Project& project, bool was_open);
