@@ -1,7 +1,7 @@
 # What the scenarios share; each sources this, and is run by script/bench, which sets:
 #   USHER_BENCH_BIN   the folder of usherd, usherctl and usher-vendor
 #   USHER_BENCH_SIZE  full, quick or smoke
-# A scenario runs in a folder of its own, and prints its results with `result`.
+# A scenario has the folder $work for itself, and prints what it measured with `result`.
 set -euo pipefail
 
 bin=$USHER_BENCH_BIN
