@@ -39,6 +39,28 @@ TEST(Pace, BoundsTheRateAfterTheBurst)
     EXPECT_EQ(pace.allowance(start + 1h), 3U); // no more than the burst, however long the pause
 }
 
+TEST(Pace, KeepsTheRateWhenEachWakeUpIsLate)
+{
+    constexpr int calls = 1000;
+    for (const double burst : {1.0, 2.0, 10.0}) {
+        Pace pace{"p", {8, 100, burst}, start};
+        const auto call = [&] {
+            pace.started();
+            pace.succeeded();
+        };
+        for (int i = 0; i < static_cast<int>(burst); ++i)
+            call();
+        Pace::Instant now = start;
+        for (int i = 0; i < calls; ++i) {
+            now = *pace.next(now) + (i % 2 == 0 ? 4ms : 0ms);
+            ASSERT_EQ(pace.allowance(now), 1U) << burst; // one by one, late or not
+            call();
+        }
+        EXPECT_GE(now - start, calls * 10ms);
+        EXPECT_LE(now - start, calls * 10ms + 10ms);
+    }
+}
+
 TEST(Pace, OpensAtTheFifthFailureInARow)
 {
     Pace pace{"p", {10, 100, 100}, start};

@@ -17,6 +17,7 @@ using Steady = std::chrono::steady_clock;
 constexpr std::size_t queue_max = 10'000; // of one project; what does not fit is ordered again later
 constexpr auto idle = std::chrono::hours{1};
 constexpr auto busy_database = std::chrono::seconds{1};
+constexpr auto gather = std::chrono::milliseconds{25}; // what ends within it is recorded in one commit
 // A meeting's own back-off. A refusal that will be repeated is asked for again too, but seldom: the vendor's side may
 // be put right without a word to us.
 constexpr seconds retry_base{2};
@@ -68,34 +69,34 @@ SessionMaker::SessionMaker(
 
 void SessionMaker::configure(std::vector<Line> lines, Policy base)
 {
-    // What is on record and was not sent yet will not be sent for the old project.
-    std::vector<EndedCall> unsent;
-    for (auto const& [name, project] : projects_)
-        for (Order const& order : project->begun) {
-            unsent.push_back({order.meeting, order.attempt, EndedCall::Outcome::unsent});
-            busy_.erase(order.meeting);
-        }
-    store_.record_calls(unsent, {}, clock_.now());
-
+    take_back(); // what is on record and was not sent yet will not be sent for the old project
     projects_.clear();
     known_ = {};
     known_.base = base;
-    std::vector<ProjectStatus> rows;
+    rows_.emplace();
     for (Line& line : lines) {
         known_.by_name.emplace(line.facts.name, line.facts);
-        rows.push_back({line.facts.name, line.facts.provider, line.facts.project_key, line.facts.key_id, {}, {}});
+        rows_->push_back({line.facts.name, line.facts.provider, line.facts.project_key, line.facts.key_id, {}, {}});
         if (!line.facts.network)
             continue;
         const std::string name = line.facts.name;
         const Pace pace{name, line.pace, clock_.steady_now()};
         projects_.emplace(name, std::make_shared<Project>(Project{std::move(line), pace, {}, {}, {}, {}}));
     }
-    store_.record_projects(rows, true, clock_.now());
 }
 
-void SessionMaker::want(std::string_view name, MeetingNo meeting, sys_seconds opens)
+void SessionMaker::take_back()
 {
-    const auto found = projects_.find(name);
+    for (auto const& [name, project] : projects_)
+        for (Order const& order : std::exchange(project->begun, {})) {
+            unsent_.push_back({order.meeting, order.attempt, EndedCall::Outcome::unsent});
+            busy_.erase(order.meeting);
+        }
+}
+
+void SessionMaker::want(std::string_view project_name, MeetingNo meeting, sys_seconds opens)
+{
+    const auto found = projects_.find(project_name);
     if (found == projects_.end() || busy_.contains(meeting))
         return;
     Project& project = *found->second;
@@ -137,6 +138,7 @@ Steady::duration SessionMaker::step()
     // Which orders may begin: those that can be called now, and some that wait for a place, so that none is idle while
     // the database is written to.
     std::vector<std::pair<std::shared_ptr<Project>, Order>> beginning;
+    std::vector<std::pair<Project*, MeetingNo>> looked_at;
     std::vector<MeetingNo> begun;
     for (auto const& [name, project] : projects_) {
         if (stopping_)
@@ -147,7 +149,7 @@ Steady::duration SessionMaker::step()
              entry != project->queue.end() && project->begun.size() + first.size() < wanted; ++entry)
             first.push_back(entry->second);
         for (const MeetingNo meeting : first)
-            project->take(meeting);
+            looked_at.emplace_back(project.get(), meeting);
         for (MeetingSnapshot const& meeting : store_.read_orders(first)) {
             const Plan planned = plan(meeting, known_, now);
             if (planned.session != SessionStep::order || planned.blocked || meeting.meeting->project != name)
@@ -161,17 +163,14 @@ Steady::duration SessionMaker::step()
         }
     }
 
-    std::vector<EndedCall> over;
+    std::vector<EndedCall> over = unsent_;
     for (Result const& result : results_)
         over.push_back(ended(result));
-    CallRecord record;
-    try {
-        record = store_.record_calls(over, begun, now);
-    } catch (...) {
-        for (auto const& [project, order] : beginning)
-            want(project->line.facts.name, order.meeting, order.opens);
-        throw;
-    }
+    // Whatever is written here may find the database busy: then all is as before, for the next step.
+    const CallRecord record = store_.record_calls(over, begun, now);
+    unsent_.clear();
+    for (auto const& [project, meeting] : looked_at)
+        project->take(meeting);
     const std::vector<Result> recorded = std::exchange(results_, {});
     for (Result const& result : recorded)
         busy_.erase(result.order.meeting);
@@ -181,10 +180,24 @@ Steady::duration SessionMaker::step()
         busy_.insert(order.meeting);
         project->begun.push_back(std::move(order));
     }
-    if (!recorded.empty())
+    if (rows_) {
+        store_.record_projects(*rows_, true, now);
+        rows_.reset();
+    }
+    const bool changed = !recorded.empty() || !to_retry_.empty() || !to_look_at_.empty();
+    store_.mark_to_retry(to_retry_);
+    to_retry_.clear();
+    store_.mark(to_look_at_);
+    to_look_at_.clear();
+    if (changed)
         changed_();
-
-    for (std::string const& name : std::exchange(unreported_, {}))
+    while (!thrown_out_.empty()) {
+        auto const& [session, event, detail] = thrown_out_.back();
+        store_.end_disconnect(session, event, detail, now);
+        disconnects_.erase(session.session);
+        thrown_out_.pop_back();
+    }
+    for (std::string const& name : unreported_)
         if (const auto found = projects_.find(name); found != projects_.end()) {
             Project const& project = *found->second;
             ProjectFacts const& facts = project.line.facts;
@@ -197,16 +210,23 @@ Steady::duration SessionMaker::step()
             }
             store_.record_projects({&row, 1}, false, now);
         }
+    unreported_.clear();
 
+    const Steady::duration wait = std::min(start_all(), start_disconnects());
+    return results_.empty() ? wait : Steady::duration::zero();
+}
+
+/// Returns how long nothing more can be started, unless a call ends.
+Steady::duration SessionMaker::start_all()
+{
     Steady::duration wait = idle;
     for (auto const& [name, project] : projects_) {
         start(project);
-        if (const auto next = project->pace.next(steady); next && !(project->queue.empty() && project->begun.empty()))
-            wait = std::min(wait, *next - steady);
+        const Steady::time_point now = clock_.steady_now();
+        if (const auto next = project->pace.next(now); next && !(project->queue.empty() && project->begun.empty()))
+            wait = std::min(wait, *next - now);
     }
-    if (!stopping_)
-        wait = std::min(wait, start_disconnects());
-    return results_.empty() ? std::max(wait, Steady::duration::zero()) : Steady::duration::zero();
+    return std::max(wait, Steady::duration::zero());
 }
 
 void SessionMaker::start(std::shared_ptr<Project> const& project)
@@ -233,7 +253,7 @@ boost::asio::awaitable<void> SessionMaker::call(std::shared_ptr<Project> project
 /// Starts what may be started of the sessions that are marked; returns when to look again.
 Steady::duration SessionMaker::start_disconnects()
 {
-    if (!disconnects_wanted_)
+    if (!disconnects_wanted_ || stopping_)
         return idle;
     const Steady::time_point now = clock_.steady_now();
     Steady::duration wait = idle;
@@ -273,17 +293,15 @@ boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<Project> p
     tries.under_way = false;
     project->pace.released(); // the circuit is for sessions; this has a patience of its own
     if (outcome.disconnected) {
-        disconnects_.erase(session.session);
-        store_.end_disconnect(
-            session, "disconnected", std::to_string(*outcome.disconnected) + " connections", clock_.now()
-        );
+        tries.under_way = true; // until it is on record
+        thrown_out_.push_back({session, "disconnected", std::to_string(*outcome.disconnected) + " connections"});
     } else {
         ProviderFailure const& failure = outcome.disconnected.error();
         ++tries.failures;
         tries.next = clock_.steady_now() + backoff(tries.failures, retry_base, disconnect_cap, session.session_id);
         if (tries.failures == disconnect_tries) {
-            disconnects_.erase(session.session);
-            store_.end_disconnect(session, "disconnect_failed", failure.reason + ": " + failure.detail, clock_.now());
+            tries.under_way = true;
+            thrown_out_.push_back({session, "disconnect_failed", failure.reason + ": " + failure.detail});
         }
     }
     disconnects_wanted_ = true;
@@ -334,27 +352,21 @@ void SessionMaker::note(Result const& result)
 void SessionMaker::report(Project& project, bool was_open)
 {
     unreported_.push_back(project.line.facts.name);
+    if (project.pace.open() && was_open)
+        return;
+    for (auto const& [opens, meeting] : project.queue)
+        to_look_at_.push_back(meeting);
     if (project.pace.open()) {
-        if (was_open)
-            return;
         spdlog::warn(
             "provider is not asked for now project={} reason={} detail=\"{}\"", project.line.facts.name,
             project.outage->reason, project.outage->detail
         );
-        std::vector<MeetingNo> waiting;
-        for (auto const& [opens, meeting] : project.queue)
-            waiting.push_back(meeting);
-        store_.mark(waiting);
         return;
     }
     spdlog::info("provider is asked again project={}", project.line.facts.name);
     project.outage.reset();
-    store_.mark_to_retry(std::exchange(project.backed_off, {}));
-    std::vector<MeetingNo> waiting;
-    for (auto const& [opens, meeting] : project.queue)
-        waiting.push_back(meeting);
-    store_.mark(waiting);
-    changed_();
+    to_retry_.insert(to_retry_.end(), project.backed_off.begin(), project.backed_off.end());
+    project.backed_off.clear();
 }
 
 EndedCall SessionMaker::ended(Result const& result) const
@@ -396,26 +408,34 @@ boost::asio::awaitable<void> SessionMaker::run()
         if (failure_)
             std::rethrow_exception(failure_);
         co_await wakeup_.wait(wait);
+        // Calls go on while their ends are gathered, for as long as there are orders on record.
+        const Steady::time_point until = clock_.steady_now() + gather;
+        for (;;) {
+            const Steady::duration next = start_all();
+            const Steady::duration left = until - clock_.steady_now();
+            if (next <= Steady::duration::zero() || left <= Steady::duration::zero())
+                break;
+            co_await wakeup_.wait(std::min(next, left));
+        }
     }
 }
 
 boost::asio::awaitable<void> SessionMaker::drain(Steady::duration grace)
 {
     stopping_ = true;
-    std::vector<EndedCall> unsent;
-    for (auto const& [name, project] : projects_)
-        for (Order const& order : std::exchange(project->begun, {})) {
-            unsent.push_back({order.meeting, order.attempt, EndedCall::Outcome::unsent});
-            busy_.erase(order.meeting);
-        }
+    take_back();
     const Steady::time_point deadline = clock_.steady_now() + grace;
-    store_.record_calls(unsent, {}, clock_.now());
+    constexpr Steady::duration moment = std::chrono::milliseconds{20};
     while (calls_.running() > 0 && clock_.steady_now() < deadline)
-        co_await clock_.wait(std::chrono::milliseconds{20});
-    step(); // what came in time
+        co_await clock_.wait(moment);
+    try {
+        step();                           // what came in time
+    } catch (DatabaseBusy const& error) { // the next start counts as abandoned what could not be recorded
+        spdlog::warn("database busy at stop reason=\"{}\"", error.what());
+    }
     calls_.request_stop();
     while (calls_.running() > 0)
-        co_await clock_.wait(std::chrono::milliseconds{1});
+        co_await clock_.wait(moment);
 }
 
 } // namespace usher

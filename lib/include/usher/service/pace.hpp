@@ -27,7 +27,8 @@ public:
 
     /// How many calls may start now.
     std::size_t allowance(Instant now);
-    /// How many should be at hand, so that a place that becomes free is taken at once; no more than the rate allows.
+    /// How many should be at hand, so that a place that becomes free is taken at once; no more than the rate allows in
+    /// the next moment.
     std::size_t at_hand(Instant now);
     /// The next instant at which one may, should none end before; nothing while all places are taken.
     std::optional<Instant> next(Instant now);

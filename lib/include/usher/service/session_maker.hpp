@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -45,7 +46,7 @@ public:
     void configure(std::vector<Line> lines, Policy base);
 
     /// Orders a session for a meeting whose plan says so. Once more does no harm.
-    void want(std::string_view project, MeetingNo meeting, sys_seconds opens);
+    void want(std::string_view project_name, MeetingNo meeting, sys_seconds opens);
 
     /// Sessions have been marked whose people are to be thrown out.
     void want_disconnects();
@@ -88,6 +89,8 @@ private:
     void start(std::shared_ptr<Project> const& project);
     boost::asio::awaitable<void> disconnect(std::shared_ptr<Project> project, Store::Disconnect session);
     std::chrono::steady_clock::duration start_disconnects();
+    std::chrono::steady_clock::duration start_all();
+    void take_back();
     EndedCall ended(Result const& result) const;
     void note(Result const& result);
     void report(Project& project, bool was_open);
@@ -102,7 +105,18 @@ private:
     Projects known_; ///< For the planner.
     std::vector<Result> results_;
     std::set<MeetingNo> busy_; ///< Meetings with a call begun and not recorded yet.
-    std::vector<std::string> unreported_;
+    // To be written by the next step:
+    std::vector<EndedCall> unsent_;
+    std::optional<std::vector<ProjectStatus>> rows_; ///< Of all projects.
+    std::vector<std::string> unreported_;            ///< Projects whose circuit or clock changed.
+    std::vector<MeetingNo> to_look_at_;
+    std::vector<MeetingNo> to_retry_;
+    struct ThrownOut {
+        Store::Disconnect session;
+        std::string event;
+        std::string detail;
+    };
+    std::vector<ThrownOut> thrown_out_;
     struct Tries {
         int failures = 0;
         bool under_way = false;
