@@ -16,6 +16,11 @@ std::string_view sentence_of(MeetingReport const& meeting)
 {
     if (meeting.state == "ready")
         return "Everybody who can be served can join.";
+    const bool refused = meeting.attempts > 0 || meeting.reason.rfind("provider_", 0) == 0;
+    if (meeting.state == "pending" && refused)
+        return "Its session could not be made yet; the daemon tries again by itself.";
+    if (meeting.state == "pending" && meeting.reason == "session_ordered")
+        return "Its session is on its way.";
     if (meeting.state == "pending")
         return "The daemon is going to look at it; if this stays, the daemon does not run.";
     if (meeting.state == "failed")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
 #include <memory>
 
 #include <usher/store/report.hpp>
@@ -23,6 +24,7 @@ struct Status {
     std::optional<sys_seconds> valid_until;
     std::int64_t abandoned;
     DaemonReport daemon;
+    std::vector<ProjectReport> projects;
     std::vector<std::string> sandbox_projects;
 };
 
@@ -43,6 +45,21 @@ Json json_of_readiness(Readiness const& readiness)
     Json result = Json::object();
     result["meetings"] = readiness.meetings;
     result["ready"] = readiness.ready;
+    return result;
+}
+
+Json json_of_project(ProjectReport const& project)
+{
+    Json result = Json::object();
+    result["name"] = project.name;
+    result["provider"] = project.provider;
+    result["project_key"] = project.project_key;
+    result["reason"] = project.reason;
+    result["detail"] = project.detail;
+    result["next_probe_at"] = json_of(project.next_probe);
+    result["clock_ahead_seconds"] = project.clock_ahead ? Json(project.clock_ahead->count()) : Json(nullptr);
+    result["tokens"] = project.tokens;
+    result["tokens_with_old_key"] = project.tokens_with_old_key;
     return result;
 }
 
@@ -68,6 +85,9 @@ Json json_of_status(Status const& status, sys_seconds now)
         document["daemon"]["since"] = json_of(status.daemon.since);
         document["daemon"]["heartbeat"] = json_of(status.daemon.heartbeat);
     }
+    document["projects"] = Json::array();
+    for (ProjectReport const& project : status.projects)
+        document["projects"].push_back(json_of_project(project));
     document["sandbox_projects"] = status.sandbox_projects;
     return document;
 }
@@ -82,6 +102,22 @@ void print_listing(std::ostream& out, std::string const& heading, Listing<Item> 
         print_item(item);
     if (listing.total > listing.items.size())
         out << "  and " << listing.total - listing.items.size() << " more\n";
+}
+
+void print_project(std::ostream& out, ProjectReport const& project, sys_seconds now)
+{
+    out << "project " << printable(project.name) << ": " << printable(project.provider) << ' '
+        << printable(project.project_key) << '\n';
+    if (!project.reason.empty())
+        out << "  not asked for now, " << printable(project.reason) << ": " << printable(project.detail) << '\n';
+    if (!project.reason.empty() && project.next_probe)
+        out << "  next probe " << at_and_relative(*project.next_probe, now) << '\n';
+    if (project.clock_ahead && project.clock_ahead->count() != 0)
+        out << "  this machine's clock is " << to_text(std::chrono::abs(*project.clock_ahead))
+            << (project.clock_ahead->count() > 0 ? " ahead of" : " behind") << " the provider's\n";
+    if (project.tokens_with_old_key > 0)
+        out << "  " << project.tokens_with_old_key << " of " << counted(project.tokens, "token")
+            << " still carry the old key\n";
 }
 
 void print_status(std::ostream& out, Status const& status, sys_seconds now, seconds ahead)
@@ -106,6 +142,8 @@ void print_status(std::ostream& out, Status const& status, sys_seconds now, seco
             << ", last published " << at_and_relative(status.daemon.heartbeat, now) << '\n';
     if (status.abandoned > 0)
         out << "abandoned session attempts: " << status.abandoned << '\n';
+    for (ProjectReport const& project : status.projects)
+        print_project(out, project, now);
     for (std::string const& project : status.sandbox_projects)
         out << "project " << printable(project) << " is on the sandbox: its tokens open no real meeting\n";
 
@@ -142,6 +180,7 @@ int status(Context& context, std::string const& ahead_text)
         .valid_until = report.valid_until(now),
         .abandoned = report.abandoned_attempts(),
         .daemon = report.daemon(),
+        .projects = report.projects(),
         .sandbox_projects = {},
     };
     for (ProjectConfig const& project : config.projects)

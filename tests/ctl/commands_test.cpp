@@ -108,6 +108,81 @@ TEST_F(Commands, StatusListsParticipantsWithoutTheirMeeting)
     EXPECT_NE(call({"status"}).out.find("42.0"), std::string::npos);
 }
 
+TEST_F(Commands, StatusShowsProjectsAndHowFarANewKeyHasCome)
+{
+    ASSERT_EQ(call({"init"}).status, 0);
+    EXPECT_EQ(call({"status", "--json"}).json().at("projects"), nlohmann::json::array());
+    SQLite::Database{path, SQLite::OPEN_READWRITE}.exec(
+        "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('m', 4000000000, 4000003600), ('n', 4000000000, "
+        "4000003600);"
+        "INSERT INTO session (session_no, meeting_no, session_id, provider, project, project_key, options, created_at) "
+        "SELECT meeting_no, meeting_no, 'id-' || meeting_id, 'opentok', 'default', '47665971', '', 1 FROM agenda;"
+        "UPDATE agenda SET session_no = meeting_no, state = 'failed', due_at = 4000000000, attempts = 2, "
+        "reason = 'credentials_refused', detail = 'the secret is wrong', next_at = 4000000000;"
+        "INSERT INTO token (session_no, participant_id, token, role, reason, issued_at, expires_at, generation, "
+        "key_id, fingerprint) VALUES (1, 'ann', 'x', 1, 0, 1, 4000003600, 0, 'old', 0), "
+        "(1, 'ben', 'x', 1, 0, 1, 4000003600, 0, 'new', 0), (2, 'ann', 'x', 1, 0, 1, 4000003600, 0, 'old', 0), "
+        "(7, 'ann', 'x', 1, 0, 1, 4000003600, 0, 'old', 0);" // not published: no meeting has this session
+        "INSERT INTO project_status VALUES "
+        "('default', 'opentok', '47665971', 'new', 'credentials_refused', 'the secret is wrong', 4000000000, 2, 1), "
+        "('quiet', 'vonage', '29f760f8', 'k', '', '', NULL, -75, 1), ('same', 'sandbox', '1', 'k', '', '', NULL, 0, 1)"
+    );
+    const Answer text = call({"status"});
+    EXPECT_NE(
+        text.out.find("project default: opentok 47665971\n"
+                      "  not asked for now, credentials_refused: the secret is wrong\n"
+                      "  next probe 2096-10-02T07:06:40Z (in "),
+        std::string::npos
+    ) << text.out;
+    EXPECT_NE(
+        text.out.find("  this machine's clock is 2s ahead of the provider's\n"
+                      "  2 of 3 tokens still carry the old key\n"
+                      "project quiet: vonage 29f760f8\n"
+                      "  this machine's clock is 75s behind the provider's\n"
+                      "project same: sandbox 1\n"
+                      "project default is on the sandbox"),
+        std::string::npos
+    ) << text.out;
+
+    const auto projects = call({"status", "--json"}).json().at("projects");
+    EXPECT_EQ(
+        projects.at(0), nlohmann::json::parse(R"({"name": "default", "provider": "opentok", "project_key": "47665971",
+            "reason": "credentials_refused", "detail": "the secret is wrong", "next_probe_at": "2096-10-02T07:06:40Z",
+            "clock_ahead_seconds": 2, "tokens": 3, "tokens_with_old_key": 2})")
+    );
+    EXPECT_EQ(projects.at(1).at("clock_ahead_seconds"), -75);
+    EXPECT_TRUE(projects.at(1).at("next_probe_at").is_null());
+
+    const Answer explained = call({"explain", "m"});
+    EXPECT_EQ(
+        explained.out.find("m\nstate: failed, credentials_refused\n"
+                           "It could not be made ready; the daemon tries again by itself.\n"
+                           "the secret is wrong\n"),
+        0
+    ) << explained.out;
+    EXPECT_NE(explained.out.find("next attempt: 2096-10-02T07:06:40Z (in "), std::string::npos) << explained.out;
+    EXPECT_NE(explained.out.find("failures in a row: 2\n"), std::string::npos) << explained.out;
+}
+
+TEST_F(Commands, ExplainTellsAProviderThatDoesNotAnswerFromADaemonThatDoesNotRun)
+{
+    ASSERT_EQ(call({"init"}).status, 0);
+    SQLite::Database{path, SQLite::OPEN_READWRITE}.exec(
+        "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('m', 4000000000, 4000003600), ('n', 4000000000, "
+        "4000003600);"
+        "UPDATE agenda SET state = 'pending', due_at = 4000000000, reason = 'provider_tls', detail = 'no handshake' "
+        "WHERE meeting_id = 'm'"
+    );
+    EXPECT_EQ(
+        call({"explain", "m", "--json"}).json().at("sentence"),
+        "Its session could not be made yet; the daemon tries again by itself."
+    );
+    EXPECT_EQ(
+        call({"explain", "n", "--json"}).json().at("sentence"),
+        "The daemon is going to look at it; if this stays, the daemon does not run."
+    );
+}
+
 TEST_F(Commands, ExplainAndCredentialsNameWhatIsNotThere)
 {
     import_example();

@@ -210,6 +210,38 @@ DaemonReport Report::daemon() const
         .at(0);
 }
 
+std::vector<ProjectReport> Report::projects() const
+{
+    return impl_->all(
+        [](Statement& row) {
+            ProjectReport project{
+                .name = row.getColumn(0).getString(),
+                .provider = row.getColumn(1).getString(),
+                .project_key = row.getColumn(2).getString(),
+                .reason = row.getColumn(3).getString(),
+                .detail = row.getColumn(4).getString(),
+                .next_probe = instant(row.getColumn(5)),
+                .clock_ahead = {},
+                .tokens = row.getColumn(7).getInt64(),
+                .tokens_with_old_key = row.getColumn(8).getInt64(),
+            };
+            if (!row.getColumn(6).isNull())
+                project.clock_ahead = seconds{row.getColumn(6).getInt64()};
+            return project;
+        },
+        R"sql(SELECT p.name, p.provider, p.project_key, p.reason, p.detail, p.next_at, p.clock_ahead,
+                     coalesce(n.tokens, 0), coalesce(n.old, 0)
+                FROM project_status p
+                LEFT JOIN (SELECT s.project, count(*) AS tokens, sum(t.key_id <> q.key_id) AS old
+                             FROM agenda a
+                             JOIN session s ON s.session_no = a.session_no
+                             JOIN project_status q ON q.name = s.project
+                             JOIN token t ON t.session_no = a.session_no
+                            GROUP BY s.project) n ON n.project = p.name
+               ORDER BY p.name)sql"
+    );
+}
+
 std::optional<MeetingReport> Report::meeting(std::string_view id) const
 {
     auto rows = impl_->all(

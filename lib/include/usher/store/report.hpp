@@ -69,6 +69,19 @@ struct DaemonReport {
     sys_seconds heartbeat;
 };
 
+/// A configured project as the daemon last saw it, and how far its published tokens have come after a new secret.
+struct ProjectReport {
+    std::string name;
+    std::string provider;
+    std::string project_key;
+    std::string reason; ///< Why the provider is not asked at present; empty when it is.
+    std::string detail;
+    std::optional<sys_seconds> next_probe;
+    std::optional<seconds> clock_ahead; ///< Of this machine, against the provider's.
+    std::int64_t tokens = 0;            ///< Published ones.
+    std::int64_t tokens_with_old_key = 0;
+};
+
 /// A row of `join_credential`.
 struct CredentialReport {
     std::string meeting_id;
@@ -111,6 +124,7 @@ public:
 
     std::int64_t abandoned_attempts() const;
     DaemonReport daemon() const;
+    std::vector<ProjectReport> projects() const; ///< By name; none before a daemon ran.
 
     std::optional<MeetingReport> meeting(std::string_view id) const;
     std::vector<ProblemReport> problems_of(std::string_view meeting_id) const;
