@@ -402,7 +402,8 @@ private:
         if (result.claimed > 0)
             spdlog::info(
                 "published tokens={} withdrawn={} sessions={} meetings={} skipped={}", result.published.tokens,
-                result.published.withdrawn, result.published.sessions, result.published.settled, result.published.skipped
+                result.published.withdrawn, result.published.sessions, result.published.settled,
+                result.published.skipped
             );
     }
 
