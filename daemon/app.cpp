@@ -26,6 +26,7 @@
 #include <usher/async/task_group.hpp>
 #include <usher/async/wakeup.hpp>
 #include <usher/core/url.hpp>
+#include <usher/core/utf8.hpp>
 #include <usher/provider/beast_transport.hpp>
 #include <usher/provider/sandbox.hpp>
 #include <usher/provider/vendor.hpp>
@@ -232,7 +233,7 @@ private:
                     continue;
                 all_ready_ = false;
                 std::fprintf(
-                    stderr, "%s: not ready: %s: %s\n", meeting.id.c_str(), meeting.reason.c_str(),
+                    stderr, "%s: not ready: %s: %s\n", without_controls(meeting.id).c_str(), meeting.reason.c_str(),
                     meeting.detail.c_str()
                 );
             }

@@ -254,9 +254,8 @@ TEST_F(Live, AnUnknownApiKeyIsTold)
     const Vendor vendor = start_vendor();
     configure("default: " + opentok(vendor, "good.secret", "47665972"));
     expect_told(
-        "credentials_refused", authority(vendor.url()) +
-                                   " answers 403 and says \"Invalid issuer format\": it takes no project of the name "
-                                   "API key 47665972; check api_key"
+        "credentials_refused", authority(vendor.url()) + " answers 403 and says \"Invalid issuer format\": it knows no "
+                                                         "API key 47665972; check api_key"
     );
 }
 

@@ -104,17 +104,6 @@ int first_line_not_utf8(std::string_view text)
     return 0;
 }
 
-/// For a terminal and the journal, which act on control characters.
-std::string without_controls(std::string_view text)
-{
-    std::string out;
-    for (char const c : text) {
-        auto const byte = static_cast<unsigned char>(c);
-        out += byte < 0x20 || byte == 0x7f ? '?' : c;
-    }
-    return out;
-}
-
 std::string printable(std::string_view text)
 {
     return without_controls(text.substr(0, longest_quote)) + (text.size() > longest_quote ? "..." : "");

@@ -38,4 +38,14 @@ bool is_utf8(std::string_view text)
     return true;
 }
 
+std::string without_controls(std::string_view text)
+{
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        out += byte < 0x20 || byte == 0x7f ? '?' : c;
+    }
+    return out;
+}
+
 } // namespace usher

@@ -156,7 +156,8 @@ ProviderFailure authentication_failure(HttpReply const& reply, CallContext const
         text += "the secret is not that of " + credential_name(context) +
                 "; put the current one into the project's file and reload usherd";
     else if (message.find("Invalid issuer") != std::string::npos)
-        text += "it takes no project of the name " + credential_name(context) + "; check api_key";
+        text += "it knows no " + credential_name(context) + "; check " +
+                (context.host == VendorHost::opentok ? "api_key" : "application_id");
     else if (message.find("No suitable authentication") != std::string::npos || message.find("Invalid Token") != std::string::npos)
         text += context.host == VendorHost::opentok
                     ? "it takes no API key and secret; a project of the Vonage dashboard needs provider: vonage with "
