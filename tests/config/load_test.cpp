@@ -367,6 +367,26 @@ TEST_F(LoadConfig, ReadsALiveProjectWithItsDefaults)
     EXPECT_NE(ot.connection.hash(), vo.connection.hash());
 }
 
+TEST_F(LoadConfig, ReadsWhatReplacesRevocation)
+{
+    write("ot.secret", "s3cret");
+    std::string const project = "projects: {a: {provider: opentok, api_key: '1', api_secret: {file: ot.secret}";
+
+    auto const by_default = load(project + "}}");
+    auto const strict = load(project + ", on_removal: replace_session, on_cancel: disconnect, hard_end: disconnect}}");
+    auto const lenient = load(project + ", on_removal: keep, on_cancel: keep, hard_end: off}}");
+
+    ASSERT_TRUE(by_default && strict && lenient);
+    auto const policy = strict->policy_for(strict->projects.at(0));
+    EXPECT_TRUE(policy.replace_on_removal && policy.disconnect_on_cancel && policy.disconnect_at_close);
+    EXPECT_EQ(lenient->policy_for(lenient->projects.at(0)), by_default->policy_for(by_default->projects.at(0)));
+    EXPECT_FALSE(by_default->policy_for(by_default->projects.at(0)).replace_on_removal);
+    EXPECT_THAT(
+        errors(project + ", on_removal: disconnect}}"),
+        HasSubstr("on_removal: expected one of keep, replace_session, got \"disconnect\"")
+    );
+}
+
 TEST_F(LoadConfig, SaysWhatIsWrongWithAKey)
 {
     auto const vonage = [&](std::string const& content) {

@@ -84,6 +84,7 @@ void SessionMaker::configure(std::vector<Line> lines, Policy base)
         const Pace pace{name, line.pace, clock_.steady_now()};
         projects_.emplace(name, std::make_shared<Project>(Project{std::move(line), pace, {}, {}, {}, {}}));
     }
+    wakeup_.notify(); // what was taken back and the projects' rows are still to be written
 }
 
 void SessionMaker::take_back()
