@@ -101,7 +101,7 @@ void print(std::ostream& out, MeetingReport const& meeting, sys_seconds now)
         out << ", " << printable(meeting.reason);
     if (!meeting.detail.empty())
         out << ": " << printable(meeting.detail);
-    if (meeting.next_at)
+    if (meeting.next_at && *meeting.next_at > now) // else it is being tried, or waits for its turn
         out << "; next attempt " << at_and_relative(*meeting.next_at, now);
     out << '\n';
 }
