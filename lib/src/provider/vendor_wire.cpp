@@ -132,13 +132,12 @@ std::string credential_name(CallContext const& context)
 
 std::string clock_sentence(CallContext const& context, std::optional<seconds> ahead, std::string const& why)
 {
-    std::string text = "this machine's clock ";
-    if (!ahead || ahead->count() == 0)
-        text += "is ahead of that of ";
-    else
-        text += "is " + to_text(std::chrono::abs(*ahead)) + (ahead->count() > 0 ? " ahead of" : " behind") +
-                (ahead->count() > 0 ? " that of " : " that of ");
-    return text + context.server + ", " + why + "; set it by NTP, such as with systemd-timesyncd or chrony";
+    std::string text = "this machine's clock is ";
+    if (ahead && ahead->count() != 0)
+        text += to_text(std::chrono::abs(*ahead)) + " ";
+    text += ahead && ahead->count() < 0 ? "behind" : "ahead of";
+    return text + " that of " + context.server + ", " + why +
+           "; set it by NTP, such as with systemd-timesyncd or chrony";
 }
 
 ProviderFailure authentication_failure(HttpReply const& reply, CallContext const& context)
