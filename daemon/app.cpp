@@ -238,6 +238,7 @@ private:
                 );
             }
         }
+        co_await maker_.drain(call_grace); // after a signal; else nothing is under way
         stop_everything();
     }
 
@@ -386,7 +387,9 @@ private:
     void stop_everything()
     {
         stopping_ = true;
-        provisioner_->request_stop();
+        if (provisioner_)
+            provisioner_->request_stop();
+        maker_.request_stop();
         wakeup_.notify();
         tasks_.request_stop();
     }

@@ -94,8 +94,8 @@ void Pace::failed(ProviderFailure const& failure, Instant now, seconds patience)
         return;
     open_ = true;
     ++openings_;
-    const bool for_people = failure.kind == FailureKind::authentication || failure.kind == FailureKind::permanent;
-    seconds delay = backoff(openings_, seconds{1}, for_people ? probe_cap_for_people : probe_cap, name_);
+    seconds delay =
+        backoff(openings_, seconds{1}, needs_somebody(failure.kind) ? probe_cap_for_people : probe_cap, name_);
     if (failure.retry_after)
         delay = std::max(delay, *failure.retry_after);
     probe_at_ = now + std::max(std::min(delay, patience), seconds{1});

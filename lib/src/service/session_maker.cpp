@@ -182,11 +182,13 @@ Steady::duration SessionMaker::step()
         busy_.insert(order.meeting);
         project->begun.push_back(std::move(order));
     }
+    if (!recorded.empty())
+        changed_();
     if (rows_) {
         store_.record_projects(*rows_, true, now);
         rows_.reset();
     }
-    const bool changed = !recorded.empty() || !to_retry_.empty() || !to_look_at_.empty();
+    const bool changed = !to_retry_.empty() || !to_look_at_.empty();
     store_.mark_to_retry(to_retry_);
     to_retry_.clear();
     store_.mark(to_look_at_);
@@ -343,8 +345,8 @@ void SessionMaker::note(Result const& result)
             without_controls(result.order.meeting_id), project.line.facts.name, failure->reason, failure->detail
         );
     if (project.pace.open() && failure != nullptr) {
-        const bool for_people = failure->kind == FailureKind::authentication || failure->kind == FailureKind::permanent;
-        project.outage = Outage{for_people ? State::failed : State::pending, failure->reason, failure->detail};
+        project.outage =
+            Outage{needs_somebody(failure->kind) ? State::failed : State::pending, failure->reason, failure->detail};
     }
     if (project.pace.open() || was_open)
         report(project, was_open);
@@ -380,10 +382,9 @@ EndedCall SessionMaker::ended(Result const& result) const
         return call;
     }
     ProviderFailure const& failure = result.outcome.session_id.error();
-    const bool for_people = failure.kind == FailureKind::authentication || failure.kind == FailureKind::permanent;
     const bool lost = failure.kind == FailureKind::ambiguous;
     call.outcome = lost ? EndedCall::Outcome::abandoned : EndedCall::Outcome::failed;
-    call.state = for_people ? State::failed : State::pending;
+    call.state = needs_somebody(failure.kind) ? State::failed : State::pending;
     call.reason = failure.reason;
     call.detail = failure.detail;
     call.inputs = result.order.inputs;
@@ -420,6 +421,12 @@ boost::asio::awaitable<void> SessionMaker::run()
             co_await wakeup_.wait(std::min(next, left));
         }
     }
+}
+
+void SessionMaker::request_stop()
+{
+    stopping_ = true;
+    calls_.request_stop();
 }
 
 boost::asio::awaitable<void> SessionMaker::drain(Steady::duration grace)

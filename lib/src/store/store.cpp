@@ -55,6 +55,19 @@ std::string option(SQLite::Column const& column)
     return column.isNull() ? std::string{} : column.getString();
 }
 
+/// From six columns of `meeting`, in the order of the table.
+SessionOptions options_at(SQLite::Statement& statement, int first)
+{
+    SessionOptions options;
+    options.media_mode = statement.getColumn(first).getString();
+    options.archive_mode = statement.getColumn(first + 1).getString();
+    options.archive_name = option(statement.getColumn(first + 2));
+    options.archive_resolution = option(statement.getColumn(first + 3));
+    options.location = option(statement.getColumn(first + 4));
+    options.e2ee = statement.getColumn(first + 5).getInt() != 0;
+    return options;
+}
+
 } // namespace
 
 PublishCounts& PublishCounts::operator+=(PublishCounts const& other)
@@ -265,12 +278,7 @@ struct Store::Impl {
             row.ends_at = from_unix(statement.getColumn(16).getInt64());
             row.cancelled = statement.getColumn(17).getString() != "scheduled";
             row.project = statement.getColumn(18).getString();
-            row.options.media_mode = statement.getColumn(19).getString();
-            row.options.archive_mode = statement.getColumn(20).getString();
-            row.options.archive_name = option(statement.getColumn(21));
-            row.options.archive_resolution = option(statement.getColumn(22));
-            row.options.location = option(statement.getColumn(23));
-            row.options.e2ee = statement.getColumn(24).getInt() != 0;
+            row.options = options_at(statement, 19);
             result.meeting = std::move(row);
         }
         result.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(25).getInt64());
@@ -294,13 +302,7 @@ struct Store::Impl {
         statement.bind(1, meeting.id);
         if (!statement.executeStep())
             return false;
-        SessionOptions options;
-        options.media_mode = statement.getColumn(4).getString();
-        options.archive_mode = statement.getColumn(5).getString();
-        options.archive_name = option(statement.getColumn(6));
-        options.archive_resolution = option(statement.getColumn(7));
-        options.location = option(statement.getColumn(8));
-        options.e2ee = statement.getColumn(9).getInt() != 0;
+        const SessionOptions options = options_at(statement, 4);
         MeetingRow const& row = *meeting.meeting;
         return from_unix(statement.getColumn(0).getInt64()) == row.starts_at &&
                from_unix(statement.getColumn(1).getInt64()) == row.ends_at &&
@@ -320,13 +322,7 @@ struct Store::Impl {
         statement.bind(1, number(meeting));
         if (!statement.executeStep())
             return false;
-        SessionOptions options;
-        options.media_mode = statement.getColumn(2).getString();
-        options.archive_mode = statement.getColumn(3).getString();
-        options.archive_name = option(statement.getColumn(4));
-        options.archive_resolution = option(statement.getColumn(5));
-        options.location = option(statement.getColumn(6));
-        options.e2ee = statement.getColumn(7).getInt() != 0;
+        const SessionOptions options = options_at(statement, 2);
         return statement.getColumn(0).getString() == "scheduled" &&
                statement.getColumn(1).getString() == session.project && to_text(options) == session.options;
     }

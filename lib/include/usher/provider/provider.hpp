@@ -30,6 +30,12 @@ enum class FailureKind : std::uint8_t {
     quota,          ///< Too many requests.
 };
 
+/// Whether trying again is of no use until somebody puts something right.
+constexpr bool needs_somebody(FailureKind kind)
+{
+    return kind == FailureKind::permanent || kind == FailureKind::authentication;
+}
+
 /// Why a provider did not do what it was asked.
 struct ProviderFailure {
     FailureKind kind = FailureKind::transient;

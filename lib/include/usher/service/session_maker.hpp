@@ -64,6 +64,9 @@ public:
     /// Starts nothing more, and waits for what is under way, for `grace` at most.
     boost::asio::awaitable<void> drain(std::chrono::steady_clock::duration grace);
 
+    /// Cancels what is under way, at once: its attempts are counted as abandoned by the next start.
+    void request_stop();
+
     /// Whether anything is under way, or could be.
     bool busy();
 
