@@ -91,8 +91,8 @@ int explain(Context& context, std::string const& id)
     time("ends", meeting->ends_at);
     time("closes", meeting->closes);
     time("ready since", meeting->ready_at);
-    if (meeting->next_at && *meeting->next_at > now) // else it is being tried, or waits for its turn
-        time("next attempt", meeting->next_at);
+    if (meeting->next_at)
+        out << "next attempt: " << next_attempt(*meeting->next_at, now) << '\n';
     if (meeting->attempts > 0)
         out << "failures in a row: " << meeting->attempts << '\n';
     if (!problems.empty())

@@ -43,6 +43,11 @@ std::string at_and_relative(sys_seconds instant, sys_seconds now)
     return to_iso8601(instant) + " (" + to_relative(instant, now) + ")";
 }
 
+std::string next_attempt(sys_seconds instant, sys_seconds now)
+{
+    return instant > now ? at_and_relative(instant, now) : "due now";
+}
+
 std::string counted(std::int64_t count, std::string_view thing)
 {
     return std::to_string(count) + " " + std::string{thing} + (count == 1 ? "" : "s");
@@ -101,8 +106,8 @@ void print(std::ostream& out, MeetingReport const& meeting, sys_seconds now)
         out << ", " << printable(meeting.reason);
     if (!meeting.detail.empty())
         out << ": " << printable(meeting.detail);
-    if (meeting.next_at && *meeting.next_at > now) // else it is being tried, or waits for its turn
-        out << "; next attempt " << at_and_relative(*meeting.next_at, now);
+    if (meeting.next_at)
+        out << "; next attempt " << next_attempt(*meeting.next_at, now);
     out << '\n';
 }
 

@@ -24,6 +24,9 @@ std::string printable(std::string_view text);
 /// `2021-02-06T09:00:00Z (in 2h 5m)`.
 std::string at_and_relative(sys_seconds instant, sys_seconds now);
 
+/// As above while it lies ahead; `due now` once it is being tried, or waits for its turn or for a daemon.
+std::string next_attempt(sys_seconds instant, sys_seconds now);
+
 /// `1 meeting`, `2 meetings`.
 std::string counted(std::int64_t count, std::string_view thing);
 

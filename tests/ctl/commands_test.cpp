@@ -162,6 +162,10 @@ TEST_F(Commands, StatusShowsProjectsAndHowFarANewKeyHasCome)
     ) << explained.out;
     EXPECT_NE(explained.out.find("next attempt: 2096-10-02T07:06:40Z (in "), std::string::npos) << explained.out;
     EXPECT_NE(explained.out.find("failures in a row: 2\n"), std::string::npos) << explained.out;
+
+    SQLite::Database{path, SQLite::OPEN_READWRITE}.exec("UPDATE agenda SET next_at = 1000 WHERE meeting_id = 'm'");
+    EXPECT_NE(call({"explain", "m"}).out.find("\nnext attempt: due now\n"), std::string::npos);
+    EXPECT_NE(call({"status"}).out.find("; next attempt due now\n"), std::string::npos);
 }
 
 TEST_F(Commands, ExplainTellsAProviderThatDoesNotAnswerFromADaemonThatDoesNotRun)
