@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <exception>
 #include <memory>
+#include <thread>
 
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
@@ -126,8 +128,8 @@ public:
     {
         const sys_seconds highest = take_over();
         provisioner_ = std::make_unique<Provisioner>(
-            store_, clock_, random_, maker_, projects_of(config, context_.get_executor()),
-            ProvisioningSettings{config.base}
+            store_, clock_, random_, maker_, context_.get_executor(), Workers{threads_.get_executor(), thread_count_},
+            projects_of(config, context_.get_executor()), ProvisioningSettings{config.base}
         );
         if (highest > clock_.now())
             spdlog::warn("clock was set back highest_seen={} now={}", to_iso8601(highest), to_iso8601(clock_.now()));
@@ -218,13 +220,16 @@ private:
         const sys_seconds now = clock_.now();
         MeetingNo after{0};
         for (;;) {
-            const std::vector<MeetingSnapshot> meetings = store_.read(after, 500);
-            if (meetings.empty())
+            const std::vector<Store::AgendaEntry> entries = store_.scan(after, 500);
+            if (entries.empty())
                 break;
-            after = meetings.back().number;
-            for (MeetingSnapshot const& meeting : meetings) {
-                const bool failing = meeting.state == State::failed || meeting.state == State::pending;
-                if (!failing || !meeting.meeting || meeting.meeting->cancelled)
+            after = entries.back().number;
+            std::vector<MeetingNo> failing;
+            for (Store::AgendaEntry const& entry : entries)
+                if (entry.state == State::failed || entry.state == State::pending)
+                    failing.push_back(entry.number);
+            for (MeetingSnapshot const& meeting : store_.read_orders(failing)) {
+                if (!meeting.meeting || meeting.meeting->cancelled)
                     continue;
                 const Schedule schedule = schedule_of(
                     meeting.id, meeting.meeting->starts_at, meeting.meeting->ends_at, provisioner_->projects().base
@@ -403,7 +408,7 @@ private:
 
     static void log(PassResult const& result)
     {
-        if (result.claimed > 0)
+        if (result.looked_at > 0)
             spdlog::info(
                 "published tokens={} withdrawn={} sessions={} meetings={} skipped={}", result.published.tokens,
                 result.published.withdrawn, result.published.sessions, result.published.settled,
@@ -423,6 +428,8 @@ private:
     Wakeup wakeup_;
     SessionMaker maker_;
     std::unique_ptr<Provisioner> provisioner_; // made once the epoch is ours
+    const std::size_t thread_count_ = std::max(1U, std::thread::hardware_concurrency());
+    asio::thread_pool threads_{thread_count_}; // after what its work refers to
     std::exception_ptr failure_;
     std::int64_t seen_version_ = 0;
     bool stopping_ = false;

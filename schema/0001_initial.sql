@@ -103,10 +103,12 @@ CREATE TABLE request (
 );
 
 -- One row per meeting, and the only queue.
---   due_at      0: the platform wrote; > 0: work of its own at that instant; < 0: claimed by the daemon, each claim
---               under a number of its own, so that a publish sees whether the platform wrote meanwhile.
+--   due_at      0: the platform wrote; else the instant at which time makes it due. The daemon changes it with what it
+--               publishes, and looks whether it is still what it was when the rows were read.
 --   session_no  the published session; staged_no one that has been created and not been published yet.
 --   generation  counts requested rotations; tokens of an older generation are signed anew.
+--   last_…_no   heads of the chains of the meeting's sessions and history, newest first, by their previous_no. An index
+--               by meeting would be written to at a random page for each meeting, where a chain is only appended to.
 CREATE TABLE agenda (
     meeting_no INTEGER PRIMARY KEY AUTOINCREMENT,
     meeting_id TEXT NOT NULL UNIQUE,
@@ -122,6 +124,8 @@ CREATE TABLE agenda (
     generation INTEGER NOT NULL DEFAULT 0,
     renew_session INTEGER NOT NULL DEFAULT 0,
     request_id INTEGER,
+    last_session_no INTEGER,
+    last_history_no INTEGER,
     policy_hash INTEGER NOT NULL DEFAULT 0,
     state TEXT NOT NULL DEFAULT 'pending',
     reason TEXT NOT NULL DEFAULT '',
@@ -130,7 +134,7 @@ CREATE TABLE agenda (
     seq INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX agenda_by_need ON agenda (starts_at) WHERE due_at = 0;
-CREATE INDEX agenda_by_time ON agenda (due_at) WHERE due_at <> 0;
+CREATE INDEX agenda_by_time ON agenda (due_at) WHERE due_at > 0;
 CREATE INDEX agenda_by_seq ON agenda (seq);
 CREATE INDEX agenda_by_request ON agenda (request_id) WHERE request_id IS NOT NULL;
 
@@ -143,10 +147,10 @@ CREATE TABLE session (
     project_key TEXT NOT NULL,
     options TEXT NOT NULL, -- what the session was created with, as one comparable text
     created_at INTEGER NOT NULL,
+    previous_no INTEGER, -- the meeting's session before
     disconnect INTEGER NOT NULL DEFAULT 0 -- 1: whoever is in it is to be thrown out
 );
 CREATE INDEX session_to_disconnect ON session (session_no) WHERE disconnect = 1;
-CREATE INDEX session_by_meeting ON session (meeting_no);
 
 CREATE TABLE token (
     session_no INTEGER NOT NULL,
@@ -220,13 +224,13 @@ INSERT INTO daemon (id) VALUES (1);
 
 -- Append-only; never holds a token.
 CREATE TABLE history (
-    history_no INTEGER PRIMARY KEY AUTOINCREMENT,
+    history_no INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
     meeting_no INTEGER NOT NULL,
     event TEXT NOT NULL,
-    detail TEXT NOT NULL DEFAULT ''
+    detail TEXT NOT NULL DEFAULT '',
+    previous_no INTEGER -- the meeting's event before
 );
-CREATE INDEX history_by_meeting ON history (meeting_no);
 
 -- Triggers write agenda only. They mark a meeting due, and a cancellation takes its sessions off the agenda, so that
 -- the withdrawal is part of the platform's own commit and a restored meeting gets a new session. UPSERT inside a

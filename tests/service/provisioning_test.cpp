@@ -492,22 +492,11 @@ TEST_F(Provisioning, AnOlderDaemonIsFenced)
     EXPECT_FALSE(credentials().contains("eve"));
 }
 
-TEST_F(Provisioning, WorkOfADaemonThatDiedIsTakenUp)
-{
-    meeting(30 * minute, 90 * minute);
-    participant("ann");
-    ASSERT_EQ(store->claim(clock.now(), 10, 10).size(), 1U); // and then nothing: it died
-    EXPECT_EQ(status(), "pending|");
-    restart();
-    settle();
-    EXPECT_EQ(status(), "ready|");
-}
-
 TEST_F(Provisioning, APassThatFailedIsMadeUpForByTheNext)
 {
     ready_meeting();
     participant("eve");
-    // The platform takes the write lock between the daemon's claim and its publish, and keeps it.
+    // The platform takes the write lock between the daemon's reading and its publish, and keeps it.
     random.before_next = [&] { sql("BEGIN IMMEDIATE"); };
     EXPECT_THROW(pass(), DatabaseBusy);
     sql("COMMIT");
@@ -550,21 +539,44 @@ TEST_F(Provisioning, SeqMovesWithEveryChangeOfWhatIsPublished)
     EXPECT_EQ(seq(), last);
 }
 
-TEST_F(Provisioning, AnEditBetweenClaimAndPublishIsNotOverrun)
+/// A token for each participant of a meeting that a daemon has read and is about to publish.
+class BetweenReadAndPublish : public Provisioning {
+protected:
+    void read()
+    {
+        seen = store->seen();
+        meetings = {*store->read_one("m")};
+        tokens.clear();
+        planned = plan(meetings[0], provisioner->projects(), clock.now());
+        session = *meetings[0].published;
+        for (SignStep const& step : planned.sign)
+            tokens.push_back({step.participant, "token", step.reason, clock.now(), clock.now() + 1h, 1});
+    }
+
+    PublishCounts publish()
+    {
+        Publication publication{&meetings[0], &planned, seen, &session, "key", tokens};
+        return store->publish({&publication, 1}, clock.now());
+    }
+
+    std::int64_t due_at() { return std::stoll(text("SELECT due_at FROM agenda WHERE meeting_id = 'm'")); }
+
+    Seen seen;
+    std::vector<MeetingSnapshot> meetings;
+    Plan planned;
+    SessionRow session;
+    std::vector<SignedToken> tokens;
+};
+
+TEST_F(BetweenReadAndPublish, AnEditIsNotOverrun)
 {
     ready_meeting();
     participant("eve", "moderator");
-    // The platform removes eve after the daemon has read her and before it publishes.
-    const auto claimed = store->claim(clock.now(), 10, 100);
-    ASSERT_EQ(claimed.size(), 1U);
-    const Plan planned = plan(claimed[0], provisioner->projects(), clock.now());
-    ASSERT_EQ(planned.sign.size(), 1U);
+    read();
+    ASSERT_EQ(tokens.size(), 1U);
     sql("DELETE FROM participant WHERE id = 'eve'");
-    const std::vector<SignedToken> tokens{
-        {planned.sign[0].participant, "token", TokenReason::issued, clock.now(), clock.now() + 1h, "key", 1}};
-    const Publication publication{&claimed[0], &planned, claimed[0].published->number, tokens, true};
 
-    const PublishCounts counts = store->publish({&publication, 1}, clock.now());
+    const PublishCounts counts = publish();
 
     EXPECT_EQ(counts.skipped, 1U);
     EXPECT_EQ(counts.settled, 0U);
@@ -572,6 +584,98 @@ TEST_F(Provisioning, AnEditBetweenClaimAndPublishIsNotOverrun)
     EXPECT_EQ(status(), "pending|");
     settle();
     EXPECT_EQ(status(), "ready|");
+}
+
+TEST_F(BetweenReadAndPublish, AnEditOfAMeetingThatTimeMadeDueIsNotOverrun)
+{
+    ready_meeting();
+    sql("UPDATE agenda SET due_at = 5, generation = 1"); // all are to be signed anew
+    read();
+    ASSERT_EQ(tokens.size(), 2U);
+    sql("UPDATE participant SET role = 'moderator' WHERE id = 'bob'");
+
+    const PublishCounts counts = publish();
+
+    EXPECT_EQ(counts.tokens, 1U);
+    EXPECT_EQ(counts.skipped, 1U);
+    EXPECT_EQ(counts.settled, 0U);
+    EXPECT_EQ(due_at(), 0);
+}
+
+TEST_F(BetweenReadAndPublish, WhatOthersWriteElsewhereDoesNotMatter)
+{
+    ready_meeting();
+    participant("eve");
+    read();
+    sql("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('another', 1, 2)");
+
+    const PublishCounts counts = publish();
+
+    EXPECT_EQ(counts.tokens, 1U);
+    EXPECT_EQ(counts.settled, 1U);
+    EXPECT_GT(due_at(), 0);
+}
+
+TEST_F(BetweenReadAndPublish, TheDaemonsOwnWritesAreSeenToo)
+{
+    ready_meeting();
+    participant("eve");
+    read();
+    sql("UPDATE agenda SET due_at = 0");
+    const Seen now = store->seen();
+    seen.data_version = now.data_version; // as if only the daemon had written
+    const MeetingNo number = meetings[0].number;
+    store->mark({&number, 1});
+    sql("UPDATE agenda SET generation = generation + 1");
+    seen.data_version = store->seen().data_version;
+
+    EXPECT_EQ(publish().settled, 0U);
+    EXPECT_EQ(due_at(), 0);
+}
+
+TEST_F(BetweenReadAndPublish, AMeetingOfManyIsLookedAtAgainWhereOthersWrote)
+{
+    ready_meeting();
+    for (int i = 0; i < 300; ++i)
+        participant("guest-" + std::to_string(i));
+    read();
+    sql("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('another', 1, 2)");
+
+    const PublishCounts counts = publish(); // who was edited is not looked for under the lock
+
+    EXPECT_EQ(counts.tokens, 300U);
+    EXPECT_EQ(counts.settled, 0U);
+    EXPECT_EQ(due_at(), 1); // an edit from here on would show
+    read();
+    EXPECT_EQ(publish().settled, 1U);
+    EXPECT_GT(due_at(), 1);
+}
+
+TEST_F(Provisioning, DueComesByNeed)
+{
+    // Long over, within the last day, soon, just inside and outside of two hours, next week.
+    const std::vector<std::int64_t> starts{-25 * hour, -23 * hour, hour, 2 * hour, 2 * hour + 1, 7 * day};
+    for (const std::size_t i : {5U, 2U, 0U, 4U, 1U, 3U})
+        meeting(starts[i], starts[i] + 60 * day, std::to_string(i));
+    const auto order = [&](std::size_t limit, std::set<MeetingNo> const& in_hand = {}) {
+        std::string ids;
+        for (const MeetingNo number : store->due(clock.now(), limit, in_hand))
+            ids += text("SELECT meeting_id FROM agenda WHERE meeting_no = " + std::to_string(static_cast<int>(number)));
+        return ids;
+    };
+    EXPECT_EQ(order(10), "123045"); // near ones, then all from the first on
+    EXPECT_EQ(order(2), "12");
+    EXPECT_EQ(order(0), "");
+
+    const auto near = store->due(clock.now(), 3, {});
+    EXPECT_EQ(order(10, {near.begin(), near.end()}), "045");
+
+    // What time made due shares what is left with what was written.
+    sql("UPDATE agenda SET due_at = 100 WHERE meeting_id = '4'; UPDATE agenda SET due_at = 99 WHERE meeting_id = '5'");
+    EXPECT_EQ(order(10), "123540");
+    EXPECT_EQ(order(5), "12350");
+    sql("UPDATE agenda SET due_at = " + std::to_string(unix_seconds(start) + 1) + " WHERE meeting_id = '5'");
+    EXPECT_EQ(order(10), "12340");
 }
 
 } // namespace

@@ -103,7 +103,10 @@ public:
         ProvisioningSettings settings;
         settings.base = policy;
         maker = std::make_unique<SessionMaker>(context.get_executor(), *store, clock, random, [] {});
-        provisioner = std::make_unique<Provisioner>(*store, clock, random, *maker, std::move(projects), settings);
+        provisioner = std::make_unique<Provisioner>(
+            *store, clock, random, *maker, context.get_executor(), Workers{context.get_executor()}, std::move(projects),
+            settings
+        );
         reconcile();
     }
 

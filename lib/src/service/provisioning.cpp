@@ -2,49 +2,85 @@
 #include <usher/service/provisioning.hpp>
 
 #include <algorithm>
-#include <deque>
 #include <stdexcept>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
 namespace usher {
 
 namespace {
 
-// The write lock is held for at most 10 ms; slices aim at half of it, so that one slow commit stays below.
-constexpr auto lock_goal = std::chrono::milliseconds{5};
-constexpr std::size_t slice_tokens_min = 16;
+using Steady = std::chrono::steady_clock;
+
+// The write lock is held for at most 10 ms. Slices aim lower, the more so while a platform writes, so that one slow
+// commit stays below.
+constexpr auto lock_goal = std::chrono::milliseconds{7};
+constexpr auto lock_goal_beside_a_writer = std::chrono::milliseconds{4};
+constexpr std::size_t slice_tokens_min = 256;
 constexpr std::size_t slice_tokens_max = 4096;
-constexpr std::size_t slice_meetings_max = 128;
+constexpr std::size_t slice_meetings_max = 256;
+// One batch is published while the next is signed and the one after it is read.
+constexpr std::size_t batches_max = 3;
+// What a change of an urgent meeting may have to wait for.
+constexpr auto batch_goal = std::chrono::milliseconds{60};
+constexpr std::size_t batch_participants_min = 128;
+constexpr std::size_t batch_meetings_min = 16;
 // A sweep takes turns with everybody else: with platforms for the lock, with signals for the thread.
 constexpr std::size_t chunk_rows = 500;
 constexpr auto chunk_pause = std::chrono::milliseconds{1};
+constexpr auto long_wait = std::chrono::hours{1};
 
 } // namespace
 
-/// What goes into one transaction. Tokens are kept in a deque, since publications refer to them.
-struct Provisioner::Slice {
-    std::deque<std::vector<SignedToken>> tokens;
-    std::vector<Publication> publications;
-    std::size_t token_count = 0;
+/// Meetings on their way from the rows to the view.
+struct Provisioner::Batch {
+    explicit Batch(Store with) : reader{std::move(with)} {}
+
+    Store reader;
+    std::vector<MeetingNo> wanted;
+    std::vector<MeetingNo> unread; ///< Of these, what would have been too much.
+    std::size_t participants_max = 0;
+    Seen seen; ///< Before they were read.
+    sys_seconds now;
+    Projects projects;
+
+    // From here on all are by meeting, those that are needed first coming first.
+    std::vector<MeetingSnapshot> meetings;
+    std::vector<Plan> plans;
+    std::vector<std::optional<SessionRow>> sessions; ///< What tokens are signed for.
+    std::vector<std::vector<SignedToken>> tokens;
+
+    Steady::duration took{};
+    bool done = false;
+    std::exception_ptr error;
 };
 
 PassResult& PassResult::operator+=(PassResult const& other)
 {
-    claimed += other.claimed;
+    looked_at += other.looked_at;
     published += other.published;
     return *this;
 }
 
 Provisioner::Provisioner(
-    Store& store, Clock& clock, RandomSource& random, SessionMaker& maker, std::vector<Project> projects,
-    ProvisioningSettings settings
+    Store& store, Clock& clock, RandomSource& random, SessionMaker& maker, boost::asio::any_io_executor executor,
+    Workers workers, std::vector<Project> projects, ProvisioningSettings settings
 )
-    : store_{store}, clock_{clock}, random_{random}, maker_{maker}
+    : store_{store},
+      clock_{clock},
+      random_{random},
+      maker_{maker},
+      executor_{executor},
+      workers_{std::move(workers)},
+      prepared_{executor}
 {
     configure(std::move(projects), settings);
     data_version_ = store_.data_version();
 }
+
+Provisioner::~Provisioner() = default;
 
 void Provisioner::configure(std::vector<Project> projects, ProvisioningSettings settings)
 {
@@ -68,222 +104,336 @@ boost::asio::awaitable<void> Provisioner::reconcile()
 {
     for (std::string const& trigger : store_.restore_triggers())
         spdlog::warn("trigger restored name={}", trigger);
-    std::vector<std::uint64_t> hashes;
-    for (auto const& [name, facts] : projects_.by_name)
-        hashes.push_back(facts.policy_hash);
-    std::optional<std::int64_t> number = 0;
-    while (number && !stopping_) {
-        number = store_.mark_policy(hashes, *number);
-        co_await clock_.wait(chunk_pause);
-    }
     std::optional<std::string> id = std::string{};
     while (id && !stopping_) {
         id = store_.add_missing(*id, chunk_rows);
         co_await clock_.wait(chunk_pause);
     }
 
+    const Store reader = store_.reader();
+    std::set<std::uint64_t> hashes;
+    for (auto const& [name, facts] : projects_.by_name)
+        hashes.insert(facts.policy_hash);
+    std::vector<std::pair<sys_seconds, MeetingNo>> found;
     MeetingNo after{0};
     while (!stopping_) {
-        const std::vector<MeetingSnapshot> meetings = store_.read(after, chunk_rows);
-        if (meetings.empty())
+        const std::vector<Store::AgendaEntry> entries = reader.scan(after, chunk_rows);
+        if (entries.empty())
             break;
-        after = meetings.back().number;
+        after = entries.back().number;
         const sys_seconds now = clock_.now();
-        std::vector<MeetingNo> wrong;
-        for (MeetingSnapshot const& meeting : meetings)
-            if (meeting.claim > unix_seconds(now) && plan(meeting, projects_, now).has_work())
-                wrong.push_back(meeting.number);
-        store_.mark(wrong);
-        co_await clock_.wait(chunk_pause);
+        std::vector<MeetingNo> settled;
+        std::map<MeetingNo, sys_seconds> starts;
+        for (Store::AgendaEntry const& entry : entries) {
+            if (entry.due_at <= unix_seconds(now))
+                continue;
+            if (!hashes.contains(entry.policy_hash) && entry.state != State::cancelled) {
+                found.emplace_back(entry.starts_at, entry.number);
+                continue;
+            }
+            settled.push_back(entry.number);
+            starts.emplace(entry.number, entry.starts_at);
+        }
+        for (std::size_t first = 0; first < settled.size() && !stopping_;) {
+            const auto meetings = reader.read(std::span{settled}.subspan(first), settings_.participants_max);
+            for (MeetingSnapshot const& meeting : meetings)
+                if (plan(meeting, projects_, now).has_work())
+                    found.emplace_back(starts.at(meeting.number), meeting.number);
+            first += std::max<std::size_t>(meetings.size(), 1);
+            co_await clock_.wait(chunk_pause);
+        }
     }
+    // What is over comes last.
+    const sys_seconds over = clock_.now() - std::chrono::hours{24};
+    std::sort(found.begin(), found.end(), [over](auto const& left, auto const& right) {
+        return std::pair{left.first < over, left} > std::pair{right.first < over, right};
+    });
+    suspects_.clear();
+    for (auto const& [starts_at, meeting] : found)
+        suspects_.push_back(meeting);
 }
 
 boost::asio::awaitable<PassResult> Provisioner::settle()
 {
-    PassResult total;
-    for (;;) {
-        const PassResult result = co_await pass();
-        total += result;
-        if (!result.more || stopping_ || pausing_) {
-            pausing_ = false;
-            co_return total;
-        }
-    }
+    return run(batches_max, false);
 }
 
 boost::asio::awaitable<PassResult> Provisioner::pass()
 {
-    const auto requests = store_.advance_requests(clock_.now());
-    for (RequestNews const& news : requests.finished)
-        spdlog::info("request finished id={} result=\"{}\"", news.request_id, news.detail);
-    if (claims_left_) { // by a pass that failed
-        store_.release_claims();
-        claims_left_ = false;
-    }
-    claims_left_ = true;
-    const std::vector<MeetingSnapshot> meetings =
-        store_.claim(clock_.now(), settings_.meetings_max, settings_.participants_max);
-    PassResult result;
-    if (!meetings.empty())
-        result = co_await work(meetings);
-    if (stopping_)
-        store_.release_claims();
-    claims_left_ = false;
-    result.more = requests.more || !meetings.empty();
-    co_return result;
+    return run(1, true);
 }
 
-boost::asio::awaitable<PassResult> Provisioner::work(std::vector<MeetingSnapshot> const& meetings)
+boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool once)
 {
-    PassResult result;
-    result.claimed = meetings.size();
+    PassResult total;
+    std::exception_ptr error;
+    try {
+        do {
+            const auto requests = store_.advance_requests(clock_.now());
+            for (RequestNews const& news : requests.finished)
+                spdlog::info("request finished id={} result=\"{}\"", news.request_id, news.detail);
+            while (batches_.size() < batches && !stopping_ && !pausing_)
+                if (!start_batch())
+                    break;
+            total.more = requests.more || !batches_.empty();
+            if (!batches_.empty()) {
+                const PassResult result = co_await finish_batch();
+                total += result;
+            }
+        } while (total.more && !once && !stopping_ && !pausing_);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    while (!batches_.empty()) { // what is left by a stop or a failure; its rows are due still
+        while (!batches_.front()->done)
+            co_await prepared_.wait(long_wait);
+        batches_.pop_front();
+    }
+    in_hand_.clear();
+    pausing_ = false;
+    if (error)
+        std::rethrow_exception(error);
+    co_return total;
+}
+
+/// Due by their rows and suspects, each half of what there is room for while there are both.
+std::vector<MeetingNo> Provisioner::next_meetings(sys_seconds now)
+{
+    const std::size_t kept = std::min(suspects_.size(), batch_meetings_ / 2);
+    std::vector<MeetingNo> meetings = store_.due(now, batch_meetings_ - kept, in_hand_);
+    in_hand_.insert(meetings.begin(), meetings.end());
+    while (meetings.size() < batch_meetings_ && !suspects_.empty()) {
+        const MeetingNo suspect = suspects_.back();
+        suspects_.pop_back();
+        if (in_hand_.insert(suspect).second) // else it is being looked at
+            meetings.push_back(suspect);
+    }
+    return meetings;
+}
+
+bool Provisioner::start_batch()
+{
     const sys_seconds now = clock_.now();
-    maker_.tell_outages(projects_);
-    std::vector<Plan> plans;
-    plans.reserve(meetings.size());
-    for (MeetingSnapshot const& meeting : meetings)
-        plans.push_back(plan(meeting, projects_, now));
-
-    std::vector<std::optional<SessionNo>> numbers(meetings.size());
-    std::vector<std::string> session_ids(meetings.size());
-    co_await create_sessions(meetings, plans, numbers, session_ids);
-
-    Slice slice;
-    for (std::size_t i = 0; i < meetings.size() && !stopping_; ++i) {
-        MeetingSnapshot const& meeting = meetings[i];
-        Plan& planned = plans[i];
-        Publication publication;
-        publication.meeting = &meeting;
-        publication.plan = &planned;
-        publication.session = numbers[i];
-        const auto project = by_name_.find(planned.project);
-        std::vector<SignedToken>* tokens = &slice.tokens.emplace_back();
-        for (SignStep const& step : planned.sign) {
-            if (!numbers[i] || project == by_name_.end())
-                break;
-            ParticipantRow const& participant = meeting.participants[step.participant];
-            ProjectFacts const& facts = project->second.facts;
-            const sys_seconds issued = now - facts.policy.clock_skew;
-            const TokenClaims claims{
-                session_ids[i],
-                *participant.role,
-                issued,
-                expiry_of(issued, *planned.closes, facts.policy),
-                participant.connection_data,
-                participant.layout_classes};
-            const TokenEntropy entropy{random_.next(), random_.next()};
-            auto token = project->second.signer.sign(claims, entropy, now);
-            if (!token) {
-                planned.problems.push_back(
-                    {step.participant, std::string{to_text(token.error().code)}, token.error().message}
-                );
-                planned.reason = "participant_problems";
-                planned.detail = "some participants cannot be served; each is listed with its reason";
-                continue;
-            }
-            tokens->push_back(
-                {step.participant, std::move(*token), step.reason, issued, claims.expires_at, facts.key_id,
-                 fingerprint_of(participant, session_ids[i], facts.format)}
-            );
-            ++slice.token_count;
-            if (slice.token_count >= slice_tokens_) {
-                Publication part = publication;
-                part.tokens = *tokens;
-                part.last = false;
-                slice.publications.push_back(part);
-                co_await flush(slice, result);
-                tokens = &slice.tokens.emplace_back();
-                if (stopping_)
-                    co_return result;
-            }
-        }
-        publication.tokens = *tokens;
-        slice.publications.push_back(publication);
-        if (slice.publications.size() >= slice_meetings_max)
-            co_await flush(slice, result);
-    }
-    co_await flush(slice, result);
-    for (std::size_t i = 0; i < meetings.size(); ++i)
-        if (plans[i].session == SessionStep::order && !plans[i].blocked)
-            maker_.want(meetings[i].meeting->project, meetings[i].number, *plans[i].opens);
-        else if (plans[i].disconnect)
-            maker_.want_disconnects();
-    co_return result;
+    const Seen seen = store_.seen();
+    std::vector<MeetingNo> wanted = next_meetings(now);
+    if (wanted.empty())
+        return false;
+    if (readers_.empty())
+        readers_.push_back(store_.reader());
+    Batch& batch = *batches_.emplace_back(std::make_unique<Batch>(std::move(readers_.back())));
+    readers_.pop_back();
+    batch.wanted = std::move(wanted);
+    batch.participants_max = 2 * batch_participants_; // seldom reached: then what is needed first is not put off
+    batch.seen = seen;
+    batch.now = now;
+    batch.projects = projects_;
+    maker_.tell_outages(batch.projects);
+    boost::asio::co_spawn(workers_.executor, prepare(batch), [this, &batch](std::exception_ptr error) {
+        boost::asio::post(executor_, [this, &batch, error] {
+            batch.error = error;
+            batch.done = true;
+            prepared_.notify();
+        });
+    });
+    return true;
 }
 
-boost::asio::awaitable<void> Provisioner::create_sessions(
-    std::vector<MeetingSnapshot> const& meetings, std::vector<Plan>& plans,
-    std::vector<std::optional<SessionNo>>& numbers, std::vector<std::string>& session_ids
-)
+/// Everything that needs no write: on the workers.
+boost::asio::awaitable<void> Provisioner::prepare(Batch& batch)
 {
-    std::vector<std::size_t> created;
-    std::vector<MeetingNo> begun;
-    for (std::size_t i = 0; i < meetings.size(); ++i) {
-        MeetingSnapshot const& meeting = meetings[i];
-        if (plans[i].session == SessionStep::create) {
-            created.push_back(i);
-            begun.push_back(meeting.number);
+    const Steady::time_point started = clock_.steady_now();
+    batch.meetings = batch.reader.read(batch.wanted, batch.participants_max);
+    if (!batch.meetings.empty())
+        batch.unread.assign(
+            std::find(batch.wanted.begin(), batch.wanted.end(), batch.meetings.back().number) + 1, batch.wanted.end()
+        );
+    for (MeetingSnapshot const& meeting : batch.meetings)
+        batch.plans.push_back(plan(meeting, batch.projects, batch.now));
+    co_await make_sessions(batch);
+    sign(batch);
+    batch.took = clock_.steady_now() - started;
+}
+
+/// Finds or makes what tokens are signed for.
+boost::asio::awaitable<void> Provisioner::make_sessions(Batch& batch)
+{
+    for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
+        MeetingSnapshot const& meeting = batch.meetings[i];
+        const SessionStep step = batch.plans[i].session;
+        if (step != SessionStep::create) {
+            batch.sessions.push_back(step == SessionStep::publish ? meeting.staged : meeting.published);
             continue;
         }
-        const std::optional<SessionRow>& session =
-            plans[i].session == SessionStep::publish ? meeting.staged : meeting.published;
-        if (session) {
-            numbers[i] = session->number;
-            session_ids[i] = session->session_id;
-        }
-    }
-    if (created.empty())
-        co_return;
-
-    // The intent is on record before the call, so that a lost answer is counted.
-    const CallRecord intents = store_.record_calls({}, begun, clock_.now());
-    std::vector<EndedCall> ended;
-    for (std::size_t k = 0; k < created.size(); ++k) {
-        MeetingSnapshot const& meeting = meetings[created[k]];
-        Project& project = by_name_.find(meeting.meeting->project)->second;
-        SessionOrder order{meeting.meeting->options, clock_.now(), {random_.next(), random_.next(), random_.next()}};
+        Project const& project = by_name_.find(meeting.meeting->project)->second;
+        SessionOrder order{meeting.meeting->options, batch.now, {random_.next(), random_.next(), random_.next()}};
         CreateOutcome outcome = co_await project.provider->create_session(std::move(order));
         if (!outcome.session_id) // a provider that needs no network has no reason to fail
             throw std::runtime_error{project.facts.name + ": " + outcome.session_id.error().detail};
-        EndedCall call{meeting.number, intents.attempts[k], EndedCall::Outcome::created};
-        call.claim = meeting.claim;
-        call.session = {
+        batch.sessions.push_back(SessionRow{
             {},
             std::move(*outcome.session_id),
             project.facts.provider,
             project.facts.name,
             project.facts.project_key,
-            to_text(meeting.meeting->options)};
-        ended.push_back(std::move(call));
-    }
-    const CallRecord record = store_.record_calls(ended, {}, clock_.now());
-    for (std::size_t k = 0; k < created.size(); ++k) {
-        numbers[created[k]] = record.staged[k];
-        session_ids[created[k]] = ended[k].session.session_id;
+            to_text(meeting.meeting->options)});
     }
 }
 
-boost::asio::awaitable<void> Provisioner::flush(Slice& slice, PassResult& result)
+void Provisioner::sign(Batch& batch)
 {
-    if (slice.publications.empty())
+    struct Job {
+        std::size_t meeting;
+        std::size_t step;
+        Project const* project;
+        TokenEntropy entropy;
+    };
+    std::vector<Job> jobs;
+    for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
+        const auto project = by_name_.find(batch.plans[i].project);
+        const bool signs = batch.sessions[i] && project != by_name_.end();
+        const std::size_t steps = signs ? batch.plans[i].sign.size() : 0;
+        batch.tokens.emplace_back(steps);
+        for (std::size_t step = 0; step < steps; ++step) {
+            const std::uint64_t high = random_.next();
+            jobs.push_back({i, step, &project->second, {high, random_.next()}});
+        }
+    }
+    std::vector<std::optional<Failure>> failures(jobs.size());
+    share(workers_, jobs.size(), [&](std::size_t first, std::size_t last) {
+        for (std::size_t k = first; k < last; ++k) {
+            Job const& job = jobs[k];
+            Plan const& planned = batch.plans[job.meeting];
+            SignStep const& step = planned.sign[job.step];
+            ParticipantRow const& participant = batch.meetings[job.meeting].participants[step.participant];
+            std::string const& session_id = batch.sessions[job.meeting]->session_id;
+            ProjectFacts const& facts = job.project->facts;
+            const sys_seconds issued = batch.now - facts.policy.clock_skew;
+            const TokenClaims claims{
+                session_id,
+                *participant.role,
+                issued,
+                expiry_of(issued, *planned.closes, facts.policy),
+                participant.connection_data,
+                participant.layout_classes};
+            auto token = job.project->signer.sign(claims, job.entropy, batch.now);
+            if (token)
+                batch.tokens[job.meeting][job.step] = {
+                    step.participant, std::move(*token), step.reason,
+                    issued,           claims.expires_at, fingerprint_of(participant, session_id, facts.format)};
+            else
+                failures[k] = std::move(token.error());
+        }
+    });
+    for (std::size_t k = jobs.size(); k-- > 0;) {
+        if (!failures[k])
+            continue;
+        Plan& planned = batch.plans[jobs[k].meeting];
+        const std::size_t participant = planned.sign[jobs[k].step].participant;
+        planned.problems.push_back({participant, std::string{to_text(failures[k]->code)}, failures[k]->message});
+        planned.reason = "participant_problems";
+        planned.detail = "some participants cannot be served; each is listed with its reason";
+        std::vector<SignedToken>& tokens = batch.tokens[jobs[k].meeting];
+        tokens.erase(tokens.begin() + static_cast<std::ptrdiff_t>(jobs[k].step));
+    }
+}
+
+/// Publishes the first batch, once it is ready.
+boost::asio::awaitable<PassResult> Provisioner::finish_batch()
+{
+    while (!batches_.front()->done)
+        co_await prepared_.wait(long_wait);
+    Batch& batch = *batches_.front();
+    if (batch.error)
+        std::rethrow_exception(batch.error);
+    PassResult result;
+    result.looked_at = batch.meetings.size();
+    co_await publish(batch, result);
+    for (std::size_t i = 0; i < batch.meetings.size(); ++i)
+        if (batch.plans[i].session == SessionStep::order && !batch.plans[i].blocked)
+            maker_.want(batch.meetings[i].meeting->project, batch.meetings[i].number, *batch.plans[i].opens);
+        else if (batch.plans[i].disconnect)
+            maker_.want_disconnects();
+    adapt(batch);
+    for (const MeetingNo meeting : batch.wanted)
+        in_hand_.erase(meeting);
+    suspects_.insert(suspects_.end(), batch.unread.rbegin(), batch.unread.rend());
+    readers_.push_back(std::move(batch.reader));
+    batches_.pop_front();
+    co_return result;
+}
+
+boost::asio::awaitable<void> Provisioner::publish(Batch& batch, PassResult& result)
+{
+    std::vector<Publication> slice;
+    std::size_t token_count = 0;
+    for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
+        Publication publication;
+        publication.meeting = &batch.meetings[i];
+        publication.plan = &batch.plans[i];
+        publication.seen = batch.seen;
+        publication.session = batch.sessions[i] ? &*batch.sessions[i] : nullptr;
+        if (ProjectFacts const* const project = batch.projects.find(batch.plans[i].project))
+            publication.key_id = project->key_id;
+        std::span<SignedToken const> left = batch.tokens[i];
+        do {
+            const std::size_t count = std::min(left.size(), slice_tokens_ - token_count);
+            publication.tokens = left.first(count);
+            left = left.subspan(count);
+            publication.last = left.empty();
+            slice.push_back(publication);
+            token_count += count;
+            if (token_count >= slice_tokens_ || slice.size() >= slice_meetings_max) {
+                co_await publish_slice(slice, result);
+                token_count = 0;
+                if (stopping_)
+                    co_return;
+            }
+        } while (!left.empty());
+    }
+    co_await publish_slice(slice, result);
+}
+
+boost::asio::awaitable<void> Provisioner::publish_slice(std::vector<Publication>& slice, PassResult& result)
+{
+    if (slice.empty())
         co_return;
     const auto version = store_.data_version();
-    const auto started = clock_.steady_now();
+    Steady::time_point locked = clock_.steady_now();
     if (version != data_version_) {
         data_version_ = version;
-        platform_wrote_ = started;
+        platform_wrote_ = locked;
     }
-    result.published += store_.publish(slice.publications, clock_.now());
-    const auto held = clock_.steady_now() - started;
+    result.published += store_.publish(slice, clock_.now(), [&] { locked = clock_.steady_now(); });
+    const Steady::duration held = clock_.steady_now() - locked;
     store_.keep_wal_small();
-    slice = Slice{};
-    if (held > lock_goal)
-        slice_tokens_ = std::max(slice_tokens_min, slice_tokens_ / 2);
-    else if (held < lock_goal / 2)
-        slice_tokens_ = std::min(slice_tokens_max, slice_tokens_ * 2);
+    slice.clear();
+    const bool busy_neighbour = locked - platform_wrote_ < std::chrono::seconds{1};
+    holds_[++hold_ % holds_.size()] = held;
+    // The median: a thread that lost its processor for a while is no reason for smaller slices.
+    auto sorted = holds_;
+    std::nth_element(sorted.begin(), sorted.begin() + sorted.size() / 2, sorted.end());
+    const Steady::duration usual = sorted[sorted.size() / 2];
+    const Steady::duration goal = busy_neighbour ? lock_goal_beside_a_writer : lock_goal;
+    if (usual > goal)
+        slice_tokens_ = std::max(slice_tokens_min, slice_tokens_ * 3 / 4);
+    else if (usual < goal * 2 / 3)
+        slice_tokens_ = std::min(slice_tokens_max, slice_tokens_ * 5 / 4);
     // SQLite's busy handler is unfair: while a platform writes, it needs a gap in which its retry can get through.
-    const bool busy_neighbour = started - platform_wrote_ < std::chrono::seconds{1};
-    co_await clock_.wait(busy_neighbour ? 2 * held : std::chrono::steady_clock::duration::zero());
+    co_await clock_.wait(busy_neighbour ? 2 * held : Steady::duration::zero());
+}
+
+/// The next batches are as large as this one ought to have been.
+void Provisioner::adapt(Batch const& batch)
+{
+    if (batch.took > batch_goal)
+        batch_participants_ = std::max(batch_participants_min, batch_participants_ * 3 / 4);
+    else if (batch.took < batch_goal / 2)
+        batch_participants_ = std::min(settings_.participants_max, batch_participants_ * 5 / 4);
+    std::size_t participants = 0;
+    for (MeetingSnapshot const& meeting : batch.meetings)
+        participants += meeting.participants.size();
+    const std::size_t each = participants / std::max<std::size_t>(batch.meetings.size(), 1) + 1;
+    batch_meetings_ = std::clamp(batch_participants_ / each, batch_meetings_min, settings_.meetings_max);
 }
 
 Result<void> Provisioner::check_signature(std::string_view project, Credential const& credential) const

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/service/random.hpp>
 
+#include <array>
+#include <cstddef>
 #include <stdexcept>
 
 #include <sys/random.h>
@@ -9,13 +11,15 @@ namespace usher {
 
 std::uint64_t SystemRandom::next()
 {
-    if (used_ == pool_.size()) {
+    thread_local std::array<std::uint64_t, 32> pool{};
+    thread_local std::size_t used = pool.size();
+    if (used == pool.size()) {
         // One system call for many tokens. It only fails, or gives less, for larger requests than this.
-        if (::getrandom(pool_.data(), sizeof pool_, 0) != static_cast<ssize_t>(sizeof pool_))
+        if (::getrandom(pool.data(), sizeof pool, 0) != static_cast<ssize_t>(sizeof pool))
             throw std::runtime_error{"the operating system gives no random bytes"};
-        used_ = 0;
+        used = 0;
     }
-    return pool_[used_++];
+    return pool[used++];
 }
 
 } // namespace usher

@@ -59,7 +59,7 @@ void set_up(SQLite::Database& database, bool writable)
     }
     database.exec("PRAGMA synchronous = FULL");
     database.exec("PRAGMA wal_autocheckpoint = 0"); // the daemon checkpoints off the writer's path
-    database.exec("PRAGMA cache_size = -16384");
+    database.exec(writable ? "PRAGMA cache_size = -16384" : "PRAGMA cache_size = -4096");
 }
 
 /// Refuses what is not ours. Returns the schema's version; 0 for an empty file.

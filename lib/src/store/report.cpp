@@ -270,8 +270,11 @@ Listing<HistoryReport> Report::history_of(std::string_view meeting_id, std::size
 {
     return impl_->list(
         limit, history_of_row,
-        R"sql(SELECT h.at, h.event, h.detail FROM agenda a JOIN history h ON h.meeting_no = a.meeting_no
-               WHERE a.meeting_id = ? ORDER BY h.history_no DESC)sql",
+        R"sql(WITH RECURSIVE chain (history_no) AS (
+                  SELECT last_history_no FROM agenda WHERE meeting_id = ?
+                  UNION ALL SELECT h.previous_no FROM history h JOIN chain USING (history_no))
+              SELECT h.at, h.event, h.detail FROM chain JOIN history h USING (history_no)
+               ORDER BY h.history_no DESC)sql",
         std::string{meeting_id}
     );
 }

@@ -19,7 +19,9 @@ namespace {
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t deletes_max = 2000;  // of one meeting's tokens in one transaction
 constexpr std::int64_t request_chunk = 500; // meetings marked in one transaction
-constexpr std::int64_t policy_chunk = 500;
+constexpr std::size_t compared_max = 256;   // participants that are read again under the write lock
+constexpr std::int64_t near_before = 86400; // what started within the last day, or starts within two hours, goes first
+constexpr std::int64_t near_after = 2 * 3600;
 constexpr int wal_pages_max = 500; // from 1000 on, a platform's commit would pay for the checkpoint
 
 std::int64_t number(MeetingNo value)
@@ -36,6 +38,20 @@ std::optional<sys_seconds> instant(SQLite::Column const& column)
     if (column.isNull())
         return std::nullopt;
     return from_unix(column.getInt64());
+}
+
+std::optional<std::int64_t> integer_at(SQLite::Statement& statement, int column)
+{
+    const SQLite::Column value = statement.getColumn(column);
+    return value.isNull() ? std::nullopt : std::optional{value.getInt64()};
+}
+
+void bind_optional(SQLite::Statement& statement, int index, std::optional<std::int64_t> value)
+{
+    if (value)
+        statement.bind(index, *value);
+    else
+        statement.bind(index);
 }
 
 std::optional<Role> stored_role(int value)
@@ -66,6 +82,18 @@ SessionOptions options_at(SQLite::Statement& statement, int first)
     options.location = option(statement.getColumn(first + 4));
     options.e2ee = statement.getColumn(first + 5).getInt() != 0;
     return options;
+}
+
+/// `issued 12, rotated 3`.
+std::string reasons_of(Plan const& plan)
+{
+    std::map<TokenReason, std::size_t> reasons;
+    for (SignStep const& step : plan.sign)
+        ++reasons[step.reason];
+    std::string text;
+    for (auto const& [reason, count] : reasons)
+        text.append(text.empty() ? "" : ", ").append(to_text(reason)).append(" ").append(std::to_string(count));
+    return text;
 }
 
 } // namespace
@@ -100,8 +128,9 @@ struct Store::Impl {
     std::unique_ptr<SQLite::Database> database;
     std::map<std::string_view, std::unique_ptr<SQLite::Statement>> statements; // by their text, each prepared once
     std::int64_t epoch = 0;
-    std::int64_t last_claim = 0;
-    int wal_pages = 0; // after the last commit of ours
+    std::uint64_t own_writes = 0; // transactions that changed what a snapshot holds, but publish()
+    int wal_pages = 0;            // after the last commit of ours
+    std::int64_t last_seq = 0;    // in the transaction at hand
 
     /// `text` must be a literal: it is the key, and is not copied.
     SQLite::Statement& prepared(char const* text)
@@ -150,11 +179,14 @@ struct Store::Impl {
             SQLite::Transaction transaction{*database, SQLite::TransactionBehavior::IMMEDIATE};
             if (integer("SELECT epoch FROM daemon WHERE id = 1") != epoch)
                 throw Fenced{path + ": taken over by " + owner() + "; this daemon stops writing"};
+            last_seq = 0;
             if constexpr (std::is_void_v<decltype(work())>) {
                 work();
+                keep_seq();
                 transaction.commit();
             } else {
                 auto result = work();
+                keep_seq();
                 transaction.commit();
                 return result;
             }
@@ -168,13 +200,19 @@ struct Store::Impl {
         return statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
     }
 
-    /// Grows with every change of what is published, also across a restored backup.
+    /// Grows with every change of what is published, also across a restored backup. Kept by keep_seq().
     std::int64_t next_seq(sys_seconds now)
     {
-        const std::int64_t last = integer("SELECT seq FROM daemon WHERE id = 1").value_or(0);
-        const std::int64_t next = std::max(last + 1, unix_seconds(now) * 1'000'000);
-        run("UPDATE daemon SET seq = ? WHERE id = 1", next);
-        return next;
+        if (last_seq == 0)
+            last_seq = integer("SELECT seq FROM daemon WHERE id = 1").value_or(0);
+        last_seq = std::max(last_seq + 1, unix_seconds(now) * 1'000'000);
+        return last_seq;
+    }
+
+    void keep_seq()
+    {
+        if (last_seq != 0)
+            run("UPDATE daemon SET seq = ? WHERE id = 1", last_seq);
     }
 
     std::optional<SessionRow> session(SQLite::Column const& column)
@@ -193,48 +231,81 @@ struct Store::Impl {
                           statement.getColumn(4).getString(),           statement.getColumn(5).getString()};
     }
 
+    /// A meeting's sessions from its last one back.
+    std::vector<std::int64_t> sessions_since(std::optional<std::int64_t> next)
+    {
+        std::vector<std::int64_t> sessions;
+        while (next) {
+            sessions.push_back(*next);
+            next = integer("SELECT previous_no FROM session WHERE session_no = ?", *next);
+        }
+        return sessions;
+    }
+
+    /// Participants, their tokens and their problems come in the same order, by id, and are merged: that takes three
+    /// seeks, however many they are.
     void read_participants(MeetingSnapshot& meeting)
     {
-        const std::int64_t session_no = meeting.staged      ? number(meeting.staged->number)
-                                        : meeting.published ? number(meeting.published->number)
-                                                            : -1;
-        SQLite::Statement& statement = prepared(R"sql(
-            SELECT p.id, 1, p.role, p.connection_data, p.layout_classes, problem.reason,
-                   t.role, t.issued_at, t.expires_at, t.generation, t.key_id, t.fingerprint
-              FROM participant p
-              LEFT JOIN token t ON t.session_no = ?2 AND t.participant_id = p.id
-              LEFT JOIN participant_problem problem ON problem.meeting_no = ?3 AND problem.participant_id = p.id
-             WHERE p.meeting_id = ?1
-            UNION ALL
-            SELECT t.participant_id, 0, NULL, NULL, NULL, NULL,
-                   t.role, t.issued_at, t.expires_at, t.generation, t.key_id, t.fingerprint
-              FROM token t
-             WHERE t.session_no = ?2
-               AND NOT EXISTS (SELECT 1 FROM participant p WHERE p.meeting_id = ?1 AND p.id = t.participant_id)
-        )sql");
-        const Rewind rewind{statement};
-        statement.bind(1, meeting.id);
-        statement.bind(2, session_no);
-        statement.bind(3, number(meeting.number));
-        while (statement.executeStep()) {
-            ParticipantRow row;
-            row.id = statement.getColumn(0).getString();
-            row.present = statement.getColumn(1).getInt() != 0;
-            row.role = parse_role(option(statement.getColumn(2)));
-            row.connection_data = option(statement.getColumn(3));
-            row.layout_classes = option(statement.getColumn(4));
-            row.problem = option(statement.getColumn(5));
-            if (!statement.getColumn(6).isNull()) {
-                TokenRow token;
-                token.role = stored_role(statement.getColumn(6).getInt());
-                token.issued_at = from_unix(statement.getColumn(7).getInt64());
-                token.expires_at = from_unix(statement.getColumn(8).getInt64());
-                token.generation = statement.getColumn(9).getInt64();
-                token.key_id = statement.getColumn(10).getString();
-                token.fingerprint = static_cast<std::uint64_t>(statement.getColumn(11).getInt64());
-                row.token = std::move(token);
+        std::vector<ParticipantRow>& rows = meeting.participants;
+        {
+            SQLite::Statement& statement = prepared(
+                "SELECT id, role, connection_data, layout_classes FROM participant WHERE meeting_id = ? ORDER BY id"
+            );
+            const Rewind rewind{statement};
+            statement.bindNoCopy(1, meeting.id);
+            while (statement.executeStep()) {
+                ParticipantRow& row = rows.emplace_back();
+                row.id = statement.getColumn(0).getString();
+                row.role = parse_role(option(statement.getColumn(1)));
+                row.connection_data = option(statement.getColumn(2));
+                row.layout_classes = option(statement.getColumn(3));
             }
-            meeting.participants.push_back(std::move(row));
+        }
+        const std::size_t present = rows.size();
+        std::size_t at = 0;
+        // The row of a participant; one past the last when the id is none of a present one.
+        const auto find = [&](std::string_view id) {
+            while (at < present && rows[at].id < id)
+                ++at;
+            return at < present && rows[at].id == id ? at : present;
+        };
+        std::optional<SessionRow> const& session = meeting.staged ? meeting.staged : meeting.published;
+        if (session) {
+            SQLite::Statement& statement = prepared(
+                R"sql(SELECT participant_id, role, issued_at, expires_at, generation, key_id, fingerprint
+                        FROM token WHERE session_no = ? ORDER BY participant_id)sql"
+            );
+            const Rewind rewind{statement};
+            statement.bind(1, number(session->number));
+            while (statement.executeStep()) {
+                std::string id = statement.getColumn(0).getString();
+                const std::size_t row = find(id);
+                if (row == present) {
+                    ParticipantRow& gone = rows.emplace_back();
+                    gone.id = std::move(id);
+                    gone.present = false;
+                }
+                TokenRow& token = (row == present ? rows.back() : rows[row]).token.emplace();
+                token.role = stored_role(statement.getColumn(1).getInt());
+                token.issued_at = from_unix(statement.getColumn(2).getInt64());
+                token.expires_at = from_unix(statement.getColumn(3).getInt64());
+                token.generation = statement.getColumn(4).getInt64();
+                token.key_id = statement.getColumn(5).getString();
+                token.fingerprint = static_cast<std::uint64_t>(statement.getColumn(6).getInt64());
+            }
+        }
+        at = 0;
+        SQLite::Statement& statement = prepared(
+            "SELECT participant_id, reason FROM participant_problem WHERE meeting_no = ? ORDER BY participant_id"
+        );
+        const Rewind rewind{statement};
+        statement.bind(1, number(meeting.number));
+        while (statement.executeStep()) {
+            const std::size_t row = find(statement.getColumn(0).getString());
+            if (row == present)
+                meeting.has_stale_problems = true;
+            else
+                rows[row].problem = statement.getColumn(1).getString();
         }
     }
 
@@ -246,9 +317,7 @@ struct Store::Impl {
                    a.policy_hash, a.state, a.reason, a.detail, a.ready_at, a.session_no, a.staged_no,
                    m.starts_at, m.ends_at, m.status, m.project, m.media_mode, m.archive_mode, m.archive_name,
                    m.archive_resolution, m.location, m.e2ee, a.failed_inputs,
-                   EXISTS (SELECT 1 FROM session s JOIN token t ON t.session_no = s.session_no
-                            WHERE s.meeting_no = a.meeting_no
-                              AND s.session_no IS NOT a.session_no AND s.session_no IS NOT a.staged_no)
+                   a.last_session_no
               FROM agenda a LEFT JOIN meeting m ON m.id = a.meeting_id
              WHERE a.meeting_no = ?
         )sql");
@@ -258,7 +327,7 @@ struct Store::Impl {
             return result;
         result.number = MeetingNo{meeting_no};
         result.id = statement.getColumn(0).getString();
-        result.claim = statement.getColumn(1).getInt64();
+        result.due_at = statement.getColumn(1).getInt64();
         result.opens = instant(statement.getColumn(2));
         result.closes = instant(statement.getColumn(3));
         result.next_at = from_unix(statement.getColumn(4).getInt64());
@@ -282,32 +351,14 @@ struct Store::Impl {
             result.meeting = std::move(row);
         }
         result.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(25).getInt64());
-        result.has_leftovers = statement.getColumn(26).getInt() != 0;
+        for (const std::int64_t session_no : sessions_since(integer_at(statement, 26)))
+            if (!(result.published && number(result.published->number) == session_no) &&
+                !(result.staged && number(result.staged->number) == session_no) &&
+                integer("SELECT 1 FROM token WHERE session_no = ? LIMIT 1", session_no))
+                result.has_leftovers = true;
         if (participants)
             read_participants(result);
         return result;
-    }
-
-    /// Whether the meeting's row is still what was planned with, for work whose claim the platform broke.
-    bool meeting_unchanged(MeetingSnapshot const& meeting)
-    {
-        if (!meeting.meeting)
-            return false;
-        SQLite::Statement& statement = prepared(R"sql(
-            SELECT starts_at, ends_at, status, project, media_mode, archive_mode, archive_name, archive_resolution,
-                   location, e2ee
-              FROM meeting WHERE id = ?
-        )sql");
-        const Rewind rewind{statement};
-        statement.bind(1, meeting.id);
-        if (!statement.executeStep())
-            return false;
-        const SessionOptions options = options_at(statement, 4);
-        MeetingRow const& row = *meeting.meeting;
-        return from_unix(statement.getColumn(0).getInt64()) == row.starts_at &&
-               from_unix(statement.getColumn(1).getInt64()) == row.ends_at &&
-               statement.getColumn(2).getString() == "scheduled" && !row.cancelled &&
-               statement.getColumn(3).getString() == row.project && options == row.options;
     }
 
     /// Whether `session` is still one that the meeting would be given.
@@ -338,10 +389,47 @@ struct Store::Impl {
             .has_value();
     }
 
+    /// How far what was planned for a meeting still holds, in the transaction at hand.
+    enum class Standing : std::uint8_t {
+        intact,  ///< All of it.
+        unclear, ///< Its row stands; of the participants nobody knows. It is due still.
+        edited,  ///< Its row stands, and the platform edited something.
+        gone,    ///< Its row is another one, or none.
+    };
+    Standing standing(Publication const& publication, std::int64_t due_at, bool others_wrote)
+    {
+        MeetingSnapshot const& meeting = *publication.meeting;
+        if (due_at == meeting.due_at && (due_at != 0 || !others_wrote))
+            return Standing::intact; // every edit sets 0
+        const bool all = due_at == meeting.due_at && meeting.participants.size() <= compared_max;
+        const MeetingSnapshot current = read_meeting(number(meeting.number), all);
+        if (all && current == meeting)
+            return Standing::intact;
+        if (!meeting.meeting || meeting.meeting != current.meeting || meeting.meeting->cancelled)
+            return Standing::gone;
+        return due_at == meeting.due_at && !all ? Standing::unclear : Standing::edited;
+    }
+
+    /// Returns the number of the event, which `previous` was before.
+    std::int64_t add_history(
+        MeetingNo meeting, std::optional<std::int64_t> previous, std::string const& event, std::string const& detail,
+        sys_seconds now
+    )
+    {
+        SQLite::Statement& statement =
+            prepared("INSERT INTO history (at, meeting_no, event, detail, previous_no) VALUES (?, ?, ?, ?, ?)");
+        const Rewind rewind{statement};
+        SQLite::bind(statement, unix_seconds(now), number(meeting), event, detail);
+        bind_optional(statement, 5, previous);
+        statement.exec();
+        return database->getLastInsertRowid();
+    }
+
     void history(MeetingNo meeting, std::string const& event, std::string const& detail, sys_seconds now)
     {
-        run("INSERT INTO history (at, meeting_no, event, detail) VALUES (?, ?, ?, ?)", unix_seconds(now),
-            number(meeting), event, detail);
+        const auto last = integer("SELECT last_history_no FROM agenda WHERE meeting_no = ?", number(meeting));
+        const std::int64_t added = add_history(meeting, last, event, detail, now);
+        run("UPDATE agenda SET last_history_no = ? WHERE meeting_no = ?", added, number(meeting));
     }
 
     std::size_t delete_tokens(std::int64_t session_no)
@@ -353,33 +441,39 @@ struct Store::Impl {
         );
     }
 
+    /// What is written of a meeting's agenda row at its publication.
+    struct Heads {
+        std::optional<std::int64_t> published_no;
+        std::optional<std::int64_t> staged_no;
+        std::optional<std::int64_t> last_session_no;
+        std::optional<std::int64_t> last_history_no;
+    };
+
     /// Deletes tokens of the meeting's sessions; true when none is left. `all`: also of those still in use.
-    bool delete_session_tokens(MeetingSnapshot const& meeting, bool all, PublishCounts& counts)
+    bool delete_session_tokens(Heads const& heads, bool all, PublishCounts& counts)
     {
-        std::vector<std::int64_t> sessions;
-        {
-            SQLite::Statement& statement = prepared(
-                R"sql(SELECT s.session_no FROM session s JOIN agenda a ON a.meeting_no = s.meeting_no
-                       WHERE s.meeting_no = ?1 AND (?2 OR (s.session_no IS NOT a.session_no
-                                                           AND s.session_no IS NOT a.staged_no)))sql"
-            );
-            const Rewind rewind{statement};
-            statement.bind(1, number(meeting.number));
-            statement.bind(2, all ? 1 : 0);
-            while (statement.executeStep())
-                sessions.push_back(statement.getColumn(0).getInt64());
-        }
         std::size_t deleted = 0;
-        for (const std::int64_t session_no : sessions)
-            deleted += delete_tokens(session_no);
+        for (const std::int64_t session_no : sessions_since(heads.last_session_no))
+            if (all || (heads.published_no != session_no && heads.staged_no != session_no))
+                deleted += delete_tokens(session_no);
         counts.withdrawn += deleted;
         return deleted < static_cast<std::size_t>(deletes_max);
     }
 
-    void publish_one(Publication const& publication, sys_seconds now, PublishCounts& counts);
-    void settle(Publication const& publication, bool finished, bool changed, sys_seconds now);
+    void publish_one(Publication const& publication, bool others_wrote, sys_seconds now, PublishCounts& counts);
+    void store_tokens(Publication const& publication, bool intact, PublishCounts& counts);
+    /// What became of a publication's last slice.
+    struct Settled {
+        bool intact;
+        bool finished;
+        bool publishes;
+        bool changed; ///< Something that readers see.
+    };
+    void settle(Publication const& publication, Settled const& outcome, Heads const& heads, sys_seconds now);
+    SessionNo
+    add_session(MeetingNo meeting, std::optional<std::int64_t> previous, SessionRow const& session, sys_seconds now);
     std::optional<SessionNo> end_call(EndedCall const& call, sys_seconds now);
-    void purge(MeetingSnapshot const& meeting);
+    void purge(MeetingSnapshot const& meeting, Heads& heads);
 };
 
 Store::Store(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
@@ -409,10 +503,7 @@ sys_seconds Store::take_over(std::string_view who, sys_seconds now)
             std::string{who}, unix_seconds(now), unix_seconds(now), unix_seconds(now)
         );
         impl.epoch = *impl.integer("SELECT epoch FROM daemon WHERE id = 1");
-        impl.run("UPDATE agenda SET due_at = 0 WHERE due_at < 0");
         impl.run("UPDATE session_attempt SET outcome = 'abandoned' WHERE outcome = 'started'");
-        if (now < highest) // the clock was set back while no daemon ran: tokens may be from the future
-            impl.run("UPDATE agenda SET due_at = 0 WHERE due_at <> 0");
         transaction.commit();
         return highest;
     });
@@ -453,70 +544,76 @@ std::vector<std::string> Store::restore_triggers()
     });
 }
 
-std::vector<MeetingSnapshot> Store::claim(sys_seconds now, std::size_t meetings_max, std::size_t participants_max)
+Store Store::reader() const
+{
+    return open_read_only(impl_->path);
+}
+
+Seen Store::seen() const
+{
+    return {data_version(), impl_->own_writes};
+}
+
+std::vector<MeetingNo> Store::due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const
 {
     Impl& impl = *impl_;
     const std::int64_t instant_now = unix_seconds(now);
-    const auto claimed = impl.write([&] {
-        std::vector<std::int64_t> meetings;
-        std::set<std::int64_t> seen;
-        const auto take = [&](char const* sql, auto const&... bounds) {
-            if (meetings.size() >= meetings_max)
+    return impl.guarded([&] {
+        std::vector<MeetingNo> meetings;
+        std::set<MeetingNo> seen = in_hand;
+        const auto take = [&](std::size_t most, char const* sql, auto const&... bounds) {
+            const std::size_t goal = std::min(limit, meetings.size() + most);
+            if (meetings.size() >= goal)
                 return;
             SQLite::Statement& statement = impl.prepared(sql);
             const Rewind rewind{statement};
-            SQLite::bind(statement, bounds..., static_cast<std::int64_t>(meetings_max));
-            while (meetings.size() < meetings_max && statement.executeStep())
-                if (const std::int64_t meeting_no = statement.getColumn(0).getInt64(); seen.insert(meeting_no).second)
-                    meetings.push_back(meeting_no);
+            SQLite::bind(statement, bounds...);
+            while (meetings.size() < goal && statement.executeStep())
+                if (const MeetingNo meeting{statement.getColumn(0).getInt64()}; seen.insert(meeting).second)
+                    meetings.push_back(meeting);
         };
-        // Live or about to open first, so that a bulk change of next week waits; then what time has made due; then all.
-        take(
-            R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_need
-                   WHERE due_at = 0 AND starts_at BETWEEN ? AND ? ORDER BY starts_at LIMIT ?)sql",
-            instant_now - 86400, instant_now + 2 * 3600
-        );
-        take(
-            R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_time
-                   WHERE due_at <> 0 AND due_at > 0 AND due_at <= ? ORDER BY due_at LIMIT ?)sql",
-            instant_now
-        );
-        take(
-            R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_need
-                   WHERE due_at = 0 ORDER BY starts_at LIMIT ?)sql"
-        );
-        // Claim numbers are negative, so that a claimed row reads as due, and never repeat: not even across epochs.
-        for (const std::int64_t meeting_no : meetings) {
-            const std::int64_t claim = -((impl.epoch << 32U) + ++impl.last_claim);
-            impl.run("UPDATE agenda SET due_at = ? WHERE meeting_no = ?", claim, meeting_no);
-        }
+        const auto near = [&](std::size_t most) {
+            take(
+                most, R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_need
+                             WHERE due_at = 0 AND starts_at BETWEEN ? AND ? ORDER BY starts_at)sql",
+                instant_now - near_before, instant_now + near_after
+            );
+        };
+        const auto timed = [&](std::size_t most) {
+            take(
+                most, R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_time
+                             WHERE due_at > 0 AND due_at <= ? ORDER BY due_at)sql",
+                instant_now
+            );
+        };
+        const auto written = [&](std::size_t most) {
+            take(most, R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_need
+                             WHERE due_at = 0 ORDER BY starts_at)sql");
+        };
+        near(limit);
+        timed((limit - meetings.size() + 1) / 2); // neither a bulk of the one nor of the other stops its neighbour
+        written(limit);
+        timed(limit);
         return meetings;
     });
+}
 
-    // The snapshots are read after the claim is committed: an edit from here on breaks the claim.
+std::vector<MeetingSnapshot> Store::read(std::span<MeetingNo const> meetings, std::size_t participants_max) const
+{
+    Impl& impl = *impl_;
     return impl.guarded([&] {
         std::vector<MeetingSnapshot> result;
-        std::vector<std::int64_t> left;
+        result.reserve(meetings.size());
         std::size_t participants = 0;
-        for (const std::int64_t meeting_no : claimed) {
-            if (participants >= participants_max) {
-                left.push_back(meeting_no);
-                continue;
+        const SQLite::Transaction transaction{*impl.database}; // one instant for all rows of a meeting
+        for (const MeetingNo meeting : meetings) {
+            if (participants > participants_max)
+                break;
+            if (MeetingSnapshot snapshot = impl.read_meeting(number(meeting)); !snapshot.id.empty()) {
+                participants += snapshot.participants.size();
+                result.push_back(std::move(snapshot));
             }
-            const SQLite::Transaction transaction{*impl.database}; // one instant for all rows of a meeting
-            MeetingSnapshot meeting = impl.read_meeting(meeting_no);
-            if (meeting.id.empty())
-                continue;
-            participants += meeting.participants.size();
-            if (meeting.claim >= 0) // edited already: the claim that was broken must be found broken by the publish
-                meeting.claim = std::numeric_limits<std::int64_t>::min();
-            result.push_back(std::move(meeting));
         }
-        if (!left.empty())
-            impl.write([&] {
-                for (const std::int64_t meeting_no : left)
-                    impl.run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at < 0", meeting_no);
-            });
         return result;
     });
 }
@@ -527,8 +624,9 @@ std::optional<sys_seconds> Store::next_due() const
     return impl.guarded([&]() -> std::optional<sys_seconds> {
         if (impl.integer("SELECT 1 FROM agenda INDEXED BY agenda_by_need WHERE due_at = 0 LIMIT 1"))
             return sys_seconds{};
-        const auto due = impl.integer("SELECT due_at FROM agenda INDEXED BY agenda_by_time WHERE due_at <> 0 AND "
-                                      "due_at > 0 ORDER BY due_at LIMIT 1");
+        const auto due =
+            impl.integer("SELECT due_at FROM agenda INDEXED BY agenda_by_time WHERE due_at > 0 ORDER BY due_at LIMIT 1"
+            );
         if (!due || *due == never)
             return std::nullopt;
         return from_unix(*due);
@@ -541,6 +639,7 @@ CallRecord Store::record_calls(std::span<EndedCall const> ended, std::span<Meeti
     if (ended.empty() && begun.empty())
         return record;
     Impl& impl = *impl_;
+    ++impl.own_writes;
     return impl.write([&] {
         for (EndedCall const& call : ended)
             record.staged.push_back(impl.end_call(call, now));
@@ -565,18 +664,15 @@ std::optional<SessionNo> Store::Impl::end_call(EndedCall const& call, sys_second
     run("UPDATE session_attempt SET outcome = ? WHERE attempt_no = ?", std::string{outcome}, call.attempt);
     if (call.outcome == Outcome::unsent)
         return std::nullopt;
-    // Whatever pass has claimed the meeting planned without knowing of this; but for the one that made the call.
-    run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> ?", number(call.meeting), call.claim);
+    // Whatever pass has the meeting in hand planned without knowing of this.
+    run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> 0", number(call.meeting));
     if (usable) {
-        SessionRow const& session = call.session;
-        run(R"sql(INSERT INTO session (meeting_no, session_id, provider, project, project_key, options, created_at)
-                  VALUES (?, ?, ?, ?, ?, ?, ?))sql",
-            number(call.meeting), session.session_id, session.provider, session.project, session.project_key,
-            session.options, unix_seconds(now));
-        const std::int64_t session_no = database->getLastInsertRowid();
-        run("UPDATE agenda SET staged_no = ?, next_at = 0, attempts = 0, failed_inputs = 0 WHERE meeting_no = ?",
-            session_no, number(call.meeting));
-        return SessionNo{session_no};
+        const auto previous = integer("SELECT last_session_no FROM agenda WHERE meeting_no = ?", number(call.meeting));
+        const SessionNo session = add_session(call.meeting, previous, call.session, now);
+        run(R"sql(UPDATE agenda SET staged_no = ?1, last_session_no = ?1, next_at = 0, attempts = 0, failed_inputs = 0
+                   WHERE meeting_no = ?2)sql",
+            number(session), number(call.meeting));
+        return session;
     }
     if (call.outcome == Outcome::created)
         return std::nullopt; // the platform wants another one by now
@@ -595,6 +691,25 @@ std::optional<SessionNo> Store::Impl::end_call(EndedCall const& call, sys_second
         history(call.meeting, "session_failed", call.reason, now);
     }
     return std::nullopt;
+}
+
+SessionNo Store::Impl::add_session(
+    MeetingNo meeting, std::optional<std::int64_t> previous, SessionRow const& session, sys_seconds now
+)
+{
+    SQLite::Statement& statement = prepared(
+        R"sql(INSERT INTO session (meeting_no, session_id, provider, project, project_key, options, created_at,
+                                   previous_no)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ?))sql"
+    );
+    const Rewind rewind{statement};
+    SQLite::bind(
+        statement, number(meeting), session.session_id, session.provider, session.project, session.project_key,
+        session.options, unix_seconds(now)
+    );
+    bind_optional(statement, 8, previous);
+    statement.exec();
+    return SessionNo{database->getLastInsertRowid()};
 }
 
 std::vector<MeetingSnapshot> Store::read_orders(std::span<MeetingNo const> meetings) const
@@ -637,7 +752,8 @@ void Store::end_disconnect(
     Impl& impl = *impl_;
     impl.write([&] {
         impl.run("UPDATE session SET disconnect = 0 WHERE session_no = ?", number(disconnect.session));
-        impl.history(disconnect.meeting, event, detail, now);
+        if (impl.integer("SELECT 1 FROM agenda WHERE meeting_no = ?", number(disconnect.meeting)))
+            impl.history(disconnect.meeting, event, detail, now);
     });
 }
 
@@ -668,76 +784,121 @@ void Store::record_projects(std::span<ProjectStatus const> projects, bool all, s
     });
 }
 
-PublishCounts Store::publish(std::span<Publication const> publications, sys_seconds now)
+PublishCounts
+Store::publish(std::span<Publication const> publications, sys_seconds now, std::function<void()> const& locked)
 {
     PublishCounts counts;
     if (publications.empty())
         return counts;
     Impl& impl = *impl_;
     impl.write([&] {
+        if (locked)
+            locked();
+        const Seen seen{impl.integer("PRAGMA data_version").value_or(0), impl.own_writes};
         for (Publication const& publication : publications)
-            impl.publish_one(publication, now, counts);
+            impl.publish_one(publication, seen != publication.seen, now, counts);
         impl.run("UPDATE daemon SET heartbeat = ?1, clock_high = max(clock_high, ?1) WHERE id = 1", unix_seconds(now));
     });
     return counts;
 }
 
-void Store::Impl::publish_one(Publication const& publication, sys_seconds now, PublishCounts& counts)
+void Store::Impl::store_tokens(Publication const& publication, bool intact, PublishCounts& counts)
+{
+    MeetingSnapshot const& meeting = *publication.meeting;
+    const std::string key_id{publication.key_id};
+    SQLite::Statement& statement = prepared(R"sql(
+        INSERT INTO token (session_no, participant_id, token, role, reason, issued_at, expires_at,
+                           generation, key_id, fingerprint)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (session_no, participant_id) DO UPDATE SET
+            token = excluded.token, role = excluded.role, reason = excluded.reason,
+            issued_at = excluded.issued_at, expires_at = excluded.expires_at,
+            generation = excluded.generation, key_id = excluded.key_id, fingerprint = excluded.fingerprint
+    )sql");
+    const Rewind rewind{statement};
+    statement.bind(1, number(publication.session->number));
+    statement.bind(8, meeting.generation);
+    statement.bindNoCopy(9, key_id);
+    for (SignedToken const& token : publication.tokens) {
+        ParticipantRow const& participant = meeting.participants[token.participant];
+        if (!intact && !participant_unchanged(meeting, participant)) {
+            ++counts.skipped;
+            continue;
+        }
+        statement.bindNoCopy(2, participant.id);
+        statement.bindNoCopy(3, token.token);
+        statement.bind(4, static_cast<int>(*participant.role));
+        statement.bind(5, static_cast<int>(token.reason));
+        statement.bind(6, unix_seconds(token.issued_at));
+        statement.bind(7, unix_seconds(token.expires_at));
+        statement.bind(10, static_cast<std::int64_t>(token.fingerprint));
+        statement.exec();
+        statement.reset(); // what is bound stays
+        ++counts.tokens;
+    }
+}
+
+void Store::Impl::publish_one(Publication const& publication, bool others_wrote, sys_seconds now, PublishCounts& counts)
 {
     MeetingSnapshot const& meeting = *publication.meeting;
     Plan const& plan = *publication.plan;
     std::int64_t due_at = 0;
-    bool in_use = false;
+    Heads heads;
+    std::optional<std::int64_t> request_id;
     {
-        SQLite::Statement& statement =
-            prepared("SELECT due_at, session_no, staged_no, request_id FROM agenda WHERE meeting_no = ?");
+        SQLite::Statement& statement = prepared(
+            R"sql(SELECT due_at, session_no, staged_no, last_session_no, last_history_no, request_id
+                    FROM agenda WHERE meeting_no = ?)sql"
+        );
         const Rewind rewind{statement};
         statement.bind(1, number(meeting.number));
         if (!statement.executeStep())
             return;
         due_at = statement.getColumn(0).getInt64();
-        const std::int64_t session = publication.session ? number(*publication.session) : -1;
-        in_use = (!statement.getColumn(1).isNull() && statement.getColumn(1).getInt64() == session) ||
-                 (!statement.getColumn(2).isNull() && statement.getColumn(2).getInt64() == session);
+        heads = {
+            integer_at(statement, 1), integer_at(statement, 2), integer_at(statement, 3), integer_at(statement, 4)};
+        request_id = integer_at(statement, 5);
     }
-    const bool intact = due_at == meeting.claim;
-    const bool meeting_stands = intact || meeting_unchanged(meeting);
+    const auto note = [&](char const* event, std::string const& detail) {
+        heads.last_history_no = add_history(meeting.number, heads.last_history_no, event, detail, now);
+    };
+    const Standing stands = standing(publication, due_at, others_wrote);
+    const bool intact = stands == Standing::intact;
     bool changed = false;
 
-    for (SignedToken const& token : publication.tokens) {
-        ParticipantRow const& participant = meeting.participants[token.participant];
-        if (!in_use || !meeting_stands || (!intact && !participant_unchanged(meeting, participant))) {
-            ++counts.skipped;
-            continue;
-        }
-        run(R"sql(INSERT INTO token (session_no, participant_id, token, role, reason, issued_at, expires_at,
-                                     generation, key_id, fingerprint)
-                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                  ON CONFLICT (session_no, participant_id) DO UPDATE SET
-                      token = excluded.token, role = excluded.role, reason = excluded.reason,
-                      issued_at = excluded.issued_at, expires_at = excluded.expires_at,
-                      generation = excluded.generation, key_id = excluded.key_id,
-                      fingerprint = excluded.fingerprint)sql",
-            number(*publication.session), participant.id, token.token, static_cast<int>(*participant.role),
-            static_cast<int>(token.reason), unix_seconds(token.issued_at), unix_seconds(token.expires_at),
-            meeting.generation, token.key_id, static_cast<std::int64_t>(token.fingerprint));
-        ++counts.tokens;
-        changed = true;
+    // A session that was made for this and is not on record yet is staged, or published at once by the only slice.
+    SessionRow* const session = stands == Standing::gone ? nullptr : publication.session;
+    const bool added = session != nullptr && session->number == SessionNo{};
+    if (added) {
+        session->number = add_session(meeting.number, heads.last_session_no, *session, now);
+        heads.staged_no = heads.last_session_no = number(session->number);
+    }
+    const bool in_use = session != nullptr &&
+                        (heads.published_no == number(session->number) || heads.staged_no == number(session->number));
+    if (in_use) {
+        const std::size_t before = counts.tokens;
+        store_tokens(publication, intact, counts);
+        changed = counts.tokens > before;
+    } else {
+        counts.skipped += publication.tokens.size();
     }
     if (!publication.last) {
+        if (added)
+            run("UPDATE agenda SET staged_no = ?1, last_session_no = ?1 WHERE meeting_no = ?2", *heads.staged_no,
+                number(meeting.number));
         if (changed)
             run("UPDATE agenda SET seq = ? WHERE meeting_no = ?", next_seq(now), number(meeting.number));
         return;
     }
 
-    // A broken claim leaves removals to the next pass: the view hides what is gone, and a restored row keeps its token.
+    // Removals wait for a pass that is sure: the view hides what is gone, and a restored row keeps its token.
     bool finished = true;
     if (intact) {
         for (const std::size_t i : plan.withdraw) {
-            if (!publication.session)
+            if (!in_use)
                 break;
             const auto deleted = static_cast<std::size_t>(
-                run("DELETE FROM token WHERE session_no = ? AND participant_id = ?", number(*publication.session),
+                run("DELETE FROM token WHERE session_no = ? AND participant_id = ?", number(session->number),
                     meeting.participants[i].id)
             );
             counts.withdrawn += deleted;
@@ -751,19 +912,21 @@ void Store::Impl::publish_one(Publication const& publication, sys_seconds now, P
         for (const std::size_t i : plan.solved)
             run("DELETE FROM participant_problem WHERE meeting_no = ? AND participant_id = ?", number(meeting.number),
                 meeting.participants[i].id);
-        run(R"sql(DELETE FROM participant_problem WHERE meeting_no = ?1 AND NOT EXISTS
-                  (SELECT 1 FROM participant p WHERE p.meeting_id = ?2 AND p.id = participant_id))sql",
-            number(meeting.number), meeting.id);
+        if (meeting.has_stale_problems)
+            run(R"sql(DELETE FROM participant_problem WHERE meeting_no = ?1 AND NOT EXISTS
+                      (SELECT 1 FROM participant p WHERE p.meeting_id = ?2 AND p.id = participant_id))sql",
+                number(meeting.number), meeting.id);
         if (plan.delete_tokens || plan.delete_leftovers) {
-            finished = delete_session_tokens(meeting, plan.delete_tokens, counts);
+            finished = delete_session_tokens(heads, plan.delete_tokens, counts);
             changed = changed || plan.delete_tokens;
         }
         if (plan.disconnect) {
-            run("UPDATE session SET disconnect = 1 WHERE meeting_no = ?", number(meeting.number));
-            history(meeting.number, "disconnect_wanted", plan.reason.empty() ? "closed" : plan.reason, now);
+            for (const std::int64_t session_no : sessions_since(heads.last_session_no))
+                run("UPDATE session SET disconnect = 1 WHERE session_no = ?", session_no);
+            note("disconnect_wanted", plan.reason.empty() ? "closed" : plan.reason);
         }
         if (plan.purge && finished) {
-            purge(meeting);
+            purge(meeting, heads);
             if (!meeting.meeting) {
                 ++counts.settled;
                 return;
@@ -771,115 +934,127 @@ void Store::Impl::publish_one(Publication const& publication, sys_seconds now, P
         }
     }
     const bool publishes = (plan.session == SessionStep::publish || plan.session == SessionStep::create) && in_use;
-    if (publishes && meeting_stands) {
-        run(R"sql(UPDATE agenda SET session_no = ?1, staged_no = NULL, renew_session = 0 WHERE meeting_no = ?2)sql",
-            number(*publication.session), number(meeting.number));
-        history(meeting.number, "session_published", plan.create_reason, now);
+    if (publishes) {
+        heads.published_no = number(session->number);
+        heads.staged_no.reset();
+        note("session_published", plan.create_reason);
         changed = true;
         ++counts.sessions;
         // The tokens of the session before are deleted by the next pass, which this commit makes due.
         finished = finished && !meeting.published;
     }
     if (intact && plan.session == SessionStep::drop) {
-        run("UPDATE agenda SET session_no = NULL, staged_no = NULL WHERE meeting_no = ?", number(meeting.number));
-        history(meeting.number, "session_withdrawn", plan.reason, now);
+        heads.published_no.reset();
+        heads.staged_no.reset();
+        note("session_withdrawn", plan.reason);
         changed = true;
     }
-    if (intact && (plan.session == SessionStep::keep || plan.session == SessionStep::order) && meeting.staged)
-        run("UPDATE agenda SET staged_no = NULL WHERE meeting_no = ?", number(meeting.number));
+    if (intact && (plan.session == SessionStep::keep || plan.session == SessionStep::order))
+        heads.staged_no.reset();
 
     const bool news = meeting.state != plan.state || meeting.reason != plan.reason || meeting.detail != plan.detail ||
                       meeting.opens != plan.opens || meeting.closes != plan.closes;
-    if (intact)
-        settle(publication, finished, changed || news, now);
-    else if (changed)
-        run("UPDATE agenda SET seq = ? WHERE meeting_no = ?", next_seq(now), number(meeting.number));
-
+    const Settled outcome{intact, finished, publishes, changed || (intact && news)};
+    if (intact && (meeting.state != plan.state || meeting.reason != plan.reason))
+        note(to_text(plan.state).data(), plan.reason.empty() ? plan.detail : plan.reason);
     // The last slice knows the whole plan, so the audit trail has one line a pass, not one a slice.
-    if (!plan.sign.empty() && (changed || news)) {
-        std::map<TokenReason, std::size_t> reasons;
-        for (SignStep const& step : plan.sign)
-            ++reasons[step.reason];
-        std::string detail;
-        for (auto const& [reason, count] : reasons)
-            detail.append(detail.empty() ? "" : ", ").append(to_text(reason)).append(" ").append(std::to_string(count));
-        history(meeting.number, "tokens_signed", detail, now);
-    }
+    if (!plan.sign.empty() && outcome.changed)
+        note("tokens_signed", reasons_of(plan));
     if (!plan.withdraw.empty() && intact)
-        history(meeting.number, "tokens_withdrawn", std::to_string(plan.withdraw.size()), now);
-    run(R"sql(UPDATE request_result SET tokens = tokens + ?1, sessions = sessions + ?2
-               WHERE state = 'running' AND request_id = (SELECT request_id FROM agenda WHERE meeting_no = ?3))sql",
-        static_cast<std::int64_t>(plan.sign.size()), publishes && meeting_stands ? 1 : 0, number(meeting.number));
-    if (intact && finished)
-        run("UPDATE agenda SET request_id = NULL WHERE meeting_no = ? AND request_id IS NOT NULL",
-            number(meeting.number));
+        note("tokens_withdrawn", std::to_string(plan.withdraw.size()));
+    settle(publication, outcome, heads, now);
+    if (request_id)
+        run(R"sql(UPDATE request_result SET tokens = tokens + ?1, sessions = sessions + ?2
+                   WHERE state = 'running' AND request_id = ?3)sql",
+            static_cast<std::int64_t>(plan.sign.size()), publishes ? 1 : 0, *request_id);
+    if (stands == Standing::unclear) // so that the next pass sees by this row alone whether there was an edit
+        run("UPDATE agenda SET due_at = 1 WHERE meeting_no = ? AND due_at = 0", number(meeting.number));
     counts.settled += intact && finished ? 1 : 0;
 }
 
-void Store::Impl::settle(Publication const& publication, bool finished, bool changed, sys_seconds now)
+void Store::Impl::settle(Publication const& publication, Settled const& outcome, Heads const& heads, sys_seconds now)
 {
     MeetingSnapshot const& meeting = *publication.meeting;
     Plan const& plan = *publication.plan;
-    const auto optional_instant = [](std::optional<sys_seconds> value) {
+    const std::int64_t seq = outcome.changed ? next_seq(now) : 0;
+    if (!outcome.intact) { // the rest is for the next pass
+        if (!outcome.changed)
+            return;
+        SQLite::Statement& statement = prepared(R"sql(
+            UPDATE agenda SET session_no = ?1, staged_no = ?2, last_session_no = ?3, last_history_no = ?4, seq = ?5,
+                   renew_session = CASE WHEN ?6 THEN 0 ELSE renew_session END
+             WHERE meeting_no = ?7
+        )sql");
+        const Rewind rewind{statement};
+        bind_optional(statement, 1, heads.published_no);
+        bind_optional(statement, 2, heads.staged_no);
+        bind_optional(statement, 3, heads.last_session_no);
+        bind_optional(statement, 4, heads.last_history_no);
+        statement.bind(5, seq);
+        statement.bind(6, outcome.publishes ? 1 : 0);
+        statement.bind(7, number(meeting.number));
+        statement.exec();
+        return;
+    }
+    const auto seconds_of = [](std::optional<sys_seconds> value) {
         return value ? std::optional{unix_seconds(*value)} : std::nullopt;
     };
     SQLite::Statement& statement = prepared(R"sql(
-        UPDATE agenda SET due_at = :due_at, opens = :opens, closes = :closes, policy_hash = :policy_hash,
-               next_at = :next_at, attempts = :attempts, failed_inputs = :failed_inputs, state = :state, reason = :reason, detail = :detail,
-               ready_at = :ready_at, renew_session = max(renew_session, :renew), seq = CASE WHEN :seq > 0 THEN :seq ELSE seq END
-         WHERE meeting_no = :meeting_no
+        UPDATE agenda SET due_at = ?1, opens = ?2, closes = ?3, policy_hash = ?4, next_at = ?5, attempts = ?6,
+               failed_inputs = ?7, state = ?8, reason = ?9, detail = ?10, ready_at = ?11,
+               renew_session = CASE WHEN ?12 < 0 THEN 0 ELSE max(renew_session, ?12) END,
+               seq = CASE WHEN ?13 > 0 THEN ?13 ELSE seq END, session_no = ?14, staged_no = ?15,
+               last_session_no = ?16, last_history_no = ?17,
+               request_id = CASE WHEN ?18 THEN NULL ELSE request_id END
+         WHERE meeting_no = ?19
     )sql");
-    const std::int64_t seq = changed ? next_seq(now) : 0;
     const Rewind rewind{statement};
-    const auto bind_instant = [&](char const* name, std::optional<std::int64_t> value) {
-        if (value)
-            statement.bind(name, *value);
-        else
-            statement.bind(name);
-    };
-    statement.bind(":due_at", !finished ? 0 : plan.due ? unix_seconds(*plan.due) : never);
-    bind_instant(":opens", optional_instant(plan.opens));
-    bind_instant(":closes", optional_instant(plan.closes));
-    statement.bind(":policy_hash", static_cast<std::int64_t>(plan.policy_hash));
+    statement.bind(1, !outcome.finished ? std::int64_t{0} : plan.due ? unix_seconds(*plan.due) : never);
+    bind_optional(statement, 2, seconds_of(plan.opens));
+    bind_optional(statement, 3, seconds_of(plan.closes));
+    statement.bind(4, static_cast<std::int64_t>(plan.policy_hash));
     // A failure is remembered for as long as the same session is wanted.
     const bool remembers = plan.session == SessionStep::order && plan.inputs == meeting.failed_inputs;
-    statement.bind(":next_at", remembers ? unix_seconds(meeting.next_at) : 0);
-    statement.bind(":attempts", remembers ? meeting.attempts : 0);
-    statement.bind(":failed_inputs", remembers ? static_cast<std::int64_t>(meeting.failed_inputs) : std::int64_t{0});
-    statement.bind(":state", std::string{to_text(plan.state)});
-    statement.bind(":reason", plan.reason);
-    statement.bind(":detail", plan.detail);
+    statement.bind(5, remembers ? unix_seconds(meeting.next_at) : std::int64_t{0});
+    statement.bind(6, remembers ? meeting.attempts : 0);
+    statement.bind(7, remembers ? static_cast<std::int64_t>(meeting.failed_inputs) : std::int64_t{0});
+    statement.bind(8, std::string{to_text(plan.state)});
+    statement.bindNoCopy(9, plan.reason);
+    statement.bindNoCopy(10, plan.detail);
     const bool ready = plan.state == State::ready;
-    bind_instant(
-        ":ready_at", !ready                                              ? std::nullopt
-                     : meeting.state == State::ready && meeting.ready_at ? optional_instant(meeting.ready_at)
-                                                                         : std::optional{unix_seconds(now)}
+    bind_optional(
+        statement, 11,
+        !ready                                              ? std::nullopt
+        : meeting.state == State::ready && meeting.ready_at ? seconds_of(meeting.ready_at)
+                                                            : std::optional{unix_seconds(now)}
     );
-    statement.bind(":renew", plan.session == SessionStep::order ? static_cast<int>(plan.renew) : 0);
-    statement.bind(":seq", seq);
-    statement.bind(":meeting_no", number(meeting.number));
+    const int renew = plan.session == SessionStep::order ? static_cast<int>(plan.renew) : 0;
+    statement.bind(12, outcome.publishes ? -1 : renew);
+    statement.bind(13, seq);
+    bind_optional(statement, 14, heads.published_no);
+    bind_optional(statement, 15, heads.staged_no);
+    bind_optional(statement, 16, heads.last_session_no);
+    bind_optional(statement, 17, heads.last_history_no);
+    statement.bind(18, outcome.finished ? 1 : 0);
+    statement.bind(19, number(meeting.number));
     statement.exec();
-    if (meeting.state != plan.state || meeting.reason != plan.reason)
-        history(meeting.number, std::string{to_text(plan.state)}, plan.reason.empty() ? plan.detail : plan.reason, now);
 }
 
-void Store::Impl::purge(MeetingSnapshot const& meeting)
+void Store::Impl::purge(MeetingSnapshot const& meeting, Heads& heads)
 {
     const std::int64_t meeting_no = number(meeting.number);
-    run("DELETE FROM session WHERE meeting_no = ?", meeting_no);
+    for (const std::int64_t session_no : sessions_since(heads.last_session_no))
+        run("DELETE FROM session WHERE session_no = ?", session_no);
+    for (auto event = heads.last_history_no; event;) {
+        const auto previous = integer("SELECT previous_no FROM history WHERE history_no = ?", *event);
+        run("DELETE FROM history WHERE history_no = ?", *event);
+        event = previous;
+    }
+    heads = {};
     run("DELETE FROM session_attempt WHERE meeting_no = ?", meeting_no);
     run("DELETE FROM participant_problem WHERE meeting_no = ?", meeting_no);
-    run("DELETE FROM history WHERE meeting_no = ?", meeting_no);
-    if (meeting.meeting)
-        run("UPDATE agenda SET session_no = NULL, staged_no = NULL WHERE meeting_no = ?", meeting_no);
-    else
+    if (!meeting.meeting)
         run("DELETE FROM agenda WHERE meeting_no = ?", meeting_no);
-}
-
-void Store::release_claims()
-{
-    Impl& impl = *impl_;
-    impl.write([&] { impl.run("UPDATE agenda SET due_at = 0 WHERE due_at < 0"); });
 }
 
 Store::RequestStep Store::advance_requests(sys_seconds now)
@@ -892,6 +1067,7 @@ Store::RequestStep Store::advance_requests(sys_seconds now)
     });
     if (idle)
         return {};
+    ++impl.own_writes;
     return impl.write([&] {
         RequestStep step;
         impl.run(
@@ -1003,34 +1179,27 @@ Store::RequestStep Store::advance_requests(sys_seconds now)
     });
 }
 
-std::optional<std::int64_t> Store::mark_policy(std::span<std::uint64_t const> hashes, std::int64_t cursor)
+std::vector<Store::AgendaEntry> Store::scan(MeetingNo after, std::size_t limit) const
 {
     Impl& impl = *impl_;
-    std::vector<std::int64_t> stale;
-    std::int64_t last = cursor;
-    std::int64_t rows = 0;
-    impl.guarded([&] {
+    return impl.guarded([&] {
         SQLite::Statement& statement = impl.prepared(
-            R"sql(SELECT meeting_no, policy_hash, state FROM agenda WHERE meeting_no > ? ORDER BY meeting_no LIMIT ?)sql"
+            R"sql(SELECT meeting_no, due_at, policy_hash, state, starts_at FROM agenda
+                   WHERE meeting_no > ? ORDER BY meeting_no LIMIT ?)sql"
         );
         const Rewind rewind{statement};
-        statement.bind(1, cursor);
-        statement.bind(2, policy_chunk);
-        while (statement.executeStep()) {
-            ++rows;
-            last = statement.getColumn(0).getInt64();
-            const auto hash = static_cast<std::uint64_t>(statement.getColumn(1).getInt64());
-            if (std::find(hashes.begin(), hashes.end(), hash) == hashes.end() &&
-                statement.getColumn(2).getString() != to_text(State::cancelled))
-                stale.push_back(last);
-        }
+        statement.bind(1, number(after));
+        statement.bind(2, static_cast<std::int64_t>(limit));
+        std::vector<AgendaEntry> result;
+        while (statement.executeStep())
+            result.push_back(
+                {MeetingNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getInt64(),
+                 static_cast<std::uint64_t>(statement.getColumn(2).getInt64()),
+                 parse_state(statement.getColumn(3).getText()).value_or(State::pending),
+                 from_unix(statement.getColumn(4).getInt64())}
+            );
+        return result;
     });
-    if (!stale.empty())
-        impl.write([&] {
-            for (const std::int64_t meeting_no : stale)
-                impl.run("UPDATE agenda SET due_at = 0, next_at = 0 WHERE meeting_no = ? AND due_at <> 0", meeting_no);
-        });
-    return rows == policy_chunk ? std::optional{last} : std::nullopt;
 }
 
 std::optional<std::string> Store::add_missing(std::string const& cursor, std::size_t limit)
@@ -1081,6 +1250,7 @@ std::optional<std::string> Store::add_missing(std::string const& cursor, std::si
                : meetings_cut              ? meeting_last
                                            : orphan_last;
     });
+    impl.own_writes += missing.empty() ? 0U : 1U;
     if (!missing.empty())
         impl.write([&] {
             for (Missing const& row : missing)
@@ -1094,29 +1264,6 @@ std::optional<std::string> Store::add_missing(std::string const& cursor, std::si
                     impl.run("INSERT OR IGNORE INTO agenda (meeting_id) VALUES (?)", row.id);
         });
     return rows == count ? std::optional{last} : std::nullopt;
-}
-
-std::vector<MeetingSnapshot> Store::read(MeetingNo after, std::size_t limit) const
-{
-    Impl& impl = *impl_;
-    return impl.guarded([&] {
-        const SQLite::Transaction transaction{*impl.database};
-        std::vector<std::int64_t> numbers;
-        {
-            SQLite::Statement& statement =
-                impl.prepared("SELECT meeting_no FROM agenda WHERE meeting_no > ? ORDER BY meeting_no LIMIT ?");
-            const Rewind rewind{statement};
-            statement.bind(1, number(after));
-            statement.bind(2, static_cast<std::int64_t>(limit));
-            while (statement.executeStep())
-                numbers.push_back(statement.getColumn(0).getInt64());
-        }
-        std::vector<MeetingSnapshot> result;
-        result.reserve(numbers.size());
-        for (const std::int64_t meeting_no : numbers)
-            result.push_back(impl.read_meeting(meeting_no));
-        return result;
-    });
 }
 
 std::optional<MeetingSnapshot> Store::read_one(std::string_view meeting_id) const
@@ -1137,9 +1284,10 @@ void Store::mark(std::span<MeetingNo const> meetings)
     if (meetings.empty())
         return;
     Impl& impl = *impl_;
+    ++impl.own_writes;
     impl.write([&] {
         for (const MeetingNo meeting : meetings)
-            impl.run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at > 0", number(meeting));
+            impl.run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> 0", number(meeting));
     });
 }
 
@@ -1148,6 +1296,7 @@ void Store::mark_to_retry(std::span<MeetingNo const> meetings)
     if (meetings.empty())
         return;
     Impl& impl = *impl_;
+    ++impl.own_writes;
     impl.write([&] {
         for (const MeetingNo meeting : meetings)
             impl.run("UPDATE agenda SET due_at = 0, next_at = 0 WHERE meeting_no = ? AND next_at > 0", number(meeting));
@@ -1192,7 +1341,7 @@ void Store::check(
             for (const std::int64_t meeting_no : numbers) {
                 MeetingEvidence evidence;
                 evidence.meeting = impl.read_meeting(meeting_no);
-                evidence.due = evidence.meeting.claim <= clock;
+                evidence.due = evidence.meeting.due_at <= clock;
                 credentials.reset();
                 credentials.bind(1, evidence.meeting.id);
                 while (credentials.executeStep())

@@ -36,6 +36,8 @@ struct MeetingRow {
     bool cancelled = false;
     std::string project = "default";
     SessionOptions options;
+
+    friend bool operator==(MeetingRow const&, MeetingRow const&) = default;
 };
 
 /// A row of `session`.
@@ -46,19 +48,22 @@ struct SessionRow {
     std::string project;
     std::string project_key;
     std::string options;
+
+    friend bool operator==(SessionRow const&, SessionRow const&) = default;
 };
 
-/// Why a token was signed. The values are stored in the `token` table: never renumber.
+/// Why a token was signed. The values are stored in the `token` table: never renumber. None is 0 or 1, which SQLite
+/// stores in no byte: a token signed anew then has a row of the same size, and is overwritten in place.
 enum class TokenReason : std::uint8_t {
-    issued = 1,           ///< The participant had none for this session.
-    role_changed = 2,     ///< The platform changed the role.
-    details_changed = 3,  ///< The platform changed connection data or layout classes, or the token format changed.
-    schedule_changed = 4, ///< The meeting's end moved.
-    policy_changed = 5,   ///< The configured life changed.
-    key_changed = 6,      ///< The project's secret changed.
-    rotated = 7,          ///< Its life was running out.
-    requested = 8,        ///< An operator or the platform asked.
-    clock_changed = 9,    ///< It was issued in what has become the future.
+    issued = 2,           ///< The participant had none for this session.
+    role_changed = 3,     ///< The platform changed the role.
+    details_changed = 4,  ///< The platform changed connection data or layout classes, or the token format changed.
+    schedule_changed = 5, ///< The meeting's end moved.
+    policy_changed = 6,   ///< The configured life changed.
+    key_changed = 7,      ///< The project's secret changed.
+    rotated = 8,          ///< Its life was running out.
+    requested = 9,        ///< An operator or the platform asked.
+    clock_changed = 10,   ///< It was issued in what has become the future.
 };
 
 std::string_view to_text(TokenReason reason);
@@ -71,6 +76,8 @@ struct TokenRow {
     std::int64_t generation = 0;
     std::string key_id;
     std::uint64_t fingerprint = 0;
+
+    friend bool operator==(TokenRow const&, TokenRow const&) = default;
 };
 
 /// A row of `participant` with its token for the session at hand. A participant that is gone has a token only.
@@ -82,6 +89,8 @@ struct ParticipantRow {
     std::string layout_classes;
     std::optional<TokenRow> token;
     std::string problem; ///< Reason in `participant_problem`, or empty.
+
+    friend bool operator==(ParticipantRow const&, ParticipantRow const&) = default;
 };
 
 enum class State : std::uint8_t { waiting, pending, ready, failed, cancelled, ended };
@@ -96,7 +105,7 @@ enum class Renewal : std::uint8_t { no = 0, requested = 1, participant_removed =
 struct MeetingSnapshot {
     MeetingNo number{};
     std::string id;
-    std::int64_t claim = 0;            ///< What `due_at` was set to by the claim.
+    std::int64_t due_at = 0;           ///< 0: the platform wrote; else the instant of work that time makes due.
     std::optional<sys_seconds> opens;  ///< As last planned.
     std::optional<sys_seconds> closes; ///< As last planned.
     sys_seconds next_at{};             ///< No network call before this.
@@ -112,8 +121,11 @@ struct MeetingSnapshot {
     std::optional<MeetingRow> meeting;
     std::optional<SessionRow> published;
     std::optional<SessionRow> staged;
-    bool has_leftovers = false;               ///< Sessions that are neither published nor staged.
-    std::vector<ParticipantRow> participants; ///< Tokens are those of `staged`, or else of `published`.
+    bool has_leftovers = false;               ///< Sessions that are neither published nor staged, with tokens.
+    bool has_stale_problems = false;          ///< In `participant_problem`, of participants who are gone.
+    std::vector<ParticipantRow> participants; ///< By id. Tokens are those of `staged`, or else of `published`.
+
+    friend bool operator==(MeetingSnapshot const&, MeetingSnapshot const&) = default;
 };
 
 } // namespace usher

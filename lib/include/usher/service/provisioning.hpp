@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include <usher/async/clock.hpp>
+#include <usher/async/wakeup.hpp>
 #include <usher/core/plan.hpp>
 #include <usher/core/token.hpp>
 #include <usher/provider/provider.hpp>
 #include <usher/service/pace.hpp>
 #include <usher/service/random.hpp>
 #include <usher/service/session_maker.hpp>
+#include <usher/service/workers.hpp>
 #include <usher/store/store.hpp>
 
 namespace usher {
@@ -31,29 +37,32 @@ struct Project {
 
 struct ProvisioningSettings {
     Policy base;                         ///< For meetings whose project is not configured.
-    std::size_t meetings_max = 256;      ///< Claimed at once.
-    std::size_t participants_max = 4096; ///< Read at once, a single larger meeting aside.
+    std::size_t meetings_max = 512;      ///< In one batch.
+    std::size_t participants_max = 4096; ///< In one batch, a single larger meeting aside.
 };
 
 /// What a pass did.
 struct PassResult {
-    std::size_t claimed = 0;
+    std::size_t looked_at = 0;
     PublishCounts published;
     bool more = false; ///< Something was done, so there may be more to do now.
 
     PassResult& operator+=(PassResult const& other);
 };
 
-/// Due meetings in, published tokens out: claim, plan, create sessions, sign, publish. One call is one batch. Sessions
-/// that need the network are ordered from `maker`, and published by a later pass.
+/// Due meetings in, published tokens out. A batch of meetings is read, planned and signed by the workers, while the
+/// batch before it is published here; the store is written to by one thread alone. Sessions that need the network are
+/// ordered from `maker`, and published by a later pass.
 class Provisioner {
 public:
+    /// `executor` is where all members are called; `workers` may be the same.
     Provisioner(
-        Store& store, Clock& clock, RandomSource& random, SessionMaker& maker, std::vector<Project> projects,
-        ProvisioningSettings settings
+        Store& store, Clock& clock, RandomSource& random, SessionMaker& maker, boost::asio::any_io_executor executor,
+        Workers workers, std::vector<Project> projects, ProvisioningSettings settings
     );
+    ~Provisioner();
 
-    /// One batch. Errors: those of Store; what a failed pass had claimed is given back by the next one.
+    /// One batch. Errors: those of Store; nothing is lost then but the work, since the rows are due still.
     boost::asio::awaitable<PassResult> pass();
 
     /// Passes until nothing is due or a stop is requested.
@@ -62,7 +71,7 @@ public:
     /// Takes a new configuration; reconcile() makes it visible to the rows. Not while a pass runs.
     void configure(std::vector<Project> projects, ProvisioningSettings settings);
 
-    /// Puts back dropped triggers and marks what the configuration or a lost trigger makes due. In chunks, but all of
+    /// Puts back dropped triggers, and finds what the configuration or a lost trigger makes due. In chunks, but all of
     /// it.
     boost::asio::awaitable<void> reconcile();
 
@@ -77,25 +86,42 @@ public:
     Result<void> check_signature(std::string_view project, Credential const& credential) const;
 
 private:
-    struct Slice;
-    boost::asio::awaitable<void> create_sessions(
-        std::vector<MeetingSnapshot> const& meetings, std::vector<Plan>& plans,
-        std::vector<std::optional<SessionNo>>& numbers, std::vector<std::string>& session_ids
-    );
-    boost::asio::awaitable<PassResult> work(std::vector<MeetingSnapshot> const& meetings);
-    boost::asio::awaitable<void> flush(Slice& slice, PassResult& result);
+    struct Batch;
+    std::vector<MeetingNo> next_meetings(sys_seconds now);
+    bool start_batch();
+    boost::asio::awaitable<void> prepare(Batch& batch);
+    boost::asio::awaitable<void> make_sessions(Batch& batch);
+    void sign(Batch& batch);
+    boost::asio::awaitable<PassResult> run(std::size_t batches, bool once);
+    boost::asio::awaitable<PassResult> finish_batch();
+    boost::asio::awaitable<void> publish(Batch& batch, PassResult& result);
+    boost::asio::awaitable<void> publish_slice(std::vector<Publication>& slice, PassResult& result);
+    void adapt(Batch const& batch);
 
     Store& store_;
     Clock& clock_;
     RandomSource& random_;
     SessionMaker& maker_;
+    boost::asio::any_io_executor executor_;
+    Workers workers_;
     std::map<std::string, Project, std::less<>> by_name_;
     Projects projects_;
     ProvisioningSettings settings_;
     bool stopping_ = false;
     bool pausing_ = false;
-    bool claims_left_ = false;
-    std::size_t slice_tokens_ = 256; // adapts to what the write lock can take in its share of time
+
+    std::deque<std::unique_ptr<Batch>> batches_; ///< In hand, in the order in which they are published.
+    std::vector<Store> readers_;                 ///< Those that no batch uses.
+    std::set<MeetingNo> in_hand_;
+    Wakeup prepared_;
+    /// What reconcile() found, the last one needed first. Not due by its row; lost with the daemon, and found again.
+    std::vector<MeetingNo> suspects_;
+
+    std::size_t batch_meetings_ = 16;       ///< Adapts to how many participants they have,
+    std::size_t batch_participants_ = 1024; ///< and these to how long signing takes.
+    std::size_t slice_tokens_ = 512;        ///< Adapts to what the write lock can take in its share of time.
+    std::array<std::chrono::steady_clock::duration, 5> holds_{}; ///< Of the lock, the last ones.
+    std::size_t hold_ = 0;
     std::int64_t data_version_ = 0;
     std::chrono::steady_clock::time_point platform_wrote_{};
 };

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,22 +18,33 @@
 
 namespace usher {
 
-/// A token ready to be published, with what it was signed for, so that an edit made meanwhile is noticed.
+/// What the database had seen at an instant. While it is the same, nobody has written but publish().
+struct Seen {
+    std::int64_t data_version = 0; ///< Moves with the commits of others.
+    std::uint64_t own_writes = 0;
+
+    friend bool operator==(Seen const&, Seen const&) = default;
+};
+
+/// A token ready to be published.
 struct SignedToken {
     std::size_t participant; ///< Index into MeetingSnapshot::participants.
     std::string token;
     TokenReason reason;
     sys_seconds issued_at;
     sys_seconds expires_at;
-    std::string key_id;
     std::uint64_t fingerprint;
 };
 
-/// Work done for one claimed meeting, or a slice of it. Several slices may carry tokens; the last one settles.
+/// Work done for one meeting, or a slice of it. Several slices may carry tokens; the last one settles. Whether the
+/// platform edited the rows since they were read is found out by the store.
 struct Publication {
     MeetingSnapshot const* meeting;
     Plan const* plan;
-    std::optional<SessionNo> session; ///< What the tokens are for; published by the last slice.
+    Seen seen;                     ///< Before the meeting was read.
+    SessionRow* session = nullptr; ///< What the tokens are for; published by the last slice. One that was made for
+                                   ///< this publication has no number yet, and gets it here.
+    std::string_view key_id;       ///< Of the key that signed.
     std::span<SignedToken const> tokens;
     bool last = true;
 };
@@ -60,9 +73,6 @@ struct EndedCall {
     std::string detail{};
     sys_seconds next_at{};
     std::uint64_t inputs = 0;
-    /// The claim of the pass that made the call and goes on with the meeting; 0 when the meeting is to be looked at
-    /// anew.
-    std::int64_t claim = 0;
 };
 
 struct CallRecord {
@@ -87,9 +97,10 @@ struct RequestNews {
     std::string detail; ///< What was done, or why not.
 };
 
-/// All that usher keeps in one SQLite file. Batch-shaped: claims out, publications in. Each call is one short
-/// transaction, or one read. Writers other than the owner of the epoch get Fenced; a lock held by others for too long
-/// gives DatabaseBusy; everything else that goes wrong with the file is a DatabaseError.
+/// All that usher keeps in one SQLite file. Batch-shaped: due meetings out, publications in. Each call is one short
+/// transaction, or one read. One thread at a time; readers have a store each, opened read-only. Writers other than the
+/// owner of the epoch get Fenced; a lock held by others for too long gives DatabaseBusy; everything else that goes
+/// wrong with the file is a DatabaseError.
 class Store {
 public:
     /// Opens an existing database for writing, migrating its schema. Errors: DatabaseError.
@@ -97,21 +108,30 @@ public:
     /// Opens for reading only; nothing is created or migrated.
     static Store open_read_only(std::string const& path);
 
+    /// Another one on the same database, for reading by another thread.
+    Store reader() const;
+
     Store(Store&&) noexcept;
     Store& operator=(Store&&) noexcept;
     ~Store();
 
-    /// Begins this daemon's epoch: from now on an older daemon's writes are refused. Claims it left are due again.
-    /// `who` names this daemon to the next one. Returns the highest clock that was seen before.
+    /// Begins this daemon's epoch: from now on an older daemon's writes are refused. `who` names this daemon to the
+    /// next one. Returns the highest clock that was seen before.
     sys_seconds take_over(std::string_view who, sys_seconds now);
     std::string owner() const; ///< Who holds the epoch, for messages.
 
     /// Puts back triggers that a table rebuild dropped; returns their names. Needs no epoch.
     std::vector<std::string> restore_triggers();
 
-    /// Claims up to `meetings_max` due meetings, those that are needed first coming first, until their participants
-    /// exceed `participants_max`, and reads each as it is after the claim.
-    std::vector<MeetingSnapshot> claim(sys_seconds now, std::size_t meetings_max, std::size_t participants_max);
+    /// To be asked before meetings are read, on this store or another one.
+    Seen seen() const;
+
+    /// Up to `limit` due meetings that are not `in_hand`: those that are live or about to open first; then, in equal
+    /// shares, what time has made due and what else the platform wrote, by need. Nothing is written.
+    std::vector<MeetingNo> due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const;
+
+    /// The meetings as they are, in this order; ends early once they have more than `participants_max` participants.
+    std::vector<MeetingSnapshot> read(std::span<MeetingNo const> meetings, std::size_t participants_max) const;
 
     /// The earliest instant at which a meeting is due; `now` or earlier when one is due already.
     std::optional<sys_seconds> next_due() const;
@@ -138,10 +158,10 @@ public:
     /// Writes rows of `project_status`; `all`: these are all projects that there are.
     void record_projects(std::span<ProjectStatus const> projects, bool all, sys_seconds now);
 
-    PublishCounts publish(std::span<Publication const> publications, sys_seconds now);
-
-    /// Gives every claim back, to be planned again at once: after a failure, or at stop.
-    void release_claims();
+    /// Stores the tokens, and settles each meeting that is as it was read. Of one that the platform edited meanwhile,
+    /// it stores what is still right and leaves it due. `locked` is called once the write lock is held.
+    PublishCounts
+    publish(std::span<Publication const> publications, sys_seconds now, std::function<void()> const& locked = {});
 
     /// Takes in new requests, marks the next meetings of running ones, and finishes those whose meetings are done.
     /// `more` tells whether marking goes on.
@@ -151,14 +171,19 @@ public:
     };
     RequestStep advance_requests(sys_seconds now);
 
-    /// Marks meetings due whose stored policy hash is none of `hashes`; returns the cursor to go on from, or nothing.
-    std::optional<std::int64_t> mark_policy(std::span<std::uint64_t const> hashes, std::int64_t cursor);
+    /// Up to `limit` rows of `agenda` after `after`, by number, in short.
+    struct AgendaEntry {
+        MeetingNo number{};
+        std::int64_t due_at = 0;
+        std::uint64_t policy_hash = 0;
+        State state = State::pending;
+        sys_seconds starts_at;
+    };
+    std::vector<AgendaEntry> scan(MeetingNo after, std::size_t limit) const;
 
     /// Adds agenda rows that triggers would have added, for up to `limit` meetings and participants after `cursor`.
     std::optional<std::string> add_missing(std::string const& cursor, std::size_t limit);
 
-    /// Meetings after `cursor` by number, unclaimed, for a sweep or a check.
-    std::vector<MeetingSnapshot> read(MeetingNo after, std::size_t limit) const;
     std::optional<MeetingSnapshot> read_one(std::string_view meeting_id) const;
     void mark(std::span<MeetingNo const> meetings);
     /// Likewise, and what failed may be tried again at once.

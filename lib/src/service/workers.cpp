@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/service/workers.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <memory>
+#include <mutex>
+
+#include <boost/asio/post.hpp>
+
+namespace usher {
+
+namespace {
+
+constexpr std::size_t chunk = 8; // two milliseconds of RSA: what the last one may be waited for
+
+/// Outlives the call for helpers that start when all is done.
+class Shared {
+public:
+    Shared(std::size_t count, std::function<void(std::size_t, std::size_t)> work)
+        : count_{count}, work_{std::move(work)}
+    {}
+
+    void help()
+    {
+        for (;;) {
+            const std::size_t first = next_.fetch_add(chunk);
+            if (first >= count_)
+                return;
+            const std::size_t last = std::min(first + chunk, count_);
+            std::exception_ptr error;
+            try {
+                work_(first, last);
+            } catch (...) {
+                error = std::current_exception();
+                const std::size_t rest = std::min(next_.exchange(count_), count_);
+                finish(count_ - rest); // nobody takes them any more
+            }
+            finish(last - first, error);
+        }
+    }
+
+    void wait()
+    {
+        std::unique_lock lock{mutex_};
+        done_.wait(lock, [this] { return finished_ == count_; });
+        if (error_)
+            std::rethrow_exception(error_);
+    }
+
+private:
+    void finish(std::size_t count, std::exception_ptr error = nullptr)
+    {
+        const std::lock_guard lock{mutex_};
+        finished_ += count;
+        if (error && !error_)
+            error_ = std::move(error);
+        if (finished_ == count_)
+            done_.notify_all();
+    }
+
+    const std::size_t count_;
+    const std::function<void(std::size_t, std::size_t)> work_;
+    std::atomic<std::size_t> next_ = 0;
+    std::mutex mutex_;
+    std::condition_variable done_;
+    std::size_t finished_ = 0;
+    std::exception_ptr error_;
+};
+
+} // namespace
+
+void share(Workers const& workers, std::size_t count, std::function<void(std::size_t, std::size_t)> work)
+{
+    if (count == 0)
+        return;
+    const auto shared = std::make_shared<Shared>(count, std::move(work));
+    const std::size_t helpers = std::min(workers.count, (count + chunk - 1) / chunk) - 1;
+    for (std::size_t i = 0; i < helpers; ++i)
+        boost::asio::post(workers.executor, [shared] { shared->help(); });
+    shared->help(); // whoever asks works too: on an executor of one thread, alone
+    shared->wait();
+}
+
+} // namespace usher
