@@ -51,6 +51,7 @@ constexpr auto sweep_interval = 24h; // everything is compared with everything
 constexpr auto stop_deadline = 10s;  // for the batch in hand
 constexpr auto call_grace = 5s;      // of that, for calls to providers that are under way
 constexpr auto retry_after_busy = 1s;
+constexpr int idle_wal_pages = 100; // worth a checkpoint when there is nothing else to do
 
 std::string this_process()
 {
@@ -117,7 +118,6 @@ public:
           who_{this_process()},
           lock_{config.database, who_},
           store_{Store::open(config.database)},
-          watch_{config.database},
           wakeup_{context_.get_executor()},
           maker_{context_.get_executor(), store_, clock_, random_, [this] { wakeup_.notify(); }},
           tasks_{context_.get_executor(), [this](std::string const& task, std::exception_ptr error) {
@@ -147,6 +147,7 @@ public:
 
     int run()
     {
+        watch_.emplace(database_);
         tasks_.spawn("provisioning", provision());
         tasks_.spawn("sessions", maker_.run());
         tasks_.spawn("changes", watch_changes());
@@ -264,13 +265,14 @@ private:
                     co_await reconcile();
                 continue;
             }
-            store_.checkpoint(false);
+            if (store_.wal_pages() >= idle_wal_pages)
+                store_.checkpoint(Store::Checkpoint::passive);
             if (!ready) {
                 notify_ready();
                 spdlog::info("ready who=\"{}\"", who_);
                 ready = true;
             }
-            if (watch_.replaced())
+            if (watch_->replaced())
                 throw DatabaseError{"the database file was replaced by another; starting again on the new one"};
             if (const auto version = store_.schema_version();
                 version != schema || sweep_wanted_ || clock_.steady_now() - swept >= sweep_interval) {
@@ -295,14 +297,14 @@ private:
     asio::awaitable<void> watch_changes()
     {
         // The descriptor is the watch's; Asio gets a copy to close.
-        asio::posix::stream_descriptor notices{context_, ::dup(watch_.descriptor())};
+        asio::posix::stream_descriptor notices{context_, ::dup(watch_->descriptor())};
         while (!stopping_) {
             co_await notices.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
-            if (!watch_.drain())
+            if (!watch_->drain())
                 continue;
             // The WAL is written before the commit is visible, so look again, ever more slowly.
             for (auto delay = 1ms; delay <= 256ms && !stopping_; delay *= 2) {
-                if (watch_.replaced() || store_.data_version() != seen_version_) {
+                if (watch_->replaced() || store_.data_version() != seen_version_) {
                     wakeup_.notify();
                     break;
                 }
@@ -403,7 +405,7 @@ private:
     {
         if (failure_)
             std::rethrow_exception(failure_);
-        store_.checkpoint(true); // a leftover WAL would make a restored backup wrong
+        store_.checkpoint(Store::Checkpoint::truncate); // a leftover WAL would make a restored backup wrong
     }
 
     static void log(PassResult const& result)
@@ -424,7 +426,7 @@ private:
     SystemClock clock_;
     SystemRandom random_;
     Store store_;
-    ChangeWatch watch_;
+    std::optional<ChangeWatch> watch_; // once has nothing to wait for
     Wakeup wakeup_;
     SessionMaker maker_;
     std::unique_ptr<Provisioner> provisioner_; // made once the epoch is ours

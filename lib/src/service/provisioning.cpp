@@ -20,6 +20,10 @@ constexpr auto lock_goal = std::chrono::milliseconds{7};
 constexpr auto lock_goal_beside_a_writer = std::chrono::milliseconds{4};
 constexpr std::size_t slice_tokens_min = 256;
 constexpr std::size_t slice_tokens_max = 4096;
+// A platform's commit that finds 1000 pages or more moves them itself, and takes that long.
+constexpr int wal_pages_max = 2000;
+constexpr int wal_pages_max_beside_a_writer = 900;
+constexpr int wal_pages_worth_moving = 300;
 constexpr std::size_t slice_meetings_max = 256;
 // One batch is published while the next is signed and the one after it is read.
 constexpr std::size_t batches_max = 3;
@@ -74,7 +78,8 @@ Provisioner::Provisioner(
       maker_{maker},
       executor_{executor},
       workers_{std::move(workers)},
-      prepared_{executor}
+      prepared_{executor},
+      checkpointed_{executor}
 {
     configure(std::move(projects), settings);
     data_version_ = store_.data_version();
@@ -189,6 +194,8 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
             co_await prepared_.wait(long_wait);
         batches_.pop_front();
     }
+    while (checkpointing_)
+        co_await checkpointed_.wait(long_wait);
     in_hand_.clear();
     pausing_ = false;
     if (error)
@@ -405,7 +412,6 @@ boost::asio::awaitable<void> Provisioner::publish_slice(std::vector<Publication>
     }
     result.published += store_.publish(slice, clock_.now(), [&] { locked = clock_.steady_now(); });
     const Steady::duration held = clock_.steady_now() - locked;
-    store_.keep_wal_small();
     slice.clear();
     const bool busy_neighbour = locked - platform_wrote_ < std::chrono::seconds{1};
     holds_[++hold_ % holds_.size()] = held;
@@ -418,8 +424,36 @@ boost::asio::awaitable<void> Provisioner::publish_slice(std::vector<Publication>
         slice_tokens_ = std::max(slice_tokens_min, slice_tokens_ * 3 / 4);
     else if (usual < goal * 2 / 3)
         slice_tokens_ = std::min(slice_tokens_max, slice_tokens_ * 5 / 4);
+    co_await keep_wal_small(busy_neighbour);
     // SQLite's busy handler is unfair: while a platform writes, it needs a gap in which its retry can get through.
     co_await clock_.wait(busy_neighbour ? 2 * held : Steady::duration::zero());
+}
+
+/// A second connection moves the WAL into the database while more is appended. What is left once the WAL is long enough
+/// is little, and moved in between two transactions, so that the WAL starts anew.
+boost::asio::awaitable<void> Provisioner::keep_wal_small(bool busy_neighbour)
+{
+    const int pages = store_.wal_pages();
+    if (pages < wal_moved_)
+        wal_moved_ = 0; // it has started anew
+    if (pages >= (busy_neighbour ? wal_pages_max_beside_a_writer : wal_pages_max)) {
+        while (checkpointing_)
+            co_await checkpointed_.wait(long_wait);
+        if (store_.checkpoint(Store::Checkpoint::restart))
+            wal_moved_ = 0;
+    } else if (!checkpointing_ && pages - wal_moved_ >= wal_pages_worth_moving) {
+        if (!checkpointer_)
+            checkpointer_.emplace(Store::open(store_.path()));
+        checkpointing_ = true;
+        wal_moved_ = pages;
+        boost::asio::post(workers_.executor, [this] {
+            checkpointer_->checkpoint(Store::Checkpoint::passive);
+            boost::asio::post(executor_, [this] {
+                checkpointing_ = false;
+                checkpointed_.notify();
+            });
+        });
+    }
 }
 
 /// The next batches are as large as this one ought to have been.

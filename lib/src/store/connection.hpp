@@ -17,6 +17,12 @@ enum class Access : std::uint8_t { read_only, read_write };
 /// Refuses a foreign database, a newer and an older schema by name. Errors: DatabaseError.
 std::unique_ptr<SQLite::Database> open_connection(std::string const& path, Access access);
 
+/// It blocks the thread, signals included; whoever gets DatabaseBusy tries again.
+constexpr int busy_timeout_ms = 1000;
+
+/// How long `database` waits for locks that others hold.
+void set_patience(SQLite::Database& database, int milliseconds);
+
 /// Rethrows what SQLiteCpp threw as the store's own exceptions.
 [[noreturn]] void rethrow(SQLite::Exception const& error, std::string const& path);
 

@@ -2,6 +2,7 @@
 #include <usher/store/database.hpp>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <ctime>
 
@@ -17,18 +18,18 @@ namespace usher {
 
 namespace {
 
-constexpr int busy_timeout_ms = 1000; // it blocks the thread, signals included; whoever gets DatabaseBusy tries again
 // bench/page_size: 8192 and 16384 take 0.97 and 0.94 of the time of 4096, whose rows overflow above 1 kB, as an RS256
 // token with connection data does; a single change writes least with the smaller ones.
 constexpr int page_size = 8192;
+constexpr int wal_file_max = 24 << 20;
 
 /// SQLite's own busy handler sleeps ever longer, up to 100 ms, and so loses against a platform that writes without a
 /// pause. This one looks every millisecond, for as long in all.
-int wait_a_millisecond(void*, int tries)
+int wait_a_millisecond(void* most, int tries)
 {
     constexpr timespec millisecond{0, 1'000'000};
     ::nanosleep(&millisecond, nullptr);
-    return tries < busy_timeout_ms ? 1 : 0;
+    return tries < reinterpret_cast<std::intptr_t>(most) ? 1 : 0;
 }
 
 int pragma(SQLite::Database const& database, char const* statement)
@@ -41,7 +42,7 @@ int pragma(SQLite::Database const& database, char const* statement)
 std::unique_ptr<SQLite::Database> open_file(std::string const& path, int flags)
 {
     try {
-        auto database = std::make_unique<SQLite::Database>(path, flags, busy_timeout_ms);
+        auto database = std::make_unique<SQLite::Database>(path, flags | SQLite::OPEN_NOMUTEX, busy_timeout_ms);
         int persist = 1;
         sqlite3_file_control(database->getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
         return database;
@@ -53,9 +54,10 @@ std::unique_ptr<SQLite::Database> open_file(std::string const& path, int flags)
 void set_up(SQLite::Database& database, bool writable)
 {
     if (writable) {
-        sqlite3_busy_handler(database.getHandle(), wait_a_millisecond, nullptr);
+        set_patience(database, busy_timeout_ms);
         database.exec("PRAGMA journal_mode = WAL");
-        database.exec("PRAGMA journal_size_limit = 0");
+        // The WAL's file stays, so that commits write where there are blocks already; the last close empties it.
+        database.exec("PRAGMA journal_size_limit = " + std::to_string(wal_file_max));
     }
     database.exec("PRAGMA synchronous = FULL");
     database.exec("PRAGMA wal_autocheckpoint = 0"); // the daemon checkpoints off the writer's path
@@ -106,6 +108,13 @@ void set_rights(std::string const& path, FileAccess access)
 }
 
 } // namespace
+
+void set_patience(SQLite::Database& database, int milliseconds)
+{
+    sqlite3_busy_handler(
+        database.getHandle(), wait_a_millisecond, reinterpret_cast<void*>(std::intptr_t{milliseconds})
+    );
+}
 
 void rethrow(SQLite::Exception const& error, std::string const& path)
 {

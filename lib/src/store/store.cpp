@@ -22,7 +22,8 @@ constexpr std::int64_t request_chunk = 500; // meetings marked in one transactio
 constexpr std::size_t compared_max = 256;   // participants that are read again under the write lock
 constexpr std::int64_t near_before = 86400; // what started within the last day, or starts within two hours, goes first
 constexpr std::int64_t near_after = 2 * 3600;
-constexpr int wal_pages_max = 500; // from 1000 on, a platform's commit would pay for the checkpoint
+constexpr int restart_patience_ms = 4;    // for readers, with the write lock held
+constexpr std::size_t read_together = 16; // meetings in one transaction: a longer one keeps the WAL from starting anew
 
 std::int64_t number(MeetingNo value)
 {
@@ -549,6 +550,11 @@ Store Store::reader() const
     return open_read_only(impl_->path);
 }
 
+std::string const& Store::path() const
+{
+    return impl_->path;
+}
+
 Seen Store::seen() const
 {
     return {data_version(), impl_->own_writes};
@@ -605,10 +611,13 @@ std::vector<MeetingSnapshot> Store::read(std::span<MeetingNo const> meetings, st
         std::vector<MeetingSnapshot> result;
         result.reserve(meetings.size());
         std::size_t participants = 0;
-        const SQLite::Transaction transaction{*impl.database}; // one instant for all rows of a meeting
-        for (const MeetingNo meeting : meetings) {
-            if (participants > participants_max)
-                break;
+        std::optional<SQLite::Transaction> transaction; // one instant for all rows of a meeting
+        for (std::size_t i = 0; i < meetings.size() && participants <= participants_max; ++i) {
+            if (i % read_together == 0) {
+                transaction.reset();
+                transaction.emplace(*impl.database);
+            }
+            const MeetingNo meeting = meetings[i];
             if (MeetingSnapshot snapshot = impl.read_meeting(number(meeting)); !snapshot.id.empty()) {
                 participants += snapshot.participants.size();
                 result.push_back(std::move(snapshot));
@@ -1369,19 +1378,25 @@ std::int64_t Store::schema_version() const
     return impl_->guarded([&] { return impl_->integer("PRAGMA schema_version").value_or(0); });
 }
 
-void Store::keep_wal_small()
+int Store::wal_pages() const
 {
-    if (impl_->wal_pages >= wal_pages_max)
-        checkpoint(false);
+    return impl_->wal_pages;
 }
 
-void Store::checkpoint(bool truncate)
+bool Store::checkpoint(Checkpoint mode)
 {
     Impl& impl = *impl_;
-    sqlite3_wal_checkpoint_v2(
-        impl.database->getHandle(), "main", truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, nullptr,
-        nullptr
-    );
+    const int sqlite_mode = mode == Checkpoint::passive   ? SQLITE_CHECKPOINT_PASSIVE
+                            : mode == Checkpoint::restart ? SQLITE_CHECKPOINT_RESTART
+                                                          : SQLITE_CHECKPOINT_TRUNCATE;
+    if (mode == Checkpoint::restart)
+        set_patience(*impl.database, restart_patience_ms);
+    const int result = sqlite3_wal_checkpoint_v2(impl.database->getHandle(), "main", sqlite_mode, nullptr, nullptr);
+    if (mode == Checkpoint::restart)
+        set_patience(*impl.database, busy_timeout_ms);
+    if (result == SQLITE_OK && mode != Checkpoint::passive)
+        impl.wal_pages = 0;
+    return result == SQLITE_OK;
 }
 
 } // namespace usher

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -96,6 +97,7 @@ private:
     boost::asio::awaitable<PassResult> finish_batch();
     boost::asio::awaitable<void> publish(Batch& batch, PassResult& result);
     boost::asio::awaitable<void> publish_slice(std::vector<Publication>& slice, PassResult& result);
+    boost::asio::awaitable<void> keep_wal_small(bool busy_neighbour);
     void adapt(Batch const& batch);
 
     Store& store_;
@@ -124,6 +126,11 @@ private:
     std::size_t hold_ = 0;
     std::int64_t data_version_ = 0;
     std::chrono::steady_clock::time_point platform_wrote_{};
+
+    std::optional<Store> checkpointer_; ///< Used by the workers while `checkpointing_`.
+    bool checkpointing_ = false;
+    Wakeup checkpointed_;
+    int wal_moved_ = 0; ///< Pages of the WAL that are in the database already, or about to be.
 };
 
 } // namespace usher

@@ -110,6 +110,7 @@ public:
 
     /// Another one on the same database, for reading by another thread.
     Store reader() const;
+    std::string const& path() const;
 
     Store(Store&&) noexcept;
     Store& operator=(Store&&) noexcept;
@@ -197,11 +198,14 @@ public:
     std::int64_t data_version() const;
     std::int64_t schema_version() const;
 
-    /// A checkpoint when the WAL has grown; between transactions, so that nobody waits for it.
-    void keep_wal_small();
+    /// How many pages the WAL had after the last transaction of this store.
+    int wal_pages() const;
 
-    /// Moves the WAL into the database without waiting for anyone (PASSIVE), or all of it at stop (TRUNCATE).
-    void checkpoint(bool truncate);
+    /// Moves the WAL into the database: what can be without anyone waiting (passive); all of it, waiting a moment for
+    /// readers, so that the next commit starts the WAL anew (restart), or empties its file (truncate). Whether it was
+    /// done; what others are in the way of is done another time.
+    enum class Checkpoint : std::uint8_t { passive, restart, truncate };
+    bool checkpoint(Checkpoint mode);
 
 private:
     struct Impl;
