@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <type_traits>
 #include <utility>
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 
 #include <usher/crypto/base64.hpp>
 #include <usher/crypto/hmac.hpp>
@@ -32,6 +34,50 @@ TEST(Base64, matches_rfc_4648)
         EXPECT_EQ(base64_decode_lenient(base64url_encode(bytes)), bytes);
     }
     EXPECT_EQ(base64url_encode("\xfb\xff\xfe"), "-__-");
+}
+
+TEST(Base64, agrees_with_openssl_at_every_length)
+{
+    std::string bytes;
+    for (std::size_t size = 0; size <= 64; ++size) {
+        SCOPED_TRACE(size);
+        std::array<unsigned char, 100> expected{};
+        const int length = EVP_EncodeBlock(
+            expected.data(), reinterpret_cast<unsigned char const*>(bytes.data()), static_cast<int>(size)
+        );
+        const std::string text(expected.begin(), expected.begin() + length);
+        std::string url;
+        for (const char c : text)
+            if (c != '=')
+                url += c == '+' ? '-' : c == '/' ? '_' : c;
+
+        EXPECT_EQ(base64_encode(bytes), text);
+        EXPECT_EQ(base64url_encode(bytes), url);
+        std::string out = "before";
+        append_base64(out, bytes);
+        append_base64url(out, bytes);
+        EXPECT_EQ(out, "before" + text + url);
+        EXPECT_EQ(base64_decode(text), bytes);
+
+        bytes += static_cast<char>(size * 151 + 251); // each bit is set in some place and not in another
+    }
+}
+
+TEST(Base64, encodes_each_pair_of_characters)
+{
+    std::string bytes;
+    for (unsigned bits = 0; bits < 4096; ++bits)
+        bytes +=
+            {static_cast<char>(bits >> 4U), static_cast<char>((bits & 15U) << 4U | bits >> 8U),
+             static_cast<char>(bits & 255U)};
+    std::string expected(bytes.size() / 3 * 4 + 1, '\0');
+    EVP_EncodeBlock(
+        reinterpret_cast<unsigned char*>(expected.data()), reinterpret_cast<unsigned char const*>(bytes.data()),
+        static_cast<int>(bytes.size())
+    );
+    expected.pop_back(); // OpenSSL ends it with a NUL
+
+    EXPECT_EQ(base64_encode(bytes), expected);
 }
 
 TEST(Base64, strict_decoding_takes_one_spelling)

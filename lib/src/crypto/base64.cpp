@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace usher {
 
@@ -28,25 +29,49 @@ constexpr auto standard_digits = digits_of(standard, standard);
 constexpr auto url_digits = digits_of(url, url);
 constexpr auto either_digits = digits_of(standard, url);
 
-std::string encode(std::string_view bytes, std::string_view alphabet, bool padded)
+/// Both characters of each twelve bits, so that three bytes become four characters by two look-ups.
+using Pairs = std::array<std::array<char, 2>, 4096>;
+
+constexpr Pairs pairs_of(std::string_view alphabet)
 {
-    std::string text;
-    text.reserve((bytes.size() + 2) / 3 * 4);
-    std::uint32_t bits = 0;
-    unsigned held = 0;
-    for (const char byte : bytes) {
-        bits = ((bits << 8) | static_cast<unsigned char>(byte)) & 0xffffU;
-        held += 8;
-        while (held >= 6) {
-            held -= 6;
-            text += alphabet[(bits >> held) & 63U];
-        }
+    Pairs pairs{};
+    for (std::size_t bits = 0; bits < pairs.size(); ++bits)
+        pairs[bits] = {alphabet[bits >> 6U], alphabet[bits & 63U]};
+    return pairs;
+}
+
+constexpr Pairs standard_pairs = pairs_of(standard);
+constexpr Pairs url_pairs = pairs_of(url);
+
+constexpr std::size_t encoded_size(std::size_t bytes, bool padded)
+{
+    return padded ? (bytes + 2) / 3 * 4 : (bytes * 4 + 2) / 3;
+}
+
+void append_encoded(std::string& out, std::string_view bytes, Pairs const& pairs, bool padded)
+{
+    const std::size_t start = out.size();
+    out.resize(start + encoded_size(bytes.size(), padded), '=');
+    char* to = out.data() + start;
+    const auto byte = [&](std::size_t at) { return std::uint32_t{static_cast<unsigned char>(bytes[at])}; };
+    const auto put = [&](std::uint32_t twelve_bits) {
+        std::memcpy(to, pairs[twelve_bits].data(), 2);
+        to += 2;
+    };
+    std::size_t at = 0;
+    for (; at + 3 <= bytes.size(); at += 3) {
+        const std::uint32_t bits = (byte(at) << 16U) | (byte(at + 1) << 8U) | byte(at + 2);
+        put(bits >> 12U);
+        put(bits & 0xfffU);
     }
-    if (held > 0)
-        text += alphabet[(bits << (6 - held)) & 63U];
-    while (padded && text.size() % 4 != 0)
-        text += '=';
-    return text;
+    const std::size_t left = bytes.size() - at;
+    if (left == 1) {
+        put(byte(at) << 4U);
+    } else if (left == 2) {
+        const std::uint32_t bits = (byte(at) << 8U) | byte(at + 1);
+        put(bits >> 4U);
+        *to = pairs[(bits << 2U) & 63U][1];
+    }
 }
 
 /// `text` without its padding.
@@ -87,12 +112,26 @@ std::string_view without_padding(std::string_view text)
 
 std::string base64_encode(std::string_view bytes)
 {
-    return encode(bytes, standard, true);
+    std::string text;
+    append_base64(text, bytes);
+    return text;
 }
 
 std::string base64url_encode(std::string_view bytes)
 {
-    return encode(bytes, url, false);
+    std::string text;
+    append_base64url(text, bytes);
+    return text;
+}
+
+void append_base64(std::string& out, std::string_view bytes)
+{
+    append_encoded(out, bytes, standard_pairs, true);
+}
+
+void append_base64url(std::string& out, std::string_view bytes)
+{
+    append_encoded(out, bytes, url_pairs, false);
 }
 
 std::optional<std::string> base64_decode(std::string_view text)

@@ -13,6 +13,10 @@ std::string base64_encode(std::string_view bytes);
 /// URL alphabet, not padded.
 std::string base64url_encode(std::string_view bytes);
 
+/// The same after what `out` holds; `bytes` must not lie in it.
+void append_base64(std::string& out, std::string_view bytes);
+void append_base64url(std::string& out, std::string_view bytes);
+
 /// Reads exactly what base64_encode writes: padded, no unused bit set, nothing else around.
 std::optional<std::string> base64_decode(std::string_view text);
 
