@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
+#include <future>
 #include <type_traits>
 #include <utility>
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <usher/crypto/base64.hpp>
 #include <usher/crypto/hmac.hpp>
@@ -104,6 +106,49 @@ TEST(Hmac, matches_rfc_2202_and_4231)
     );
     EXPECT_EQ(to_hex(HmacKey{Digest::sha1, {}}.sign({})), "fbdb1d1b18aa6c08324b7d64b71fb76370690e1d");
     EXPECT_EQ(to_hex(sha256("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+std::string openssl_hmac(EVP_MD const* digest, std::string_view key, std::string_view message)
+{
+    std::array<unsigned char, EVP_MAX_MD_SIZE> code{};
+    unsigned size = 0;
+    HMAC(
+        digest, key.data(), static_cast<int>(key.size()), reinterpret_cast<unsigned char const*>(message.data()),
+        message.size(), code.data(), &size
+    );
+    return {code.begin(), code.begin() + size};
+}
+
+TEST(Hmac, agrees_with_openssl_around_the_size_of_a_block)
+{
+    for (const std::size_t key_size : {0U, 1U, 20U, 63U, 64U, 65U, 128U, 1000U}) {
+        const std::string key(key_size, 'k');
+        const HmacKey sha1{Digest::sha1, key};
+        const HmacKey sha256{Digest::sha256, key};
+        for (const std::size_t size : {0U, 1U, 55U, 56U, 63U, 64U, 65U, 119U, 120U, 128U, 5000U}) {
+            SCOPED_TRACE(testing::Message() << key_size << ' ' << size);
+            const std::string message(size, 'm');
+            EXPECT_EQ(std::string_view{sha1.sign(message)}, openssl_hmac(EVP_sha1(), key, message));
+            EXPECT_EQ(std::string_view{sha256.sign(message)}, openssl_hmac(EVP_sha256(), key, message));
+        }
+    }
+}
+
+TEST(Hmac, signs_from_two_threads_at_once)
+{
+    const HmacKey key{Digest::sha1, "key"};
+    const auto are_all_right = [&](std::string const& message) {
+        const std::string expected = openssl_hmac(EVP_sha1(), "key", message);
+        for (int i = 0; i < 2000; ++i)
+            if (std::string_view{key.sign(message)} != expected)
+                return false;
+        return true;
+    };
+
+    auto other = std::async(std::launch::async, [&] { return are_all_right(std::string(100, 'a')); });
+
+    EXPECT_TRUE(are_all_right(std::string(300, 'b')));
+    EXPECT_TRUE(other.get());
 }
 
 TEST(Secret, cannot_be_copied_and_leaves_nothing_behind)

@@ -418,7 +418,7 @@ std::string TokenSigner::State::sign_hs256(TokenClaims const& claims, TokenEntro
         payload.add("connection_data", claims.connection_data);
     payload.add("initial_layout_class_list", claims.layout_classes).add("scope", connect_scope);
     std::string input = jwt_signing_input(hs256_header, payload.json());
-    const std::string signature = std::get<HmacKey>(key).sign(input);
+    const HmacCode signature = std::get<HmacKey>(key).sign(input);
     return join_jwt(std::move(input), signature);
 }
 
@@ -571,7 +571,7 @@ std::string TokenSigner::sign_request(sys_seconds now, seconds skew, TokenEntrop
     if (state_->request_key) {
         payload.add("iss", state_->project_key).add("ist", "project").add("iat", issued).add("exp", expires);
         std::string input = jwt_signing_input(hs256_header, payload.json());
-        const std::string signature = state_->request_key->sign(input);
+        const HmacCode signature = state_->request_key->sign(input);
         return join_jwt(std::move(input), signature);
     }
     payload.add("jti", uuid_v4(entropy))
