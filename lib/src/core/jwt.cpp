@@ -2,6 +2,7 @@
 #include <usher/core/jwt.hpp>
 
 #include <cstddef>
+#include <cstring>
 #include <utility>
 
 #include <usher/crypto/base64.hpp>
@@ -10,77 +11,109 @@ namespace usher {
 
 namespace {
 
-void append_quoted(std::string& out, std::string_view text)
+/// Whether one of eight bytes must be escaped in JSON: a quote, a backslash, or a control character. For each of them
+/// the byte's highest bit is set, by a subtraction that borrows; a borrow may also hit a byte above, never one alone.
+bool has_special(std::uint64_t bytes)
+{
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    const std::uint64_t quote = bytes ^ (ones * '"');
+    const std::uint64_t backslash = bytes ^ (ones * '\\');
+    const std::uint64_t below =
+        ((bytes - ones * 0x20) & ~bytes) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
+    return (below & (ones * 0x80)) != 0;
+}
+
+constexpr std::size_t escaped_room = 6; ///< Of each byte, at most.
+
+char* put_escaped(char* to, char c)
 {
     constexpr std::string_view digits = "0123456789abcdef";
-    out += '"';
-    for (const char c : text) {
-        switch (c) {
-        case '"': out += "\\\""; break;
-        case '\\': out += "\\\\"; break;
-        case '\b': out += "\\b"; break;
-        case '\f': out += "\\f"; break;
-        case '\n': out += "\\n"; break;
-        case '\r': out += "\\r"; break;
-        case '\t': out += "\\t"; break;
-        default:
-            if (const auto byte = static_cast<unsigned char>(c); byte < 0x20) {
-                out += "\\u00";
-                out += digits[byte >> 4U];
-                out += digits[byte & 15U];
-            } else {
-                out += c;
+    switch (c) {
+    case '"': return put(to, "\\\"");
+    case '\\': return put(to, "\\\\");
+    case '\b': return put(to, "\\b");
+    case '\f': return put(to, "\\f");
+    case '\n': return put(to, "\\n");
+    case '\r': return put(to, "\\r");
+    case '\t': return put(to, "\\t");
+    default: break;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20)
+        return put(to, c);
+    return put(put(put(to, "\\u00"), digits[byte >> 4U]), digits[byte & 15U]);
+}
+
+char* put_quoted(char* to, std::string_view text)
+{
+    to = put(to, '"');
+    while (!text.empty()) {
+        std::uint64_t bytes = 0;
+        if (text.size() >= sizeof bytes) {
+            std::memcpy(&bytes, text.data(), sizeof bytes);
+            if (!has_special(bytes)) {
+                std::memcpy(to, &bytes, sizeof bytes);
+                to += sizeof bytes;
+                text.remove_prefix(sizeof bytes);
+                continue;
             }
         }
+        to = put_escaped(to, text.front());
+        text.remove_prefix(1);
     }
-    out += '"';
+    return put(to, '"');
 }
 
 } // namespace
 
-void JwtClaims::begin(std::string_view name)
+char* JwtClaims::begin(std::string_view name, std::size_t value_room)
 {
-    if (text_.size() > 1)
-        text_ += ',';
-    append_quoted(text_, name);
-    text_ += ':';
+    char* to = text_.room(escaped_room * name.size() + value_room + 4);
+    to = put(to, text_.text().empty() ? '{' : ',');
+    return put(put_quoted(to, name), ':');
 }
 
 JwtClaims& JwtClaims::add(std::string_view name, std::string_view text)
 {
-    begin(name);
-    append_quoted(text_, text);
+    text_.end_at(put_quoted(begin(name, escaped_room * text.size() + 2), text));
     return *this;
 }
 
 JwtClaims& JwtClaims::add(std::string_view name, std::int64_t number)
 {
-    begin(name);
-    text_ += std::to_string(number);
+    text_.end_at(put(begin(name, number_room), number));
     return *this;
 }
 
 JwtClaims& JwtClaims::add_json(std::string_view name, std::string_view json)
 {
-    begin(name);
-    text_ += json;
+    text_.end_at(put(begin(name, json.size()), json));
     return *this;
 }
 
-std::string JwtClaims::json() const
+std::string_view JwtClaims::text()
 {
-    return text_ + '}';
+    if (text_.text().empty())
+        return "{}";
+    put(text_.room(1), '}'); // beyond the end, where the next claim begins
+    return {text_.text().data(), text_.text().size() + 1};
 }
 
 std::string jwt_signing_input(std::string_view header_json, std::string_view payload_json)
 {
-    return base64url_encode(header_json) + '.' + base64url_encode(payload_json);
+    constexpr std::size_t signature_room = 1 + base64url_size(32); // of HS256; beside RS256 growing costs nothing
+    std::string input;
+    input.reserve(base64url_size(header_json.size()) + 1 + base64url_size(payload_json.size()) + signature_room);
+    append_base64url(input, header_json);
+    input += '.';
+    append_base64url(input, payload_json);
+    return input;
 }
 
 std::string join_jwt(std::string signing_input, std::string_view signature)
 {
     signing_input += '.';
-    signing_input += base64url_encode(signature);
+    append_base64url(signing_input, signature);
     return signing_input;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/core/t1_token.hpp>
 
+#include <array>
 #include <cstddef>
 #include <optional>
 
@@ -14,26 +15,37 @@ constexpr std::string_view prefix = "T1==";
 constexpr std::string_view partner_name = "partner_id=";
 constexpr std::string_view signature_name = "sig=";
 
-bool is_alphanumeric(char c)
+constexpr bool is_alphanumeric(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
 /// The unreserved set of node's querystring, which wrote most of the tokens in the wild.
-void append_encoded(std::string& out, std::string_view text)
+constexpr std::array<bool, 256> kept = [] {
+    std::array<bool, 256> characters{};
+    for (unsigned byte = 0; byte < characters.size(); ++byte)
+        characters[byte] = is_alphanumeric(static_cast<char>(byte));
+    for (const char c : std::string_view{"-_.!~*'()"})
+        characters[static_cast<unsigned char>(c)] = true;
+    return characters;
+}();
+
+constexpr std::size_t encoded_room = 3; ///< Of each byte, at most.
+
+char* put_encoded(char* to, std::string_view text)
 {
-    constexpr std::string_view kept = "-_.!~*'()";
     constexpr std::string_view digits = "0123456789ABCDEF";
     for (const char c : text) {
-        if (is_alphanumeric(c) || kept.find(c) != std::string_view::npos) {
-            out += c;
-            continue;
-        }
         const auto byte = static_cast<unsigned char>(c);
-        out += '%';
-        out += digits[byte >> 4U];
-        out += digits[byte & 15U];
+        if (kept[byte]) {
+            *to++ = c;
+        } else {
+            *to++ = '%';
+            *to++ = digits[byte >> 4U];
+            *to++ = digits[byte & 15U];
+        }
     }
+    return to;
 }
 
 std::optional<unsigned> hex_digit(char c)
@@ -75,24 +87,29 @@ std::string decoded(std::string_view text, bool& damaged)
 
 T1Fields& T1Fields::add(std::string_view name, std::string_view value)
 {
-    if (!text_.empty())
-        text_ += '&';
-    append_encoded(text_, name);
-    text_ += '=';
-    append_encoded(text_, value);
+    char* to = text_.room(encoded_room * (name.size() + value.size()) + 2);
+    if (!text_.text().empty())
+        to = put(to, '&');
+    text_.end_at(put_encoded(put(put_encoded(to, name), '='), value));
     return *this;
 }
 
 std::string encode_t1(std::string_view partner_id, HmacKey const& key, T1Fields const& fields)
 {
-    std::string inner{partner_name};
-    inner += partner_id;
-    inner += '&';
-    inner += signature_name;
-    inner += to_hex(key.sign(fields.text()));
-    inner += ':';
-    inner += fields.text();
-    return std::string{prefix} + base64_encode(inner);
+    const std::string_view data = fields.text();
+    const HmacCode signature = key.sign(data);
+    const std::string_view code = signature;
+    TextBuffer inner;
+    char* to =
+        inner.room(partner_name.size() + partner_id.size() + signature_name.size() + 2 * code.size() + data.size() + 2);
+    to = put(put(put(put(to, partner_name), partner_id), '&'), signature_name);
+    inner.end_at(put(put(write_hex(to, code), ':'), data));
+
+    std::string token;
+    token.reserve(prefix.size() + base64_size(inner.text().size()));
+    token = prefix;
+    append_base64(token, inner.text());
+    return token;
 }
 
 Result<T1Parts> split_t1(std::string_view token)

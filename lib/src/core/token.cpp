@@ -106,7 +106,8 @@ Result<void> check_times(TokenClaims const& claims, sys_seconds now)
     return {};
 }
 
-Result<void> check_session(std::string_view session_id, std::string_view api_key)
+/// For an API key; what its session ids begin with once decoded is `own_start`.
+Result<void> check_session(std::string_view session_id, std::string_view api_key, std::string_view own_start)
 {
     if (session_id.empty())
         return fail(Errc::session_id_empty, "The session id is empty.");
@@ -114,6 +115,9 @@ Result<void> check_session(std::string_view session_id, std::string_view api_key
         return fail(Errc::session_of_another_project, "The session id is not UTF-8, so no project has made it.");
     if (api_key.empty())
         return {}; // applications: not even the vendor's SDKs look into the id
+    // The usual case: even if what follows did not decode, there would be no other owner to find.
+    if (session_id_starts_with(session_id, own_start))
+        return {};
     const auto owner = project_key_of(session_id);
     if (owner && *owner != api_key)
         return fail(
@@ -375,6 +379,7 @@ tl::unexpected<Failure> mismatch(std::string message)
 struct TokenSigner::State {
     TokenFormat format;
     std::string project_key;
+    std::string session_start; ///< What a session id of this API key begins with, once it is decoded.
     std::string key_id;
     std::variant<HmacKey, RsaSigner> key;
     std::optional<HmacKey> request_key; ///< Of an API key; an application's requests are signed with `key`.
@@ -392,13 +397,13 @@ std::string TokenSigner::State::sign_t1(TokenClaims const& claims, TokenEntropy 
 {
     T1Fields fields;
     fields.add("session_id", claims.session_id)
-        .add("create_time", std::to_string(unix_seconds(claims.issued_at)))
-        .add("nonce", std::to_string(nonce_of(entropy)))
-        .add("role", to_text(claims.role))
-        .add("expire_time", std::to_string(unix_seconds(claims.expires_at)));
+        .add_plain("create_time", unix_seconds(claims.issued_at))
+        .add_plain("nonce", nonce_of(entropy))
+        .add_plain("role", to_text(claims.role))
+        .add_plain("expire_time", unix_seconds(claims.expires_at));
     if (!claims.connection_data.empty())
         fields.add("connection_data", claims.connection_data);
-    fields.add("initial_layout_class_list", claims.layout_classes).add("scope", connect_scope);
+    fields.add("initial_layout_class_list", claims.layout_classes).add_plain("scope", connect_scope);
     return encode_t1(project_key, std::get<HmacKey>(key), fields);
 }
 
@@ -417,7 +422,7 @@ std::string TokenSigner::State::sign_hs256(TokenClaims const& claims, TokenEntro
     if (!claims.connection_data.empty())
         payload.add("connection_data", claims.connection_data);
     payload.add("initial_layout_class_list", claims.layout_classes).add("scope", connect_scope);
-    std::string input = jwt_signing_input(hs256_header, payload.json());
+    std::string input = jwt_signing_input(hs256_header, payload.text());
     const HmacCode signature = std::get<HmacKey>(key).sign(input);
     return join_jwt(std::move(input), signature);
 }
@@ -435,7 +440,7 @@ std::string TokenSigner::State::sign_rs256(TokenClaims const& claims, TokenEntro
     if (!claims.connection_data.empty())
         payload.add("connection_data", claims.connection_data);
     payload.add("jti", uuid_v4(entropy)).add("iat", unix_seconds(claims.issued_at)).add("application_id", project_key);
-    std::string input = jwt_signing_input(rs256_header, payload.json());
+    std::string input = jwt_signing_input(rs256_header, payload.text());
     const std::string signature = rsa.sign(input);
     return join_jwt(std::move(input), signature);
 }
@@ -530,8 +535,10 @@ Result<TokenSigner> TokenSigner::for_api_key(TokenFormat format, std::string api
     const std::string_view secret = api_secret.reveal();
     const Digest digest = format == TokenFormat::t1 ? Digest::sha1 : Digest::sha256;
     std::string key_id = to_hex(HmacKey{Digest::sha256, secret}.sign("usher key id")).substr(0, 16);
+    std::string session_start = "1~" + api_key + '~';
     return TokenSigner{std::make_shared<State const>(State{
-        format, std::move(api_key), std::move(key_id), HmacKey{digest, secret}, HmacKey{Digest::sha256, secret}})};
+        format, std::move(api_key), std::move(session_start), std::move(key_id), HmacKey{digest, secret},
+        HmacKey{Digest::sha256, secret}})};
 }
 
 Result<TokenSigner> TokenSigner::for_application(std::string application_id, RsaSigner key)
@@ -543,7 +550,7 @@ Result<TokenSigner> TokenSigner::for_application(std::string application_id, Rsa
         );
     std::string key_id = to_hex(sha256(key.public_key())).substr(0, 16);
     return TokenSigner{std::make_shared<State const>(State{
-        TokenFormat::jwt, std::move(application_id), std::move(key_id), std::move(key), std::nullopt})};
+        TokenFormat::jwt, std::move(application_id), {}, std::move(key_id), std::move(key), std::nullopt})};
 }
 
 Result<std::string> TokenSigner::sign(TokenClaims const& claims, TokenEntropy entropy, sys_seconds now) const
@@ -552,7 +559,7 @@ Result<std::string> TokenSigner::sign(TokenClaims const& claims, TokenEntropy en
         return fail(Errc::unknown_role, "The role is none of subscriber, publisher, publisheronly and moderator.");
     auto const* const rsa = std::get_if<RsaSigner>(&state_->key);
     const std::string_view api_key = rsa == nullptr ? std::string_view{state_->project_key} : std::string_view{};
-    if (auto checked = check_session(claims.session_id, api_key); !checked)
+    if (auto checked = check_session(claims.session_id, api_key, state_->session_start); !checked)
         return tl::unexpected{std::move(checked.error())};
     if (auto checked = check_times(claims, now); !checked)
         return tl::unexpected{std::move(checked.error())};
@@ -570,7 +577,7 @@ std::string TokenSigner::sign_request(sys_seconds now, seconds skew, TokenEntrop
     JwtClaims payload;
     if (state_->request_key) {
         payload.add("iss", state_->project_key).add("ist", "project").add("iat", issued).add("exp", expires);
-        std::string input = jwt_signing_input(hs256_header, payload.json());
+        std::string input = jwt_signing_input(hs256_header, payload.text());
         const HmacCode signature = state_->request_key->sign(input);
         return join_jwt(std::move(input), signature);
     }
@@ -578,7 +585,7 @@ std::string TokenSigner::sign_request(sys_seconds now, seconds skew, TokenEntrop
         .add("iat", issued)
         .add("exp", expires)
         .add("application_id", state_->project_key);
-    std::string input = jwt_signing_input(rs256_header, payload.json());
+    std::string input = jwt_signing_input(rs256_header, payload.text());
     const std::string signature = std::get<RsaSigner>(state_->key).sign(input);
     return join_jwt(std::move(input), signature);
 }

@@ -2,6 +2,8 @@
 #include <usher/core/utf8.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 namespace usher {
 
@@ -9,6 +11,13 @@ bool is_utf8(std::string_view text)
 {
     std::size_t at = 0;
     while (at < text.size()) {
+        std::uint64_t next = 0x80;
+        if (text.size() - at >= sizeof next)
+            std::memcpy(&next, text.data() + at, sizeof next);
+        if ((next & 0x8080808080808080) == 0) { // eight bytes of ASCII, as nearly all texts are
+            at += sizeof next;
+            continue;
+        }
         const auto lead = static_cast<unsigned char>(text[at++]);
         if (lead < 0x80)
             continue;

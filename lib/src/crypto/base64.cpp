@@ -43,15 +43,10 @@ constexpr Pairs pairs_of(std::string_view alphabet)
 constexpr Pairs standard_pairs = pairs_of(standard);
 constexpr Pairs url_pairs = pairs_of(url);
 
-constexpr std::size_t encoded_size(std::size_t bytes, bool padded)
-{
-    return padded ? (bytes + 2) / 3 * 4 : (bytes * 4 + 2) / 3;
-}
-
-void append_encoded(std::string& out, std::string_view bytes, Pairs const& pairs, bool padded)
+void append_encoded(std::string& out, std::string_view bytes, Pairs const& pairs, std::size_t size)
 {
     const std::size_t start = out.size();
-    out.resize(start + encoded_size(bytes.size(), padded), '=');
+    out.resize(start + size, '=');
     char* to = out.data() + start;
     const auto byte = [&](std::size_t at) { return std::uint32_t{static_cast<unsigned char>(bytes[at])}; };
     const auto put = [&](std::uint32_t twelve_bits) {
@@ -126,12 +121,12 @@ std::string base64url_encode(std::string_view bytes)
 
 void append_base64(std::string& out, std::string_view bytes)
 {
-    append_encoded(out, bytes, standard_pairs, true);
+    append_encoded(out, bytes, standard_pairs, base64_size(bytes.size()));
 }
 
 void append_base64url(std::string& out, std::string_view bytes)
 {
-    append_encoded(out, bytes, url_pairs, false);
+    append_encoded(out, bytes, url_pairs, base64url_size(bytes.size()));
 }
 
 std::optional<std::string> base64_decode(std::string_view text)
@@ -149,6 +144,28 @@ std::optional<std::string> base64url_decode(std::string_view text)
 std::optional<std::string> base64_decode_lenient(std::string_view text)
 {
     return decode(without_padding(text), either_digits, false);
+}
+
+bool base64_starts_with(std::string_view text, std::string_view bytes)
+{
+    if (text.size() < base64url_size(bytes.size()))
+        return false;
+    char const* next = text.data();
+    std::uint32_t bits = 0;
+    unsigned held = 0;
+    for (const char byte : bytes) {
+        while (held < 8) {
+            const std::uint8_t digit = either_digits[static_cast<unsigned char>(*next++)];
+            if (digit == no_digit)
+                return false;
+            bits = ((bits << 6) | digit) & 0x3fffU;
+            held += 6;
+        }
+        held -= 8;
+        if (((bits >> held) & 0xffU) != static_cast<unsigned char>(byte))
+            return false;
+    }
+    return true;
 }
 
 } // namespace usher

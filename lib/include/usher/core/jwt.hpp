@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include <usher/core/failure.hpp>
+#include <usher/core/text_buffer.hpp>
 
 namespace usher {
 
@@ -18,11 +20,12 @@ public:
     JwtClaims& add(std::string_view name, std::int64_t number);
     JwtClaims& add_json(std::string_view name, std::string_view json); ///< `json` is written as it is.
 
-    std::string json() const;
+    std::string_view text(); ///< Until the next `add`.
+    std::string json() { return std::string{text()}; }
 
 private:
-    void begin(std::string_view name);
-    std::string text_ = "{";
+    char* begin(std::string_view name, std::size_t value_room);
+    TextBuffer text_;
 };
 
 /// What a JWT's signature covers.

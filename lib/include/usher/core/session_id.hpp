@@ -15,4 +15,7 @@ std::optional<std::vector<std::string>> session_id_fields(std::string_view sessi
 /// The API key or application id in a session id, or nothing when it does not decode.
 std::optional<std::string> project_key_of(std::string_view session_id);
 
+/// Whether the session id begins with what decodes to `start`; the rest is not looked at, and may not decode.
+bool session_id_starts_with(std::string_view session_id, std::string_view start);
+
 } // namespace usher

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <usher/core/failure.hpp>
+#include <usher/core/text_buffer.hpp>
 #include <usher/crypto/hmac.hpp>
 
 namespace usher {
@@ -16,10 +18,24 @@ class T1Fields {
 public:
     T1Fields& add(std::string_view name, std::string_view value);
 
-    std::string const& text() const { return text_; }
+    /// A name and a value that need no encoding.
+    T1Fields& add_plain(std::string_view name, std::string_view value) { return put_plain(name, value, value.size()); }
+    T1Fields& add_plain(std::string_view name, std::int64_t value) { return put_plain(name, value, number_room); }
+
+    std::string_view text() const { return text_.text(); }
 
 private:
-    std::string text_;
+    template <class Value>
+    T1Fields& put_plain(std::string_view name, Value value, std::size_t value_room)
+    {
+        char* to = text_.room(name.size() + value_room + 2);
+        if (!text_.text().empty())
+            to = put(to, '&');
+        text_.end_at(put(put(put(to, name), '='), value));
+        return *this;
+    }
+
+    TextBuffer text_;
 };
 
 /// `key` is the API secret under SHA-1.

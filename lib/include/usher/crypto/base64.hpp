@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,16 @@ std::string base64_encode(std::string_view bytes);
 
 /// URL alphabet, not padded.
 std::string base64url_encode(std::string_view bytes);
+
+/// The lengths of what the two return.
+constexpr std::size_t base64_size(std::size_t bytes)
+{
+    return (bytes + 2) / 3 * 4;
+}
+constexpr std::size_t base64url_size(std::size_t bytes)
+{
+    return (bytes * 4 + 2) / 3;
+}
 
 /// The same after what `out` holds; `bytes` must not lie in it.
 void append_base64(std::string& out, std::string_view bytes);
@@ -25,5 +36,8 @@ std::optional<std::string> base64url_decode(std::string_view text);
 
 /// Reads either alphabet, even mixed, with or without padding; unused bits are ignored. For text from elsewhere.
 std::optional<std::string> base64_decode_lenient(std::string_view text);
+
+/// Whether `text` begins with digits of either alphabet that stand for `bytes`; the rest may be anything.
+bool base64_starts_with(std::string_view text, std::string_view bytes);
 
 } // namespace usher
