@@ -23,8 +23,6 @@ bool has_special(std::uint64_t bytes)
     return (below & (ones * 0x80)) != 0;
 }
 
-constexpr std::size_t escaped_room = 6; ///< Of each byte, at most.
-
 char* put_escaped(char* to, char c)
 {
     constexpr std::string_view digits = "0123456789abcdef";
@@ -44,7 +42,9 @@ char* put_escaped(char* to, char c)
     return put(put(put(to, "\\u00"), digits[byte >> 4U]), digits[byte & 15U]);
 }
 
-char* put_quoted(char* to, std::string_view text)
+} // namespace
+
+char* JwtClaims::put_quoted(char* to, std::string_view text)
 {
     to = put(to, '"');
     while (!text.empty()) {
@@ -62,33 +62,6 @@ char* put_quoted(char* to, std::string_view text)
         text.remove_prefix(1);
     }
     return put(to, '"');
-}
-
-} // namespace
-
-char* JwtClaims::begin(std::string_view name, std::size_t value_room)
-{
-    char* to = text_.room(escaped_room * name.size() + value_room + 4);
-    to = put(to, text_.text().empty() ? '{' : ',');
-    return put(put_quoted(to, name), ':');
-}
-
-JwtClaims& JwtClaims::add(std::string_view name, std::string_view text)
-{
-    text_.end_at(put_quoted(begin(name, escaped_room * text.size() + 2), text));
-    return *this;
-}
-
-JwtClaims& JwtClaims::add(std::string_view name, std::int64_t number)
-{
-    text_.end_at(put(begin(name, number_room), number));
-    return *this;
-}
-
-JwtClaims& JwtClaims::add_json(std::string_view name, std::string_view json)
-{
-    text_.end_at(put(begin(name, json.size()), json));
-    return *this;
 }
 
 std::string_view JwtClaims::text()

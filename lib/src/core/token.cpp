@@ -396,32 +396,32 @@ struct TokenSigner::State {
 std::string TokenSigner::State::sign_t1(TokenClaims const& claims, TokenEntropy entropy) const
 {
     T1Fields fields;
-    fields.add("session_id", claims.session_id)
+    fields.add_value("session_id", claims.session_id)
         .add_plain("create_time", unix_seconds(claims.issued_at))
         .add_plain("nonce", nonce_of(entropy))
         .add_plain("role", to_text(claims.role))
         .add_plain("expire_time", unix_seconds(claims.expires_at));
     if (!claims.connection_data.empty())
-        fields.add("connection_data", claims.connection_data);
-    fields.add("initial_layout_class_list", claims.layout_classes).add_plain("scope", connect_scope);
+        fields.add_value("connection_data", claims.connection_data);
+    fields.add_value("initial_layout_class_list", claims.layout_classes).add_plain("scope", connect_scope);
     return encode_t1(project_key, std::get<HmacKey>(key), fields);
 }
 
 std::string TokenSigner::State::sign_hs256(TokenClaims const& claims, TokenEntropy entropy) const
 {
     JwtClaims payload;
-    payload.add("iss", project_key)
-        .add("ist", "project")
+    payload.add_plain("iss", project_key)
+        .add_plain("ist", "project")
         .add("iat", unix_seconds(claims.issued_at))
         .add("exp", unix_seconds(claims.expires_at))
         .add("session_id", claims.session_id)
         .add("create_time", unix_seconds(claims.issued_at))
         .add("nonce", nonce_of(entropy))
-        .add("role", to_text(claims.role))
+        .add_plain("role", to_text(claims.role))
         .add("expire_time", unix_seconds(claims.expires_at));
     if (!claims.connection_data.empty())
         payload.add("connection_data", claims.connection_data);
-    payload.add("initial_layout_class_list", claims.layout_classes).add("scope", connect_scope);
+    payload.add("initial_layout_class_list", claims.layout_classes).add_plain("scope", connect_scope);
     std::string input = jwt_signing_input(hs256_header, payload.text());
     const HmacCode signature = std::get<HmacKey>(key).sign(input);
     return join_jwt(std::move(input), signature);
@@ -430,16 +430,18 @@ std::string TokenSigner::State::sign_hs256(TokenClaims const& claims, TokenEntro
 std::string TokenSigner::State::sign_rs256(TokenClaims const& claims, TokenEntropy entropy, RsaSigner const& rsa) const
 {
     JwtClaims payload;
-    payload.add("scope", connect_scope)
+    payload.add_plain("scope", connect_scope)
         .add("session_id", claims.session_id)
-        .add("role", to_text(claims.role))
+        .add_plain("role", to_text(claims.role))
         .add("initial_layout_class_list", claims.layout_classes)
         .add("exp", unix_seconds(claims.expires_at))
-        .add("sub", "video")
+        .add_plain("sub", "video")
         .add_json("acl", R"({"paths":{"/session/**":{}}})");
     if (!claims.connection_data.empty())
         payload.add("connection_data", claims.connection_data);
-    payload.add("jti", uuid_v4(entropy)).add("iat", unix_seconds(claims.issued_at)).add("application_id", project_key);
+    payload.add_plain("jti", uuid_v4(entropy))
+        .add("iat", unix_seconds(claims.issued_at))
+        .add_plain("application_id", project_key);
     std::string input = jwt_signing_input(rs256_header, payload.text());
     const std::string signature = rsa.sign(input);
     return join_jwt(std::move(input), signature);
@@ -576,15 +578,18 @@ std::string TokenSigner::sign_request(sys_seconds now, seconds skew, TokenEntrop
     const std::int64_t expires = issued + request_life.count();
     JwtClaims payload;
     if (state_->request_key) {
-        payload.add("iss", state_->project_key).add("ist", "project").add("iat", issued).add("exp", expires);
+        payload.add_plain("iss", state_->project_key)
+            .add_plain("ist", "project")
+            .add("iat", issued)
+            .add("exp", expires);
         std::string input = jwt_signing_input(hs256_header, payload.text());
         const HmacCode signature = state_->request_key->sign(input);
         return join_jwt(std::move(input), signature);
     }
-    payload.add("jti", uuid_v4(entropy))
+    payload.add_plain("jti", uuid_v4(entropy))
         .add("iat", issued)
         .add("exp", expires)
-        .add("application_id", state_->project_key);
+        .add_plain("application_id", state_->project_key);
     std::string input = jwt_signing_input(rs256_header, payload.text());
     const std::string signature = std::get<RsaSigner>(state_->key).sign(input);
     return join_jwt(std::move(input), signature);

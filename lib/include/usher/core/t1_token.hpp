@@ -18,21 +18,37 @@ class T1Fields {
 public:
     T1Fields& add(std::string_view name, std::string_view value);
 
+    /// A name that needs no encoding.
+    T1Fields& add_value(std::string_view name, std::string_view value)
+    {
+        text_.end_at(put_encoded(begin(name, encoded_room * value.size()), value));
+        return *this;
+    }
+
     /// A name and a value that need no encoding.
-    T1Fields& add_plain(std::string_view name, std::string_view value) { return put_plain(name, value, value.size()); }
-    T1Fields& add_plain(std::string_view name, std::int64_t value) { return put_plain(name, value, number_room); }
+    T1Fields& add_plain(std::string_view name, std::string_view value)
+    {
+        text_.end_at(put(begin(name, value.size()), value));
+        return *this;
+    }
+    T1Fields& add_plain(std::string_view name, std::int64_t value)
+    {
+        text_.end_at(put(begin(name, number_room), value));
+        return *this;
+    }
 
     std::string_view text() const { return text_.text(); }
 
 private:
-    template <class Value>
-    T1Fields& put_plain(std::string_view name, Value value, std::size_t value_room)
+    static constexpr std::size_t encoded_room = 3; ///< Of each byte, at most.
+    static char* put_encoded(char* to, std::string_view text);
+
+    char* begin(std::string_view name, std::size_t value_room)
     {
         char* to = text_.room(name.size() + value_room + 2);
         if (!text_.text().empty())
             to = put(to, '&');
-        text_.end_at(put(put(put(to, name), '='), value));
-        return *this;
+        return put(put(to, name), '=');
     }
 
     TextBuffer text_;

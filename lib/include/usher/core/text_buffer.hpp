@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -28,10 +27,7 @@ inline char* put(char* to, std::string_view text)
 
 constexpr std::size_t number_room = 20; ///< What any std::int64_t needs.
 
-inline char* put(char* to, std::int64_t number)
-{
-    return std::to_chars(to, to + number_room, number).ptr;
-}
+char* put(char* to, std::int64_t number);
 
 /// Text that is composed piece by piece. What a token usually needs lies within, so that nothing is allocated; unlike a
 /// std::string it is written to without being filled before.
