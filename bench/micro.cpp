@@ -170,17 +170,14 @@ void bare_t1(benchmark::State& state)
     char* const hex = inner.data() + inner.find('-');
     const std::string_view data = std::string_view{inner}.substr(inner.size() - parts.data.size());
     const BareHmac<Sha1> hmac;
-    std::string out;
-    out.reserve(token.size());
+    const std::string_view prefix = "T1==";
+    std::string out{prefix};
+    out.resize(token.size());
     std::array<Bytes, Sha1::size> code{};
     for (auto _ : state) {
         hmac.sign(data, code.data());
-        for (std::size_t i = 0; i < code.size(); ++i) {
-            hex[2 * i] = "0123456789abcdef"[code[i] >> 4U];
-            hex[2 * i + 1] = "0123456789abcdef"[code[i] & 15U];
-        }
-        out = "T1==";
-        append_base64(out, inner);
+        write_hex(hex, {reinterpret_cast<char const*>(code.data()), code.size()});
+        write_base64(out.data() + prefix.size(), inner);
         benchmark::DoNotOptimize(out.data());
         benchmark::ClobberMemory();
     }
@@ -194,15 +191,15 @@ void bare_jwt(benchmark::State& state, TokenSigner const& signer, std::string& c
 {
     const std::string token = signer.sign(claims(), {1, 2}, now).value();
     const std::string payload = split_jwt(token).value().payload_json;
-    const std::string header = token.substr(0, token.find('.') + 1);
-    std::string out;
-    out.reserve(token.size());
+    std::string out = token.substr(0, token.find('.') + 1);
+    const std::size_t header_size = out.size();
+    out.resize(token.size());
+    char* const body = out.data() + header_size;
     for (auto _ : state) {
-        out = header;
-        append_base64url(out, payload);
-        make_code(out);
-        out += '.';
-        append_base64url(out, code);
+        char* const end = write_base64url(body, payload);
+        make_code(std::string_view{out.data(), end});
+        *end = '.';
+        write_base64url(end + 1, code);
         benchmark::DoNotOptimize(out.data());
         benchmark::ClobberMemory();
     }

@@ -75,18 +75,19 @@ std::string_view JwtClaims::text()
 std::string jwt_signing_input(std::string_view header_json, std::string_view payload_json)
 {
     constexpr std::size_t signature_room = 1 + base64url_size(32); // of HS256; beside RS256 growing costs nothing
+    const std::size_t size = base64url_size(header_json.size()) + 1 + base64url_size(payload_json.size());
     std::string input;
-    input.reserve(base64url_size(header_json.size()) + 1 + base64url_size(payload_json.size()) + signature_room);
-    append_base64url(input, header_json);
-    input += '.';
-    append_base64url(input, payload_json);
+    input.reserve(size + signature_room);
+    input.resize(size);
+    write_base64url(put(write_base64url(input.data(), header_json), '.'), payload_json);
     return input;
 }
 
 std::string join_jwt(std::string signing_input, std::string_view signature)
 {
-    signing_input += '.';
-    append_base64url(signing_input, signature);
+    const std::size_t start = signing_input.size();
+    signing_input.resize(start + 1 + base64url_size(signature.size()));
+    write_base64url(put(signing_input.data() + start, '.'), signature);
     return signing_input;
 }
 

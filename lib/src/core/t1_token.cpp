@@ -125,16 +125,21 @@ std::string encode_t1(std::string_view partner_id, HmacKey const& key, T1Fields 
     const std::string_view data = fields.text();
     const HmacCode signature = key.sign(data);
     const std::string_view code = signature;
-    TextBuffer inner;
-    char* to =
-        inner.room(partner_name.size() + partner_id.size() + signature_name.size() + 2 * code.size() + data.size() + 2);
-    to = put(put(put(put(to, partner_name), partner_id), '&'), signature_name);
-    inner.end_at(put(put(write_hex(to, code), ':'), data));
 
-    std::string token;
-    token.reserve(prefix.size() + base64_size(inner.text().size()));
-    token = prefix;
-    append_base64(token, inner.text());
+    // Base64 turns three bytes into four characters. With up to two bytes of the data the head is such a multiple, and
+    // the data need not be copied behind it.
+    TextBuffer head;
+    char* const begin =
+        head.room(partner_name.size() + partner_id.size() + signature_name.size() + 2 * code.size() + 4);
+    char* to = put(put(put(put(begin, partner_name), partner_id), '&'), signature_name);
+    to = put(write_hex(to, code), ':');
+    const auto head_size = static_cast<std::size_t>(to - begin);
+    const std::size_t moved = std::min((3 - head_size % 3) % 3, data.size());
+    head.end_at(put(to, data.substr(0, moved)));
+
+    std::string token(prefix.size() + base64_size(head_size + data.size()), '\0');
+    to = put(token.data(), prefix);
+    write_base64(write_base64(to, head.text()), data.substr(moved));
     return token;
 }
 

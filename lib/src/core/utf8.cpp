@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/core/utf8.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -11,10 +12,10 @@ bool is_utf8(std::string_view text)
 {
     std::size_t at = 0;
     while (at < text.size()) {
-        std::uint64_t next = 0x80;
+        std::array<std::uint64_t, 2> next{0x80, 0};
         if (text.size() - at >= sizeof next)
-            std::memcpy(&next, text.data() + at, sizeof next);
-        if ((next & 0x8080808080808080) == 0) { // eight bytes of ASCII, as nearly all texts are
+            std::memcpy(next.data(), text.data() + at, sizeof next);
+        if (((next[0] | next[1]) & 0x8080808080808080) == 0) { // sixteen bytes of ASCII, as nearly all texts are
             at += sizeof next;
             continue;
         }

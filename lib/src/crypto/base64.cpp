@@ -43,11 +43,8 @@ constexpr Pairs pairs_of(std::string_view alphabet)
 constexpr Pairs standard_pairs = pairs_of(standard);
 constexpr Pairs url_pairs = pairs_of(url);
 
-void append_encoded(std::string& out, std::string_view bytes, Pairs const& pairs, std::size_t size)
+char* write_encoded(char* to, std::string_view bytes, Pairs const& pairs)
 {
-    const std::size_t start = out.size();
-    out.resize(start + size, '=');
-    char* to = out.data() + start;
     const auto byte = [&](std::size_t at) { return std::uint32_t{static_cast<unsigned char>(bytes[at])}; };
     const auto put = [&](std::uint32_t twelve_bits) {
         std::memcpy(to, pairs[twelve_bits].data(), 2);
@@ -65,8 +62,9 @@ void append_encoded(std::string& out, std::string_view bytes, Pairs const& pairs
     } else if (left == 2) {
         const std::uint32_t bits = (byte(at) << 8U) | byte(at + 1);
         put(bits >> 4U);
-        *to = pairs[(bits << 2U) & 63U][1];
+        *to++ = pairs[(bits << 2U) & 63U][1];
     }
+    return to;
 }
 
 /// `text` without its padding.
@@ -105,28 +103,31 @@ std::string_view without_padding(std::string_view text)
 
 } // namespace
 
+char* write_base64(char* out, std::string_view bytes)
+{
+    char* end = write_encoded(out, bytes, standard_pairs);
+    for (std::size_t size = bytes.size(); size % 3 != 0; ++size)
+        *end++ = '=';
+    return end;
+}
+
+char* write_base64url(char* out, std::string_view bytes)
+{
+    return write_encoded(out, bytes, url_pairs);
+}
+
 std::string base64_encode(std::string_view bytes)
 {
-    std::string text;
-    append_base64(text, bytes);
+    std::string text(base64_size(bytes.size()), '\0');
+    write_base64(text.data(), bytes);
     return text;
 }
 
 std::string base64url_encode(std::string_view bytes)
 {
-    std::string text;
-    append_base64url(text, bytes);
+    std::string text(base64url_size(bytes.size()), '\0');
+    write_base64url(text.data(), bytes);
     return text;
-}
-
-void append_base64(std::string& out, std::string_view bytes)
-{
-    append_encoded(out, bytes, standard_pairs, base64_size(bytes.size()));
-}
-
-void append_base64url(std::string& out, std::string_view bytes)
-{
-    append_encoded(out, bytes, url_pairs, base64url_size(bytes.size()));
 }
 
 std::optional<std::string> base64_decode(std::string_view text)

@@ -34,6 +34,14 @@ struct Sha256 {
     static constexpr auto final = &SHA256_Final;
 };
 
+constexpr std::array<std::array<char, 2>, 256> hex_digits = [] {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::array<std::array<char, 2>, 256> texts{};
+    for (std::size_t i = 0; i < texts.size(); ++i)
+        texts[i] = {digits[i >> 4U], digits[i & 15U]};
+    return texts;
+}();
+
 /// RFC 2104, with the key hashed already.
 template <class Sha>
 class Prepared {
@@ -121,11 +129,9 @@ std::string to_hex(std::string_view bytes)
 
 char* write_hex(char* out, std::string_view bytes)
 {
-    constexpr std::string_view digits = "0123456789abcdef";
     for (const char byte : bytes) {
-        const auto value = static_cast<unsigned char>(byte);
-        *out++ = digits[value >> 4U];
-        *out++ = digits[value & 15U];
+        std::memcpy(out, hex_digits[static_cast<unsigned char>(byte)].data(), 2);
+        out += 2;
     }
     return out;
 }

@@ -24,9 +24,9 @@ constexpr std::size_t base64url_size(std::size_t bytes)
     return (bytes * 4 + 2) / 3;
 }
 
-/// The same after what `out` holds; `bytes` must not lie in it.
-void append_base64(std::string& out, std::string_view bytes);
-void append_base64url(std::string& out, std::string_view bytes);
+/// The same to `out`, which has room for it; they return its end.
+char* write_base64(char* out, std::string_view bytes);
+char* write_base64url(char* out, std::string_view bytes);
 
 /// Reads exactly what base64_encode writes: padded, no unused bit set, nothing else around.
 std::optional<std::string> base64_decode(std::string_view text);
