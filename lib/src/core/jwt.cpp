@@ -2,25 +2,20 @@
 #include <usher/core/jwt.hpp>
 
 #include <cstddef>
-#include <cstring>
 #include <utility>
 
 #include <usher/crypto/base64.hpp>
+
+#include "core/blocks.hpp"
 
 namespace usher {
 
 namespace {
 
-/// Whether one of eight bytes must be escaped in JSON: a quote, a backslash, or a control character. For each of them
-/// the byte's highest bit is set, by a subtraction that borrows; a borrow may also hit a byte above, never one alone.
-bool has_special(std::uint64_t bytes)
+/// Of each byte, whether JSON takes it as it is.
+bool is_plain(Block bytes)
 {
-    constexpr std::uint64_t ones = 0x0101010101010101;
-    const std::uint64_t quote = bytes ^ (ones * '"');
-    const std::uint64_t backslash = bytes ^ (ones * '\\');
-    const std::uint64_t below =
-        ((bytes - ones * 0x20) & ~bytes) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
-    return (below & (ones * 0x80)) != 0;
+    return is_true_for_all((bytes >= 0x20) & (bytes != '"') & (bytes != '\\'));
 }
 
 char* put_escaped(char* to, char c)
@@ -46,22 +41,7 @@ char* put_escaped(char* to, char c)
 
 char* JwtClaims::put_quoted(char* to, std::string_view text)
 {
-    to = put(to, '"');
-    while (!text.empty()) {
-        std::uint64_t bytes = 0;
-        if (text.size() >= sizeof bytes) {
-            std::memcpy(&bytes, text.data(), sizeof bytes);
-            if (!has_special(bytes)) {
-                std::memcpy(to, &bytes, sizeof bytes);
-                to += sizeof bytes;
-                text.remove_prefix(sizeof bytes);
-                continue;
-            }
-        }
-        to = put_escaped(to, text.front());
-        text.remove_prefix(1);
-    }
-    return put(to, '"');
+    return put(put_by_blocks(put(to, '"'), text, is_plain, put_escaped), '"');
 }
 
 std::string_view JwtClaims::text()

@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstring>
 #include <optional>
 
 #include <usher/crypto/base64.hpp>
+
+#include "core/blocks.hpp"
 
 namespace usher {
 
@@ -32,20 +33,21 @@ constexpr std::array<bool, 256> kept = [] {
     return characters;
 }();
 
-/// Sixteen bytes that g++ and clang compute with at once, on any processor.
-using Block = unsigned char [[gnu::vector_size(16)]];
-
-/// Whether all are letters, digits, `-` and `_`, as nearly all bytes of a session id are.
-bool is_plain(char const* block)
+/// Of each byte, whether it is a letter, a digit, `-` or `_`, as nearly all bytes of a session id are.
+bool is_plain(Block bytes)
 {
-    Block bytes;
-    std::memcpy(&bytes, block, sizeof bytes);
     const Block letters = (bytes | 0x20) - 'a';
     const Block digits = bytes - '0';
-    const auto plain = (letters < 26) | (digits < 10) | (bytes == '-') | (bytes == '_');
-    std::array<std::uint64_t, 2> halves{};
-    std::memcpy(halves.data(), &plain, sizeof plain);
-    return (halves[0] & halves[1]) == ~std::uint64_t{0};
+    return is_true_for_all((letters < 26) | (digits < 10) | (bytes == '-') | (bytes == '_'));
+}
+
+char* put_encoded_byte(char* to, char c)
+{
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    const auto byte = static_cast<unsigned char>(c);
+    if (kept[byte])
+        return put(to, c);
+    return put(put(put(to, '%'), digits[byte >> 4U]), digits[byte & 15U]);
 }
 
 std::optional<unsigned> hex_digit(char c)
@@ -87,28 +89,7 @@ std::string decoded(std::string_view text, bool& damaged)
 
 char* T1Fields::put_encoded(char* to, std::string_view text)
 {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    while (!text.empty()) {
-        if (text.size() >= sizeof(Block) && is_plain(text.data())) {
-            std::memcpy(to, text.data(), sizeof(Block));
-            to += sizeof(Block);
-            text.remove_prefix(sizeof(Block));
-            continue;
-        }
-        const std::size_t count = std::min(text.size(), sizeof(Block));
-        for (const char c : text.substr(0, count)) {
-            const auto byte = static_cast<unsigned char>(c);
-            if (kept[byte]) {
-                *to++ = c;
-            } else {
-                *to++ = '%';
-                *to++ = digits[byte >> 4U];
-                *to++ = digits[byte & 15U];
-            }
-        }
-        text.remove_prefix(count);
-    }
-    return to;
+    return put_by_blocks(to, text, is_plain, put_encoded_byte);
 }
 
 T1Fields& T1Fields::add(std::string_view name, std::string_view value)

@@ -1,24 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/core/utf8.hpp>
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
 namespace usher {
 
+namespace {
+
+/// Eight bytes at a time; the last eight may overlap those before.
+bool is_ascii(std::string_view text)
+{
+    std::uint64_t any = 0;
+    std::uint64_t bytes = 0;
+    if (text.size() < sizeof bytes) {
+        for (const char c : text)
+            any |= static_cast<unsigned char>(c);
+        return any < 0x80;
+    }
+    for (std::size_t at = 0; at < text.size(); at += sizeof bytes) {
+        std::memcpy(&bytes, text.data() + std::min(at, text.size() - sizeof bytes), sizeof bytes);
+        any |= bytes;
+    }
+    return (any & 0x8080808080808080) == 0;
+}
+
+} // namespace
+
 bool is_utf8(std::string_view text)
 {
+    if (is_ascii(text)) // as nearly all texts are
+        return true;
     std::size_t at = 0;
     while (at < text.size()) {
-        std::array<std::uint64_t, 2> next{0x80, 0};
-        if (text.size() - at >= sizeof next)
-            std::memcpy(next.data(), text.data() + at, sizeof next);
-        if (((next[0] | next[1]) & 0x8080808080808080) == 0) { // sixteen bytes of ASCII, as nearly all texts are
-            at += sizeof next;
-            continue;
-        }
         const auto lead = static_cast<unsigned char>(text[at++]);
         if (lead < 0x80)
             continue;
