@@ -176,7 +176,7 @@ TEST(Token, says_what_was_signed_and_verifies)
         EXPECT_NE(
             std::find(
                 decoded.fields.begin(), decoded.fields.end(),
-                std::pair<std::string, std::string>{"nonce", "9007199254740991"}
+                std::pair<std::string, std::string>{"nonce", "7744073709551615"}
             ),
             decoded.fields.end()
         );
@@ -191,6 +191,30 @@ TEST(Token, says_what_was_signed_and_verifies)
             static_cast<void>(decode_token(token.substr(0, i)));
             const bool complete = i > 4 && token[i] == '='; // padding may be missing
             EXPECT_EQ(own.verify(token.substr(0, i)).has_value(), complete) << i;
+        }
+    }
+}
+
+TEST(Token, has_the_same_length_whatever_the_entropy)
+{
+    constexpr std::uint64_t values = 8'000'000'000'000'000;
+    constexpr std::pair<std::uint64_t, char const*> nonces[] = {
+        {0, "1000000000000000"},
+        {1, "1000000000000001"},
+        {values - 1, "8999999999999999"},
+        {values, "1000000000000000"},
+        {2 * values - 1, "8999999999999999"},
+        {~std::uint64_t{0}, "7744073709551615"},
+    };
+    for (const auto format : {TokenFormat::t1, TokenFormat::jwt}) {
+        const std::size_t size = signer(format).sign(claims(), {0, 0}, now)->size();
+        for (auto const& [low, nonce] : nonces) {
+            SCOPED_TRACE(low);
+            const std::string token = signer(format).sign(claims(), {~low, low}, now).value();
+            EXPECT_EQ(token.size(), size);
+            const auto fields = decode_token(token)->fields;
+            const std::pair<std::string, std::string> expected{"nonce", nonce};
+            EXPECT_NE(std::find(fields.begin(), fields.end(), expected), fields.end());
         }
     }
 }

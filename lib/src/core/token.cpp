@@ -77,10 +77,12 @@ std::string uuid_v4(TokenEntropy entropy)
     return text;
 }
 
-/// Stays exact in JavaScript.
+/// Of 16 digits always, so that a token's length follows from its claims; exact in JavaScript, below 2^53. Some values
+/// are one part in 2,306 more likely than the others.
 std::int64_t nonce_of(TokenEntropy entropy)
 {
-    return static_cast<std::int64_t>(entropy.low & ((std::uint64_t{1} << 53U) - 1U));
+    constexpr std::uint64_t least = 1'000'000'000'000'000;
+    return static_cast<std::int64_t>(least + entropy.low % (8 * least));
 }
 
 Result<void> check_times(TokenClaims const& claims, sys_seconds now)
