@@ -13,13 +13,11 @@ namespace usher {
 namespace {
 
 /// Of each byte, whether JSON takes it as it is.
-bool is_plain(Block bytes)
-{
+constexpr auto is_plain = [](Block bytes) {
     return is_true_for_all((bytes >= 0x20) & (bytes != '"') & (bytes != '\\'));
-}
+};
 
-char* put_escaped(char* to, char c)
-{
+constexpr auto put_byte = [](char* to, char c) {
     constexpr std::string_view digits = "0123456789abcdef";
     switch (c) {
     case '"': return put(to, "\\\"");
@@ -35,13 +33,13 @@ char* put_escaped(char* to, char c)
     if (byte >= 0x20)
         return put(to, c);
     return put(put(put(to, "\\u00"), digits[byte >> 4U]), digits[byte & 15U]);
-}
+};
 
 } // namespace
 
 char* JwtClaims::put_quoted(char* to, std::string_view text)
 {
-    return put(put_by_blocks(put(to, '"'), text, is_plain, put_escaped), '"');
+    return put(put_by_blocks(put(to, '"'), text, is_plain, put_byte), '"');
 }
 
 std::string_view JwtClaims::text()

@@ -34,21 +34,19 @@ constexpr std::array<bool, 256> kept = [] {
 }();
 
 /// Of each byte, whether it is a letter, a digit, `-` or `_`, as nearly all bytes of a session id are.
-bool is_plain(Block bytes)
-{
+constexpr auto is_plain = [](Block bytes) {
     const Block letters = (bytes | 0x20) - 'a';
     const Block digits = bytes - '0';
     return is_true_for_all((letters < 26) | (digits < 10) | (bytes == '-') | (bytes == '_'));
-}
+};
 
-char* put_encoded_byte(char* to, char c)
-{
+constexpr auto put_byte = [](char* to, char c) {
     constexpr std::string_view digits = "0123456789ABCDEF";
     const auto byte = static_cast<unsigned char>(c);
     if (kept[byte])
         return put(to, c);
     return put(put(put(to, '%'), digits[byte >> 4U]), digits[byte & 15U]);
-}
+};
 
 std::optional<unsigned> hex_digit(char c)
 {
@@ -89,7 +87,7 @@ std::string decoded(std::string_view text, bool& damaged)
 
 char* T1Fields::put_encoded(char* to, std::string_view text)
 {
-    return put_by_blocks(to, text, is_plain, put_encoded_byte);
+    return put_by_blocks(to, text, is_plain, put_byte);
 }
 
 T1Fields& T1Fields::add(std::string_view name, std::string_view value)

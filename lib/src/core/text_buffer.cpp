@@ -34,9 +34,10 @@ char* put(char* to, std::int64_t number)
 {
     // Tokens hold times, of ten digits, and nonces, of sixteen. std::to_chars takes twice as long: for each division it
     // waits for the one before.
-    constexpr std::int64_t eight_digits = 100'000'000;
-    const auto high = static_cast<std::uint32_t>(number / eight_digits);
-    const auto low = static_cast<std::uint32_t>(number % eight_digits);
+    constexpr std::uint64_t eight_digits = 100'000'000;
+    const auto magnitude = static_cast<std::uint64_t>(number);
+    const auto high = static_cast<std::uint32_t>(magnitude / eight_digits);
+    const auto low = static_cast<std::uint32_t>(magnitude % eight_digits);
     if (number >= 1'000'000'000 && number < 10'000'000'000)
         return put_eight(put_two(to, high), low);
     if (number >= 1'000'000'000'000'000 && number < 10'000'000'000'000'000)
