@@ -43,9 +43,20 @@ std::optional<std::string> project_key_of(std::string_view session_id)
     return std::move(fields->at(1));
 }
 
-bool session_id_starts_with(std::string_view session_id, std::string_view start)
+SessionIdStart::SessionIdStart(std::string_view project_key)
 {
-    return has_prefix(session_id) && base64_starts_with(session_id.substr(2), start);
+    const std::string start = "1~" + std::string{project_key} + '~';
+    const std::size_t whole = start.size() / 3 * 3;
+    digits_ = base64url_encode(std::string_view{start}.substr(0, whole));
+    rest_ = start.substr(whole);
+}
+
+bool SessionIdStart::is_in(std::string_view session_id) const
+{
+    if (!has_prefix(session_id))
+        return false;
+    const std::string_view body = session_id.substr(2);
+    return body.starts_with(digits_) && base64_starts_with(body.substr(digits_.size()), rest_);
 }
 
 } // namespace usher

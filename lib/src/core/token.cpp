@@ -108,17 +108,18 @@ Result<void> check_times(TokenClaims const& claims, sys_seconds now)
     return {};
 }
 
-/// For an API key; what its session ids begin with once decoded is `own_start`.
-Result<void> check_session(std::string_view session_id, std::string_view api_key, std::string_view own_start)
+/// `own` is empty for an application.
+Result<void>
+check_session(std::string_view session_id, std::string_view api_key, std::optional<SessionIdStart> const& own)
 {
     if (session_id.empty())
         return fail(Errc::session_id_empty, "The session id is empty.");
     if (!is_utf8(session_id))
         return fail(Errc::session_of_another_project, "The session id is not UTF-8, so no project has made it.");
-    if (api_key.empty())
+    if (!own)
         return {}; // applications: not even the vendor's SDKs look into the id
     // The usual case: even if what follows did not decode, there would be no other owner to find.
-    if (session_id_starts_with(session_id, own_start))
+    if (own->is_in(session_id))
         return {};
     const auto owner = project_key_of(session_id);
     if (owner && *owner != api_key)
@@ -381,7 +382,7 @@ tl::unexpected<Failure> mismatch(std::string message)
 struct TokenSigner::State {
     TokenFormat format;
     std::string project_key;
-    std::string session_start; ///< What a session id of this API key begins with, once it is decoded.
+    std::optional<SessionIdStart> own_sessions; ///< Of an API key: an application's session ids are not looked into.
     std::string key_id;
     std::variant<HmacKey, RsaSigner> key;
     std::optional<HmacKey> request_key; ///< Of an API key; an application's requests are signed with `key`.
@@ -539,9 +540,9 @@ Result<TokenSigner> TokenSigner::for_api_key(TokenFormat format, std::string api
     const std::string_view secret = api_secret.reveal();
     const Digest digest = format == TokenFormat::t1 ? Digest::sha1 : Digest::sha256;
     std::string key_id = to_hex(HmacKey{Digest::sha256, secret}.sign("usher key id")).substr(0, 16);
-    std::string session_start = "1~" + api_key + '~';
+    SessionIdStart own_sessions{api_key};
     return TokenSigner{std::make_shared<State const>(State{
-        format, std::move(api_key), std::move(session_start), std::move(key_id), HmacKey{digest, secret},
+        format, std::move(api_key), std::move(own_sessions), std::move(key_id), HmacKey{digest, secret},
         HmacKey{Digest::sha256, secret}})};
 }
 
@@ -554,7 +555,7 @@ Result<TokenSigner> TokenSigner::for_application(std::string application_id, Rsa
         );
     std::string key_id = to_hex(sha256(key.public_key())).substr(0, 16);
     return TokenSigner{std::make_shared<State const>(State{
-        TokenFormat::jwt, std::move(application_id), {}, std::move(key_id), std::move(key), std::nullopt})};
+        TokenFormat::jwt, std::move(application_id), std::nullopt, std::move(key_id), std::move(key), std::nullopt})};
 }
 
 Result<std::string> TokenSigner::sign(TokenClaims const& claims, TokenEntropy entropy, sys_seconds now) const
@@ -562,8 +563,7 @@ Result<std::string> TokenSigner::sign(TokenClaims const& claims, TokenEntropy en
     if (to_text(claims.role).empty())
         return fail(Errc::unknown_role, "The role is none of subscriber, publisher, publisheronly and moderator.");
     auto const* const rsa = std::get_if<RsaSigner>(&state_->key);
-    const std::string_view api_key = rsa == nullptr ? std::string_view{state_->project_key} : std::string_view{};
-    if (auto checked = check_session(claims.session_id, api_key, state_->session_start); !checked)
+    if (auto checked = check_session(claims.session_id, state_->project_key, state_->own_sessions); !checked)
         return tl::unexpected{std::move(checked.error())};
     if (auto checked = check_times(claims, now); !checked)
         return tl::unexpected{std::move(checked.error())};

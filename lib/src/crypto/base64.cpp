@@ -151,25 +151,20 @@ bool base64_starts_with(std::string_view text, std::string_view bytes)
 {
     if (text.size() < base64url_size(bytes.size()))
         return false;
-    const auto digit = [&](std::size_t at) -> std::uint32_t { // with a bit beyond its six if there is none
-        return either_digits[static_cast<unsigned char>(text[at])];
-    };
-    const auto byte = [&](std::size_t at) -> std::uint32_t { return static_cast<unsigned char>(bytes[at]); };
-    std::size_t at = 0;
-    std::size_t from = 0;
-    for (; at + 3 <= bytes.size(); at += 3, from += 4) {
-        const std::uint32_t any = digit(from) | digit(from + 1) | digit(from + 2) | digit(from + 3);
-        const std::uint32_t bits =
-            digit(from) << 18U | digit(from + 1) << 12U | digit(from + 2) << 6U | digit(from + 3);
-        if (any > 63 || bits != (byte(at) << 16U | byte(at + 1) << 8U | byte(at + 2)))
+    char const* next = text.data();
+    std::uint32_t bits = 0;
+    unsigned held = 0;
+    for (const char byte : bytes) {
+        for (; held < 8; held += 6) {
+            const std::uint8_t digit = either_digits[static_cast<unsigned char>(*next++)];
+            if (digit == no_digit)
+                return false;
+            bits = ((bits << 6) | digit) & 0x3fffU;
+        }
+        held -= 8;
+        if (((bits >> held) & 0xffU) != static_cast<unsigned char>(byte))
             return false;
     }
-    const std::size_t left = bytes.size() - at;
-    if (left == 1)
-        return (digit(from) | digit(from + 1)) < 64 && (digit(from) << 2U | digit(from + 1) >> 4U) == byte(at);
-    if (left == 2)
-        return (digit(from) | digit(from + 1) | digit(from + 2)) < 64 &&
-               (digit(from) << 10U | digit(from + 1) << 4U | digit(from + 2) >> 2U) == (byte(at) << 8U | byte(at + 1));
     return true;
 }
 
