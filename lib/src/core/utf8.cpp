@@ -3,28 +3,22 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
+
+#include "core/blocks.hpp"
 
 namespace usher {
 
 namespace {
 
-/// Eight bytes at a time; the last eight may overlap those before.
 bool is_ascii(std::string_view text)
 {
-    std::uint64_t any = 0;
-    std::uint64_t bytes = 0;
-    if (text.size() < sizeof bytes) {
-        for (const char c : text)
-            any |= static_cast<unsigned char>(c);
-        return any < 0x80;
-    }
-    for (std::size_t at = 0; at < text.size(); at += sizeof bytes) {
-        std::memcpy(&bytes, text.data() + std::min(at, text.size() - sizeof bytes), sizeof bytes);
-        any |= bytes;
-    }
-    return (any & 0x8080808080808080) == 0;
+    constexpr std::size_t size = sizeof(Block);
+    if (text.size() < size)
+        return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    Block any = load_block(text.data() + text.size() - size); // which overlaps the one before
+    for (std::size_t at = 0; at + size < text.size(); at += size)
+        any |= load_block(text.data() + at);
+    return is_true_for_all(any < 0x80);
 }
 
 } // namespace
