@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <future>
 
 #include <gtest/gtest.h>
 
@@ -134,6 +135,37 @@ TEST(Token, utf8_is_strict)
          {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe2\x82",
           "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"})
         EXPECT_FALSE(is_utf8(bad));
+}
+
+TEST(Token, utf8_is_strict_wherever_a_byte_is)
+{
+    for (std::size_t size = 1; size <= 50; ++size)
+        for (std::size_t at = 0; at < size; ++at) {
+            std::string text(size, 'a');
+            EXPECT_TRUE(is_utf8(text));
+            text[at] = '\x80';
+            EXPECT_FALSE(is_utf8(text)) << size << ' ' << at;
+            text.replace(at, 1, "\xc3\xa9");
+            EXPECT_TRUE(is_utf8(text)) << size << ' ' << at;
+        }
+}
+
+TEST(Token, signs_from_two_threads_at_once)
+{
+    for (const auto format : {TokenFormat::t1, TokenFormat::jwt}) {
+        const TokenSigner own = signer(format);
+        const auto all_verify = [own](std::uint64_t low) {
+            for (const std::uint64_t end = low + 500; low < end; ++low)
+                if (!own.verify(own.sign(claims(), {low, low}, now).value()))
+                    return false;
+            return true;
+        };
+
+        auto other = std::async(std::launch::async, all_verify, std::uint64_t{0});
+
+        EXPECT_TRUE(all_verify(500));
+        EXPECT_TRUE(other.get());
+    }
 }
 
 TEST(Token, credentials_are_checked)

@@ -80,6 +80,25 @@ TEST(Base64, encodes_each_pair_of_characters)
     EXPECT_EQ(base64_encode(bytes), expected);
 }
 
+TEST(Base64, starts_with_the_digits_of_bytes)
+{
+    for (std::size_t size = 0; size <= 7; ++size) {
+        const std::string bytes = std::string{"\xfb\xff\xfe~1~\x01"}.substr(0, size);
+        SCOPED_TRACE(size);
+        for (std::string const& text : {base64_encode(bytes + "more"), base64url_encode(bytes + "more")}) {
+            EXPECT_TRUE(base64_starts_with(text, bytes));
+            EXPECT_TRUE(base64_starts_with(text.substr(0, base64url_size(size)) + "*", bytes));
+            if (size == 0)
+                continue;
+            EXPECT_FALSE(base64_starts_with(text.substr(0, base64url_size(size) - 1), bytes));
+            EXPECT_FALSE(base64_starts_with("*" + text.substr(1), bytes));
+            std::string other = bytes;
+            other.back() = static_cast<char>(other.back() ^ 1);
+            EXPECT_FALSE(base64_starts_with(text, other));
+        }
+    }
+}
+
 TEST(Base64, strict_decoding_takes_one_spelling)
 {
     for (char const* const bad : {"Zg", "Zg=", "Zh==", "Zm9=", "Z", "====", "Zg==Zg==", "-__-", "Zm9v\n", " Zm9v"})
