@@ -31,13 +31,15 @@ result() { # ID NAME VALUE UNIT LOWEST HIGHEST; LOWEST or HIGHEST may be empty
 }
 
 median() { # of the numbers on standard input, one a line
-    sort -n | awk '{ all[NR] = $1 } END { print NR % 2 ? all[(NR + 1) / 2] : (all[NR / 2] + all[NR / 2 + 1]) / 2 }'
+    sort -g | awk '{ all[NR] = $1 } END { print NR % 2 ? all[(NR + 1) / 2] : (all[NR / 2] + all[NR / 2 + 1]) / 2 }'
 }
 
 calculate() { awk "BEGIN { print $1 }"; }
 
-install_peers() { # what usher is compared with, from npm; no package of it runs anything on being installed
-    (cd "$(dirname "${BASH_SOURCE[0]}")/peers" && npm ci --ignore-scripts) >"$work/log" 2>&1 || fail "'npm ci' in bench/peers failed"
+install_peers() { # what usher is compared with, from npm; of no package the install script runs
+    (cd "$(dirname "${BASH_SOURCE[0]}")/peers" && npm ci --ignore-scripts) >"$work/log" 2>&1 ||
+        fail "'npm ci' in bench/peers failed"
+    # A package that has to build something is named here: npm rebuild NAME
 }
 
 start_vendor() { # LATENCY_MS

@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view prefix = "T1==";
 constexpr std::string_view partner_name = "partner_id=";
 constexpr std::string_view signature_name = "sig=";
+constexpr std::size_t signature_size = 40;
 
 constexpr bool is_alphanumeric(char c)
 {
@@ -99,27 +100,36 @@ T1Fields& T1Fields::add(std::string_view name, std::string_view value)
     return *this;
 }
 
-std::string encode_t1(std::string_view partner_id, HmacKey const& key, T1Fields const& fields)
+T1Encoder::T1Encoder(std::string_view partner_id)
+{
+    std::string head{partner_name};
+    head.append(partner_id).append("&").append(signature_name);
+    const std::size_t whole = head.size() / 3 * 3;
+    begin_ = prefix;
+    begin_ += base64_encode(std::string_view{head}.substr(0, whole));
+    rest_ = head.substr(whole);
+}
+
+std::string T1Encoder::encode(HmacKey const& key, T1Fields const& fields) const
 {
     const std::string_view data = fields.text();
-    const HmacCode signature = key.sign(data);
-    const std::string_view code = signature;
-
-    // Base64 turns three bytes into four characters. With up to two bytes of the data the head is such a multiple, and
-    // the data need not be copied behind it.
-    TextBuffer head;
-    char* const begin =
-        head.room(partner_name.size() + partner_id.size() + signature_name.size() + 2 * code.size() + 4);
-    char* to = put(put(put(put(begin, partner_name), partner_id), '&'), signature_name);
-    to = put(write_hex(to, code), ':');
-    const auto head_size = static_cast<std::size_t>(to - begin);
-    const std::size_t moved = std::min((3 - head_size % 3) % 3, data.size());
-    head.end_at(put(to, data.substr(0, moved)));
-
-    std::string token(prefix.size() + base64_size(head_size + data.size()), '\0');
-    to = put(token.data(), prefix);
-    write_base64(write_base64(to, head.text()), data.substr(moved));
+    // What the signature needs, and as many bytes of the data as make it whole groups: so the data need not be copied,
+    // and is encoded before it is signed.
+    std::array<char, 2 + signature_size + 1 + 2> middle;
+    const std::size_t size = rest_.size() + signature_size + 1;
+    const std::size_t moved = std::min((3 - size % 3) % 3, data.size());
+    std::string token(begin_.size() + base64_size(size + data.size()), '\0');
+    char* const body = put(token.data(), begin_);
+    write_base64(body + base64_size(size + moved), data.substr(moved));
+    char* const to = put(write_hex(put(middle.data(), rest_), key.sign(data)), ':');
+    put(to, data.substr(0, moved));
+    write_base64(body, {middle.data(), size + moved});
     return token;
+}
+
+std::string encode_t1(std::string_view partner_id, HmacKey const& key, T1Fields const& fields)
+{
+    return T1Encoder{partner_id}.encode(key, fields);
 }
 
 Result<T1Parts> split_t1(std::string_view token)

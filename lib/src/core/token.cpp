@@ -382,6 +382,7 @@ tl::unexpected<Failure> mismatch(std::string message)
 struct TokenSigner::State {
     TokenFormat format;
     std::string project_key;
+    std::optional<T1Encoder> t1;                ///< Of an API key.
     std::optional<SessionIdStart> own_sessions; ///< Of an API key: an application's session ids are not looked into.
     std::string key_id;
     std::variant<HmacKey, RsaSigner> key;
@@ -407,7 +408,7 @@ std::string TokenSigner::State::sign_t1(TokenClaims const& claims, TokenEntropy 
     if (!claims.connection_data.empty())
         fields.add_value("connection_data", claims.connection_data);
     fields.add_value("initial_layout_class_list", claims.layout_classes).add_plain("scope", connect_scope);
-    return encode_t1(project_key, std::get<HmacKey>(key), fields);
+    return t1->encode(std::get<HmacKey>(key), fields);
 }
 
 std::string TokenSigner::State::sign_hs256(TokenClaims const& claims, TokenEntropy entropy) const
@@ -540,9 +541,10 @@ Result<TokenSigner> TokenSigner::for_api_key(TokenFormat format, std::string api
     const std::string_view secret = api_secret.reveal();
     const Digest digest = format == TokenFormat::t1 ? Digest::sha1 : Digest::sha256;
     std::string key_id = to_hex(HmacKey{Digest::sha256, secret}.sign("usher key id")).substr(0, 16);
+    T1Encoder t1{api_key};
     SessionIdStart own_sessions{api_key};
     return TokenSigner{std::make_shared<State const>(State{
-        format, std::move(api_key), std::move(own_sessions), std::move(key_id), HmacKey{digest, secret},
+        format, std::move(api_key), std::move(t1), std::move(own_sessions), std::move(key_id), HmacKey{digest, secret},
         HmacKey{Digest::sha256, secret}})};
 }
 
@@ -555,7 +557,8 @@ Result<TokenSigner> TokenSigner::for_application(std::string application_id, Rsa
         );
     std::string key_id = to_hex(sha256(key.public_key())).substr(0, 16);
     return TokenSigner{std::make_shared<State const>(State{
-        TokenFormat::jwt, std::move(application_id), std::nullopt, std::move(key_id), std::move(key), std::nullopt})};
+        TokenFormat::jwt, std::move(application_id), std::nullopt, std::nullopt, std::move(key_id), std::move(key),
+        std::nullopt})};
 }
 
 Result<std::string> TokenSigner::sign(TokenClaims const& claims, TokenEntropy entropy, sys_seconds now) const

@@ -54,7 +54,20 @@ private:
     TextBuffer text_;
 };
 
-/// `key` is the API secret under SHA-1.
+/// Makes the tokens of one project, whose beginning is encoded once.
+class T1Encoder {
+public:
+    explicit T1Encoder(std::string_view partner_id);
+
+    /// `key` is the API secret under SHA-1.
+    std::string encode(HmacKey const& key, T1Fields const& fields) const;
+
+private:
+    std::string begin_; ///< Of the token: what whole groups of three bytes lead to.
+    std::string rest_;  ///< The bytes that follow, at most two.
+};
+
+/// One token; `key` is the API secret under SHA-1.
 std::string encode_t1(std::string_view partner_id, HmacKey const& key, T1Fields const& fields);
 
 /// A T1 token taken apart; no signature is checked.
