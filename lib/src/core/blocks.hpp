@@ -12,7 +12,7 @@
 namespace usher {
 
 /// Bytes that g++ and clang compute with at once, on any processor.
-using Block = unsigned char [[gnu::vector_size(16)]];
+using Block [[gnu::vector_size(16)]] = unsigned char;
 
 inline Block load_block(char const* from)
 {
