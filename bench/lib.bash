@@ -1,5 +1,5 @@
 # What the scenarios share; each sources this, and is run by script/bench, which sets:
-#   USHER_BENCH_BIN   the folder of usherd, usherctl and usher-vendor
+#   USHER_BENCH_BIN   the folder of usherd, usherctl, usher-vendor and usher_micro
 #   USHER_BENCH_SIZE  full, quick or smoke
 # A scenario has the folder $work for itself, and prints what it measured with `result`.
 set -euo pipefail
@@ -31,10 +31,16 @@ result() { # ID NAME VALUE UNIT LOWEST HIGHEST; LOWEST or HIGHEST may be empty
 }
 
 median() { # of the numbers on standard input, one a line
-    sort -n | awk '{ all[NR] = $1 } END { print NR % 2 ? all[(NR + 1) / 2] : (all[NR / 2] + all[NR / 2 + 1]) / 2 }'
+    sort -g | awk '{ all[NR] = $1 } END { print NR % 2 ? all[(NR + 1) / 2] : (all[NR / 2] + all[NR / 2 + 1]) / 2 }'
 }
 
 calculate() { awk "BEGIN { print $1 }"; }
+
+install_peers() { # what usher is compared with, from npm; of no package the install script runs
+    (cd "$(dirname "${BASH_SOURCE[0]}")/peers" && npm ci --ignore-scripts) >"$work/log" 2>&1 ||
+        fail "'npm ci' in bench/peers failed"
+    # A package that has to build something is named here: npm rebuild NAME
+}
 
 start_vendor() { # LATENCY_MS
     head -c 20 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$work/secret"

@@ -2,6 +2,7 @@
 // The public signer against tokens that the openssl command line computed (tests/vectors/make.sh), and the texts that
 // it says of tokens that cannot be read.
 #include <fstream>
+#include <future>
 #include <map>
 #include <sstream>
 
@@ -67,6 +68,26 @@ TEST(Openssl, AgreesOnRs256)
     EXPECT_EQ(signer->sign(claims, entropy, issued), vectors().at("rs256"));
     EXPECT_TRUE(signer->verify(vectors().at("rs256")));
     EXPECT_FALSE(signer->verify(vectors().at("hs256"))); // another algorithm is another key's
+}
+
+TEST(Openssl, AgreesOnRs256FromTwoThreadsAtOnce)
+{
+    auto key = RsaSigner::from_pem(Secret{contents(folder + "throwaway_rsa2048.pem")});
+    ASSERT_TRUE(key);
+    const auto signer = TokenSigner::for_application("29f760f8-7ce1-46c9-ade3-f2dedee4ed5f", std::move(*key));
+    const std::string expected = vectors().at("rs256");
+    const auto agrees = [&] {
+        const TokenClaims claims{session, Role::subscriber, issued, issued + 1h, {}, {}};
+        for (int i = 0; i < 50; ++i)
+            if (signer->sign(claims, entropy, issued) != expected)
+                return false;
+        return true;
+    };
+
+    auto other = std::async(std::launch::async, agrees);
+
+    EXPECT_TRUE(agrees());
+    EXPECT_TRUE(other.get());
 }
 
 TEST(Openssl, TakesKeysInEveryLineEndAndRefusesTheOthersByName)

@@ -21,5 +21,24 @@ TEST(SessionId, others_name_none)
         EXPECT_FALSE(project_key_of(id)) << id;
 }
 
+TEST(SessionId, of_a_project_is_known_by_its_beginning)
+{
+    for (std::string const& key : {std::string{"1"}, std::string{"12"}, std::string{"123"}, std::string{"47665971"}}) {
+        const SessionIdStart start{key};
+        const auto is_in = [&](std::string const& decoded) { return start.is_in("2_" + base64url_encode(decoded)); };
+        EXPECT_TRUE(is_in("1~" + key + "~"));
+        EXPECT_TRUE(is_in("1~" + key + "~~0~x~"));
+        EXPECT_TRUE(start.is_in("1_" + base64url_encode("1~" + key + "~~0~x~") + "*"));
+        EXPECT_FALSE(is_in("1~" + key));
+        EXPECT_FALSE(is_in("1~" + key + "0~"));
+        EXPECT_FALSE(is_in("1~" + key + "\x7f~")); // differs from `~` in its lowest bit
+        EXPECT_FALSE(is_in("1~0" + key + "~"));
+        EXPECT_FALSE(is_in("2~" + key + "~"));
+        EXPECT_FALSE(start.is_in("3_" + base64url_encode("1~" + key + "~")));
+        EXPECT_FALSE(start.is_in("1_"));
+        EXPECT_FALSE(start.is_in(""));
+    }
+}
+
 } // namespace
 } // namespace usher

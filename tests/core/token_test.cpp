@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <future>
 
 #include <gtest/gtest.h>
 
@@ -136,6 +137,37 @@ TEST(Token, utf8_is_strict)
         EXPECT_FALSE(is_utf8(bad));
 }
 
+TEST(Token, utf8_is_strict_wherever_a_byte_is)
+{
+    for (std::size_t size = 1; size <= 50; ++size)
+        for (std::size_t at = 0; at < size; ++at) {
+            std::string text(size, 'a');
+            EXPECT_TRUE(is_utf8(text));
+            text[at] = '\x80';
+            EXPECT_FALSE(is_utf8(text)) << size << ' ' << at;
+            text.replace(at, 1, "\xc3\xa9");
+            EXPECT_TRUE(is_utf8(text)) << size << ' ' << at;
+        }
+}
+
+TEST(Token, signs_from_two_threads_at_once)
+{
+    for (const auto format : {TokenFormat::t1, TokenFormat::jwt}) {
+        const TokenSigner own = signer(format);
+        const auto all_verify = [own](std::uint64_t low) {
+            for (const std::uint64_t end = low + 500; low < end; ++low)
+                if (!own.verify(own.sign(claims(), {low, low}, now).value()))
+                    return false;
+            return true;
+        };
+
+        auto other = std::async(std::launch::async, all_verify, std::uint64_t{0});
+
+        EXPECT_TRUE(all_verify(500));
+        EXPECT_TRUE(other.get());
+    }
+}
+
 TEST(Token, credentials_are_checked)
 {
     const auto error = [](char const* key, char const* secret) {
@@ -176,7 +208,7 @@ TEST(Token, says_what_was_signed_and_verifies)
         EXPECT_NE(
             std::find(
                 decoded.fields.begin(), decoded.fields.end(),
-                std::pair<std::string, std::string>{"nonce", "9007199254740991"}
+                std::pair<std::string, std::string>{"nonce", "7744073709551615"}
             ),
             decoded.fields.end()
         );
@@ -191,6 +223,30 @@ TEST(Token, says_what_was_signed_and_verifies)
             static_cast<void>(decode_token(token.substr(0, i)));
             const bool complete = i > 4 && token[i] == '='; // padding may be missing
             EXPECT_EQ(own.verify(token.substr(0, i)).has_value(), complete) << i;
+        }
+    }
+}
+
+TEST(Token, has_the_same_length_whatever_the_entropy)
+{
+    constexpr std::uint64_t values = 8'000'000'000'000'000;
+    constexpr std::pair<std::uint64_t, char const*> nonces[] = {
+        {0, "1000000000000000"},
+        {1, "1000000000000001"},
+        {values - 1, "8999999999999999"},
+        {values, "1000000000000000"},
+        {2 * values - 1, "8999999999999999"},
+        {~std::uint64_t{0}, "7744073709551615"},
+    };
+    for (const auto format : {TokenFormat::t1, TokenFormat::jwt}) {
+        const std::size_t size = signer(format).sign(claims(), {0, 0}, now)->size();
+        for (auto const& [low, nonce] : nonces) {
+            SCOPED_TRACE(low);
+            const std::string token = signer(format).sign(claims(), {~low, low}, now).value();
+            EXPECT_EQ(token.size(), size);
+            const auto fields = decode_token(token)->fields;
+            const std::pair<std::string, std::string> expected{"nonce", nonce};
+            EXPECT_NE(std::find(fields.begin(), fields.end(), expected), fields.end());
         }
     }
 }

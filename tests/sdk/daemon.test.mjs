@@ -181,7 +181,7 @@ function compareT1(ours, theirs, credential) {
     const fields = Object.fromEntries(token.fields);
     assert.equal(fields.expire_time, String(credential.expires_at));
     assert.equal(fields.create_time, String(credential.issued_at));
-    assert.match(fields.nonce, /^[0-9]+$/);
+    assert.match(fields.nonce, /^[0-9]{16}$/);
 }
 
 for (const name of projects) {

@@ -14,7 +14,7 @@ session=1_$(printf %s '1~47665971~~1700000000000~abcdefghijklmnopqrstuvwx~~~' | 
 application=29f760f8-7ce1-46c9-ade3-f2dedee4ed5f
 
 t1() { # NAME DATA LAYOUT, percent-encoded by hand
-    local data="session_id=$session&create_time=1700000000&nonce=42&role=publisher&expire_time=1700003600"
+    local data="session_id=$session&create_time=1700000000&nonce=1000000000000042&role=publisher&expire_time=1700003600"
     [ -z "$2" ] || data+="&connection_data=$2"
     data+="&initial_layout_class_list=$3&scope=session.connect"
     local sig
@@ -25,7 +25,7 @@ t1 t1_plain '' ''
 t1 t1_details 'name%3DAnn%20%26%20Bob%2B%C3%A9' 'focus%20small'
 
 claims="\"iss\":\"47665971\",\"ist\":\"project\",\"iat\":1700000000,\"exp\":1700003600,\"session_id\":\"$session\""
-claims+=',"create_time":1700000000,"nonce":42,"role":"moderator","expire_time":1700003600'
+claims+=',"create_time":1700000000,"nonce":1000000000000042,"role":"moderator","expire_time":1700003600'
 claims+=',"connection_data":"{\"a\":\"é\n\"}","initial_layout_class_list":"focus small","scope":"session.connect"'
 input=$(printf %s '{"alg":"HS256","typ":"JWT"}' | url).$(printf %s "{$claims}" | url)
 printf 'hs256\t%s.%s\n' "$input" "$(hs256 "$input")"

@@ -6,81 +6,66 @@
 
 #include <usher/crypto/base64.hpp>
 
+#include "core/blocks.hpp"
+
 namespace usher {
 
 namespace {
 
-void append_quoted(std::string& out, std::string_view text)
-{
+/// Of each byte, whether JSON takes it as it is.
+constexpr auto is_plain = [](Block bytes) {
+    return is_true_for_all((bytes >= 0x20) & (bytes != '"') & (bytes != '\\'));
+};
+
+constexpr auto put_byte = [](char* to, char c) {
     constexpr std::string_view digits = "0123456789abcdef";
-    out += '"';
-    for (const char c : text) {
-        switch (c) {
-        case '"': out += "\\\""; break;
-        case '\\': out += "\\\\"; break;
-        case '\b': out += "\\b"; break;
-        case '\f': out += "\\f"; break;
-        case '\n': out += "\\n"; break;
-        case '\r': out += "\\r"; break;
-        case '\t': out += "\\t"; break;
-        default:
-            if (const auto byte = static_cast<unsigned char>(c); byte < 0x20) {
-                out += "\\u00";
-                out += digits[byte >> 4U];
-                out += digits[byte & 15U];
-            } else {
-                out += c;
-            }
-        }
+    switch (c) {
+    case '"': return put(to, "\\\"");
+    case '\\': return put(to, "\\\\");
+    case '\b': return put(to, "\\b");
+    case '\f': return put(to, "\\f");
+    case '\n': return put(to, "\\n");
+    case '\r': return put(to, "\\r");
+    case '\t': return put(to, "\\t");
+    default: break;
     }
-    out += '"';
-}
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20)
+        return put(to, c);
+    return put(put(put(to, "\\u00"), digits[byte >> 4U]), digits[byte & 15U]);
+};
 
 } // namespace
 
-void JwtClaims::begin(std::string_view name)
+char* JwtClaims::put_quoted(char* to, std::string_view text)
 {
-    if (text_.size() > 1)
-        text_ += ',';
-    append_quoted(text_, name);
-    text_ += ':';
+    return put(put_by_blocks(put(to, '"'), text, is_plain, put_byte), '"');
 }
 
-JwtClaims& JwtClaims::add(std::string_view name, std::string_view text)
+std::string_view JwtClaims::text()
 {
-    begin(name);
-    append_quoted(text_, text);
-    return *this;
-}
-
-JwtClaims& JwtClaims::add(std::string_view name, std::int64_t number)
-{
-    begin(name);
-    text_ += std::to_string(number);
-    return *this;
-}
-
-JwtClaims& JwtClaims::add_json(std::string_view name, std::string_view json)
-{
-    begin(name);
-    text_ += json;
-    return *this;
-}
-
-std::string JwtClaims::json() const
-{
-    return text_ + '}';
+    if (text_.text().empty())
+        return "{}";
+    put(text_.room(1), '}'); // beyond the end, where the next claim begins
+    return {text_.text().data(), text_.text().size() + 1};
 }
 
 std::string jwt_signing_input(std::string_view header_json, std::string_view payload_json)
 {
-    return base64url_encode(header_json) + '.' + base64url_encode(payload_json);
+    constexpr std::size_t signature_room = 1 + base64url_size(32); // of HS256; beside RS256 growing costs nothing
+    const std::size_t size = base64url_size(header_json.size()) + 1 + base64url_size(payload_json.size());
+    std::string input;
+    input.reserve(size + signature_room);
+    input.resize(size);
+    write_base64url(put(write_base64url(input.data(), header_json), '.'), payload_json);
+    return input;
 }
 
 std::string join_jwt(std::string signing_input, std::string_view signature)
 {
-    signing_input += '.';
-    signing_input += base64url_encode(signature);
+    const std::size_t start = signing_input.size();
+    signing_input.resize(start + 1 + base64url_size(signature.size()));
+    write_base64url(put(signing_input.data() + start, '.'), signature);
     return signing_input;
 }
 

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/core/t1_token.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <optional>
 
 #include <usher/crypto/base64.hpp>
+
+#include "core/blocks.hpp"
 
 namespace usher {
 
@@ -13,28 +17,37 @@ namespace {
 constexpr std::string_view prefix = "T1==";
 constexpr std::string_view partner_name = "partner_id=";
 constexpr std::string_view signature_name = "sig=";
+constexpr std::size_t signature_size = 40;
 
-bool is_alphanumeric(char c)
+constexpr bool is_alphanumeric(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
 /// The unreserved set of node's querystring, which wrote most of the tokens in the wild.
-void append_encoded(std::string& out, std::string_view text)
-{
-    constexpr std::string_view kept = "-_.!~*'()";
+constexpr std::array<bool, 256> kept = [] {
+    std::array<bool, 256> characters{};
+    for (unsigned byte = 0; byte < characters.size(); ++byte)
+        characters[byte] = is_alphanumeric(static_cast<char>(byte));
+    for (const char c : std::string_view{"-_.!~*'()"})
+        characters[static_cast<unsigned char>(c)] = true;
+    return characters;
+}();
+
+/// Of each byte, whether it is a letter, a digit, `-` or `_`, as nearly all bytes of a session id are.
+constexpr auto is_plain = [](Block bytes) {
+    const Block letters = (bytes | 0x20) - 'a';
+    const Block digits = bytes - '0';
+    return is_true_for_all((letters < 26) | (digits < 10) | (bytes == '-') | (bytes == '_'));
+};
+
+constexpr auto put_byte = [](char* to, char c) {
     constexpr std::string_view digits = "0123456789ABCDEF";
-    for (const char c : text) {
-        if (is_alphanumeric(c) || kept.find(c) != std::string_view::npos) {
-            out += c;
-            continue;
-        }
-        const auto byte = static_cast<unsigned char>(c);
-        out += '%';
-        out += digits[byte >> 4U];
-        out += digits[byte & 15U];
-    }
-}
+    const auto byte = static_cast<unsigned char>(c);
+    if (kept[byte])
+        return put(to, c);
+    return put(put(put(to, '%'), digits[byte >> 4U]), digits[byte & 15U]);
+};
 
 std::optional<unsigned> hex_digit(char c)
 {
@@ -73,26 +86,50 @@ std::string decoded(std::string_view text, bool& damaged)
 
 } // namespace
 
+char* T1Fields::put_encoded(char* to, std::string_view text)
+{
+    return put_by_blocks(to, text, is_plain, put_byte);
+}
+
 T1Fields& T1Fields::add(std::string_view name, std::string_view value)
 {
-    if (!text_.empty())
-        text_ += '&';
-    append_encoded(text_, name);
-    text_ += '=';
-    append_encoded(text_, value);
+    char* to = text_.room(encoded_room * (name.size() + value.size()) + 2);
+    if (!text_.text().empty())
+        to = put(to, '&');
+    text_.end_at(put_encoded(put(put_encoded(to, name), '='), value));
     return *this;
+}
+
+T1Encoder::T1Encoder(std::string_view partner_id)
+{
+    std::string head{partner_name};
+    head.append(partner_id).append("&").append(signature_name);
+    const std::size_t whole = head.size() / 3 * 3;
+    begin_ = prefix;
+    begin_ += base64_encode(std::string_view{head}.substr(0, whole));
+    rest_ = head.substr(whole);
+}
+
+std::string T1Encoder::encode(HmacKey const& key, T1Fields const& fields) const
+{
+    const std::string_view data = fields.text();
+    // What the signature needs, and as many bytes of the data as make it whole groups: so the data need not be copied,
+    // and is encoded before it is signed.
+    std::array<char, 2 + signature_size + 1 + 2> middle;
+    const std::size_t size = rest_.size() + signature_size + 1;
+    const std::size_t moved = std::min((3 - size % 3) % 3, data.size());
+    std::string token(begin_.size() + base64_size(size + data.size()), '\0');
+    char* const body = put(token.data(), begin_);
+    write_base64(body + base64_size(size + moved), data.substr(moved));
+    char* const to = put(write_hex(put(middle.data(), rest_), key.sign(data)), ':');
+    put(to, data.substr(0, moved));
+    write_base64(body, {middle.data(), size + moved});
+    return token;
 }
 
 std::string encode_t1(std::string_view partner_id, HmacKey const& key, T1Fields const& fields)
 {
-    std::string inner{partner_name};
-    inner += partner_id;
-    inner += '&';
-    inner += signature_name;
-    inner += to_hex(key.sign(fields.text()));
-    inner += ':';
-    inner += fields.text();
-    return std::string{prefix} + base64_encode(inner);
+    return T1Encoder{partner_id}.encode(key, fields);
 }
 
 Result<T1Parts> split_t1(std::string_view token)

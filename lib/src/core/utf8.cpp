@@ -1,12 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/core/utf8.hpp>
 
+#include <algorithm>
 #include <cstddef>
+
+#include "core/blocks.hpp"
 
 namespace usher {
 
+namespace {
+
+bool is_ascii(std::string_view text)
+{
+    constexpr std::size_t size = sizeof(Block);
+    if (text.size() < size)
+        return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    Block any = load_block(text.data() + text.size() - size); // which overlaps the one before
+    for (std::size_t at = 0; at + size < text.size(); at += size)
+        any |= load_block(text.data() + at);
+    return is_true_for_all(any < 0x80);
+}
+
+} // namespace
+
 bool is_utf8(std::string_view text)
 {
+    if (is_ascii(text)) // as nearly all texts are
+        return true;
     std::size_t at = 0;
     while (at < text.size()) {
         const auto lead = static_cast<unsigned char>(text[at++]);

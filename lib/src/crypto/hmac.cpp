@@ -1,80 +1,139 @@
 // SPDX-License-Identifier: Apache-2.0
+// SHA1_* and SHA256_* are deprecated, but nothing else in OpenSSL 3 copies a prepared state without allocating and
+// counting references, which takes about as long as hashing a whole token.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <usher/crypto/hmac.hpp>
 
-#include <array>
-#include <cstddef>
+#include <cstring>
 #include <stdexcept>
+#include <type_traits>
+#include <variant>
 
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
 
 namespace usher {
 
 namespace {
 
-unsigned char const* bytes_of(std::string_view text)
-{
-    return reinterpret_cast<unsigned char const*>(text.data());
-}
+constexpr std::size_t block_size = 64; ///< Of both digests.
 
-std::string to_string(std::array<unsigned char, EVP_MAX_MD_SIZE> const& bytes, std::size_t size)
-{
-    return {reinterpret_cast<char const*>(bytes.data()), size};
-}
+struct Sha1 {
+    using Context = SHA_CTX;
+    static constexpr std::size_t size = SHA_DIGEST_LENGTH;
+    static constexpr auto init = &SHA1_Init;
+    static constexpr auto update = &SHA1_Update;
+    static constexpr auto final = &SHA1_Final;
+};
+
+struct Sha256 {
+    using Context = SHA256_CTX;
+    static constexpr std::size_t size = SHA256_DIGEST_LENGTH;
+    static constexpr auto init = &SHA256_Init;
+    static constexpr auto update = &SHA256_Update;
+    static constexpr auto final = &SHA256_Final;
+};
+
+constexpr std::array<std::array<char, 2>, 256> hex_digits = [] {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::array<std::array<char, 2>, 256> texts{};
+    for (std::size_t i = 0; i < texts.size(); ++i)
+        texts[i] = {digits[i >> 4U], digits[i & 15U]};
+    return texts;
+}();
+
+/// RFC 2104, with the key hashed already.
+template <class Sha>
+class Prepared {
+public:
+    explicit Prepared(std::string_view key)
+    {
+        std::array<unsigned char, block_size> block{};
+        if (key.size() > block.size()) {
+            Sha::init(&inner_);
+            Sha::update(&inner_, key.data(), key.size());
+            Sha::final(block.data(), &inner_);
+        } else if (!key.empty()) {
+            std::memcpy(block.data(), key.data(), key.size());
+        }
+        begin(inner_, block, 0x36);
+        begin(outer_, block, 0x36 ^ 0x5c);
+        OPENSSL_cleanse(block.data(), block.size());
+    }
+
+    std::size_t sign(std::string_view message, unsigned char* code) const
+    {
+        auto context = inner_;
+        Sha::update(&context, message.data(), message.size());
+        Sha::final(code, &context);
+        context = outer_;
+        Sha::update(&context, code, Sha::size);
+        Sha::final(code, &context);
+        return Sha::size;
+    }
+
+private:
+    static void begin(typename Sha::Context& context, std::array<unsigned char, block_size>& block, unsigned pad)
+    {
+        for (unsigned char& byte : block)
+            byte = static_cast<unsigned char>(byte ^ pad);
+        Sha::init(&context);
+        Sha::update(&context, block.data(), block.size());
+    }
+
+    typename Sha::Context inner_{};
+    typename Sha::Context outer_{};
+};
 
 } // namespace
 
-void HmacKey::Free::operator()(evp_mac_ctx_st* context) const noexcept
+struct HmacKey::State {
+    std::variant<Prepared<Sha1>, Prepared<Sha256>> prepared;
+};
+
+void HmacKey::Free::operator()(State* state) const noexcept
 {
-    EVP_MAC_CTX_free(context);
+    static_assert(std::is_trivially_destructible_v<State>, "its bytes are overwritten before it ends");
+    OPENSSL_cleanse(state, sizeof *state);
+    delete state;
 }
 
 HmacKey::HmacKey(Digest digest, std::string_view key)
-{
-    const std::unique_ptr<EVP_MAC, decltype(&EVP_MAC_free)> mac{EVP_MAC_fetch(nullptr, "HMAC", nullptr), &EVP_MAC_free};
-    if (mac)
-        prepared_.reset(EVP_MAC_CTX_new(mac.get()));
-    std::string name = digest == Digest::sha1 ? "SHA1" : "SHA256";
-    const std::array params{
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0), OSSL_PARAM_construct_end()};
-    if (key.data() == nullptr)
-        key = ""; // a null pointer would mean "no key set", not "an empty key"
-    if (!prepared_ || EVP_MAC_init(prepared_.get(), bytes_of(key), key.size(), params.data()) != 1)
-        throw std::runtime_error{"OpenSSL offers no HMAC with " + name};
-}
+    : state_{digest == Digest::sha1 ? new State{Prepared<Sha1>{key}} : new State{Prepared<Sha256>{key}}}
+{}
 
-std::string HmacKey::sign(std::string_view message) const
+HmacCode HmacKey::sign(std::string_view message) const
 {
-    // A copy of the prepared state is cheaper than hashing the key again, and leaves nothing shared between threads.
-    const std::unique_ptr<EVP_MAC_CTX, Free> context{EVP_MAC_CTX_dup(prepared_.get())};
-    std::array<unsigned char, EVP_MAX_MD_SIZE> code{};
-    std::size_t size = 0;
-    if (!context || EVP_MAC_update(context.get(), bytes_of(message), message.size()) != 1 ||
-        EVP_MAC_final(context.get(), code.data(), &size, code.size()) != 1)
-        throw std::runtime_error{"OpenSSL could not compute an HMAC"};
-    return to_string(code, size);
+    HmacCode code;
+    auto* const bytes = reinterpret_cast<unsigned char*>(code.bytes_.data());
+    code.size_ = std::visit([&](auto const& prepared) { return prepared.sign(message, bytes); }, state_->prepared);
+    return code;
 }
 
 std::string sha256(std::string_view message)
 {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
-    unsigned size = 0;
-    if (EVP_Digest(message.data(), message.size(), hash.data(), &size, EVP_sha256(), nullptr) != 1)
-        throw std::runtime_error{"OpenSSL could not compute a SHA-256"};
-    return to_string(hash, size);
+    std::string hash(SHA256_DIGEST_LENGTH, '\0');
+    SHA256(
+        reinterpret_cast<unsigned char const*>(message.data()), message.size(),
+        reinterpret_cast<unsigned char*>(hash.data())
+    );
+    return hash;
 }
 
 std::string to_hex(std::string_view bytes)
 {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string text;
-    text.reserve(bytes.size() * 2);
-    for (const char byte : bytes) {
-        const auto value = static_cast<unsigned char>(byte);
-        text += digits[value >> 4U];
-        text += digits[value & 15U];
-    }
+    std::string text(bytes.size() * 2, '\0');
+    write_hex(text.data(), bytes);
     return text;
+}
+
+char* write_hex(char* out, std::string_view bytes)
+{
+    for (const char byte : bytes) {
+        std::memcpy(out, hex_digits[static_cast<unsigned char>(byte)].data(), 2);
+        out += 2;
+    }
+    return out;
 }
 
 } // namespace usher

@@ -15,4 +15,18 @@ std::optional<std::vector<std::string>> session_id_fields(std::string_view sessi
 /// The API key or application id in a session id, or nothing when it does not decode.
 std::optional<std::string> project_key_of(std::string_view session_id);
 
+/// Recognises the session ids of one project without decoding them.
+class SessionIdStart {
+public:
+    explicit SessionIdStart(std::string_view project_key);
+
+    /// Whether `session_id` begins with the project's key; the rest is not looked at, and may not decode. Ids that are
+    /// encoded in another alphabet than the vendor's are not recognised.
+    bool is_in(std::string_view session_id) const;
+
+private:
+    std::string digits_; ///< Of whole groups of three bytes.
+    std::string rest_;   ///< The bytes that follow, at most two.
+};
+
 } // namespace usher

@@ -29,7 +29,8 @@ struct TokenClaims {
     std::string_view layout_classes;  ///< `[A-Za-z0-9_-]+` joined by one space, at most 1000 bytes; may be empty.
 };
 
-/// Random bits that make two tokens for the same claims differ (T1 and HS256: nonce; RS256: a UUID v4 as jti).
+/// Random bits that make two tokens for the same claims differ (T1 and HS256: nonce; RS256: a UUID v4 as jti), but not
+/// in their length.
 struct TokenEntropy {
     std::uint64_t high;
     std::uint64_t low;
