@@ -153,7 +153,8 @@ copy() { # FROM TO
 
 provision() { # under the configuration as it is
     progress "usherd --once"
-    measure run -- "$bin/usherd" --config "$work/usher.yaml" --once
+    "$bin/usher-bench" run -- "$bin/usherd" --config "$work/usher.yaml" --once >"$work/figures" 2>"$work/log" ||
+        fail "usherd --once failed"
 }
 
 start_daemon() { # needs LOG_LEVEL info; returns when it is ready and has nothing more to do
