@@ -121,23 +121,23 @@ void measure_latency(
     Platform reader{path};
     Child child{command};
     std::vector<double> times;
-    while (std::ssize(times) < count && !child.ended()) {
+    do { // a change is waited for even when the command has ended meanwhile
         std::this_thread::sleep_for(interval);
         const Platform::Place place = writer.choose(which);
         const std::string role = other_role(writer.role(place));
         writer.change(place, role);
         const auto committed = Steady::now();
-        bool published = false;
-        while (!(published = !reader.token(place, role).empty()) && !child.ended()) {
+        while (reader.token(place, role).empty()) {
             if (Steady::now() - committed > give_up_after)
                 throw std::runtime_error{"a change is not published after five minutes"};
             std::this_thread::sleep_for(poll_pause);
         }
-        if (published)
-            times.push_back(seconds_since(committed));
-        show_progress("changing roles", std::ssize(times), count);
-    }
-    show_progress("changing roles", count, count);
+        times.push_back(seconds_since(committed));
+        if (command.empty())
+            show_progress("changing roles", std::ssize(times), count);
+    } while (std::ssize(times) < count && !child.ended());
+    if (command.empty())
+        show_progress("changing roles", count, count);
     print("changes", static_cast<double>(times.size()));
     print_times("", times);
     child.finish();
@@ -156,11 +156,11 @@ void be_neighbour(
     Child child{command};
     const auto start = Steady::now();
     std::jthread writing{[&] {
-        while (!over) {
+        do {
             const Platform::Place place = writer.choose(Which::any);
             waits.push_back(writer.change(place, other_role(writer.role(place))));
             std::this_thread::sleep_for(interval);
-        }
+        } while (!over);
     }};
     std::jthread reading{[&] {
         while (!over) {
