@@ -187,9 +187,9 @@ void watch_wal(std::string const& path, std::vector<std::string> const& command)
         while (!over) {
             SQLite::Database database{path, SQLite::OPEN_READONLY, busy_timeout_ms};
             const SQLite::Transaction transaction{database};
-            database.execAndGet("SELECT count(*) FROM daemon");
+            database.execAndGet("SELECT count(id) FROM (SELECT id FROM meeting LIMIT 1)");
             std::this_thread::sleep_for(reading);
-            database.execAndGet("SELECT count(*) FROM daemon");
+            database.execAndGet("SELECT count(id) FROM (SELECT id FROM meeting LIMIT 1)");
             std::this_thread::sleep_for(pause);
         }
     };
