@@ -7,9 +7,10 @@ set -euo pipefail
 bin=$USHER_BENCH_BIN
 work=$(mktemp -d)
 daemon=
+daemons=()
 vendor=
 clean_up() {
-    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
+    [ -z "$daemon" ] || kill "$daemon" "${daemons[@]}" 2>/dev/null || true
     [ -z "$vendor" ] || kill "$vendor" 2>/dev/null || true
     wait
     rm -rf "$work"
@@ -157,11 +158,13 @@ provision() { # under the configuration as it is
         fail "usherd --once failed"
 }
 
-start_daemon() { # needs LOG_LEVEL info; returns when it is ready and has nothing more to do
+# Needs LOG_LEVEL info. Returns when the daemon is ready and has nothing more to do, and sets `daemon`.
+start_daemon() { # [NAME OF CONFIGURATION]
     progress "waiting for the daemon"
     : >"$work/log"
-    "$bin/usherd" --config "$work/usher.yaml" 2>"$work/log" &
+    "$bin/usherd" --config "$work/${1:-usher}.yaml" 2>>"$work/log" &
     daemon=$!
+    daemons+=("$daemon")
     until grep -q ' ready ' "$work/log"; do
         [ -e "/proc/$daemon/status" ] || fail "usherd ended by itself"
         sleep 0.1
@@ -169,9 +172,13 @@ start_daemon() { # needs LOG_LEVEL info; returns when it is ready and has nothin
     until measure idle "$daemon" --seconds 1 && [ "$(calculate "$(figure cpu_percent) < 1")" = 1 ]; do :; done
 }
 
-stop_daemon() {
-    kill "$daemon"
-    wait "$daemon" || fail "usherd failed"
+stop_daemons() {
+    kill "${daemons[@]}"
+    local process
+    for process in "${daemons[@]}"; do
+        wait "$process" || fail "usherd failed"
+    done
+    daemons=()
     daemon=
 }
 
