@@ -1,5 +1,5 @@
 # What the scenarios share; each sources this, and is run by script/bench, which sets:
-#   USHER_BENCH_BIN   the folder of usherd, usherctl, usher-vendor and usher_micro
+#   USHER_BENCH_BIN   the folder of usherd, usherctl, usher-vendor, usher-bench and usher_micro
 #   USHER_BENCH_SIZE  full, quick or smoke
 # A scenario has the folder $work for itself, and prints what it measured with `result`.
 set -euo pipefail
@@ -7,12 +7,14 @@ set -euo pipefail
 bin=$USHER_BENCH_BIN
 work=$(mktemp -d)
 daemon=
+daemons=()
 vendor=
 clean_up() {
-    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
+    [ -z "$daemon" ] || kill "$daemon" "${daemons[@]}" 2>/dev/null || true
     [ -z "$vendor" ] || kill "$vendor" 2>/dev/null || true
     wait
     rm -rf "$work"
+    [ ! -t 2 ] || printf '\r\033[K' >&2
 }
 trap clean_up EXIT
 
@@ -36,16 +38,17 @@ median() { # of the numbers on standard input, one a line
 
 calculate() { awk "BEGIN { print $1 }"; }
 
-install_peers() { # what usher is compared with, from npm; of no package the install script runs
-    (cd "$(dirname "${BASH_SOURCE[0]}")/peers" && npm ci --ignore-scripts) >"$work/log" 2>&1 ||
-        fail "'npm ci' in bench/peers failed"
-    # A package that has to build something is named here: npm rebuild NAME
+install_peers() { # what usher is compared with, from npm; without make and python3, all but what has to be compiled
+    (cd "$(dirname "${BASH_SOURCE[0]}")/peers" && { npm ci || npm ci --ignore-scripts; }) >"$work/log" 2>&1
 }
 
-start_vendor() { # LATENCY_MS
+progress() { [ ! -t 2 ] || printf '\r\033[K%s: %s\r' "$(basename "$0")" "$1" >&2; }
+
+start_vendor() { # LATENCY_MS [OPTION...]
     head -c 20 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$work/secret"
     chmod 600 "$work/secret"
-    exec {vendor_output}< <(exec "$bin/usher-vendor" --dir "$work" --opentok "47665971:$work/secret" --latency "$1")
+    exec {vendor_output}< <(exec "$bin/usher-vendor" --dir "$work" --opentok "47665971:$work/secret" \
+        --latency "$@")
     vendor=$!
     local line
     read -r line <&"$vendor_output" || fail "usher-vendor does not start"
@@ -110,4 +113,82 @@ ask_vendor() {
     read -r calls span_ms < <(sqlite3 -separator ' ' :memory: "
         SELECT count(*), max(json_extract(value, '\$.time_ms')) - min(json_extract(value, '\$.time_ms'))
           FROM json_each(readfile('$work/requests.json')) WHERE json_extract(value, '\$.status') = 200")
+}
+
+# What follows is for scenarios on a schedule whose tokens are all wanted at once (usher-bench fill).
+
+measure() { # SUBCOMMAND...; what it prints is for `figure`
+    "$bin/usher-bench" "$@" >"$work/figures" || fail "usher-bench $1 failed"
+}
+
+figure() { # NAME, of the last `measure`
+    awk -v name="$1" '$1 == name { print $2; found = 1 } END { exit !found }' "$work/figures" ||
+        fail "usher-bench did not print $1"
+}
+
+write_secret() { # TEXT; another one is a rotation
+    printf '%s' "$1" >"$work/secret"
+    chmod 600 "$work/secret"
+}
+
+write_config() { # PROJECT TOKENS_LEAD [LOG_LEVEL]; the life is longer than the schedule, so that nothing expires
+    cat >"$work/usher.yaml" <<YAML
+database: $work/usher.db
+projects:
+  default: {$1, max_token_life: 29d}
+sessions: {lead: 25d}
+tokens: {lead: $2}
+log: {level: ${3:-error}}
+YAML
+}
+
+make_schedule() { # MEETINGS EACH
+    progress "writing the schedule"
+    rm -f "$work"/usher.db*
+    "$bin/usherctl" --config "$work/usher.yaml" init >/dev/null
+    measure fill "$work/usher.db" --meetings "$1" --each "$2"
+}
+
+# A database that nobody has open, elsewhere and on the disk, so that writing the copy is not measured.
+copy() { # FROM TO
+    rm -f "$work/$2"*
+    cp "$work/$1" "$work/$2"
+    sync "$work/$2"
+}
+
+provision() { # under the configuration as it is
+    progress "usherd --once"
+    "$bin/usher-bench" run -- "$bin/usherd" --config "$work/usher.yaml" --once >"$work/figures" 2>"$work/log" ||
+        fail "usherd --once failed"
+}
+
+# Needs LOG_LEVEL info. Returns when the daemon is ready and has nothing more to do, and sets `daemon`.
+start_daemon() { # [NAME OF CONFIGURATION]
+    progress "waiting for the daemon"
+    : >"$work/log"
+    "$bin/usherd" --config "$work/${1:-usher}.yaml" 2>>"$work/log" &
+    daemon=$!
+    daemons+=("$daemon")
+    until grep -q ' ready ' "$work/log"; do
+        [ -e "/proc/$daemon/status" ] || fail "usherd ended by itself"
+        sleep 0.1
+    done
+    until measure idle "$daemon" --seconds 1 && [ "$(calculate "$(figure cpu_percent) < 1")" = 1 ]; do :; done
+}
+
+stop_daemons() {
+    kill "${daemons[@]}"
+    local process
+    for process in "${daemons[@]}"; do
+        wait "$process" || fail "usherd failed"
+    done
+    daemons=()
+    daemon=
+}
+
+# The bytes of the table `token` on disk for each byte of a token.
+token_bytes() {
+    sqlite3 "$work/usher.db" "
+        SELECT (SELECT sum(pgsize) FROM dbstat WHERE name = 'token') * 1.0 / (SELECT count(*) FROM token) /
+               (SELECT avg(length(token)) FROM (SELECT token FROM join_credential LIMIT 10000))"
 }
