@@ -9,6 +9,8 @@ std::string sandbox_session_id(std::string_view api_key, SessionOrder const& ord
 {
     constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     std::string random;
+    for (unsigned shift = 24; shift > 0; shift -= 6)
+        random.push_back(alphabet[(order.serial >> (shift - 6)) & 63U]);
     for (std::uint64_t bits : order.entropy)
         for (int i = 0; i < 8; ++i, bits >>= 6U)
             random.push_back(alphabet[bits & 63U]);

@@ -23,7 +23,6 @@ constexpr std::size_t slice_tokens_max = 4096;
 // A platform's commit that finds 1000 pages or more moves them itself, and takes that long.
 constexpr int wal_pages_max = 2000;
 constexpr int wal_pages_max_beside_a_writer = 900;
-constexpr int wal_pages_worth_moving = 300;
 constexpr std::size_t slice_meetings_max = 256;
 // One batch is published while the next is signed and the one after it is read.
 constexpr std::size_t batches_max = 3;
@@ -272,7 +271,8 @@ boost::asio::awaitable<void> Provisioner::make_sessions(Batch& batch)
             continue;
         }
         Project const& project = by_name_.find(meeting.meeting->project)->second;
-        SessionOrder order{meeting.meeting->options, batch.now, {random_.next(), random_.next(), random_.next()}};
+        SessionOrder order{
+            meeting.meeting->options, batch.now, {random_.next(), random_.next(), random_.next()}, ++serial_};
         CreateOutcome outcome = co_await project.provider->create_session(std::move(order));
         if (!outcome.session_id) // a provider that needs no network has no reason to fail
             throw std::runtime_error{project.facts.name + ": " + outcome.session_id.error().detail};
@@ -365,6 +365,8 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
         in_hand_.erase(meeting);
     suspects_.insert(suspects_.end(), batch.unread.rbegin(), batch.unread.rend());
     readers_.push_back(std::move(batch.reader));
+    // Where a batch was made it is destroyed, which takes longer than one thinks.
+    boost::asio::post(workers_.executor, [done = std::move(batches_.front())] {});
     batches_.pop_front();
     co_return result;
 }
@@ -436,12 +438,13 @@ boost::asio::awaitable<void> Provisioner::keep_wal_small(bool busy_neighbour)
     const int pages = store_.wal_pages();
     if (pages < wal_moved_)
         wal_moved_ = 0; // it has started anew
-    if (pages >= (busy_neighbour ? wal_pages_max_beside_a_writer : wal_pages_max)) {
+    const int most = busy_neighbour ? wal_pages_max_beside_a_writer : wal_pages_max;
+    if (pages >= most) {
         while (checkpointing_)
             co_await checkpointed_.wait(long_wait);
         if (store_.checkpoint(Store::Checkpoint::restart))
             wal_moved_ = 0;
-    } else if (!checkpointing_ && pages - wal_moved_ >= wal_pages_worth_moving) {
+    } else if (!checkpointing_ && pages - wal_moved_ >= most * 2 / 5) {
         if (!checkpointer_)
             checkpointer_.emplace(Store::open(store_.path()));
         checkpointing_ = true;

@@ -23,7 +23,7 @@ constexpr std::size_t compared_max = 256;   // participants that are read again 
 constexpr std::int64_t near_before = 86400; // what started within the last day, or starts within two hours, goes first
 constexpr std::int64_t near_after = 2 * 3600;
 constexpr int restart_patience_ms = 4;    // for readers, with the write lock held
-constexpr std::size_t read_together = 16; // meetings in one transaction: a longer one keeps the WAL from starting anew
+constexpr std::size_t read_together = 48; // meetings in one transaction: a longer one keeps the WAL from starting anew
 
 std::int64_t number(MeetingNo value)
 {

@@ -20,6 +20,7 @@ struct SessionOrder {
     SessionOptions options;
     std::chrono::sys_time<std::chrono::milliseconds> at;
     std::array<std::uint64_t, 3> entropy;
+    std::uint64_t serial = 0; ///< Counts orders. Ids that begin alike for neighbours are stored side by side.
 };
 
 enum class FailureKind : std::uint8_t {
@@ -61,7 +62,7 @@ class Provider {
 public:
     virtual ~Provider() = default;
 
-    /// Whether calls may take long and fail; one that does not answers at once.
+    /// Whether calls may take long and fail; one that does not answers at once, on any thread.
     virtual bool needs_network() const = 0;
 
     virtual boost::asio::awaitable<CreateOutcome> create_session(SessionOrder order) = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -116,6 +117,7 @@ private:
     std::vector<Store> readers_;                 ///< Those that no batch uses.
     std::set<MeetingNo> in_hand_;
     Wakeup prepared_;
+    std::atomic<std::uint64_t> serial_ = 0; ///< Of sessions that are made here.
     /// What reconcile() found, the last one needed first. Not due by its row; lost with the daemon, and found again.
     std::vector<MeetingNo> suspects_;
 
