@@ -48,6 +48,7 @@ using namespace std::chrono_literals;
 
 constexpr auto slow_poll = 30s;      // the last resort, should every notice be lost
 constexpr auto sweep_interval = 24h; // everything is compared with everything
+constexpr int sweep_rest = 4;        // times as long as each of its parts took
 constexpr auto stop_deadline = 10s;  // for the batch in hand
 constexpr auto call_grace = 5s;      // of that, for calls to providers that are under way
 constexpr auto retry_after_busy = 1s;
@@ -131,7 +132,8 @@ public:
             store_, clock_, random_, maker_, context_.get_executor(), Workers{threads_.get_executor(), thread_count_},
             projects_of(config, context_.get_executor()), ProvisioningSettings{config.base}
         );
-        if (highest > clock_.now())
+        hurried_ = highest > clock_.now();
+        if (hurried_)
             spdlog::warn("clock was set back highest_seen={} now={}", to_iso8601(highest), to_iso8601(clock_.now()));
     }
 
@@ -203,6 +205,18 @@ private:
         return patiently<void>(std::move(work));
     }
 
+    asio::awaitable<void> find_stale()
+    {
+        std::function<asio::awaitable<void>()> work = [this] { return provisioner_->find_stale(); };
+        return patiently<void>(std::move(work));
+    }
+
+    asio::awaitable<bool> sweep()
+    {
+        std::function<asio::awaitable<bool>()> work = [this] { return provisioner_->sweep(); };
+        return patiently<bool>(std::move(work));
+    }
+
     asio::awaitable<void> once()
     {
         co_await reconcile();
@@ -250,9 +264,11 @@ private:
 
     asio::awaitable<void> provision()
     {
-        co_await reconcile();
+        co_await find_stale();
         auto schema = store_.schema_version();
         auto swept = clock_.steady_now();
+        provisioner_->start_sweep();
+        bool sweeping = true;
         bool ready = false;
         while (!stopping_) {
             const PassResult result = co_await settle();
@@ -261,8 +277,10 @@ private:
                 break;
             if (reload_wanted_) {
                 reload_wanted_ = false;
-                if (reload())
-                    co_await reconcile();
+                if (reload()) {
+                    co_await find_stale();
+                    sweep_wanted_ = true;
+                }
                 continue;
             }
             if (store_.wal_pages() >= idle_wal_pages)
@@ -274,19 +292,28 @@ private:
             }
             if (watch_->replaced())
                 throw DatabaseError{"the database file was replaced by another; starting again on the new one"};
-            if (const auto version = store_.schema_version();
-                version != schema || sweep_wanted_ || clock_.steady_now() - swept >= sweep_interval) {
+            if (const auto version = store_.schema_version(); version != schema) {
                 schema = version;
+                co_await find_stale(); // puts back triggers
+                sweep_wanted_ = true;
+            }
+            if (sweep_wanted_ || clock_.steady_now() - swept >= sweep_interval) {
                 sweep_wanted_ = false;
                 swept = clock_.steady_now();
-                co_await reconcile();
-                continue;
+                provisioner_->start_sweep();
+                sweeping = true;
+            }
+            std::chrono::steady_clock::duration wait = slow_poll;
+            if (sweeping) { // beside the passes, for a part of the time
+                const auto started = clock_.steady_now();
+                sweeping = co_await sweep();
+                wait = hurried_ ? 0s : sweep_rest * (clock_.steady_now() - started);
+                hurried_ = hurried_ && sweeping;
             }
             seen_version_ = store_.data_version();
             const std::optional<sys_seconds> due = store_.next_due();
-            std::chrono::steady_clock::duration wait = slow_poll;
             if (due)
-                wait = std::clamp<std::chrono::steady_clock::duration>(*due - clock_.now(), 0s, slow_poll);
+                wait = std::clamp<std::chrono::steady_clock::duration>(*due - clock_.now(), 0s, wait);
             notify_status("nothing due; next " + (due ? to_iso8601(*due) : std::string{"when a platform writes"}));
             co_await wakeup_.wait(wait);
         }
@@ -362,7 +389,7 @@ private:
             std::uint64_t expirations = 0;
             if (::read(timer, &expirations, sizeof expirations) < 0 && errno == ECANCELED) {
                 spdlog::warn("clock was set now={}", to_iso8601(clock_.now()));
-                sweep_wanted_ = true; // tokens may be from the future now
+                sweep_wanted_ = hurried_ = true; // tokens may be from the future now
                 wakeup_.notify();
             }
         }
@@ -437,6 +464,7 @@ private:
     bool stopping_ = false;
     bool reload_wanted_ = false;
     bool sweep_wanted_ = false;
+    bool hurried_ = false; // the sweep takes no rests
     bool all_ready_ = true;
     TaskGroup tasks_; // last: its coroutines refer to everything above
 };

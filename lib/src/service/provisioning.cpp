@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <tuple>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -27,12 +28,10 @@ constexpr std::size_t slice_meetings_max = 256;
 // One batch is published while the next is signed and the one after it is read.
 constexpr std::size_t batches_max = 3;
 // What a change of an urgent meeting may have to wait for.
-constexpr auto batch_goal = std::chrono::milliseconds{60};
+constexpr auto batch_goal = std::chrono::milliseconds{40};
 constexpr std::size_t batch_participants_min = 128;
 constexpr std::size_t batch_meetings_min = 16;
-// A sweep takes turns with everybody else: with platforms for the lock, with signals for the thread.
 constexpr std::size_t chunk_rows = 500;
-constexpr auto chunk_pause = std::chrono::milliseconds{1};
 constexpr auto long_wait = std::chrono::hours{1};
 
 } // namespace
@@ -106,55 +105,127 @@ void Provisioner::configure(std::vector<Project> projects, ProvisioningSettings 
 
 boost::asio::awaitable<void> Provisioner::reconcile()
 {
+    co_await find_stale();
+    start_sweep();
+    for (bool more = true; more && !stopping_;)
+        more = co_await sweep();
+}
+
+/// Runs `work` on the workers. It must own what it uses: it goes on if the wait for it is given up.
+boost::asio::awaitable<void> Provisioner::on_workers(std::function<void()> work)
+{
+    struct Job {
+        std::function<void()> work;
+        Wakeup ended;
+        bool over = false;
+        std::exception_ptr error{};
+    };
+    const auto job = std::make_shared<Job>(Job{std::move(work), Wakeup{executor_}});
+    boost::asio::post(workers_.executor, [job, executor = executor_] {
+        try {
+            job->work();
+        } catch (...) {
+            job->error = std::current_exception();
+        }
+        boost::asio::post(executor, [job] {
+            job->over = true;
+            job->ended.notify();
+        });
+    });
+    while (!job->over)
+        co_await job->ended.wait(long_wait);
+    if (job->error)
+        std::rethrow_exception(job->error);
+}
+
+boost::asio::awaitable<void> Provisioner::find_stale()
+{
     for (std::string const& trigger : store_.restore_triggers())
         spdlog::warn("trigger restored name={}", trigger);
-    std::optional<std::string> id = std::string{};
-    while (id && !stopping_) {
-        id = store_.add_missing(*id, chunk_rows);
-        co_await clock_.wait(chunk_pause);
-    }
-
-    const Store reader = store_.reader();
     std::set<std::uint64_t> hashes;
     for (auto const& [name, facts] : projects_.by_name)
         hashes.insert(facts.policy_hash);
-    std::vector<std::pair<sys_seconds, MeetingNo>> found;
-    MeetingNo after{0};
-    while (!stopping_) {
-        const std::vector<Store::AgendaEntry> entries = reader.scan(after, chunk_rows);
+    const auto reader = std::make_shared<Store>(store_.reader());
+    const auto found = std::make_shared<std::vector<Suspect>>();
+    const std::int64_t now = unix_seconds(clock_.now());
+    std::function<void()> work = [reader, found, hashes, now] {
+        for (MeetingNo after{0};;) {
+            const std::vector<Store::AgendaEntry> entries = reader->scan(after, chunk_rows);
+            if (entries.empty())
+                return;
+            after = entries.back().number;
+            for (Store::AgendaEntry const& entry : entries)
+                if (entry.due_at > now && !hashes.contains(entry.policy_hash) && entry.state != State::cancelled)
+                    found->push_back({entry.starts_at, entry.number});
+        }
+    };
+    co_await on_workers(std::move(work));
+    suspect(*found);
+}
+
+void Provisioner::start_sweep()
+{
+    sweep_ = {};
+}
+
+boost::asio::awaitable<bool> Provisioner::sweep()
+{
+    if (sweep_.ids) { // the agenda rows themselves come first
+        sweep_.ids = store_.add_missing(*sweep_.ids, chunk_rows);
+        co_await clock_.wait(Steady::duration::zero());
+        co_return true;
+    }
+    if (!sweep_.reader)
+        sweep_.reader = std::make_shared<Store>(store_.reader());
+    struct Chunk {
+        std::vector<Suspect> found;
+        std::optional<MeetingNo> last;
+    };
+    const auto chunk = std::make_shared<Chunk>();
+    const sys_seconds now = clock_.now();
+    std::function<void()> work = [chunk, reader = sweep_.reader, after = sweep_.after, now, projects = projects_,
+                                  participants_max = settings_.participants_max] {
+        const std::vector<Store::AgendaEntry> entries = reader->scan(after, chunk_rows);
         if (entries.empty())
-            break;
-        after = entries.back().number;
-        const sys_seconds now = clock_.now();
+            return;
         std::vector<MeetingNo> settled;
         std::map<MeetingNo, sys_seconds> starts;
-        for (Store::AgendaEntry const& entry : entries) {
-            if (entry.due_at <= unix_seconds(now))
-                continue;
-            if (!hashes.contains(entry.policy_hash) && entry.state != State::cancelled) {
-                found.emplace_back(entry.starts_at, entry.number);
-                continue;
+        for (Store::AgendaEntry const& entry : entries)
+            if (entry.due_at > unix_seconds(now)) {
+                settled.push_back(entry.number);
+                starts.emplace(entry.number, entry.starts_at);
             }
-            settled.push_back(entry.number);
-            starts.emplace(entry.number, entry.starts_at);
-        }
-        for (std::size_t first = 0; first < settled.size() && !stopping_;) {
-            const auto meetings = reader.read(std::span{settled}.subspan(first), settings_.participants_max);
-            for (MeetingSnapshot const& meeting : meetings)
-                if (plan(meeting, projects_, now).has_work())
-                    found.emplace_back(starts.at(meeting.number), meeting.number);
-            first += std::max<std::size_t>(meetings.size(), 1);
-            co_await clock_.wait(chunk_pause);
-        }
-    }
-    // What is over comes last.
+        const std::vector<MeetingSnapshot> meetings = reader->read(settled, participants_max);
+        for (MeetingSnapshot const& meeting : meetings)
+            if (plan(meeting, projects, now).has_work())
+                chunk->found.push_back({starts.at(meeting.number), meeting.number});
+        const bool all = meetings.empty() || meetings.back().number == settled.back();
+        chunk->last = all ? entries.back().number : meetings.back().number;
+    };
+    co_await on_workers(std::move(work));
+    suspect(chunk->found);
+    if (chunk->last)
+        sweep_.after = *chunk->last;
+    else
+        sweep_.reader.reset();
+    co_return chunk->last.has_value();
+}
+
+/// To be looked at, by need; what is over comes last.
+void Provisioner::suspect(std::vector<Suspect> const& meetings)
+{
+    if (meetings.empty())
+        return;
+    suspects_.insert(suspects_.end(), meetings.begin(), meetings.end());
     const sys_seconds over = clock_.now() - std::chrono::hours{24};
-    std::sort(found.begin(), found.end(), [over](auto const& left, auto const& right) {
-        return std::pair{left.first < over, left} > std::pair{right.first < over, right};
+    const auto key = [over](Suspect const& one) {
+        return std::tuple{one.starts_at < over, one.starts_at, one.meeting};
+    };
+    std::sort(suspects_.begin(), suspects_.end(), [&](Suspect const& left, Suspect const& right) {
+        return key(left) > key(right);
     });
-    suspects_.clear();
-    for (auto const& [starts_at, meeting] : found)
-        suspects_.push_back(meeting);
+    const auto same = [](Suspect const& left, Suspect const& right) { return left.meeting == right.meeting; };
+    suspects_.erase(std::unique(suspects_.begin(), suspects_.end(), same), suspects_.end());
 }
 
 boost::asio::awaitable<PassResult> Provisioner::settle()
@@ -191,6 +262,7 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
     while (!batches_.empty()) { // what is left by a stop or a failure; its rows are due still
         while (!batches_.front()->done)
             co_await prepared_.wait(long_wait);
+        look_again(batches_.front()->wanted);
         batches_.pop_front();
     }
     while (checkpointing_)
@@ -202,6 +274,13 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
     co_return total;
 }
 
+/// Meetings that were taken from the suspects, or may have been, and are next.
+void Provisioner::look_again(std::vector<MeetingNo> const& meetings)
+{
+    for (auto meeting = meetings.rbegin(); meeting != meetings.rend(); ++meeting)
+        suspects_.push_back({sys_seconds{}, *meeting});
+}
+
 /// Due by their rows and suspects, each half of what there is room for while there are both.
 std::vector<MeetingNo> Provisioner::next_meetings(sys_seconds now)
 {
@@ -209,10 +288,10 @@ std::vector<MeetingNo> Provisioner::next_meetings(sys_seconds now)
     std::vector<MeetingNo> meetings = store_.due(now, batch_meetings_ - kept, in_hand_);
     in_hand_.insert(meetings.begin(), meetings.end());
     while (meetings.size() < batch_meetings_ && !suspects_.empty()) {
-        const MeetingNo suspect = suspects_.back();
+        const MeetingNo meeting = suspects_.back().meeting;
         suspects_.pop_back();
-        if (in_hand_.insert(suspect).second) // else it is being looked at
-            meetings.push_back(suspect);
+        if (in_hand_.insert(meeting).second) // else it is being looked at
+            meetings.push_back(meeting);
     }
     return meetings;
 }
@@ -354,7 +433,9 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
         std::rethrow_exception(batch.error);
     PassResult result;
     result.looked_at = batch.meetings.size();
+    const Steady::time_point started = clock_.steady_now();
     co_await publish(batch, result);
+    batch.took = std::max(batch.took, clock_.steady_now() - started); // gaps for others included
     for (std::size_t i = 0; i < batch.meetings.size(); ++i)
         if (batch.plans[i].session == SessionStep::order && !batch.plans[i].blocked)
             maker_.want(batch.meetings[i].meeting->project, batch.meetings[i].number, *batch.plans[i].opens);
@@ -363,7 +444,7 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     adapt(batch);
     for (const MeetingNo meeting : batch.wanted)
         in_hand_.erase(meeting);
-    suspects_.insert(suspects_.end(), batch.unread.rbegin(), batch.unread.rend());
+    look_again(batch.unread);
     readers_.push_back(std::move(batch.reader));
     // Where a batch was made it is destroyed, which takes longer than one thinks.
     boost::asio::post(workers_.executor, [done = std::move(batches_.front())] {});

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -77,6 +78,13 @@ public:
     /// it.
     boost::asio::awaitable<void> reconcile();
 
+    /// The first part of it, and quick: triggers, and meetings that were planned under another configuration.
+    boost::asio::awaitable<void> find_stale();
+
+    /// The rest in chunks, to be done beside the passes: from the beginning, and whether there is more to do.
+    void start_sweep();
+    boost::asio::awaitable<bool> sweep();
+
     /// Ends settle() after the transaction in hand.
     void request_stop() { stopping_ = true; }
 
@@ -89,6 +97,13 @@ public:
 
 private:
     struct Batch;
+    struct Suspect {
+        sys_seconds starts_at;
+        MeetingNo meeting{};
+    };
+    boost::asio::awaitable<void> on_workers(std::function<void()> work);
+    void suspect(std::vector<Suspect> const& meetings);
+    void look_again(std::vector<MeetingNo> const& meetings);
     std::vector<MeetingNo> next_meetings(sys_seconds now);
     bool start_batch();
     boost::asio::awaitable<void> prepare(Batch& batch);
@@ -118,8 +133,15 @@ private:
     std::set<MeetingNo> in_hand_;
     Wakeup prepared_;
     std::atomic<std::uint64_t> serial_ = 0; ///< Of sessions that are made here.
-    /// What reconcile() found, the last one needed first. Not due by its row; lost with the daemon, and found again.
-    std::vector<MeetingNo> suspects_;
+    /// What reconcile() found, what is needed first at the end. Not due by its row; lost with the daemon, and found
+    /// again.
+    std::vector<Suspect> suspects_;
+    struct Sweep {
+        std::optional<std::string> ids = std::string{}; ///< While agenda rows are looked for that are missing.
+        MeetingNo after{0};
+        std::shared_ptr<Store> reader{};
+    };
+    Sweep sweep_;
 
     std::size_t batch_meetings_ = 16;       ///< Adapts to how many participants they have,
     std::size_t batch_participants_ = 1024; ///< and these to how long signing takes.
