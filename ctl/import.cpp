@@ -36,19 +36,19 @@ struct ImportError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// A value of the table: NULL, a number, or text that the row holds.
-using Cell = std::variant<std::monostate, std::int64_t, std::string_view>;
+/// A value of the table: NULL, a number, text that the row holds, or the name of a value.
+using Cell = std::variant<std::monostate, std::int64_t, std::string const*, std::string_view>;
 
 Cell cell(std::optional<std::string> const& text)
 {
-    return text ? Cell{std::string_view{*text}} : Cell{};
+    return text ? Cell{&*text} : Cell{};
 }
 
 std::array<Cell, MeetingRow::columns.size()> cells(MeetingRow const& row, seconds shift)
 {
     return {
-        std::string_view{row.external_id},
-        std::string_view{row.title},
+        &row.external_id,
+        &row.title,
         unix_seconds(row.starts_at + shift),
         unix_seconds(row.ends_at + shift),
         cell(row.status),
@@ -65,21 +65,20 @@ std::array<Cell, MeetingRow::columns.size()> cells(MeetingRow const& row, second
 std::array<Cell, ParticipantRow::columns.size()> cells(ParticipantRow const& row, seconds)
 {
     return {
-        std::string_view{row.meeting_external_id},
-        std::string_view{row.external_id},
-        cell(row.display_name),
-        to_text(row.role),
-        cell(row.connection_data),
-        cell(row.layout_classes),
+        &row.meeting_external_id, &row.external_id,          cell(row.display_name),
+        to_text(row.role),        cell(row.connection_data), cell(row.layout_classes),
     };
 }
 
+/// The row must outlive what the statement does with it.
 void bind(SQLite::Statement& statement, int index, Cell const& value)
 {
     if (auto const* number = std::get_if<std::int64_t>(&value))
         statement.bind(index, *number);
-    else if (auto const* text = std::get_if<std::string_view>(&value))
-        statement.bind(index, std::string{*text});
+    else if (auto const* text = std::get_if<std::string const*>(&value))
+        statement.bindNoCopy(index, **text);
+    else if (auto const* name = std::get_if<std::string_view>(&value))
+        statement.bind(index, std::string{*name});
     else
         statement.bind(index);
 }
@@ -142,7 +141,11 @@ SQLite::Database open_database(std::string const& path)
     if (application_id != usher_application_id)
         throw ImportError{path + " is not a database of usher; create one with `usherctl init`"};
     database.exec("PRAGMA synchronous = FULL");
-    database.exec("PRAGMA temp_store = FILE"); // the ids of the files, which may be many
+    // A file for the ids of the rows, which may be many. What a single statement needs to undo itself, because of the
+    // triggers, is kept in memory instead: by default it becomes a file that costs two writes for each row.
+    database.exec("PRAGMA temp_store = FILE");
+    database.exec("ATTACH '' AS scratch");
+    database.exec("PRAGMA temp_store = MEMORY");
     return database;
 }
 
@@ -160,12 +163,17 @@ std::string key_list(std::string_view qualifier = {})
 template <class Row>
 std::string seen_table()
 {
-    return "temp.seen_" + std::string{Row::table};
+    return "scratch.seen_" + std::string{Row::table};
 }
 
-/// Has a parameter for each column that the file has, in the order of Row::columns.
+struct WritingSql {
+    std::string insert; ///< does nothing when the row exists
+    std::string upsert; ///< does nothing when the row exists and is the same
+};
+
+/// Both have a parameter for each column that the file has, in the order of Row::columns.
 template <class Row>
-std::string upsert_sql(SQLite::Database& database, ScheduleReader<Row> const& reader)
+WritingSql writing_sql(SQLite::Database& database, ScheduleReader<Row> const& reader)
 {
     std::string columns;
     std::string values;
@@ -189,8 +197,9 @@ std::string upsert_sql(SQLite::Database& database, ScheduleReader<Row> const& re
         differences += differences.empty() ? "" : " OR ";
         differences.append(Row::table).append(".").append(name).append(" IS NOT excluded.").append(name);
     }
-    return "INSERT INTO main." + std::string{Row::table} + " (" + columns + ") VALUES (" + values + ") ON CONFLICT (" +
-           key_list<Row>() + ") DO UPDATE SET " + assignments + " WHERE " + differences;
+    const std::string insert = "INSERT INTO main." + std::string{Row::table} + " (" + columns + ") VALUES (" + values +
+                               ") ON CONFLICT (" + key_list<Row>() + ") DO ";
+    return {insert + "NOTHING", insert + "UPDATE SET " + assignments + " WHERE " + differences};
 }
 
 /// `CHECK constraint failed: name_that_explains` without what comes before the name.
@@ -223,7 +232,7 @@ public:
 private:
     void load_row(seconds shift, ImportCounts& counts);
     bool seen_before(std::array<Cell, Row::columns.size()> const& values, ImportCounts& counts);
-    bool exists(std::array<Cell, Row::columns.size()> const& values);
+    bool write(SQLite::Statement& statement, std::array<Cell, Row::columns.size()> const& values);
 
     SQLite::Database& database_;
     ImportCounts& counts_; ///< of what is committed
@@ -231,8 +240,8 @@ private:
     std::ostream& problems_;
     std::ifstream in_;
     ScheduleReader<Row> reader_;
+    std::optional<SQLite::Statement> insert_;
     std::optional<SQLite::Statement> upsert_;
-    std::optional<SQLite::Statement> find_;
     std::optional<SQLite::Statement> note_;
     std::optional<SQLite::Statement> find_noted_;
 };
@@ -241,15 +250,15 @@ template <class Row>
 void Import<Row>::load(seconds shift, bool progress)
 {
     using Step = typename ScheduleReader<Row>::Step;
-    const std::string table{Row::table};
     const std::string parameters = Row::key_columns == 1 ? "?" : "?, ?";
     const std::string where = " WHERE (" + key_list<Row>() + ") = (" + parameters + ")";
     database_.exec(
-        "CREATE TEMP TABLE seen_" + table + " (" + key_list<Row>() + ", line INTEGER, PRIMARY KEY (" + key_list<Row>() +
-        ")) WITHOUT ROWID"
+        "CREATE TABLE " + seen_table<Row>() + " (" + key_list<Row>() + ", line INTEGER, PRIMARY KEY (" +
+        key_list<Row>() + ")) WITHOUT ROWID"
     );
-    upsert_.emplace(database_, upsert_sql(database_, reader_));
-    find_.emplace(database_, "SELECT 1 FROM main." + table + where);
+    const WritingSql sql = writing_sql(database_, reader_);
+    insert_.emplace(database_, sql.insert);
+    upsert_.emplace(database_, sql.upsert);
     note_.emplace(
         database_, "INSERT INTO " + seen_table<Row>() + " VALUES (" + parameters + ", ?) ON CONFLICT DO NOTHING"
     );
@@ -306,15 +315,16 @@ bool Import<Row>::seen_before(std::array<Cell, Row::columns.size()> const& value
     return true;
 }
 
+/// Whether that changed the table.
 template <class Row>
-bool Import<Row>::exists(std::array<Cell, Row::columns.size()> const& values)
+bool Import<Row>::write(SQLite::Statement& statement, std::array<Cell, Row::columns.size()> const& values)
 {
-    find_->reset();
-    for (std::size_t i = 0; i < Row::key_columns; ++i)
-        bind(*find_, static_cast<int>(i + 1), values[i]);
-    const bool found = find_->executeStep();
-    find_->reset();
-    return found;
+    statement.tryReset(); // tells of the last row's error again
+    int index = 0;
+    for (std::size_t i = 0; i < values.size(); ++i)
+        if (reader_.has(i))
+            bind(statement, ++index, values[i]);
+    return statement.exec() > 0;
 }
 
 template <class Row>
@@ -323,17 +333,13 @@ void Import<Row>::load_row(seconds shift, ImportCounts& counts)
     const auto values = cells(reader_.row(), shift);
     if (seen_before(values, counts))
         return;
-    const bool existed = exists(values);
-    upsert_->reset();
-    int index = 0;
-    for (std::size_t i = 0; i < values.size(); ++i)
-        if (reader_.has(i))
-            bind(*upsert_, ++index, values[i]);
     try {
-        const bool written = upsert_->exec() > 0;
-        ++(!written ? counts.unchanged : existed ? counts.changed : counts.added);
+        // Most rows are new, or none is. A row that cannot be inserted costs no more than a look for it would.
+        std::size_t& count = write(*insert_, values)   ? counts.added
+                             : write(*upsert_, values) ? counts.changed
+                                                       : counts.unchanged;
+        ++count;
     } catch (SQLite::Exception const& error) {
-        upsert_->tryReset();
         if (error.getErrorCode() != SQLITE_CONSTRAINT)
             throw;
         problems_ << path_ << ':' << reader_.line() << ": the database refuses it: " << constraint_of(error.what())
@@ -348,14 +354,17 @@ void Import<Row>::prune()
 {
     const std::string table{Row::table};
     const std::string keys = key_list<Row>();
-    database_.exec("CREATE TEMP TABLE doomed_" + table + " (n INTEGER PRIMARY KEY, " + keys + ")");
+    const std::string doomed_table = "scratch.doomed_" + table;
+    database_.exec("CREATE TABLE " + doomed_table + " (n INTEGER PRIMARY KEY, " + keys + ")");
+    // A subquery that names the outer row looks into the table itself; NOT IN would make a copy of it, in memory.
     const std::int64_t doomed = database_.exec(
-        "INSERT INTO temp.doomed_" + table + " (" + keys + ") SELECT " + keys + " FROM main." + table + " WHERE (" +
-        keys + ") NOT IN (SELECT " + keys + " FROM " + seen_table<Row>() + ")"
+        "INSERT INTO " + doomed_table + " (" + keys + ") SELECT " + keys + " FROM main." + table +
+        " AS there WHERE NOT EXISTS (SELECT 1 FROM " + seen_table<Row>() + " AS seen WHERE (" + key_list<Row>("seen.") +
+        ") = (" + key_list<Row>("there.") + "))"
     );
     SQLite::Statement remove{
-        database_, "DELETE FROM main." + table + " WHERE (" + keys + ") IN (SELECT " + keys + " FROM temp.doomed_" +
-                       table + " WHERE n > ? AND n <= ?)"};
+        database_, "DELETE FROM main." + table + " WHERE (" + keys + ") IN (SELECT " + keys + " FROM " + doomed_table +
+                       " WHERE n > ? AND n <= ?)"};
     constexpr auto step = static_cast<std::int64_t>(rows_per_transaction);
     for (std::int64_t done = 0; done < doomed; done += step) {
         if (done > 0)
