@@ -6,6 +6,7 @@
 #include <istream>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace usher::ctl {
@@ -32,6 +33,11 @@ public:
 
     Step next();
 
+    /// For a row that makes no sense. If it has a line end in quotes, a quote that is not closed may have taken in what
+    /// follows, up to the next quote: then the next row is taken to begin on the line after the one where that quote
+    /// opened.
+    void distrust_row();
+
     /// Valid until the next call of `next()`.
     std::span<std::string const> fields() const { return {fields_.data(), count_}; }
 
@@ -46,7 +52,7 @@ private:
     static constexpr int end_of_file = -1;
 
     struct Place {
-        std::uint64_t offset = 0; ///< in bytes from where the stream stood at first
+        std::uint64_t offset = 0; ///< in bytes from where the stream stood at first; 0: nowhere
         std::size_t line = 1;
     };
 
@@ -55,7 +61,9 @@ private:
     bool skip_to(Place place);
     bool refill();
     void add_field();
-    void add(int byte);
+    void add(std::string_view bytes);
+    void add_byte(int byte);
+    void add_plain();
     void report(std::size_t line, std::string reason);
     Step skip_line();
     bool read_field();
@@ -76,6 +84,7 @@ private:
     std::size_t field_line_ = 1;
     bool field_too_long_ = false;
     std::size_t line_ = 1;
+    Place after_quote_line_; ///< the line after the first quote of the row that has a line end after it
     std::string problem_;
     bool row_is_bad_ = false;
     bool failed_ = false;

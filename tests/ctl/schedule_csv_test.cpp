@@ -77,6 +77,32 @@ TEST(ScheduleCsv, ReadsAllColumnsInAnyOrder)
     EXPECT_EQ(row.e2ee, false);
 }
 
+TEST(ScheduleCsv, ReadsE2eeInTheUsualSpellings)
+{
+    std::string text = "external_id,title,starts_at_utc,ends_at_utc,e2ee\n";
+    for (const std::string_view value : {"1", "true", "TRUE", "True", "0", "false", "FALSE"})
+        text.append("m,,1970-01-01T00:00:00Z,1970-01-01T00:00:01Z,").append(value).append("\n");
+    std::istringstream in{text};
+    MeetingReader reader{in, "m.csv"};
+    ASSERT_TRUE(reader.read_header());
+    std::vector<bool> read;
+    while (reader.next() == MeetingReader::Step::row)
+        read.push_back(reader.row().e2ee.value());
+    EXPECT_THAT(read, ElementsAre(true, true, true, true, false, false, false));
+}
+
+TEST(ScheduleCsv, LosesNoGoodRowBetweenTwoQuotesThatAreNotClosed)
+{
+    std::istringstream in{"meeting_external_id,external_id,display_name,role\n"
+                          "b,\"open,x,y\n"
+                          "g0,p,,\n"
+                          "c,x,\""};
+    EXPECT_EQ(
+        outcome<ParticipantRow>(in, "p.csv"), "p.csv:2: has 2 fields where the header has 4\n3 ok\n"
+                                              "p.csv:4: has a quote that is not closed\n"
+    );
+}
+
 TEST(ScheduleCsv, LeavesToTheTableWhatTheFileDoesNotSay)
 {
     std::istringstream in{"external_id,title,starts_at_utc,ends_at_utc,room,status\n"
