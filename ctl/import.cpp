@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "import.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -27,9 +28,42 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::int64_t usher_application_id = 0x75736872; // "ushr"
 constexpr std::size_t rows_per_transaction = 2000;
-constexpr std::chrono::milliseconds longest_transaction{200};
-constexpr std::chrono::milliseconds pause_for_others{2};
+constexpr std::chrono::milliseconds longest_transaction{20};
+constexpr std::chrono::milliseconds shortest_pause{2};
+constexpr std::chrono::milliseconds longest_pause{200};
+constexpr std::chrono::seconds others_matter_for{1};
 constexpr std::chrono::seconds patience{10};
+
+/// Lets others write between two transactions. Whoever waits for the lock only looks for it now and then, and less
+/// often the longer it waits, so what counts is the part of the time in which the lock is free.
+class Turns {
+public:
+    explicit Turns(SQLite::Database& database) : version_{database, "PRAGMA main.data_version"} { others_wrote(); }
+
+    /// For a transaction that held the lock for so long.
+    void pause(SteadyClock::duration held)
+    {
+        const auto now = SteadyClock::now();
+        if (others_wrote())
+            others_until_ = now + others_matter_for;
+        const auto fair = now < others_until_ ? held : held / 4;
+        std::this_thread::sleep_for(std::clamp<SteadyClock::duration>(fair, shortest_pause, longest_pause));
+    }
+
+private:
+    bool others_wrote()
+    {
+        version_.reset();
+        version_.executeStep();
+        const std::int64_t version = version_.getColumn(0).getInt64();
+        version_.reset();
+        return std::exchange(seen_version_, version) != version;
+    }
+
+    SQLite::Statement version_; ///< is not moved by this connection
+    std::int64_t seen_version_ = 0;
+    SteadyClock::time_point others_until_{};
+};
 
 /// Ends the import; the message is for people.
 struct ImportError : std::runtime_error {
@@ -131,7 +165,8 @@ SQLite::Database open_database(std::string const& path)
         throw ImportError{path + " does not exist; create it with `usherctl init`"};
     std::int64_t application_id = 0;
     SQLite::Database database{
-        path, SQLite::OPEN_READWRITE, static_cast<int>(std::chrono::milliseconds{patience}.count())};
+        path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX,
+        static_cast<int>(std::chrono::milliseconds{patience}.count())};
     try {
         application_id = database.execAndGet("PRAGMA application_id").getInt64();
     } catch (SQLite::Exception const& error) {
@@ -140,6 +175,16 @@ SQLite::Database open_database(std::string const& path)
     }
     if (application_id != usher_application_id)
         throw ImportError{path + " is not a database of usher; create one with `usherctl init`"};
+    // SQLite's own way to wait looks for the lock less and less often, and never finds it free beside a program that
+    // writes all the time.
+    sqlite3_busy_handler(
+        database.getHandle(),
+        [](void*, int tries) {
+            std::this_thread::sleep_for(std::chrono::milliseconds{1});
+            return tries < std::chrono::milliseconds{patience}.count() ? 1 : 0;
+        },
+        nullptr
+    );
     database.exec("PRAGMA synchronous = FULL");
     // A file for the ids of the rows, which may be many. What a single statement needs to undo itself, because of the
     // triggers, is kept in memory instead: by default it becomes a file that costs two writes for each row.
@@ -265,12 +310,13 @@ void Import<Row>::load(seconds shift, bool progress)
     find_noted_.emplace(database_, "SELECT line FROM " + seen_table<Row>() + where);
 
     Progress shown{progress, path_};
+    Turns turns{database_};
     std::size_t rows = 0;
     for (bool more = true; more;) {
         SQLite::Transaction transaction{database_, SQLite::TransactionBehavior::IMMEDIATE};
-        const auto latest_end = SteadyClock::now() + longest_transaction;
+        const auto begin = SteadyClock::now();
         ImportCounts counts = counts_;
-        for (std::size_t n = 0; n < rows_per_transaction && SteadyClock::now() < latest_end; ++n) {
+        for (std::size_t n = 0; n < rows_per_transaction && SteadyClock::now() - begin < longest_transaction; ++n) {
             const Step step = reader_.next();
             more = step != Step::end;
             if (!more)
@@ -287,7 +333,7 @@ void Import<Row>::load(seconds shift, bool progress)
         counts_ = counts;
         shown.show(rows);
         if (more)
-            std::this_thread::sleep_for(pause_for_others);
+            turns.pause(SteadyClock::now() - begin);
     }
     if (reader_.failed())
         throw ImportError{
@@ -366,16 +412,17 @@ void Import<Row>::prune()
         database_, "DELETE FROM main." + table + " WHERE (" + keys + ") IN (SELECT " + keys + " FROM " + doomed_table +
                        " WHERE n > ? AND n <= ?)"};
     constexpr auto step = static_cast<std::int64_t>(rows_per_transaction);
+    Turns turns{database_};
     for (std::int64_t done = 0; done < doomed; done += step) {
-        if (done > 0)
-            std::this_thread::sleep_for(pause_for_others);
         SQLite::Transaction transaction{database_, SQLite::TransactionBehavior::IMMEDIATE};
+        const auto begin = SteadyClock::now();
         remove.reset();
         remove.bind(1, done);
         remove.bind(2, done + step);
         const int removed = remove.exec();
         transaction.commit();
         counts_.pruned += static_cast<std::size_t>(removed);
+        turns.pause(SteadyClock::now() - begin);
     }
 }
 
