@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "csv.hpp"
 
-#include <string_view>
+#include <algorithm>
 #include <utility>
 
 namespace usher::ctl {
@@ -91,13 +91,31 @@ void CsvReader::add_field()
     field_too_long_ = false;
 }
 
-void CsvReader::add(int byte)
+void CsvReader::add(std::string_view bytes)
 {
     std::string& field = fields_[count_ - 1];
-    if (field.size() < limits_.field_bytes)
-        field += static_cast<char>(byte);
-    else if (!std::exchange(field_too_long_, true))
+    const std::size_t room = limits_.field_bytes - field.size();
+    field += bytes.substr(0, room);
+    if (bytes.size() > room && !std::exchange(field_too_long_, true))
         report(field_line_, "has a field of more than " + std::to_string(limits_.field_bytes) + " bytes");
+}
+
+void CsvReader::add_byte(int byte)
+{
+    const auto character = static_cast<char>(byte);
+    add({&character, 1});
+}
+
+/// Adds what is in the buffer up to the next byte that may mean something, in quotes or not; often nothing.
+void CsvReader::add_plain()
+{
+    char const* const first = buffer_.data() + position_;
+    char const* const last = buffer_.data() + filled_;
+    char const* const end =
+        std::find_if(first, last, [](char byte) { return byte == ',' || byte == '"' || byte == '\n' || byte == '\r'; });
+    const auto count = static_cast<std::size_t>(end - first);
+    add({first, count});
+    position_ += count;
 }
 
 /// Skips the rest of a line that is bad.
@@ -118,6 +136,7 @@ bool CsvReader::read_field()
 bool CsvReader::read_plain()
 {
     for (;;) {
+        add_plain();
         const int byte = peek();
         if (byte == ',' || byte == '\n' || byte == end_of_file)
             return true;
@@ -132,7 +151,7 @@ bool CsvReader::read_plain()
                 current_line_,
                 "has a quote in a field that does not begin with one; quote the field and double the quotes in it"
             );
-        add(byte);
+        add_byte(byte);
     }
 }
 
@@ -142,6 +161,7 @@ bool CsvReader::read_quoted()
     Place after_line; // the beginning of the line after the quote, once there
     get();
     for (;;) {
+        add_plain();
         const int byte = get();
         if (byte == end_of_file) {
             row_is_bad_ = false; // explains an over-long field, too
@@ -158,7 +178,7 @@ bool CsvReader::read_quoted()
             get();
         if (byte == '\n' && after_line.offset == 0)
             after_line = {buffer_offset_ + position_, current_line_};
-        add(byte);
+        add_byte(byte);
     }
     if (peek() == '\r') {
         get();

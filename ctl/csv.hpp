@@ -6,6 +6,7 @@
 #include <istream>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace usher::ctl {
@@ -55,7 +56,9 @@ private:
     bool skip_to(Place place);
     bool refill();
     void add_field();
-    void add(int byte);
+    void add(std::string_view bytes);
+    void add_byte(int byte);
+    void add_plain();
     void report(std::size_t line, std::string reason);
     Step skip_line();
     bool read_field();

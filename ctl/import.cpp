@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "import.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -27,28 +28,61 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::int64_t usher_application_id = 0x75736872; // "ushr"
 constexpr std::size_t rows_per_transaction = 2000;
-constexpr std::chrono::milliseconds longest_transaction{200};
-constexpr std::chrono::milliseconds pause_for_others{2};
+constexpr std::chrono::milliseconds longest_transaction{20};
+constexpr std::chrono::milliseconds shortest_pause{2};
+constexpr std::chrono::milliseconds longest_pause{200};
+constexpr std::chrono::seconds others_matter_for{1};
 constexpr std::chrono::seconds patience{10};
+
+/// Lets others write between two transactions. Whoever waits for the lock only looks for it now and then, and less
+/// often the longer it waits, so what counts is the part of the time in which the lock is free.
+class Turns {
+public:
+    explicit Turns(SQLite::Database& database) : version_{database, "PRAGMA main.data_version"} { others_wrote(); }
+
+    /// For a transaction that held the lock for so long.
+    void pause(SteadyClock::duration held)
+    {
+        const auto now = SteadyClock::now();
+        if (others_wrote())
+            others_until_ = now + others_matter_for;
+        const auto fair = now < others_until_ ? held : held / 4;
+        std::this_thread::sleep_for(std::clamp<SteadyClock::duration>(fair, shortest_pause, longest_pause));
+    }
+
+private:
+    bool others_wrote()
+    {
+        version_.reset();
+        version_.executeStep();
+        const std::int64_t version = version_.getColumn(0).getInt64();
+        version_.reset();
+        return std::exchange(seen_version_, version) != version;
+    }
+
+    SQLite::Statement version_; ///< is not moved by this connection
+    std::int64_t seen_version_ = 0;
+    SteadyClock::time_point others_until_{};
+};
 
 /// Ends the import; the message is for people.
 struct ImportError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// A value of the table: NULL, a number, or text that the row holds.
-using Cell = std::variant<std::monostate, std::int64_t, std::string_view>;
+/// A value of the table: NULL, a number, text that the row holds, or the name of a value.
+using Cell = std::variant<std::monostate, std::int64_t, std::string const*, std::string_view>;
 
 Cell cell(std::optional<std::string> const& text)
 {
-    return text ? Cell{std::string_view{*text}} : Cell{};
+    return text ? Cell{&*text} : Cell{};
 }
 
 std::array<Cell, MeetingRow::columns.size()> cells(MeetingRow const& row, seconds shift)
 {
     return {
-        std::string_view{row.external_id},
-        std::string_view{row.title},
+        &row.external_id,
+        &row.title,
         unix_seconds(row.starts_at + shift),
         unix_seconds(row.ends_at + shift),
         cell(row.status),
@@ -65,21 +99,20 @@ std::array<Cell, MeetingRow::columns.size()> cells(MeetingRow const& row, second
 std::array<Cell, ParticipantRow::columns.size()> cells(ParticipantRow const& row, seconds)
 {
     return {
-        std::string_view{row.meeting_external_id},
-        std::string_view{row.external_id},
-        cell(row.display_name),
-        to_text(row.role),
-        cell(row.connection_data),
-        cell(row.layout_classes),
+        &row.meeting_external_id, &row.external_id,          cell(row.display_name),
+        to_text(row.role),        cell(row.connection_data), cell(row.layout_classes),
     };
 }
 
+/// The row must outlive what the statement does with it.
 void bind(SQLite::Statement& statement, int index, Cell const& value)
 {
     if (auto const* number = std::get_if<std::int64_t>(&value))
         statement.bind(index, *number);
-    else if (auto const* text = std::get_if<std::string_view>(&value))
-        statement.bind(index, std::string{*text});
+    else if (auto const* text = std::get_if<std::string const*>(&value))
+        statement.bindNoCopy(index, **text);
+    else if (auto const* name = std::get_if<std::string_view>(&value))
+        statement.bind(index, std::string{*name});
     else
         statement.bind(index);
 }
@@ -132,7 +165,8 @@ SQLite::Database open_database(std::string const& path)
         throw ImportError{path + " does not exist; create it with `usherctl init`"};
     std::int64_t application_id = 0;
     SQLite::Database database{
-        path, SQLite::OPEN_READWRITE, static_cast<int>(std::chrono::milliseconds{patience}.count())};
+        path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX,
+        static_cast<int>(std::chrono::milliseconds{patience}.count())};
     try {
         application_id = database.execAndGet("PRAGMA application_id").getInt64();
     } catch (SQLite::Exception const& error) {
@@ -141,9 +175,36 @@ SQLite::Database open_database(std::string const& path)
     }
     if (application_id != usher_application_id)
         throw ImportError{path + " is not a database of usher; create one with `usherctl init`"};
-    database.exec("PRAGMA synchronous = FULL");
-    database.exec("PRAGMA temp_store = FILE"); // the ids of the files, which may be many
+    // SQLite's own way to wait looks for the lock less and less often, and never finds it free beside a program that
+    // writes all the time.
+    sqlite3_busy_handler(
+        database.getHandle(),
+        [](void*, int tries) {
+            std::this_thread::sleep_for(std::chrono::milliseconds{1});
+            return tries < std::chrono::milliseconds{patience}.count() ? 1 : 0;
+        },
+        nullptr
+    );
+    database.exec("PRAGMA synchronous = NORMAL"); // see make_durable
+    // A file for the ids of the rows, which may be many. What a single statement needs to undo itself, because of the
+    // triggers, is kept in memory instead: by default it becomes a file that costs two writes for each row.
+    database.exec("PRAGMA temp_store = FILE");
+    database.exec("ATTACH '' AS scratch");
+    database.exec("PRAGMA temp_store = MEMORY");
     return database;
+}
+
+/// Sees that what is committed survives a crash of the machine, once for all commits: each would otherwise keep the
+/// lock while it waits for the disk. Before this a crash can only take the last of them back, as if the import had
+/// ended there.
+void make_durable(SQLite::Database& database)
+{
+    sqlite3_file* log = nullptr; // what a checkpoint has moved to the database was made durable before
+    if (sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+        log == nullptr || log->pMethods == nullptr)
+        return;
+    if (log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK)
+        throw ImportError{"what is loaded could not be written to the disk for good; import again"};
 }
 
 /// `a`, or with a qualifier `q.a`, for each of the first `count` columns, separated.
@@ -160,12 +221,17 @@ std::string key_list(std::string_view qualifier = {})
 template <class Row>
 std::string seen_table()
 {
-    return "temp.seen_" + std::string{Row::table};
+    return "scratch.seen_" + std::string{Row::table};
 }
 
-/// Has a parameter for each column that the file has, in the order of Row::columns.
+struct WritingSql {
+    std::string insert; ///< does nothing when the row exists
+    std::string upsert; ///< does nothing when the row exists and is the same
+};
+
+/// Both have a parameter for each column that the file has, in the order of Row::columns.
 template <class Row>
-std::string upsert_sql(SQLite::Database& database, ScheduleReader<Row> const& reader)
+WritingSql writing_sql(SQLite::Database& database, ScheduleReader<Row> const& reader)
 {
     std::string columns;
     std::string values;
@@ -189,8 +255,9 @@ std::string upsert_sql(SQLite::Database& database, ScheduleReader<Row> const& re
         differences += differences.empty() ? "" : " OR ";
         differences.append(Row::table).append(".").append(name).append(" IS NOT excluded.").append(name);
     }
-    return "INSERT INTO main." + std::string{Row::table} + " (" + columns + ") VALUES (" + values + ") ON CONFLICT (" +
-           key_list<Row>() + ") DO UPDATE SET " + assignments + " WHERE " + differences;
+    const std::string insert = "INSERT INTO main." + std::string{Row::table} + " (" + columns + ") VALUES (" + values +
+                               ") ON CONFLICT (" + key_list<Row>() + ") DO ";
+    return {insert + "NOTHING", insert + "UPDATE SET " + assignments + " WHERE " + differences};
 }
 
 /// `CHECK constraint failed: name_that_explains` without what comes before the name.
@@ -223,7 +290,7 @@ public:
 private:
     void load_row(seconds shift, ImportCounts& counts);
     bool seen_before(std::array<Cell, Row::columns.size()> const& values, ImportCounts& counts);
-    bool exists(std::array<Cell, Row::columns.size()> const& values);
+    bool write(SQLite::Statement& statement, std::array<Cell, Row::columns.size()> const& values);
 
     SQLite::Database& database_;
     ImportCounts& counts_; ///< of what is committed
@@ -231,8 +298,8 @@ private:
     std::ostream& problems_;
     std::ifstream in_;
     ScheduleReader<Row> reader_;
+    std::optional<SQLite::Statement> insert_;
     std::optional<SQLite::Statement> upsert_;
-    std::optional<SQLite::Statement> find_;
     std::optional<SQLite::Statement> note_;
     std::optional<SQLite::Statement> find_noted_;
 };
@@ -241,27 +308,28 @@ template <class Row>
 void Import<Row>::load(seconds shift, bool progress)
 {
     using Step = typename ScheduleReader<Row>::Step;
-    const std::string table{Row::table};
     const std::string parameters = Row::key_columns == 1 ? "?" : "?, ?";
     const std::string where = " WHERE (" + key_list<Row>() + ") = (" + parameters + ")";
     database_.exec(
-        "CREATE TEMP TABLE seen_" + table + " (" + key_list<Row>() + ", line INTEGER, PRIMARY KEY (" + key_list<Row>() +
-        ")) WITHOUT ROWID"
+        "CREATE TABLE " + seen_table<Row>() + " (" + key_list<Row>() + ", line INTEGER, PRIMARY KEY (" +
+        key_list<Row>() + ")) WITHOUT ROWID"
     );
-    upsert_.emplace(database_, upsert_sql(database_, reader_));
-    find_.emplace(database_, "SELECT 1 FROM main." + table + where);
+    const WritingSql sql = writing_sql(database_, reader_);
+    insert_.emplace(database_, sql.insert);
+    upsert_.emplace(database_, sql.upsert);
     note_.emplace(
         database_, "INSERT INTO " + seen_table<Row>() + " VALUES (" + parameters + ", ?) ON CONFLICT DO NOTHING"
     );
     find_noted_.emplace(database_, "SELECT line FROM " + seen_table<Row>() + where);
 
     Progress shown{progress, path_};
+    Turns turns{database_};
     std::size_t rows = 0;
     for (bool more = true; more;) {
         SQLite::Transaction transaction{database_, SQLite::TransactionBehavior::IMMEDIATE};
-        const auto latest_end = SteadyClock::now() + longest_transaction;
+        const auto begin = SteadyClock::now();
         ImportCounts counts = counts_;
-        for (std::size_t n = 0; n < rows_per_transaction && SteadyClock::now() < latest_end; ++n) {
+        for (std::size_t n = 0; n < rows_per_transaction && SteadyClock::now() - begin < longest_transaction; ++n) {
             const Step step = reader_.next();
             more = step != Step::end;
             if (!more)
@@ -278,8 +346,9 @@ void Import<Row>::load(seconds shift, bool progress)
         counts_ = counts;
         shown.show(rows);
         if (more)
-            std::this_thread::sleep_for(pause_for_others);
+            turns.pause(SteadyClock::now() - begin);
     }
+    make_durable(database_);
     if (reader_.failed())
         throw ImportError{
             path_ + ": could not be read to its end; the rows before line " + std::to_string(reader_.line() + 1) +
@@ -306,15 +375,16 @@ bool Import<Row>::seen_before(std::array<Cell, Row::columns.size()> const& value
     return true;
 }
 
+/// Whether that changed the table.
 template <class Row>
-bool Import<Row>::exists(std::array<Cell, Row::columns.size()> const& values)
+bool Import<Row>::write(SQLite::Statement& statement, std::array<Cell, Row::columns.size()> const& values)
 {
-    find_->reset();
-    for (std::size_t i = 0; i < Row::key_columns; ++i)
-        bind(*find_, static_cast<int>(i + 1), values[i]);
-    const bool found = find_->executeStep();
-    find_->reset();
-    return found;
+    statement.tryReset(); // tells of the last row's error again
+    int index = 0;
+    for (std::size_t i = 0; i < values.size(); ++i)
+        if (reader_.has(i))
+            bind(statement, ++index, values[i]);
+    return statement.exec() > 0;
 }
 
 template <class Row>
@@ -323,17 +393,13 @@ void Import<Row>::load_row(seconds shift, ImportCounts& counts)
     const auto values = cells(reader_.row(), shift);
     if (seen_before(values, counts))
         return;
-    const bool existed = exists(values);
-    upsert_->reset();
-    int index = 0;
-    for (std::size_t i = 0; i < values.size(); ++i)
-        if (reader_.has(i))
-            bind(*upsert_, ++index, values[i]);
     try {
-        const bool written = upsert_->exec() > 0;
-        ++(!written ? counts.unchanged : existed ? counts.changed : counts.added);
+        // Most rows are new, or none is. A row that cannot be inserted costs no more than a look for it would.
+        std::size_t& count = write(*insert_, values)   ? counts.added
+                             : write(*upsert_, values) ? counts.changed
+                                                       : counts.unchanged;
+        ++count;
     } catch (SQLite::Exception const& error) {
-        upsert_->tryReset();
         if (error.getErrorCode() != SQLITE_CONSTRAINT)
             throw;
         problems_ << path_ << ':' << reader_.line() << ": the database refuses it: " << constraint_of(error.what())
@@ -348,26 +414,31 @@ void Import<Row>::prune()
 {
     const std::string table{Row::table};
     const std::string keys = key_list<Row>();
-    database_.exec("CREATE TEMP TABLE doomed_" + table + " (n INTEGER PRIMARY KEY, " + keys + ")");
+    const std::string doomed_table = "scratch.doomed_" + table;
+    database_.exec("CREATE TABLE " + doomed_table + " (n INTEGER PRIMARY KEY, " + keys + ")");
+    // A subquery that names the outer row looks into the table itself; NOT IN would make a copy of it, in memory.
     const std::int64_t doomed = database_.exec(
-        "INSERT INTO temp.doomed_" + table + " (" + keys + ") SELECT " + keys + " FROM main." + table + " WHERE (" +
-        keys + ") NOT IN (SELECT " + keys + " FROM " + seen_table<Row>() + ")"
+        "INSERT INTO " + doomed_table + " (" + keys + ") SELECT " + keys + " FROM main." + table +
+        " AS there WHERE NOT EXISTS (SELECT 1 FROM " + seen_table<Row>() + " AS seen WHERE (" + key_list<Row>("seen.") +
+        ") = (" + key_list<Row>("there.") + "))"
     );
     SQLite::Statement remove{
-        database_, "DELETE FROM main." + table + " WHERE (" + keys + ") IN (SELECT " + keys + " FROM temp.doomed_" +
-                       table + " WHERE n > ? AND n <= ?)"};
+        database_, "DELETE FROM main." + table + " WHERE (" + keys + ") IN (SELECT " + keys + " FROM " + doomed_table +
+                       " WHERE n > ? AND n <= ?)"};
     constexpr auto step = static_cast<std::int64_t>(rows_per_transaction);
+    Turns turns{database_};
     for (std::int64_t done = 0; done < doomed; done += step) {
-        if (done > 0)
-            std::this_thread::sleep_for(pause_for_others);
         SQLite::Transaction transaction{database_, SQLite::TransactionBehavior::IMMEDIATE};
+        const auto begin = SteadyClock::now();
         remove.reset();
         remove.bind(1, done);
         remove.bind(2, done + step);
         const int removed = remove.exec();
         transaction.commit();
         counts_.pruned += static_cast<std::size_t>(removed);
+        turns.pause(SteadyClock::now() - begin);
     }
+    make_durable(database_);
 }
 
 seconds shift_of(ImportOptions const& options)

@@ -40,8 +40,9 @@ struct ImportReport {
     bool has_bad_rows() const { return meetings.bad + participants.bad > 0; }
 };
 
-/// Loads a schedule into the tables `meeting` and `participant`, in transactions of at most 2000 rows. A row that is
-/// there already is not written again. Writes a line per bad row, and what else deserves mention, to `problems`.
+/// Loads a schedule into the tables `meeting` and `participant`, in transactions of about 20 ms with pauses for others
+/// between them. A row that is there already is not written again. Writes a line per bad row, and what else deserves
+/// mention, to `problems`.
 ImportReport import_schedule(ImportOptions const& options, std::ostream& problems);
 
 } // namespace usher::ctl

@@ -125,6 +125,21 @@ Check check_one_of(
     return Problem{column, quoted(*value) + " is not " + list};
 }
 
+Check read_switch(std::string_view column, std::string const* field, std::optional<bool>& value)
+{
+    std::optional<std::string> text = optional_text(field);
+    value = std::nullopt;
+    if (!text)
+        return std::nullopt;
+    for (char& c : *text)
+        if (c >= 'A' && c <= 'Z')
+            c = static_cast<char>(c - 'A' + 'a');
+    if (*text != "0" && *text != "1" && *text != "false" && *text != "true")
+        return Problem{column, quoted(*field) + " is not 0, 1, false or true"};
+    value = *text == "1" || *text == "true";
+    return std::nullopt;
+}
+
 Check read_time(std::string_view column, std::string_view text, sys_seconds& time)
 {
     const Result<sys_seconds> parsed = parse_iso8601(text);
@@ -147,7 +162,6 @@ Check read_row(Fields field, MeetingRow& row)
     row.archive_name = optional_text(field[8]);
     row.archive_resolution = optional_text(field[9]);
     row.location = optional_text(field[10]);
-    const std::optional<std::string> e2ee = optional_text(field[11]);
 
     if (auto problem = check_length("external_id", row.external_id, 255))
         return problem;
@@ -177,9 +191,8 @@ Check read_row(Fields field, MeetingRow& row)
         return problem;
     if (row.location && !is_ipv4(*row.location))
         return Problem{"location", quoted(*row.location) + " is not an IPv4 address"};
-    if (auto problem = check_one_of("e2ee", e2ee, {"0", "1"}))
+    if (auto problem = read_switch("e2ee", field[11], row.e2ee))
         return problem;
-    row.e2ee = e2ee ? std::optional{*e2ee == "1"} : std::nullopt;
 
     const bool relayed = row.media_mode == "relayed";
     const bool always = row.archive_mode == "always";

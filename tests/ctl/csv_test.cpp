@@ -120,6 +120,45 @@ TEST(Csv, ReadsAPipe)
     EXPECT_THAT(read_all(long_in), ElementsAre("1! has a quote that is not closed; everything after it was skipped"));
 }
 
+TEST(Csv, ReadsAcrossTheEndOfABlock)
+{
+    constexpr std::size_t block = 64 * 1024;
+    // Each of these is at the end of a block, one byte before it and one after it.
+    for (const std::string_view tail : {"a,b\nc,d\n", "a,b\r\nc,d\r\n", "\"a\",\"b\"\r\nc,\"d\"", "a,b\n\nc,d"}) {
+        for (std::size_t i = 0; i <= tail.size() + 1; ++i) {
+            SCOPED_TRACE(std::string{tail} + " " + std::to_string(i));
+            const std::string filler(block - i - 1, 'f');
+            const auto rows = read_text(filler + '\n' + std::string{tail}, {.field_bytes = block});
+            ASSERT_EQ(rows.size(), 3U);
+            EXPECT_EQ(rows[0], "1: " + filler);
+            EXPECT_EQ(rows[1], "2: a|b");
+            EXPECT_THAT(rows[2], testing::EndsWith(": c|d"));
+        }
+    }
+}
+
+TEST(Csv, ReadsARowLongerThanABlock)
+{
+    const std::string long_field(50'000, 'x');
+    EXPECT_THAT(
+        read_text(long_field + ',' + long_field + ",\"" + long_field + "\"\na,b\n"),
+        ElementsAre("1: " + long_field + '|' + long_field + '|' + long_field, "2: a|b")
+    );
+}
+
+TEST(Csv, ReportsABadRowAcrossTheEndOfABlock)
+{
+    for (const std::size_t length : {65'530U, 65'531U, 65'532U, 65'533U, 65'534U, 65'535U}) {
+        const std::string filler(length, 'f');
+        EXPECT_THAT(
+            read_text(filler + "\na,\"b\"c\nd,e\n"),
+            ElementsAre(
+                "1: " + filler, "2! has text after a closing quote; double the quotes inside a quoted field", "3: d|e"
+            )
+        );
+    }
+}
+
 TEST(Csv, LosesOnlyTheMalformedRow)
 {
     constexpr auto after = "has text after a closing quote; double the quotes inside a quoted field";

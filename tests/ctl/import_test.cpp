@@ -125,6 +125,42 @@ TEST_F(ImportTest, LoadsTheGoodRowsBesideTheBad)
     EXPECT_EQ(query("SELECT id, role FROM participant"), "p2|publisher");
 }
 
+TEST_F(ImportTest, KeepsTheFirstOfRowsWithOneId)
+{
+    write(std::string{"there,One,"} + hour_long, "there,p,Ada,\n");
+    import();
+    write(
+        std::string{"new,First,"} + hour_long + "there,Changed," + hour_long + "there,Again," + hour_long +
+            "new,Second," + hour_long + "there,One," + hour_long,
+        "there,p,Ada,\nthere,q,Bob,\nthere,q,Bob,\nthere,p,Eve,\n"
+    );
+    const ImportReport report = import();
+    EXPECT_EQ(
+        problems, "m.csv:4: external_id: is that of line 3, too\nm.csv:5: external_id: is that of line 2, too\n"
+                  "m.csv:6: external_id: is that of line 3, too\np.csv:4: external_id: is that of line 3, too\n"
+                  "p.csv:5: external_id: is that of line 2, too\n"
+    );
+    EXPECT_EQ(report.meetings, (ImportCounts{.added = 1, .changed = 1, .bad = 3}));
+    EXPECT_EQ(report.participants, (ImportCounts{.added = 1, .unchanged = 1, .bad = 2}));
+    EXPECT_EQ(query("SELECT id, title FROM meeting ORDER BY id"), "new|First;there|Changed");
+    EXPECT_EQ(query("SELECT id, display_name FROM participant ORDER BY id"), "p|Ada;q|Bob");
+}
+
+TEST_F(ImportTest, TakesLineEndsOfEitherKindAndNoneAtTheEnd)
+{
+    std::ofstream{options.meetings_path, std::ios::binary}
+        << "external_id,title,starts_at_utc,ends_at_utc\r\nm1,One,2021-02-06T09:00:00Z,2021-02-06T10:00:00Z\r\n"
+        << "m2,\"Two\",2021-02-06T09:00:00Z,2021-02-06T10:00:00Z";
+    std::ofstream{options.participants_path, std::ios::binary}
+        << "meeting_external_id,external_id,display_name,role\r\n";
+    const ImportReport report = import();
+    EXPECT_EQ(report.failure, "");
+    EXPECT_EQ(problems, "");
+    EXPECT_EQ(report.meetings, (ImportCounts{.added = 2}));
+    EXPECT_EQ(report.participants, ImportCounts{});
+    EXPECT_EQ(query("SELECT id, title, ends_at FROM meeting ORDER BY id"), "m1|One|1612605600;m2|Two|1612605600");
+}
+
 TEST_F(ImportTest, ChangesNothingTheSecondTime)
 {
     std::string meetings;

@@ -77,6 +77,35 @@ TEST(ScheduleCsv, ReadsAllColumnsInAnyOrder)
     EXPECT_EQ(row.e2ee, false);
 }
 
+TEST(ScheduleCsv, ReadsE2eeInTheUsualSpellings)
+{
+    std::string text = "external_id,title,starts_at_utc,ends_at_utc,e2ee\n";
+    for (const std::string_view value : {"1", "true", "TRUE", "True", "0", "false", "FALSE"})
+        text.append("m,,1970-01-01T00:00:00Z,1970-01-01T00:00:01Z,").append(value).append("\n");
+    std::istringstream in{text};
+    MeetingReader reader{in, "m.csv"};
+    ASSERT_TRUE(reader.read_header());
+    std::vector<bool> read;
+    while (reader.next() == MeetingReader::Step::row)
+        read.push_back(reader.row().e2ee.value());
+    EXPECT_THAT(read, ElementsAre(true, true, true, true, false, false, false));
+}
+
+TEST(ScheduleCsv, TakesNoRowOutOfAQuotedText)
+{
+    // A guest may choose a name like this, and something else may be wrong with the row.
+    std::istringstream in{"meeting_external_id,external_id,display_name,role\n"
+                          "m,p,\"Eve\nm,eve,Eve,moderator\nx\"\n"
+                          "m,q,,publisher\n"};
+    ParticipantReader reader{in, "p.csv"};
+    ASSERT_TRUE(reader.read_header());
+    ASSERT_EQ(reader.next(), ParticipantReader::Step::problem);
+    EXPECT_EQ(reader.problem(), "p.csv:2: has 3 fields where the header has 4");
+    ASSERT_EQ(reader.next(), ParticipantReader::Step::row);
+    EXPECT_EQ(reader.row().external_id, "q");
+    EXPECT_EQ(reader.next(), ParticipantReader::Step::end);
+}
+
 TEST(ScheduleCsv, LeavesToTheTableWhatTheFileDoesNotSay)
 {
     std::istringstream in{"external_id,title,starts_at_utc,ends_at_utc,room,status\n"
