@@ -17,12 +17,14 @@ using Steady = std::chrono::steady_clock;
 
 // The write lock is held for at most 10 ms. Slices aim lower, the more so while a platform writes, so that one slow
 // commit stays below.
-constexpr auto lock_goal = std::chrono::milliseconds{7};
+constexpr auto lock_goal = std::chrono::milliseconds{9};
 constexpr auto lock_goal_beside_a_writer = std::chrono::milliseconds{4};
 constexpr std::size_t slice_tokens_min = 256;
 constexpr std::size_t slice_tokens_max = 4096;
 // A platform's commit that finds 1000 pages or more moves them itself, and takes that long.
-constexpr int wal_pages_max = 2000;
+constexpr int wal_pages_max = 3500;
+constexpr int restart_tries = 50;
+constexpr int wal_pages_worth_moving = 32; // near the end: then little is left for in between
 constexpr int wal_pages_max_beside_a_writer = 900;
 constexpr std::size_t slice_meetings_max = 256;
 // One batch is published while the next is signed and the one after it is read.
@@ -505,39 +507,53 @@ boost::asio::awaitable<void> Provisioner::publish_slice(std::vector<Publication>
     const Steady::duration goal = busy_neighbour ? lock_goal_beside_a_writer : lock_goal;
     if (usual > goal)
         slice_tokens_ = std::max(slice_tokens_min, slice_tokens_ * 3 / 4);
-    else if (usual < goal * 2 / 3)
+    else if (usual < goal * 4 / 5)
         slice_tokens_ = std::min(slice_tokens_max, slice_tokens_ * 5 / 4);
     co_await keep_wal_small(busy_neighbour);
     // SQLite's busy handler is unfair: while a platform writes, it needs a gap in which its retry can get through.
     co_await clock_.wait(busy_neighbour ? 2 * held : Steady::duration::zero());
 }
 
-/// A second connection moves the WAL into the database while more is appended. What is left once the WAL is long enough
-/// is little, and moved in between two transactions, so that the WAL starts anew.
+/// A second connection moves the WAL into the database while more is appended. Once the WAL is long it moves the rest
+/// while nothing is appended, so that the WAL starts anew.
 boost::asio::awaitable<void> Provisioner::keep_wal_small(bool busy_neighbour)
 {
     const int pages = store_.wal_pages();
+    const int most = busy_neighbour ? wal_pages_max_beside_a_writer : wal_pages_max;
     if (pages < wal_moved_)
         wal_moved_ = 0; // it has started anew
-    const int most = busy_neighbour ? wal_pages_max_beside_a_writer : wal_pages_max;
-    if (pages >= most) {
-        while (checkpointing_)
-            co_await checkpointed_.wait(long_wait);
-        if (store_.checkpoint(Store::Checkpoint::restart))
-            wal_moved_ = 0;
-    } else if (!checkpointing_ && pages - wal_moved_ >= most * 2 / 5) {
-        if (!checkpointer_)
-            checkpointer_.emplace(Store::open(store_.path()));
-        checkpointing_ = true;
-        wal_moved_ = pages;
-        boost::asio::post(workers_.executor, [this] {
-            checkpointer_->checkpoint(Store::Checkpoint::passive);
-            boost::asio::post(executor_, [this] {
-                checkpointing_ = false;
-                checkpointed_.notify();
-            });
-        });
+    if (pages < most) {
+        const int worthwhile = pages < most * 3 / 4 ? most / 3 : wal_pages_worth_moving;
+        if (!checkpointing_ && pages - wal_moved_ >= worthwhile)
+            start_checkpoint();
+        co_return;
     }
+    while (checkpointing_)
+        co_await checkpointed_.wait(long_wait);
+    start_checkpoint();
+    while (checkpointing_)
+        co_await checkpointed_.wait(long_wait);
+    // Who reads in the WAL since before all of it was moved is waited for, with no lock in our hands.
+    bool restarted = store_.checkpoint(Store::Checkpoint::restart);
+    for (int tries = 0; !restarted && tries < restart_tries; ++tries) {
+        co_await clock_.wait(std::chrono::milliseconds{1});
+        restarted = store_.checkpoint(Store::Checkpoint::restart);
+    }
+}
+
+void Provisioner::start_checkpoint()
+{
+    if (!checkpointer_)
+        checkpointer_.emplace(Store::open(store_.path()));
+    checkpointing_ = true;
+    wal_moved_ = store_.wal_pages();
+    boost::asio::post(workers_.executor, [this] {
+        checkpointer_->checkpoint(Store::Checkpoint::passive);
+        boost::asio::post(executor_, [this] {
+            checkpointing_ = false;
+            checkpointed_.notify();
+        });
+    });
 }
 
 /// The next batches are as large as this one ought to have been.

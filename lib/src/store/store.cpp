@@ -22,8 +22,7 @@ constexpr std::int64_t request_chunk = 500; // meetings marked in one transactio
 constexpr std::size_t compared_max = 256;   // participants that are read again under the write lock
 constexpr std::int64_t near_before = 86400; // what started within the last day, or starts within two hours, goes first
 constexpr std::int64_t near_after = 2 * 3600;
-constexpr int restart_patience_ms = 4;    // for readers, with the write lock held
-constexpr std::size_t read_together = 48; // meetings in one transaction: a longer one keeps the WAL from starting anew
+constexpr std::size_t read_together = 16; // meetings in one transaction: a longer one keeps the WAL from starting anew
 
 std::int64_t number(MeetingNo value)
 {
@@ -1247,9 +1246,14 @@ std::optional<std::string> Store::add_missing(std::string const& cursor, std::si
                    WHERE m.id > ?1 ORDER BY m.id LIMIT ?2)sql"
         );
         const auto [orphans, orphan_last] = look(
-            R"sql(SELECT DISTINCT p.meeting_id, NULL, a.meeting_no FROM participant p
-                    LEFT JOIN agenda a ON a.meeting_id = p.meeting_id
-                   WHERE p.meeting_id > ?1 ORDER BY p.meeting_id LIMIT ?2)sql"
+            // Seeks from one meeting to the next, however many participants it has.
+            R"sql(WITH RECURSIVE found (found_id) AS (
+                      SELECT min(meeting_id) FROM participant WHERE meeting_id > ?1
+                      UNION ALL
+                      SELECT (SELECT min(meeting_id) FROM participant WHERE meeting_id > found_id) FROM found
+                       WHERE found_id IS NOT NULL LIMIT ?2)
+                  SELECT found_id, NULL, a.meeting_no FROM found LEFT JOIN agenda a ON a.meeting_id = found_id
+                   WHERE found_id IS NOT NULL)sql"
         );
         // Each list is complete up to its own last id; go on from the lower of those that were cut off.
         rows = std::max(meetings, orphans);
@@ -1390,12 +1394,19 @@ bool Store::checkpoint(Checkpoint mode)
                             : mode == Checkpoint::restart ? SQLITE_CHECKPOINT_RESTART
                                                           : SQLITE_CHECKPOINT_TRUNCATE;
     if (mode == Checkpoint::restart)
-        set_patience(*impl.database, restart_patience_ms);
+        set_patience(*impl.database, 0); // it would wait for readers with the write lock in its hands
     const int result = sqlite3_wal_checkpoint_v2(impl.database->getHandle(), "main", sqlite_mode, nullptr, nullptr);
     if (mode == Checkpoint::restart)
         set_patience(*impl.database, busy_timeout_ms);
-    if (result == SQLITE_OK && mode != Checkpoint::passive)
+    if (mode == Checkpoint::passive) {
+        // SQLite leaves this to whoever moves the last page, who then waits for the disk with the write lock held.
+        sqlite3_file* file = nullptr;
+        sqlite3_file_control(impl.database->getHandle(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+        if (file != nullptr && file->pMethods != nullptr)
+            file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+    } else if (result == SQLITE_OK) {
         impl.wal_pages = 0;
+    }
     return result == SQLITE_OK;
 }
 

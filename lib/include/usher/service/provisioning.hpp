@@ -114,6 +114,7 @@ private:
     boost::asio::awaitable<void> publish(Batch& batch, PassResult& result);
     boost::asio::awaitable<void> publish_slice(std::vector<Publication>& slice, PassResult& result);
     boost::asio::awaitable<void> keep_wal_small(bool busy_neighbour);
+    void start_checkpoint();
     void adapt(Batch const& batch);
 
     Store& store_;

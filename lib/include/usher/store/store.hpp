@@ -201,9 +201,9 @@ public:
     /// How many pages the WAL had after the last transaction of this store.
     int wal_pages() const;
 
-    /// Moves the WAL into the database: what can be without anyone waiting (passive); all of it, waiting a moment for
-    /// readers, so that the next commit starts the WAL anew (restart), or empties its file (truncate). Whether it was
-    /// done; what others are in the way of is done another time.
+    /// Moves the WAL into the database: what nobody else reads (passive); all of it, so that the next commit starts the
+    /// WAL anew (restart), or the file is emptied, after waiting for readers (truncate). Whether it was done; what
+    /// others are in the way of is to be tried again.
     enum class Checkpoint : std::uint8_t { passive, restart, truncate };
     bool checkpoint(Checkpoint mode);
 
