@@ -199,12 +199,6 @@ private:
         return patiently<PassResult>(std::move(work));
     }
 
-    asio::awaitable<void> reconcile()
-    {
-        std::function<asio::awaitable<void>()> work = [this] { return provisioner_->reconcile(); };
-        return patiently<void>(std::move(work));
-    }
-
     asio::awaitable<void> find_stale()
     {
         std::function<asio::awaitable<void>()> work = [this] { return provisioner_->find_stale(); };
@@ -217,12 +211,22 @@ private:
         return patiently<bool>(std::move(work));
     }
 
+    asio::awaitable<void> sweep_all()
+    {
+        for (bool more = true; more && !stopping_;)
+            more = co_await sweep();
+        swept_ = true;
+        wakeup_.notify();
+    }
+
     asio::awaitable<void> once()
     {
-        co_await reconcile();
+        co_await find_stale();
+        provisioner_->start_sweep();
+        tasks_.spawn("sweep", sweep_all());
         PassResult result = co_await settle();
         log(result);
-        while (!stopping_ && maker_.busy()) { // sessions are on their way
+        while (!stopping_ && (!swept_ || maker_.busy())) { // sessions are on their way
             co_await wakeup_.wait(slow_poll);
             const PassResult more = co_await settle();
             log(more);
@@ -464,6 +468,7 @@ private:
     bool stopping_ = false;
     bool reload_wanted_ = false;
     bool sweep_wanted_ = false;
+    bool swept_ = false;   // all of it, once
     bool hurried_ = false; // the sweep takes no rests
     bool all_ready_ = true;
     TaskGroup tasks_; // last: its coroutines refer to everything above

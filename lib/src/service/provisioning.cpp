@@ -18,7 +18,7 @@ using Steady = std::chrono::steady_clock;
 // The write lock is held for at most 10 ms. Slices aim lower, the more so while a platform writes, so that one slow
 // commit stays below.
 constexpr auto lock_goal = std::chrono::milliseconds{9};
-constexpr auto lock_goal_beside_a_writer = std::chrono::milliseconds{4};
+constexpr auto lock_goal_beside_a_writer = std::chrono::milliseconds{6};
 constexpr std::size_t slice_tokens_min = 256;
 constexpr std::size_t slice_tokens_max = 4096;
 // A platform's commit that finds 1000 pages or more moves them itself, and takes that long.
@@ -35,6 +35,15 @@ constexpr std::size_t batch_participants_min = 128;
 constexpr std::size_t batch_meetings_min = 16;
 constexpr std::size_t chunk_rows = 500;
 constexpr auto long_wait = std::chrono::hours{1};
+
+/// Whether the meeting was planned under another configuration.
+bool is_stale(Store::AgendaEntry const& entry, Projects const& projects)
+{
+    return entry.state != State::cancelled &&
+           std::none_of(projects.by_name.begin(), projects.by_name.end(), [&](auto const& project) {
+               return project.second.policy_hash == entry.policy_hash;
+           });
+}
 
 } // namespace
 
@@ -144,20 +153,17 @@ boost::asio::awaitable<void> Provisioner::find_stale()
 {
     for (std::string const& trigger : store_.restore_triggers())
         spdlog::warn("trigger restored name={}", trigger);
-    std::set<std::uint64_t> hashes;
-    for (auto const& [name, facts] : projects_.by_name)
-        hashes.insert(facts.policy_hash);
     const auto reader = std::make_shared<Store>(store_.reader());
     const auto found = std::make_shared<std::vector<Suspect>>();
     const std::int64_t now = unix_seconds(clock_.now());
-    std::function<void()> work = [reader, found, hashes, now] {
+    std::function<void()> work = [reader, found, now, projects = projects_] {
         for (MeetingNo after{0};;) {
             const std::vector<Store::AgendaEntry> entries = reader->scan(after, chunk_rows);
             if (entries.empty())
                 return;
             after = entries.back().number;
             for (Store::AgendaEntry const& entry : entries)
-                if (entry.due_at > now && !hashes.contains(entry.policy_hash) && entry.state != State::cancelled)
+                if (entry.due_at > now && is_stale(entry, projects))
                     found->push_back({entry.starts_at, entry.number});
         }
     };
@@ -193,7 +199,7 @@ boost::asio::awaitable<bool> Provisioner::sweep()
         std::vector<MeetingNo> settled;
         std::map<MeetingNo, sys_seconds> starts;
         for (Store::AgendaEntry const& entry : entries)
-            if (entry.due_at > unix_seconds(now)) {
+            if (entry.due_at > unix_seconds(now) && !is_stale(entry, projects)) { // else it is known
                 settled.push_back(entry.number);
                 starts.emplace(entry.number, entry.starts_at);
             }
@@ -496,7 +502,8 @@ boost::asio::awaitable<void> Provisioner::publish_slice(std::vector<Publication>
         platform_wrote_ = locked;
     }
     result.published += store_.publish(slice, clock_.now(), [&] { locked = clock_.steady_now(); });
-    const Steady::duration held = clock_.steady_now() - locked;
+    const Steady::time_point released = clock_.steady_now();
+    const Steady::duration held = released - locked;
     slice.clear();
     const bool busy_neighbour = locked - platform_wrote_ < std::chrono::seconds{1};
     holds_[++hold_ % holds_.size()] = held;
@@ -511,7 +518,8 @@ boost::asio::awaitable<void> Provisioner::publish_slice(std::vector<Publication>
         slice_tokens_ = std::min(slice_tokens_max, slice_tokens_ * 5 / 4);
     co_await keep_wal_small(busy_neighbour);
     // SQLite's busy handler is unfair: while a platform writes, it needs a gap in which its retry can get through.
-    co_await clock_.wait(busy_neighbour ? 2 * held : Steady::duration::zero());
+    const Steady::duration gap = busy_neighbour ? released + 2 * held - clock_.steady_now() : Steady::duration::zero();
+    co_await clock_.wait(std::max(gap, Steady::duration::zero()));
 }
 
 /// A second connection moves the WAL into the database while more is appended. Once the WAL is long it moves the rest

@@ -41,6 +41,9 @@ int pragma(SQLite::Database const& database, char const* statement)
 
 std::unique_ptr<SQLite::Database> open_file(std::string const& path, int flags)
 {
+    // Without its count of memory SQLite needs no lock that all connections share. Too late if it has been used: no
+    // harm.
+    [[maybe_unused]] static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     try {
         auto database = std::make_unique<SQLite::Database>(path, flags | SQLite::OPEN_NOMUTEX, busy_timeout_ms);
         int persist = 1;

@@ -814,34 +814,48 @@ void Store::Impl::store_tokens(Publication const& publication, bool intact, Publ
 {
     MeetingSnapshot const& meeting = *publication.meeting;
     const std::string key_id{publication.key_id};
-    SQLite::Statement& statement = prepared(R"sql(
+    SQLite::Statement& upsert = prepared(R"sql(
         INSERT INTO token (session_no, participant_id, token, role, reason, issued_at, expires_at,
                            generation, key_id, fingerprint)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
         ON CONFLICT (session_no, participant_id) DO UPDATE SET
             token = excluded.token, role = excluded.role, reason = excluded.reason,
             issued_at = excluded.issued_at, expires_at = excluded.expires_at,
             generation = excluded.generation, key_id = excluded.key_id, fingerprint = excluded.fingerprint
     )sql");
-    const Rewind rewind{statement};
-    statement.bind(1, number(publication.session->number));
-    statement.bind(8, meeting.generation);
-    statement.bindNoCopy(9, key_id);
+    // Takes less time where there is a row.
+    SQLite::Statement& update = prepared(R"sql(
+        UPDATE token SET token = ?3, role = ?4, reason = ?5, issued_at = ?6, expires_at = ?7, generation = ?8,
+               key_id = ?9, fingerprint = ?10
+         WHERE session_no = ?1 AND participant_id = ?2
+    )sql");
+    const Rewind rewind_upsert{upsert};
+    const Rewind rewind_update{update};
+    for (SQLite::Statement* statement : {&upsert, &update}) {
+        statement->bind(1, number(publication.session->number));
+        statement->bind(8, meeting.generation);
+        statement->bindNoCopy(9, key_id);
+    }
     for (SignedToken const& token : publication.tokens) {
         ParticipantRow const& participant = meeting.participants[token.participant];
         if (!intact && !participant_unchanged(meeting, participant)) {
             ++counts.skipped;
             continue;
         }
-        statement.bindNoCopy(2, participant.id);
-        statement.bindNoCopy(3, token.token);
-        statement.bind(4, static_cast<int>(*participant.role));
-        statement.bind(5, static_cast<int>(token.reason));
-        statement.bind(6, unix_seconds(token.issued_at));
-        statement.bind(7, unix_seconds(token.expires_at));
-        statement.bind(10, static_cast<std::int64_t>(token.fingerprint));
-        statement.exec();
-        statement.reset(); // what is bound stays
+        const auto write = [&](SQLite::Statement& statement) {
+            statement.bindNoCopy(2, participant.id);
+            statement.bindNoCopy(3, token.token);
+            statement.bind(4, static_cast<int>(*participant.role));
+            statement.bind(5, static_cast<int>(token.reason));
+            statement.bind(6, unix_seconds(token.issued_at));
+            statement.bind(7, unix_seconds(token.expires_at));
+            statement.bind(10, static_cast<std::int64_t>(token.fingerprint));
+            const int rows = statement.exec();
+            statement.reset(); // what is bound stays
+            return rows;
+        };
+        if (!participant.token || write(update) == 0)
+            write(upsert);
         ++counts.tokens;
     }
 }
