@@ -334,7 +334,7 @@ private:
             if (!watch_->drain())
                 continue;
             // The WAL is written before the commit is visible, so look again, ever more slowly.
-            for (auto delay = 1ms; delay <= 256ms && !stopping_; delay *= 2) {
+            for (std::chrono::microseconds delay = 250us; delay <= 256ms && !stopping_; delay *= 2) {
                 if (watch_->replaced() || store_.data_version() != seen_version_) {
                     wakeup_.notify();
                     break;

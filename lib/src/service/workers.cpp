@@ -14,7 +14,7 @@ namespace usher {
 
 namespace {
 
-constexpr std::size_t chunk = 8; // two milliseconds of RSA: what the last one may be waited for
+constexpr std::size_t chunk = 2; // half a millisecond of RSA: what the last one may be waited for
 
 /// Outlives the call for helpers that start when all is done.
 class Shared {
@@ -25,21 +25,24 @@ public:
 
     void help()
     {
+        std::size_t done = 0;
+        std::exception_ptr error;
         for (;;) {
             const std::size_t first = next_.fetch_add(chunk);
             if (first >= count_)
-                return;
+                break;
             const std::size_t last = std::min(first + chunk, count_);
-            std::exception_ptr error;
+            done += last - first;
             try {
                 work_(first, last);
             } catch (...) {
                 error = std::current_exception();
-                const std::size_t rest = std::min(next_.exchange(count_), count_);
-                finish(count_ - rest); // nobody takes them any more
+                done += count_ - std::min(next_.exchange(count_), count_); // nobody takes the rest any more
+                break;
             }
-            finish(last - first, error);
         }
+        if (done > 0)
+            finish(done, std::move(error));
     }
 
     void wait()
@@ -51,7 +54,7 @@ public:
     }
 
 private:
-    void finish(std::size_t count, std::exception_ptr error = nullptr)
+    void finish(std::size_t count, std::exception_ptr error)
     {
         const std::lock_guard lock{mutex_};
         finished_ += count;
