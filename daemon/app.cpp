@@ -10,17 +10,19 @@
 #include <exception>
 #include <memory>
 #include <thread>
+#include <vector>
 
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
@@ -46,6 +48,7 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
+constexpr int worker_nice = 5;
 constexpr auto slow_poll = 30s;      // the last resort, should every notice be lost
 constexpr auto sweep_interval = 24h; // everything is compared with everything
 constexpr int sweep_rest = 4;        // times as long as each of its parts took
@@ -110,7 +113,37 @@ std::vector<Project> projects_of(Config& config, asio::any_io_executor const& ex
     return projects;
 }
 
-/// The daemon between construction and stop. One thread; every task lives in the group.
+/// The threads that read, plan and sign. They give way: to platforms, and to the thread that holds the write lock.
+class WorkerThreads {
+public:
+    WorkerThreads()
+    {
+        const std::size_t count = std::max(1U, std::thread::hardware_concurrency());
+        for (std::size_t i = 0; i < count; ++i)
+            threads_.emplace_back([this] {
+                ::setpriority(PRIO_PROCESS, 0, worker_nice); // of this thread alone, on Linux
+                context_.run();
+            });
+    }
+    WorkerThreads(WorkerThreads const&) = delete;
+    WorkerThreads& operator=(WorkerThreads const&) = delete;
+    ~WorkerThreads()
+    {
+        guard_.reset();
+        for (std::thread& thread : threads_)
+            thread.join();
+    }
+
+    Workers workers() { return {context_.get_executor(), threads_.size()}; }
+
+private:
+    asio::io_context context_;
+    asio::executor_work_guard<asio::io_context::executor_type> guard_{context_.get_executor()};
+    std::vector<std::thread> threads_;
+};
+
+/// The daemon between construction and stop. Every task lives in the group, on one thread; what needs the processor is
+/// done by the workers.
 class App {
 public:
     App(Config config, Reload reload)
@@ -129,7 +162,7 @@ public:
     {
         const sys_seconds highest = take_over();
         provisioner_ = std::make_unique<Provisioner>(
-            store_, clock_, random_, maker_, context_.get_executor(), Workers{threads_.get_executor(), thread_count_},
+            store_, clock_, random_, maker_, context_.get_executor(), threads_.workers(),
             projects_of(config, context_.get_executor()), ProvisioningSettings{config.base}
         );
         hurried_ = highest > clock_.now();
@@ -461,8 +494,7 @@ private:
     Wakeup wakeup_;
     SessionMaker maker_;
     std::unique_ptr<Provisioner> provisioner_; // made once the epoch is ours
-    const std::size_t thread_count_ = std::max(1U, std::thread::hardware_concurrency());
-    asio::thread_pool threads_{thread_count_}; // after what its work refers to
+    WorkerThreads threads_;                    // after what their work refers to
     std::exception_ptr failure_;
     std::int64_t seen_version_ = 0;
     bool stopping_ = false;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a platform does, and what usher does then; each on a real database file with a clock that the test holds.
+#include <boost/asio/thread_pool.hpp>
+
 #include "world.hpp"
 
 namespace usher {
@@ -676,6 +678,54 @@ TEST_F(Provisioning, DueComesByNeed)
     EXPECT_EQ(order(5), "12350");
     sql("UPDATE agenda SET due_at = " + std::to_string(unix_seconds(start) + 1) + " WHERE meeting_id = '5'");
     EXPECT_EQ(order(10), "12340");
+}
+
+TEST_F(Provisioning, ManyThreadsPublishWhatOneDoes)
+{
+    boost::asio::thread_pool pool{4};
+    workers = Workers{pool.get_executor(), 4};
+    restart();
+    constexpr int meetings = 200;
+    constexpr int each = 10;
+    sql("BEGIN");
+    for (int i = 0; i < meetings; ++i) {
+        const int place = i * 77 % meetings; // the times are shuffled against the order of arrival
+        meeting(30 * minute + place, 90 * minute, "m" + std::to_string(place));
+        for (int p = 0; p < each; ++p)
+            participant("p" + std::to_string(p), "publisher", "m" + std::to_string(place));
+    }
+    sql("COMMIT");
+
+    EXPECT_EQ(settle().published.tokens, static_cast<std::size_t>(meetings * each)); // and asks the checker
+
+    EXPECT_EQ(text("SELECT count(*) FROM join_credential"), std::to_string(meetings * each));
+    const std::string by_need = text("SELECT meeting_id FROM agenda ORDER BY starts_at");
+    EXPECT_EQ(
+        text("SELECT a.meeting_id FROM session s JOIN agenda a USING (meeting_no) ORDER BY s.session_no"), by_need
+    );
+
+    secret = "another";
+    restart();
+    EXPECT_EQ(settle().published.tokens, static_cast<std::size_t>(meetings * each));
+    EXPECT_EQ(text("SELECT count(DISTINCT key_id) FROM token"), "1");
+    EXPECT_EQ(text("SELECT meeting_id FROM agenda ORDER BY seq"), by_need);
+}
+
+TEST_F(Provisioning, TheWalStartsAnewOnceNobodyReadsInIt)
+{
+    ready_meeting();
+    SQLite::Database reader{path, SQLite::OPEN_READONLY};
+    reader.exec("BEGIN");
+    EXPECT_EQ(reader.execAndGet("SELECT count(*) FROM participant").getInt(), 2);
+    participant("eve");
+    settle();
+    EXPECT_GT(store->wal_pages(), 0);
+    EXPECT_FALSE(store->checkpoint(Store::Checkpoint::restart));
+
+    reader.exec("COMMIT");
+
+    EXPECT_TRUE(store->checkpoint(Store::Checkpoint::restart));
+    EXPECT_EQ(store->wal_pages(), 0);
 }
 
 } // namespace

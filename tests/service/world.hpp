@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -32,6 +33,7 @@ public:
 
     std::uint64_t next() override
     {
+        const std::lock_guard lock{mutex_};
         if (const auto call = std::exchange(before_next, nullptr))
             call();
         state_ += 0x9e3779b97f4a7c15U;
@@ -39,6 +41,7 @@ public:
     }
 
 private:
+    std::mutex mutex_; // the workers draw too
     std::uint64_t state_ = 1;
 };
 
@@ -104,8 +107,8 @@ public:
         settings.base = policy;
         maker = std::make_unique<SessionMaker>(context.get_executor(), *store, clock, random, [] {});
         provisioner = std::make_unique<Provisioner>(
-            *store, clock, random, *maker, context.get_executor(), Workers{context.get_executor()}, std::move(projects),
-            settings
+            *store, clock, random, *maker, context.get_executor(), workers.value_or(Workers{context.get_executor()}),
+            std::move(projects), settings
         );
         reconcile();
     }
@@ -211,6 +214,7 @@ public:
     bool second_project = true;
     std::unique_ptr<SQLite::Database> platform;
     boost::asio::io_context context{1};
+    std::optional<Workers> workers;                             ///< Instead of the one thread that there is.
     std::function<void(std::vector<Project>&)> default_project; ///< Instead of a sandbox; asked at each restart.
     std::unique_ptr<Store> store;
     std::unique_ptr<SessionMaker> maker;

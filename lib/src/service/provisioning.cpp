@@ -18,7 +18,7 @@ using Steady = std::chrono::steady_clock;
 // The write lock is held for at most 10 ms. Slices aim lower, the more so while a platform writes, so that one slow
 // commit stays below.
 constexpr auto lock_goal = std::chrono::milliseconds{9};
-constexpr auto lock_goal_beside_a_writer = std::chrono::milliseconds{6};
+constexpr auto lock_goal_beside_a_writer = std::chrono::milliseconds{7};
 constexpr std::size_t slice_tokens_min = 256;
 constexpr std::size_t slice_tokens_max = 4096;
 // A platform's commit that finds 1000 pages or more moves them itself, and takes that long.
@@ -43,6 +43,12 @@ bool is_stale(Store::AgendaEntry const& entry, Projects const& projects)
            std::none_of(projects.by_name.begin(), projects.by_name.end(), [&](auto const& project) {
                return project.second.policy_hash == entry.policy_hash;
            });
+}
+
+/// How many tokens a publication deletes, at most: they take the lock as those that are stored do.
+std::size_t deleted_by(Plan const& plan, MeetingSnapshot const& meeting)
+{
+    return plan.withdraw.size() + (plan.delete_tokens || plan.delete_leftovers ? meeting.participants.size() : 0);
 }
 
 } // namespace
@@ -474,12 +480,12 @@ boost::asio::awaitable<void> Provisioner::publish(Batch& batch, PassResult& resu
             publication.key_id = project->key_id;
         std::span<SignedToken const> left = batch.tokens[i];
         do {
-            const std::size_t count = std::min(left.size(), slice_tokens_ - token_count);
+            const std::size_t count = std::min(left.size(), slice_tokens_ - std::min(token_count, slice_tokens_));
             publication.tokens = left.first(count);
             left = left.subspan(count);
             publication.last = left.empty();
             slice.push_back(publication);
-            token_count += count;
+            token_count += count + (publication.last ? deleted_by(batch.plans[i], batch.meetings[i]) : 0);
             if (token_count >= slice_tokens_ || slice.size() >= slice_meetings_max) {
                 co_await publish_slice(slice, result);
                 token_count = 0;

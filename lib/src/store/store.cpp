@@ -19,6 +19,7 @@ namespace {
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t deletes_max = 2000;  // of one meeting's tokens in one transaction
 constexpr std::int64_t request_chunk = 500; // meetings marked in one transaction
+constexpr std::size_t mark_chunk = 500;
 constexpr std::size_t compared_max = 256;   // participants that are read again under the write lock
 constexpr std::int64_t near_before = 86400; // what started within the last day, or starts within two hours, goes first
 constexpr std::int64_t near_after = 2 * 3600;
@@ -458,6 +459,20 @@ struct Store::Impl {
                 deleted += delete_tokens(session_no);
         counts.withdrawn += deleted;
         return deleted < static_cast<std::size_t>(deletes_max);
+    }
+
+    /// Runs `sql` for each meeting, in short transactions.
+    void mark(char const* sql, std::span<MeetingNo const> meetings)
+    {
+        while (!meetings.empty()) {
+            const auto chunk = meetings.first(std::min(meetings.size(), mark_chunk));
+            meetings = meetings.subspan(chunk.size());
+            ++own_writes;
+            write([&] {
+                for (const MeetingNo meeting : chunk)
+                    run(sql, number(meeting));
+            });
+        }
     }
 
     void publish_one(Publication const& publication, bool others_wrote, sys_seconds now, PublishCounts& counts);
@@ -1308,26 +1323,12 @@ std::optional<MeetingSnapshot> Store::read_one(std::string_view meeting_id) cons
 
 void Store::mark(std::span<MeetingNo const> meetings)
 {
-    if (meetings.empty())
-        return;
-    Impl& impl = *impl_;
-    ++impl.own_writes;
-    impl.write([&] {
-        for (const MeetingNo meeting : meetings)
-            impl.run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> 0", number(meeting));
-    });
+    impl_->mark("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> 0", meetings);
 }
 
 void Store::mark_to_retry(std::span<MeetingNo const> meetings)
 {
-    if (meetings.empty())
-        return;
-    Impl& impl = *impl_;
-    ++impl.own_writes;
-    impl.write([&] {
-        for (const MeetingNo meeting : meetings)
-            impl.run("UPDATE agenda SET due_at = 0, next_at = 0 WHERE meeting_no = ? AND next_at > 0", number(meeting));
-    });
+    impl_->mark("UPDATE agenda SET due_at = 0, next_at = 0 WHERE meeting_no = ? AND next_at > 0", meetings);
 }
 
 void Store::check(
