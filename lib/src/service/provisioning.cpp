@@ -32,8 +32,8 @@ constexpr std::size_t batches_max = 3;
 // What a change of an urgent meeting may have to wait for.
 constexpr auto batch_goal = std::chrono::milliseconds{40};
 constexpr std::size_t batch_participants_min = 128;
-constexpr std::size_t batch_meetings_min = 16;
 constexpr std::size_t chunk_rows = 500;
+constexpr std::size_t sweep_participants = 1000; // what an edit may have to wait for while a sweep goes on
 constexpr auto long_wait = std::chrono::hours{1};
 
 /// Whether the meeting was planned under another configuration.
@@ -197,8 +197,7 @@ boost::asio::awaitable<bool> Provisioner::sweep()
     };
     const auto chunk = std::make_shared<Chunk>();
     const sys_seconds now = clock_.now();
-    std::function<void()> work = [chunk, reader = sweep_.reader, after = sweep_.after, now, projects = projects_,
-                                  participants_max = settings_.participants_max] {
+    std::function<void()> work = [chunk, reader = sweep_.reader, after = sweep_.after, now, projects = projects_] {
         const std::vector<Store::AgendaEntry> entries = reader->scan(after, chunk_rows);
         if (entries.empty())
             return;
@@ -209,7 +208,7 @@ boost::asio::awaitable<bool> Provisioner::sweep()
                 settled.push_back(entry.number);
                 starts.emplace(entry.number, entry.starts_at);
             }
-        const std::vector<MeetingSnapshot> meetings = reader->read(settled, participants_max);
+        const std::vector<MeetingSnapshot> meetings = reader->read(settled, sweep_participants);
         for (MeetingSnapshot const& meeting : meetings)
             if (plan(meeting, projects, now).has_work())
                 chunk->found.push_back({starts.at(meeting.number), meeting.number});
@@ -581,7 +580,7 @@ void Provisioner::adapt(Batch const& batch)
     for (MeetingSnapshot const& meeting : batch.meetings)
         participants += meeting.participants.size();
     const std::size_t each = participants / std::max<std::size_t>(batch.meetings.size(), 1) + 1;
-    batch_meetings_ = std::clamp(batch_participants_ / each, batch_meetings_min, settings_.meetings_max);
+    batch_meetings_ = std::clamp<std::size_t>(batch_participants_ / each, 1, settings_.meetings_max);
 }
 
 Result<void> Provisioner::check_signature(std::string_view project, Credential const& credential) const

@@ -144,7 +144,7 @@ private:
     };
     Sweep sweep_;
 
-    std::size_t batch_meetings_ = 16;       ///< Adapts to how many participants they have,
+    std::size_t batch_meetings_ = 8;        ///< Adapts to how many participants they have,
     std::size_t batch_participants_ = 1024; ///< and these to how long signing takes.
     std::size_t slice_tokens_ = 512;        ///< Adapts to what the write lock can take in its share of time.
     std::array<std::chrono::steady_clock::duration, 5> holds_{}; ///< Of the lock, the last ones.
