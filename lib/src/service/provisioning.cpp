@@ -24,6 +24,7 @@ constexpr std::size_t slice_tokens_max = 4096;
 // A platform's commit that finds 1000 pages or more moves them itself, and takes that long.
 constexpr int wal_pages_max = 3500;
 constexpr int restart_tries = 50;
+constexpr Steady::duration restart_pause = std::chrono::milliseconds{1};
 constexpr int wal_pages_worth_moving = 32; // near the end: then little is left for in between
 constexpr int wal_pages_max_beside_a_writer = 900;
 constexpr std::size_t slice_meetings_max = 256;
@@ -549,7 +550,7 @@ boost::asio::awaitable<void> Provisioner::keep_wal_small(bool busy_neighbour)
     // Who reads in the WAL since before all of it was moved is waited for, with no lock in our hands.
     bool restarted = store_.checkpoint(Store::Checkpoint::restart);
     for (int tries = 0; !restarted && tries < restart_tries; ++tries) {
-        co_await clock_.wait(std::chrono::milliseconds{1});
+        co_await clock_.wait(restart_pause);
         restarted = store_.checkpoint(Store::Checkpoint::restart);
     }
 }
