@@ -29,6 +29,7 @@
 #include <usher/core/token.hpp>
 #include <usher/crypto/secret.hpp>
 
+#include "support/program.hpp"
 #include "support/temp_dir.hpp"
 
 namespace usher {
@@ -36,6 +37,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using nlohmann::json;
+using test::eventually;
+using test::Program;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int meetings = 100;
@@ -49,61 +52,6 @@ constexpr auto api_key = "47665971";
 constexpr auto application = "29f760f8-7ce1-46c9-ade3-f2dedee4ed5f";
 constexpr auto good_secret = "canary-good-5f1c0de2b7";
 constexpr auto other_secret = "canary-other-93ad61e8c4";
-
-/// A program of its own; all that it prints goes to a file.
-class Program {
-public:
-    Program(std::vector<std::string> words, std::string const& output)
-    {
-        std::vector<char*> argv;
-        for (std::string& word : words)
-            argv.push_back(word.data());
-        argv.push_back(nullptr);
-        process_ = ::fork();
-        if (process_ != 0)
-            return;
-        const int file = ::open(output.c_str(), O_CREAT | O_APPEND | O_WRONLY, 0644);
-        ::dup2(file, 1);
-        ::dup2(file, 2);
-        ::execv(argv[0], argv.data());
-        ::_exit(127);
-    }
-    Program(Program&& other) noexcept : process_{std::exchange(other.process_, -1)} {}
-    Program& operator=(Program&&) = delete;
-    ~Program()
-    {
-        if (process_ > 0)
-            end(SIGKILL);
-    }
-
-    void signal(int number) const { ::kill(process_, number); }
-
-    /// Sends the signal, if any, and waits; the exit status, or minus the signal that ended it.
-    int end(int signal = 0)
-    {
-        if (signal != 0)
-            ::kill(process_, signal);
-        int status = 0;
-        ::waitpid(process_, &status, 0);
-        process_ = -1;
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-    }
-
-private:
-    pid_t process_ = -1;
-};
-
-template <class Condition>
-bool eventually(Condition condition)
-{
-    const auto deadline = std::chrono::steady_clock::now() + 60s;
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > deadline)
-            return false;
-        ::poll(nullptr, 0, 20); // polls a process
-    }
-    return true;
-}
 
 std::string read_text(std::string const& path)
 {

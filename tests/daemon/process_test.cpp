@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <fcntl.h>
 #include <grp.h>
@@ -20,12 +21,14 @@
 #include <usher/store/database.hpp>
 
 #include "checker.hpp"
+#include "support/program.hpp"
 #include "support/temp_dir.hpp"
 
 namespace usher {
 namespace {
 
 using namespace std::chrono_literals;
+using test::eventually;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int meetings = 200;
@@ -36,56 +39,28 @@ constexpr int participants_each = 100;
 #endif
 constexpr int meetings_each_commit = 1000 / participants_each;
 
-/// A usherd of its own; what it prints goes to a file.
-class Daemon {
+/// A usherd of its own; what it prints goes to a file, which is emptied first.
+class Daemon : public test::Program {
 public:
     Daemon(std::string const& database, std::string const& output, bool once = false, char const* option = "--db")
-    {
-        process_ = ::fork();
-        if (process_ != 0)
-            return;
-        const int file = ::open(output.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
-        ::dup2(file, 1);
-        ::dup2(file, 2);
-        ::execl(USHERD, "usherd", option, database.c_str(), once ? "--once" : nullptr, nullptr);
-        ::_exit(127);
-    }
-    Daemon(Daemon const&) = delete;
-    Daemon& operator=(Daemon const&) = delete;
-    ~Daemon()
-    {
-        if (process_ > 0)
-            end(SIGKILL);
-    }
-
-    pid_t process() const { return process_; }
-
-    /// Sends the signal, if any, and waits; the exit status, or minus the signal that ended it.
-    int end(int signal = 0)
-    {
-        if (signal != 0)
-            ::kill(process_, signal);
-        int status = 0;
-        ::waitpid(process_, &status, 0);
-        process_ = -1;
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-    }
+        : Program{words(database, once, option), emptied(output)}
+    {}
 
 private:
-    pid_t process_ = -1;
-};
-
-template <class Condition>
-bool eventually(Condition condition)
-{
-    const auto deadline = std::chrono::steady_clock::now() + 60s;
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > deadline)
-            return false;
-        ::poll(nullptr, 0, 5);
+    static std::vector<std::string> words(std::string const& database, bool once, char const* option)
+    {
+        std::vector<std::string> result{USHERD, option, database};
+        if (once)
+            result.emplace_back("--once");
+        return result;
     }
-    return true;
-}
+
+    static std::string const& emptied(std::string const& path)
+    {
+        std::ofstream{path};
+        return path;
+    }
+};
 
 class Process : public testing::Test {
 protected:
