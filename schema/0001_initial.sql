@@ -131,11 +131,13 @@ CREATE TABLE agenda (
     reason TEXT NOT NULL DEFAULT '',
     detail TEXT NOT NULL DEFAULT '',
     ready_at INTEGER,
-    seq INTEGER NOT NULL DEFAULT 0
+    seq INTEGER -- none before anything was published
 );
 CREATE INDEX agenda_by_need ON agenda (starts_at) WHERE due_at = 0;
+-- A day's meetings in the order of the table: many on a page, where the order of their starts has each on another.
+CREATE INDEX agenda_by_day ON agenda (starts_at / 86400) WHERE due_at = 0;
 CREATE INDEX agenda_by_time ON agenda (due_at) WHERE due_at > 0;
-CREATE INDEX agenda_by_seq ON agenda (seq);
+CREATE INDEX agenda_by_seq ON agenda (seq) WHERE seq IS NOT NULL;
 CREATE INDEX agenda_by_request ON agenda (request_id) WHERE request_id IS NOT NULL;
 
 CREATE TABLE session (

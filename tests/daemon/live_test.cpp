@@ -410,24 +410,28 @@ INSTANTIATE_TEST_SUITE_P(Logs, LiveInFormat, testing::Values("text", "json"), []
     return std::string{test.param};
 });
 
-/// When meeting `i` starts, in seconds from now: the order of their numbers is not that of their starts.
+/// When meeting `i` starts, in seconds from now, over three days: the order of their numbers is not that of their
+/// starts.
 int start_of(int i)
 {
-    return 2 * 3600 + (i * 787 % meetings) * 30;
+    return 3 * 3600 + (i * 787 % meetings) * 3 * 86400 / meetings;
 }
 
 TEST_F(Live, ANewKeyReachesEveryTokenWhilePlatformsReadAndWrite)
 {
     write("current.secret", good_secret);
     const Vendor vendor = start_vendor();
-    configure("default: " + opentok(vendor, "current.secret"), "sessions: {lead: 20h}\ntokens: {lead: 20h}\n");
+    configure(
+        "default: " + opentok(vendor, "current.secret", api_key, {}, ", max_token_life: 10d"),
+        "sessions: {lead: 5d}\ntokens: {lead: 5d}\n"
+    );
     ctl({"init"});
+    const sys_seconds now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
     {
         std::ofstream meeting_rows{folder.file("meetings.csv")};
         std::ofstream participant_rows{folder.file("participants.csv")};
         meeting_rows << "external_id,title,starts_at_utc,ends_at_utc\n";
         participant_rows << "meeting_external_id,external_id,display_name,role\n";
-        const sys_seconds now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
         for (int i = 0; i < meetings; ++i) {
             const sys_seconds starts = now + seconds{start_of(i)};
             meeting_rows << 'm' << i << ",t," << to_iso8601(starts) << ',' << to_iso8601(starts + 1h) << '\n';
@@ -498,13 +502,14 @@ TEST_F(Live, ANewKeyReachesEveryTokenWhilePlatformsReadAndWrite)
 
     SQLite::Database database{path, SQLite::OPEN_READONLY, 20000};
     SQLite::Statement order{database, "SELECT meeting_id FROM agenda ORDER BY seq"};
-    int last = 0;
+    std::pair<std::chrono::sys_days, int> last{};
     while (order.executeStep()) {
         const int i = std::stoi(order.getColumn(0).getString().substr(1));
         if (edited(i))
             continue;
-        EXPECT_GT(start_of(i), last) << "m" << i;
-        last = start_of(i);
+        const std::pair place{std::chrono::floor<std::chrono::days>(now + seconds{start_of(i)}), i};
+        EXPECT_LT(last, place) << "m" << i;
+        last = place;
     }
 
     const auto signer = TokenSigner::for_api_key(TokenFormat::jwt, api_key, Secret{other_secret});

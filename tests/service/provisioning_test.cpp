@@ -655,9 +655,12 @@ TEST_F(BetweenReadAndPublish, AMeetingOfManyIsLookedAtAgainWhereOthersWrote)
 
 TEST_F(Provisioning, DueComesByNeed)
 {
-    // Long over, within the last day, soon, just inside and outside of two hours, next week.
-    const std::vector<std::int64_t> starts{-25 * hour, -23 * hour, hour, 2 * hour, 2 * hour + 1, 7 * day};
-    for (const std::size_t i : {5U, 2U, 0U, 4U, 1U, 3U})
+    // Began long ago, and within the last day; soon, just inside and outside of two hours; next week, with a day's end
+    // between the last two.
+    const std::int64_t next_week = 7 * day - unix_seconds(start) % day;
+    const std::vector<std::int64_t> starts{-25 * hour,   -23 * hour,    hour,          2 * hour,
+                                           2 * hour + 1, next_week - 1, next_week - 2, next_week};
+    for (const std::size_t i : {7U, 5U, 2U, 0U, 4U, 6U, 1U, 3U})
         meeting(starts[i], starts[i] + 60 * day, std::to_string(i));
     const auto order = [&](std::size_t limit, std::set<MeetingNo> const& in_hand = {}) {
         std::string ids;
@@ -665,19 +668,19 @@ TEST_F(Provisioning, DueComesByNeed)
             ids += text("SELECT meeting_id FROM agenda WHERE meeting_no = " + std::to_string(static_cast<int>(number)));
         return ids;
     };
-    EXPECT_EQ(order(10), "123045"); // near ones, then all from the first on
+    EXPECT_EQ(order(10), "12304567"); // near ones by their starts, then day by day, as they arrived
     EXPECT_EQ(order(2), "12");
     EXPECT_EQ(order(0), "");
 
     const auto near = store->due(clock.now(), 3, {});
-    EXPECT_EQ(order(10, {near.begin(), near.end()}), "045");
+    EXPECT_EQ(order(10, {near.begin(), near.end()}), "04567");
 
     // What time made due shares what is left with what was written.
     sql("UPDATE agenda SET due_at = 100 WHERE meeting_id = '4'; UPDATE agenda SET due_at = 99 WHERE meeting_id = '5'");
-    EXPECT_EQ(order(10), "123540");
+    EXPECT_EQ(order(10), "12354067");
     EXPECT_EQ(order(5), "12350");
     sql("UPDATE agenda SET due_at = " + std::to_string(unix_seconds(start) + 1) + " WHERE meeting_id = '5'");
-    EXPECT_EQ(order(10), "12340");
+    EXPECT_EQ(order(10), "1234067");
 }
 
 TEST_F(Provisioning, ManyThreadsPublishWhatOneDoes)

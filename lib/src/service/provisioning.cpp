@@ -185,13 +185,18 @@ void Provisioner::start_sweep()
 
 boost::asio::awaitable<bool> Provisioner::sweep()
 {
-    if (sweep_.ids) { // the agenda rows themselves come first
-        sweep_.ids = store_.add_missing(*sweep_.ids, chunk_rows);
-        co_await clock_.wait(Steady::duration::zero());
-        co_return true;
-    }
     if (!sweep_.reader)
         sweep_.reader = std::make_shared<Store>(store_.reader());
+    if (sweep_.ids) { // the agenda rows themselves come first
+        const auto missing = std::make_shared<Store::MissingRows>();
+        std::function<void()> find = [missing, reader = sweep_.reader, cursor = *sweep_.ids] {
+            *missing = reader->find_missing(cursor, chunk_rows);
+        };
+        co_await on_workers(std::move(find));
+        store_.add(missing->meeting_ids);
+        sweep_.ids = std::move(missing->next);
+        co_return true;
+    }
     struct Chunk {
         std::vector<Suspect> found;
         std::optional<MeetingNo> last;
@@ -225,15 +230,18 @@ boost::asio::awaitable<bool> Provisioner::sweep()
     co_return chunk->last.has_value();
 }
 
-/// To be looked at, by need; what is over comes last.
+/// To be looked at, in the order of Store::due(); what is over comes last.
 void Provisioner::suspect(std::vector<Suspect> const& meetings)
 {
     if (meetings.empty())
         return;
     suspects_.insert(suspects_.end(), meetings.begin(), meetings.end());
-    const sys_seconds over = clock_.now() - std::chrono::hours{24};
-    const auto key = [over](Suspect const& one) {
-        return std::tuple{one.starts_at < over, one.starts_at, one.meeting};
+    const sys_seconds now = clock_.now();
+    const auto key = [now](Suspect const& one) {
+        const bool over = one.starts_at < now - near_before && one.starts_at != sys_seconds{}; // taken once already
+        const bool near = !over && one.starts_at <= now + near_after;
+        const sys_seconds place = near ? one.starts_at : std::chrono::floor<std::chrono::days>(one.starts_at);
+        return std::tuple{over, !near, place, one.meeting};
     };
     std::sort(suspects_.begin(), suspects_.end(), [&](Suspect const& left, Suspect const& right) {
         return key(left) > key(right);

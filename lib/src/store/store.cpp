@@ -20,9 +20,7 @@ constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t deletes_max = 2000;  // of one meeting's tokens in one transaction
 constexpr std::int64_t request_chunk = 500; // meetings marked in one transaction
 constexpr std::size_t mark_chunk = 500;
-constexpr std::size_t compared_max = 256;   // participants that are read again under the write lock
-constexpr std::int64_t near_before = 86400; // what started within the last day, or starts within two hours, goes first
-constexpr std::int64_t near_after = 2 * 3600;
+constexpr std::size_t compared_max = 256; // participants that are read again under the write lock
 constexpr std::size_t read_together = 16; // meetings in one transaction: a longer one keeps the WAL from starting anew
 
 std::int64_t number(MeetingNo value)
@@ -596,7 +594,7 @@ std::vector<MeetingNo> Store::due(sys_seconds now, std::size_t limit, std::set<M
             take(
                 most, R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_need
                              WHERE due_at = 0 AND starts_at BETWEEN ? AND ? ORDER BY starts_at)sql",
-                instant_now - near_before, instant_now + near_after
+                unix_seconds(now - near_before), unix_seconds(now + near_after)
             );
         };
         const auto timed = [&](std::size_t most) {
@@ -607,8 +605,8 @@ std::vector<MeetingNo> Store::due(sys_seconds now, std::size_t limit, std::set<M
             );
         };
         const auto written = [&](std::size_t most) {
-            take(most, R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_need
-                             WHERE due_at = 0 ORDER BY starts_at)sql");
+            take(most, R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_day
+                             WHERE due_at = 0 ORDER BY starts_at / 86400, meeting_no)sql");
         };
         near(limit);
         timed((limit - meetings.size() + 1) / 2); // neither a bulk of the one nor of the other stops its neighbour
@@ -1013,7 +1011,7 @@ void Store::Impl::settle(Publication const& publication, Settled const& outcome,
 {
     MeetingSnapshot const& meeting = *publication.meeting;
     Plan const& plan = *publication.plan;
-    const std::int64_t seq = outcome.changed ? next_seq(now) : 0;
+    const std::optional<std::int64_t> seq = outcome.changed ? std::optional{next_seq(now)} : std::nullopt;
     if (!outcome.intact) { // the rest is for the next pass
         if (!outcome.changed)
             return;
@@ -1027,7 +1025,7 @@ void Store::Impl::settle(Publication const& publication, Settled const& outcome,
         bind_optional(statement, 2, heads.staged_no);
         bind_optional(statement, 3, heads.last_session_no);
         bind_optional(statement, 4, heads.last_history_no);
-        statement.bind(5, seq);
+        statement.bind(5, *seq);
         statement.bind(6, outcome.publishes ? 1 : 0);
         statement.bind(7, number(meeting.number));
         statement.exec();
@@ -1040,7 +1038,7 @@ void Store::Impl::settle(Publication const& publication, Settled const& outcome,
         UPDATE agenda SET due_at = ?1, opens = ?2, closes = ?3, policy_hash = ?4, next_at = ?5, attempts = ?6,
                failed_inputs = ?7, state = ?8, reason = ?9, detail = ?10, ready_at = ?11,
                renew_session = CASE WHEN ?12 < 0 THEN 0 ELSE max(renew_session, ?12) END,
-               seq = CASE WHEN ?13 > 0 THEN ?13 ELSE seq END, session_no = ?14, staged_no = ?15,
+               seq = COALESCE(?13, seq), session_no = ?14, staged_no = ?15,
                last_session_no = ?16, last_history_no = ?17,
                request_id = CASE WHEN ?18 THEN NULL ELSE request_id END
          WHERE meeting_no = ?19
@@ -1067,7 +1065,7 @@ void Store::Impl::settle(Publication const& publication, Settled const& outcome,
     );
     const int renew = plan.session == SessionStep::order ? static_cast<int>(plan.renew) : 0;
     statement.bind(12, outcome.publishes ? -1 : renew);
-    statement.bind(13, seq);
+    bind_optional(statement, 13, seq);
     bind_optional(statement, 14, heads.published_no);
     bind_optional(statement, 15, heads.staged_no);
     bind_optional(statement, 16, heads.last_session_no);
@@ -1239,18 +1237,12 @@ std::vector<Store::AgendaEntry> Store::scan(MeetingNo after, std::size_t limit) 
     });
 }
 
-std::optional<std::string> Store::add_missing(std::string const& cursor, std::size_t limit)
+Store::MissingRows Store::find_missing(std::string const& cursor, std::size_t limit) const
 {
     Impl& impl = *impl_;
     const auto count = static_cast<std::int64_t>(limit);
-    struct Missing {
-        std::string id;
-        std::optional<std::int64_t> starts_at;
-    };
-    std::vector<Missing> missing;
-    std::string last = cursor;
-    std::int64_t rows = 0;
-    impl.guarded([&] {
+    return impl.guarded([&] {
+        MissingRows missing;
         const auto look = [&](char const* sql) {
             SQLite::Statement& statement = impl.prepared(sql);
             const Rewind rewind{statement};
@@ -1261,16 +1253,13 @@ std::optional<std::string> Store::add_missing(std::string const& cursor, std::si
             while (statement.executeStep()) {
                 ++found;
                 furthest = statement.getColumn(0).getString();
-                if (statement.getColumn(2).isNull())
-                    missing.push_back(
-                        {furthest, statement.getColumn(1).isNull() ? std::nullopt
-                                                                   : std::optional{statement.getColumn(1).getInt64()}}
-                    );
+                if (statement.getColumn(1).isNull())
+                    missing.meeting_ids.push_back(furthest);
             }
             return std::pair{found, furthest};
         };
         const auto [meetings, meeting_last] = look(
-            R"sql(SELECT m.id, m.starts_at, a.meeting_no FROM meeting m
+            R"sql(SELECT m.id, a.meeting_no FROM meeting m
                     LEFT JOIN agenda a ON a.meeting_id = m.id AND a.starts_at IS m.starts_at
                    WHERE m.id > ?1 ORDER BY m.id LIMIT ?2)sql"
         );
@@ -1281,31 +1270,36 @@ std::optional<std::string> Store::add_missing(std::string const& cursor, std::si
                       UNION ALL
                       SELECT (SELECT min(meeting_id) FROM participant WHERE meeting_id > found_id) FROM found
                        WHERE found_id IS NOT NULL LIMIT ?2)
-                  SELECT found_id, NULL, a.meeting_no FROM found LEFT JOIN agenda a ON a.meeting_id = found_id
+                  SELECT found_id, a.meeting_no FROM found LEFT JOIN agenda a ON a.meeting_id = found_id
                    WHERE found_id IS NOT NULL)sql"
         );
         // Each list is complete up to its own last id; go on from the lower of those that were cut off.
-        rows = std::max(meetings, orphans);
         const bool meetings_cut = meetings == count;
         const bool orphans_cut = orphans == count;
-        last = meetings_cut && orphans_cut ? std::min(meeting_last, orphan_last)
-               : meetings_cut              ? meeting_last
-                                           : orphan_last;
+        if (meetings_cut || orphans_cut)
+            missing.next = meetings_cut && orphans_cut ? std::min(meeting_last, orphan_last)
+                           : meetings_cut              ? meeting_last
+                                                       : orphan_last;
+        return missing;
     });
-    impl.own_writes += missing.empty() ? 0U : 1U;
-    if (!missing.empty())
-        impl.write([&] {
-            for (Missing const& row : missing)
-                if (row.starts_at)
-                    impl.run(
-                        R"sql(INSERT INTO agenda (meeting_id, starts_at) VALUES (?, ?) ON CONFLICT (meeting_id)
-                              DO UPDATE SET due_at = 0, starts_at = excluded.starts_at)sql",
-                        row.id, *row.starts_at
-                    );
-                else
-                    impl.run("INSERT OR IGNORE INTO agenda (meeting_id) VALUES (?)", row.id);
-        });
-    return rows == count ? std::optional{last} : std::nullopt;
+}
+
+void Store::add(std::span<std::string const> meeting_ids)
+{
+    if (meeting_ids.empty())
+        return;
+    Impl& impl = *impl_;
+    ++impl.own_writes;
+    impl.write([&] {
+        for (std::string const& id : meeting_ids) {
+            impl.run(
+                R"sql(INSERT INTO agenda (meeting_id, starts_at) SELECT id, starts_at FROM meeting WHERE id = ?
+                      ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0, starts_at = excluded.starts_at)sql",
+                id
+            );
+            impl.run("INSERT OR IGNORE INTO agenda (meeting_id) VALUES (?)", id);
+        }
+    });
 }
 
 std::optional<MeetingSnapshot> Store::read_one(std::string_view meeting_id) const

@@ -18,6 +18,11 @@
 
 namespace usher {
 
+/// Meetings that began or will begin within this time are served in the order of their starts. All others in the order
+/// of their days: within a day in that of the table, which takes far fewer pages.
+inline constexpr seconds near_before = std::chrono::hours{24};
+inline constexpr seconds near_after = std::chrono::hours{2};
+
 /// What the database had seen at an instant. While it is the same, nobody has written but publish().
 struct Seen {
     std::int64_t data_version = 0; ///< Moves with the commits of others.
@@ -127,8 +132,9 @@ public:
     /// To be asked before meetings are read, on this store or another one.
     Seen seen() const;
 
-    /// Up to `limit` due meetings that are not `in_hand`: those that are live or about to open first; then, in equal
-    /// shares, what time has made due and what else the platform wrote, by need. Nothing is written.
+    /// Up to `limit` due meetings that are not `in_hand`: those that are live or about to open first, by their start;
+    /// then, in equal shares, what time has made due and what else the platform wrote, day by day (near_before,
+    /// near_after). Nothing is written.
     std::vector<MeetingNo> due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const;
 
     /// The meetings as they are, in this order; ends early once they have more than `participants_max` participants.
@@ -182,8 +188,15 @@ public:
     };
     std::vector<AgendaEntry> scan(MeetingNo after, std::size_t limit) const;
 
-    /// Adds agenda rows that triggers would have added, for up to `limit` meetings and participants after `cursor`.
-    std::optional<std::string> add_missing(std::string const& cursor, std::size_t limit);
+    /// Meetings whose agenda row is missing or wrong, as it is when a trigger was; of up to `limit` meetings and
+    /// participants after `cursor`. `next` is the cursor for the rest, none at the end.
+    struct MissingRows {
+        std::vector<std::string> meeting_ids;
+        std::optional<std::string> next;
+    };
+    MissingRows find_missing(std::string const& cursor, std::size_t limit) const;
+    /// Adds or mends these rows, and makes them due.
+    void add(std::span<std::string const> meeting_ids);
 
     std::optional<MeetingSnapshot> read_one(std::string_view meeting_id) const;
     void mark(std::span<MeetingNo const> meetings);
