@@ -181,6 +181,7 @@ boost::asio::awaitable<void> Provisioner::find_stale()
 void Provisioner::start_sweep()
 {
     sweep_ = {};
+    sweep_.since = store_.last_seq();
 }
 
 boost::asio::awaitable<bool> Provisioner::sweep()
@@ -203,14 +204,15 @@ boost::asio::awaitable<bool> Provisioner::sweep()
     };
     const auto chunk = std::make_shared<Chunk>();
     const sys_seconds now = clock_.now();
-    std::function<void()> work = [chunk, reader = sweep_.reader, after = sweep_.after, now, projects = projects_] {
+    std::function<void()> work = [chunk, reader = sweep_.reader, after = sweep_.after, since = sweep_.since, now,
+                                  projects = projects_] {
         const std::vector<Store::AgendaEntry> entries = reader->scan(after, chunk_rows);
         if (entries.empty())
             return;
         std::vector<MeetingNo> settled;
         std::map<MeetingNo, sys_seconds> starts;
         for (Store::AgendaEntry const& entry : entries)
-            if (entry.due_at > unix_seconds(now) && !is_stale(entry, projects)) { // else it is known
+            if (entry.due_at > unix_seconds(now) && entry.seq <= since && !is_stale(entry, projects)) { // else known
                 settled.push_back(entry.number);
                 starts.emplace(entry.number, entry.starts_at);
             }

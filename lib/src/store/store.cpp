@@ -1219,7 +1219,7 @@ std::vector<Store::AgendaEntry> Store::scan(MeetingNo after, std::size_t limit) 
     Impl& impl = *impl_;
     return impl.guarded([&] {
         SQLite::Statement& statement = impl.prepared(
-            R"sql(SELECT meeting_no, due_at, policy_hash, state, starts_at FROM agenda
+            R"sql(SELECT meeting_no, due_at, policy_hash, state, starts_at, seq FROM agenda
                    WHERE meeting_no > ? ORDER BY meeting_no LIMIT ?)sql"
         );
         const Rewind rewind{statement};
@@ -1231,7 +1231,7 @@ std::vector<Store::AgendaEntry> Store::scan(MeetingNo after, std::size_t limit) 
                 {MeetingNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getInt64(),
                  static_cast<std::uint64_t>(statement.getColumn(2).getInt64()),
                  parse_state(statement.getColumn(3).getText()).value_or(State::pending),
-                 from_unix(statement.getColumn(4).getInt64())}
+                 from_unix(statement.getColumn(4).getInt64()), statement.getColumn(5).getInt64()}
             );
         return result;
     });
@@ -1384,6 +1384,11 @@ void Store::check(
 std::int64_t Store::data_version() const
 {
     return impl_->guarded([&] { return impl_->integer("PRAGMA data_version").value_or(0); });
+}
+
+std::int64_t Store::last_seq() const
+{
+    return impl_->guarded([&] { return impl_->integer("SELECT seq FROM daemon WHERE id = 1").value_or(0); });
 }
 
 std::int64_t Store::schema_version() const

@@ -81,7 +81,8 @@ public:
     /// The first part of it, and quick: triggers, and meetings that were planned under another configuration.
     boost::asio::awaitable<void> find_stale();
 
-    /// The rest in chunks, to be done beside the passes: from the beginning, and whether there is more to do.
+    /// The rest in chunks, to be done beside the passes: from the beginning, and whether there is more to do. What is
+    /// published meanwhile has been compared then. No pass may be under way when a sweep starts.
     void start_sweep();
     boost::asio::awaitable<bool> sweep();
 
@@ -140,6 +141,7 @@ private:
     struct Sweep {
         std::optional<std::string> ids = std::string{}; ///< While agenda rows are looked for that are missing.
         MeetingNo after{0};
+        std::int64_t since = 0; ///< The last seq when it began.
         std::shared_ptr<Store> reader{};
     };
     Sweep sweep_;

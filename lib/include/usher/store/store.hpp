@@ -185,6 +185,7 @@ public:
         std::uint64_t policy_hash = 0;
         State state = State::pending;
         sys_seconds starts_at;
+        std::int64_t seq = 0; ///< Of the last change that was published; 0 before the first.
     };
     std::vector<AgendaEntry> scan(MeetingNo after, std::size_t limit) const;
 
@@ -206,6 +207,9 @@ public:
     /// Every meeting's evidence for the promises, as a reader whose clock shows `now` would see it.
     void
     check(Projects const& projects, SignatureCheck const& verify, sys_seconds now, std::vector<Violation>& found) const;
+
+    /// The highest `seq` that was given.
+    std::int64_t last_seq() const;
 
     /// Changes whenever another connection commits, and when the schema changes.
     std::int64_t data_version() const;
