@@ -257,13 +257,16 @@ private:
         co_await find_stale();
         provisioner_->start_sweep();
         tasks_.spawn("sweep", sweep_all());
-        PassResult result = co_await settle();
-        log(result);
-        while (!stopping_ && (!swept_ || maker_.busy())) { // sessions are on their way
-            co_await wakeup_.wait(slow_poll);
-            const PassResult more = co_await settle();
-            log(more);
-            result += more;
+        PassResult result;
+        for (bool over = false; !stopping_ && !over;) {
+            const auto alone = [this] { return swept_ && !maker_.busy(); };
+            const bool was_alone = alone();
+            const PassResult pass = co_await settle();
+            log(pass);
+            result += pass;
+            over = was_alone && pass.looked_at == 0; // else sessions may have been made meanwhile
+            if (!over && !alone())
+                co_await wakeup_.wait(slow_poll);
         }
         std::printf(
             "%zu meetings settled, %zu sessions created, %zu tokens published, %zu withdrawn\n",
