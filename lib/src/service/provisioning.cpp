@@ -15,18 +15,15 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-// The write lock is held for at most 10 ms. Slices aim lower, the more so while a platform writes, so that one slow
-// commit stays below.
-constexpr auto lock_goal = std::chrono::milliseconds{9};
-constexpr auto lock_goal_beside_a_writer = std::chrono::milliseconds{7};
-constexpr std::size_t slice_tokens_min = 256;
-constexpr std::size_t slice_tokens_max = 4096;
+// The write lock is held for at most 10 ms. Slices aim lower, so that a slow commit stays below.
+constexpr Steady::duration lock_goal = std::chrono::microseconds{7500};
+constexpr Steady::duration warm_up = std::chrono::milliseconds{2}; // what that takes, in the gap between two slices
 // A platform's commit that finds 1000 pages or more moves them itself, and takes that long.
 constexpr int wal_pages_max = 3500;
 constexpr int restart_tries = 50;
 constexpr Steady::duration restart_pause = std::chrono::milliseconds{1};
-constexpr int wal_pages_worth_moving = 32; // near the end: then little is left for in between
-constexpr int wal_pages_max_beside_a_writer = 900;
+constexpr int wal_pages_worth_moving = 32;         // near the end: then little is left for in between
+constexpr int wal_pages_max_beside_a_writer = 700; // and then comes one slice more
 constexpr std::size_t slice_meetings_max = 256;
 // One batch is published while the next is signed and the one after it is read.
 constexpr std::size_t batches_max = 3;
@@ -95,6 +92,7 @@ Provisioner::Provisioner(
       executor_{executor},
       workers_{std::move(workers)},
       prepared_{executor},
+      slice_size_{lock_goal},
       checkpointed_{executor}
 {
     configure(std::move(projects), settings);
@@ -267,8 +265,14 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
     PassResult total;
     std::exception_ptr error;
     try {
+        Store::RequestStep requests;
         do {
-            const auto requests = store_.advance_requests(clock_.now());
+            if (requests.wrote)
+                co_await give_way();
+            const Steady::time_point started = clock_.steady_now();
+            requests = store_.advance_requests(clock_.now());
+            if (requests.wrote)
+                held_since(started);
             for (RequestNews const& news : requests.finished)
                 spdlog::info("request finished id={} result=\"{}\"", news.request_id, news.detail);
             while (batches_.size() < batches && !stopping_ && !pausing_)
@@ -478,6 +482,10 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
 
 boost::asio::awaitable<void> Provisioner::publish(Batch& batch, PassResult& result)
 {
+    std::size_t rest = 0;
+    for (std::size_t i = 0; i < batch.meetings.size(); ++i)
+        rest += batch.tokens[i].size() + deleted_by(batch.plans[i], batch.meetings[i]);
+    std::size_t most = slice_size_.next(rest);
     std::vector<Publication> slice;
     std::size_t token_count = 0;
     for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
@@ -490,60 +498,77 @@ boost::asio::awaitable<void> Provisioner::publish(Batch& batch, PassResult& resu
             publication.key_id = project->key_id;
         std::span<SignedToken const> left = batch.tokens[i];
         do {
-            const std::size_t count = std::min(left.size(), slice_tokens_ - std::min(token_count, slice_tokens_));
+            const std::size_t count = std::min(left.size(), most - std::min(token_count, most));
             publication.tokens = left.first(count);
             left = left.subspan(count);
             publication.last = left.empty();
             slice.push_back(publication);
             token_count += count + (publication.last ? deleted_by(batch.plans[i], batch.meetings[i]) : 0);
-            if (token_count >= slice_tokens_ || slice.size() >= slice_meetings_max) {
-                co_await publish_slice(slice, result);
+            if (token_count >= most || slice.size() >= slice_meetings_max) {
+                co_await publish_slice(slice, token_count, result);
+                rest -= std::min(rest, token_count);
+                most = slice_size_.next(rest);
                 token_count = 0;
                 if (stopping_)
                     co_return;
             }
         } while (!left.empty());
     }
-    co_await publish_slice(slice, result);
+    co_await publish_slice(slice, token_count, result);
 }
 
-boost::asio::awaitable<void> Provisioner::publish_slice(std::vector<Publication>& slice, PassResult& result)
+boost::asio::awaitable<void>
+Provisioner::publish_slice(std::vector<Publication>& slice, std::size_t token_count, PassResult& result)
 {
     if (slice.empty())
         co_return;
-    const auto version = store_.data_version();
-    Steady::time_point locked = clock_.steady_now();
-    if (version != data_version_) {
-        data_version_ = version;
-        platform_wrote_ = locked;
+    if (const Steady::duration gap = gap_left(); gap > warm_up) {
+        co_await clock_.wait(gap - warm_up);
+        store_.warm_up(slice);
     }
+    co_await give_way();
+    Steady::time_point locked = clock_.steady_now();
     result.published += store_.publish(slice, clock_.now(), [&] { locked = clock_.steady_now(); });
-    const Steady::time_point released = clock_.steady_now();
-    const Steady::duration held = released - locked;
     slice.clear();
-    const bool busy_neighbour = locked - platform_wrote_ < std::chrono::seconds{1};
-    holds_[++hold_ % holds_.size()] = held;
-    // The median: a thread that lost its processor for a while is no reason for smaller slices.
-    auto sorted = holds_;
-    std::nth_element(sorted.begin(), sorted.begin() + sorted.size() / 2, sorted.end());
-    const Steady::duration usual = sorted[sorted.size() / 2];
-    const Steady::duration goal = busy_neighbour ? lock_goal_beside_a_writer : lock_goal;
-    if (usual > goal)
-        slice_tokens_ = std::max(slice_tokens_min, slice_tokens_ * 3 / 4);
-    else if (usual < goal * 4 / 5)
-        slice_tokens_ = std::min(slice_tokens_max, slice_tokens_ * 5 / 4);
-    co_await keep_wal_small(busy_neighbour);
-    // SQLite's busy handler is unfair: while a platform writes, it needs a gap in which its retry can get through.
-    const Steady::duration gap = busy_neighbour ? released + 2 * held - clock_.steady_now() : Steady::duration::zero();
-    co_await clock_.wait(std::max(gap, Steady::duration::zero()));
+    held_since(locked);
+    slice_size_.took(token_count, held_);
+    co_await keep_wal_small();
+}
+
+/// Lets others have their turn before the lock is taken again. SQLite's busy handler is unfair: while a platform
+/// writes, its retry needs a gap to get through.
+boost::asio::awaitable<void> Provisioner::give_way()
+{
+    co_await clock_.wait(gap_left());
+}
+
+Steady::duration Provisioner::gap_left()
+{
+    if (const auto version = store_.data_version(); version != data_version_) {
+        data_version_ = version;
+        platform_wrote_ = clock_.steady_now();
+    }
+    const Steady::duration left = released_ + 2 * held_ - clock_.steady_now();
+    return beside_a_writer() ? std::max(left, Steady::duration::zero()) : Steady::duration::zero();
+}
+
+bool Provisioner::beside_a_writer() const
+{
+    return clock_.steady_now() - platform_wrote_ < std::chrono::seconds{1};
+}
+
+void Provisioner::held_since(Steady::time_point locked)
+{
+    released_ = clock_.steady_now();
+    held_ = released_ - locked;
 }
 
 /// A second connection moves the WAL into the database while more is appended. Once the WAL is long it moves the rest
 /// while nothing is appended, so that the WAL starts anew.
-boost::asio::awaitable<void> Provisioner::keep_wal_small(bool busy_neighbour)
+boost::asio::awaitable<void> Provisioner::keep_wal_small()
 {
     const int pages = store_.wal_pages();
-    const int most = busy_neighbour ? wal_pages_max_beside_a_writer : wal_pages_max;
+    const int most = beside_a_writer() ? wal_pages_max_beside_a_writer : wal_pages_max;
     if (pages < wal_moved_)
         wal_moved_ = 0; // it has started anew
     if (pages < most) {
@@ -591,7 +616,7 @@ void Provisioner::adapt(Batch const& batch)
     for (MeetingSnapshot const& meeting : batch.meetings)
         participants += meeting.participants.size();
     const std::size_t each = participants / std::max<std::size_t>(batch.meetings.size(), 1) + 1;
-    batch_meetings_ = std::clamp<std::size_t>(batch_participants_ / each, 1, settings_.meetings_max);
+    batch_meetings_ = std::clamp<std::size_t>(slice_size_.fill(batch_participants_) / each, 1, settings_.meetings_max);
 }
 
 Result<void> Provisioner::check_signature(std::string_view project, Credential const& credential) const

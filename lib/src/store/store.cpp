@@ -805,6 +805,25 @@ void Store::record_projects(std::span<ProjectStatus const> projects, bool all, s
     });
 }
 
+void Store::warm_up(std::span<Publication const> publications) const
+{
+    Impl& impl = *impl_;
+    impl.guarded([&] {
+        const SQLite::Transaction transaction{*impl.database};
+        for (Publication const& publication : publications) {
+            MeetingSnapshot const& meeting = *publication.meeting;
+            impl.integer("SELECT due_at FROM agenda WHERE meeting_no = ?", number(meeting.number));
+            if (publication.tokens.empty() || publication.session == nullptr)
+                continue;
+            impl.integer(
+                "SELECT count(*) FROM token WHERE session_no = ? AND participant_id BETWEEN ? AND ?",
+                number(publication.session->number), meeting.participants[publication.tokens.front().participant].id,
+                meeting.participants[publication.tokens.back().participant].id
+            );
+        }
+    });
+}
+
 PublishCounts
 Store::publish(std::span<Publication const> publications, sys_seconds now, std::function<void()> const& locked)
 {
@@ -1105,6 +1124,7 @@ Store::RequestStep Store::advance_requests(sys_seconds now)
     ++impl.own_writes;
     return impl.write([&] {
         RequestStep step;
+        step.wrote = true;
         impl.run(
             "INSERT OR IGNORE INTO request_result (request_id, state) SELECT id, 'running' FROM request WHERE id > "
             "(SELECT requests_seen FROM daemon WHERE id = 1) ORDER BY id LIMIT 100"

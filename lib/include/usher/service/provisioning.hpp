@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +24,7 @@
 #include <usher/service/pace.hpp>
 #include <usher/service/random.hpp>
 #include <usher/service/session_maker.hpp>
+#include <usher/service/slice_size.hpp>
 #include <usher/service/workers.hpp>
 #include <usher/store/store.hpp>
 
@@ -113,8 +113,13 @@ private:
     boost::asio::awaitable<PassResult> run(std::size_t batches, bool once);
     boost::asio::awaitable<PassResult> finish_batch();
     boost::asio::awaitable<void> publish(Batch& batch, PassResult& result);
-    boost::asio::awaitable<void> publish_slice(std::vector<Publication>& slice, PassResult& result);
-    boost::asio::awaitable<void> keep_wal_small(bool busy_neighbour);
+    boost::asio::awaitable<void>
+    publish_slice(std::vector<Publication>& slice, std::size_t token_count, PassResult& result);
+    boost::asio::awaitable<void> give_way();
+    std::chrono::steady_clock::duration gap_left();
+    bool beside_a_writer() const;
+    void held_since(std::chrono::steady_clock::time_point locked);
+    boost::asio::awaitable<void> keep_wal_small();
     void start_checkpoint();
     void adapt(Batch const& batch);
 
@@ -148,11 +153,11 @@ private:
 
     std::size_t batch_meetings_ = 8;        ///< Adapts to how many participants they have,
     std::size_t batch_participants_ = 1024; ///< and these to how long signing takes.
-    std::size_t slice_tokens_ = 512;        ///< Adapts to what the write lock can take in its share of time.
-    std::array<std::chrono::steady_clock::duration, 5> holds_{}; ///< Of the lock, the last ones.
-    std::size_t hold_ = 0;
+    SliceSize slice_size_;
     std::int64_t data_version_ = 0;
     std::chrono::steady_clock::time_point platform_wrote_{};
+    std::chrono::steady_clock::time_point released_{}; ///< When the write lock was given back, after it was
+    std::chrono::steady_clock::duration held_{};       ///< held for this long.
 
     std::optional<Store> checkpointer_; ///< Used by the workers while `checkpointing_`.
     bool checkpointing_ = false;

@@ -165,6 +165,10 @@ public:
     /// Writes rows of `project_status`; `all`: these are all projects that there are.
     void record_projects(std::span<ProjectStatus const> projects, bool all, sys_seconds now);
 
+    /// Reads what publish() is about to change, so that the write lock need not be held for it. Another connection's
+    /// commit empties the cache.
+    void warm_up(std::span<Publication const> publications) const;
+
     /// Stores the tokens, and settles each meeting that is as it was read. Of one that the platform edited meanwhile,
     /// it stores what is still right and leaves it due. `locked` is called once the write lock is held.
     PublishCounts
@@ -175,6 +179,7 @@ public:
     struct RequestStep {
         std::vector<RequestNews> finished;
         bool more = false;
+        bool wrote = false; ///< There are requests, so the write lock was held.
     };
     RequestStep advance_requests(sys_seconds now);
 
