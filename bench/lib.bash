@@ -149,11 +149,13 @@ make_schedule() { # MEETINGS EACH
     measure fill "$work/usher.db" --meetings "$1" --each "$2"
 }
 
-# A database that nobody has open, elsewhere and on the disk, so that writing the copy is not measured.
+# A database that nobody has open, elsewhere and on the disk, so that writing the copy is not measured, nor the freeing
+# of what was there before.
 copy() { # FROM TO
     rm -f "$work/$2"*
+    sync
     cp "$work/$1" "$work/$2"
-    sync "$work/$2"
+    sync
 }
 
 provision() { # under the configuration as it is

@@ -134,8 +134,8 @@ CREATE TABLE agenda (
     seq INTEGER -- none before anything was published
 );
 CREATE INDEX agenda_by_need ON agenda (starts_at) WHERE due_at = 0;
--- A day's meetings in the order of the table: many on a page, where the order of their starts has each on another.
-CREATE INDEX agenda_by_day ON agenda (starts_at / 86400) WHERE due_at = 0;
+-- A day's meetings in the order of token and agenda: then many are on a page, and in that of their starts one.
+CREATE INDEX agenda_by_day ON agenda (starts_at / 86400, session_no) WHERE due_at = 0;
 CREATE INDEX agenda_by_time ON agenda (due_at) WHERE due_at > 0;
 CREATE INDEX agenda_by_seq ON agenda (seq) WHERE seq IS NOT NULL;
 CREATE INDEX agenda_by_request ON agenda (request_id) WHERE request_id IS NOT NULL;

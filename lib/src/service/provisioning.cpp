@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <tuple>
+#include <utility>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -59,6 +60,7 @@ struct Provisioner::Batch {
     std::vector<MeetingNo> wanted;
     std::vector<MeetingNo> unread; ///< Of these, what would have been too much.
     std::size_t participants_max = 0;
+    Steady::time_point started;
     Seen seen; ///< Before they were read.
     sys_seconds now;
     Projects projects;
@@ -69,7 +71,6 @@ struct Provisioner::Batch {
     std::vector<std::optional<SessionRow>> sessions; ///< What tokens are signed for.
     std::vector<std::vector<SignedToken>> tokens;
 
-    Steady::duration took{};
     bool done = false;
     std::exception_ptr error;
 };
@@ -169,7 +170,7 @@ boost::asio::awaitable<void> Provisioner::find_stale()
             after = entries.back().number;
             for (Store::AgendaEntry const& entry : entries)
                 if (entry.due_at > now && is_stale(entry, projects))
-                    found->push_back({entry.starts_at, entry.number});
+                    found->push_back({entry.starts_at, entry.session, entry.number});
         }
     };
     co_await on_workers(std::move(work));
@@ -217,7 +218,10 @@ boost::asio::awaitable<bool> Provisioner::sweep()
         const std::vector<MeetingSnapshot> meetings = reader->read(settled, sweep_participants);
         for (MeetingSnapshot const& meeting : meetings)
             if (plan(meeting, projects, now).has_work())
-                chunk->found.push_back({starts.at(meeting.number), meeting.number});
+                chunk->found.push_back(
+                    {starts.at(meeting.number), meeting.published ? meeting.published->number : SessionNo{},
+                     meeting.number}
+                );
         const bool all = meetings.empty() || meetings.back().number == settled.back();
         chunk->last = all ? entries.back().number : meetings.back().number;
     };
@@ -241,7 +245,7 @@ void Provisioner::suspect(std::vector<Suspect> const& meetings)
         const bool over = one.starts_at < now - near_before && one.starts_at != sys_seconds{}; // taken once already
         const bool near = !over && one.starts_at <= now + near_after;
         const sys_seconds place = near ? one.starts_at : std::chrono::floor<std::chrono::days>(one.starts_at);
-        return std::tuple{over, !near, place, one.meeting};
+        return std::tuple{over, !near, place, one.session, one.meeting};
     };
     std::sort(suspects_.begin(), suspects_.end(), [&](Suspect const& left, Suspect const& right) {
         return key(left) > key(right);
@@ -306,7 +310,7 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
 void Provisioner::look_again(std::vector<MeetingNo> const& meetings)
 {
     for (auto meeting = meetings.rbegin(); meeting != meetings.rend(); ++meeting)
-        suspects_.push_back({sys_seconds{}, *meeting});
+        suspects_.push_back({sys_seconds{}, SessionNo{}, *meeting});
 }
 
 /// Due by their rows and suspects, each half of what there is room for while there are both.
@@ -337,6 +341,7 @@ bool Provisioner::start_batch()
     readers_.pop_back();
     batch.wanted = std::move(wanted);
     batch.participants_max = 2 * batch_participants_; // seldom reached: then what is needed first is not put off
+    batch.started = clock_.steady_now();
     batch.seen = seen;
     batch.now = now;
     batch.projects = projects_;
@@ -354,7 +359,6 @@ bool Provisioner::start_batch()
 /// Everything that needs no write: on the workers.
 boost::asio::awaitable<void> Provisioner::prepare(Batch& batch)
 {
-    const Steady::time_point started = clock_.steady_now();
     batch.meetings = batch.reader.read(batch.wanted, batch.participants_max);
     if (!batch.meetings.empty())
         batch.unread.assign(
@@ -364,7 +368,6 @@ boost::asio::awaitable<void> Provisioner::prepare(Batch& batch)
         batch.plans.push_back(plan(meeting, batch.projects, batch.now));
     co_await make_sessions(batch);
     sign(batch);
-    batch.took = clock_.steady_now() - started;
 }
 
 /// Finds or makes what tokens are signed for.
@@ -461,9 +464,7 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
         std::rethrow_exception(batch.error);
     PassResult result;
     result.looked_at = batch.meetings.size();
-    const Steady::time_point started = clock_.steady_now();
     co_await publish(batch, result);
-    batch.took = std::max(batch.took, clock_.steady_now() - started); // gaps for others included
     for (std::size_t i = 0; i < batch.meetings.size(); ++i)
         if (batch.plans[i].session == SessionStep::order && !batch.plans[i].blocked)
             maker_.want(batch.meetings[i].meeting->project, batch.meetings[i].number, *batch.plans[i].opens);
@@ -608,9 +609,11 @@ void Provisioner::start_checkpoint()
 /// The next batches are as large as this one ought to have been.
 void Provisioner::adapt(Batch const& batch)
 {
-    if (batch.took > batch_goal)
+    const Steady::time_point last = std::exchange(finished_, clock_.steady_now());
+    const Steady::duration took = finished_ - std::max(batch.started, last); // those before it aside
+    if (took > batch_goal)
         batch_participants_ = std::max(batch_participants_min, batch_participants_ * 3 / 4);
-    else if (batch.took < batch_goal / 2)
+    else if (took < batch_goal / 2)
         batch_participants_ = std::min(settings_.participants_max, batch_participants_ * 5 / 4);
     std::size_t participants = 0;
     for (MeetingSnapshot const& meeting : batch.meetings)

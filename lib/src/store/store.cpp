@@ -606,7 +606,7 @@ std::vector<MeetingNo> Store::due(sys_seconds now, std::size_t limit, std::set<M
         };
         const auto written = [&](std::size_t most) {
             take(most, R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_day
-                             WHERE due_at = 0 ORDER BY starts_at / 86400, meeting_no)sql");
+                             WHERE due_at = 0 ORDER BY starts_at / 86400, session_no, meeting_no)sql");
         };
         near(limit);
         timed((limit - meetings.size() + 1) / 2); // neither a bulk of the one nor of the other stops its neighbour
@@ -1239,7 +1239,7 @@ std::vector<Store::AgendaEntry> Store::scan(MeetingNo after, std::size_t limit) 
     Impl& impl = *impl_;
     return impl.guarded([&] {
         SQLite::Statement& statement = impl.prepared(
-            R"sql(SELECT meeting_no, due_at, policy_hash, state, starts_at, seq FROM agenda
+            R"sql(SELECT meeting_no, due_at, policy_hash, state, starts_at, seq, session_no FROM agenda
                    WHERE meeting_no > ? ORDER BY meeting_no LIMIT ?)sql"
         );
         const Rewind rewind{statement};
@@ -1251,7 +1251,8 @@ std::vector<Store::AgendaEntry> Store::scan(MeetingNo after, std::size_t limit) 
                 {MeetingNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getInt64(),
                  static_cast<std::uint64_t>(statement.getColumn(2).getInt64()),
                  parse_state(statement.getColumn(3).getText()).value_or(State::pending),
-                 from_unix(statement.getColumn(4).getInt64()), statement.getColumn(5).getInt64()}
+                 from_unix(statement.getColumn(4).getInt64()), statement.getColumn(5).getInt64(),
+                 SessionNo{statement.getColumn(6).getInt64()}}
             );
         return result;
     });

@@ -100,6 +100,7 @@ private:
     struct Batch;
     struct Suspect {
         sys_seconds starts_at;
+        SessionNo session{};
         MeetingNo meeting{};
     };
     boost::asio::awaitable<void> on_workers(std::function<void()> work);
@@ -151,8 +152,9 @@ private:
     };
     Sweep sweep_;
 
-    std::size_t batch_meetings_ = 8;        ///< Adapts to how many participants they have,
-    std::size_t batch_participants_ = 1024; ///< and these to how long signing takes.
+    std::size_t batch_meetings_ = 8;                   ///< Adapts to how many participants they have,
+    std::size_t batch_participants_ = 1024;            ///< and these to how long a batch takes.
+    std::chrono::steady_clock::time_point finished_{}; ///< When the last batch was.
     SliceSize slice_size_;
     std::int64_t data_version_ = 0;
     std::chrono::steady_clock::time_point platform_wrote_{};

@@ -19,7 +19,7 @@
 namespace usher {
 
 /// Meetings that began or will begin within this time are served in the order of their starts. All others in the order
-/// of their days: within a day in that of the table, which takes far fewer pages.
+/// of their days: within a day in that of the tables, which takes far fewer pages.
 inline constexpr seconds near_before = std::chrono::hours{24};
 inline constexpr seconds near_after = std::chrono::hours{2};
 
@@ -191,6 +191,7 @@ public:
         State state = State::pending;
         sys_seconds starts_at;
         std::int64_t seq = 0; ///< Of the last change that was published; 0 before the first.
+        SessionNo session{};  ///< The published one; 0 without.
     };
     std::vector<AgendaEntry> scan(MeetingNo after, std::size_t limit) const;
 
