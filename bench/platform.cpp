@@ -214,7 +214,8 @@ void reload_and_wait(std::string const& path, pid_t daemon, std::int64_t sample)
     Platform platform{path};
     std::vector<std::pair<Platform::Place, std::string>> old;
     for (std::int64_t i = 0; i < sample; ++i) {
-        const Platform::Place place = platform.at(platform.meetings() * i / sample);
+        // All over the schedule: those alone that start soon are signed anew at the beginning.
+        const Platform::Place place = platform.at((platform.meetings() * i / sample + i) % platform.meetings());
         old.emplace_back(place, platform.token(place, platform.role(place)));
     }
     const auto start = Steady::now();

@@ -501,13 +501,14 @@ TEST_F(Live, ANewKeyReachesEveryTokenWhilePlatformsReadAndWrite)
     EXPECT_EQ(ask("SELECT count(*) FROM join_credential"), all);
 
     SQLite::Database database{path, SQLite::OPEN_READONLY, 20000};
-    SQLite::Statement order{database, "SELECT meeting_id FROM agenda ORDER BY seq"};
-    std::pair<std::chrono::sys_days, int> last{};
+    SQLite::Statement order{database, "SELECT meeting_id, session_no FROM agenda ORDER BY seq"};
+    std::pair<std::chrono::sys_days, std::int64_t> last{};
     while (order.executeStep()) {
         const int i = std::stoi(order.getColumn(0).getString().substr(1));
         if (edited(i))
             continue;
-        const std::pair place{std::chrono::floor<std::chrono::days>(now + seconds{start_of(i)}), i};
+        const std::pair place{
+            std::chrono::floor<std::chrono::days>(now + seconds{start_of(i)}), order.getColumn(1).getInt64()};
         EXPECT_LT(last, place) << "m" << i;
         last = place;
     }

@@ -664,7 +664,7 @@ TEST_F(Provisioning, DueComesByNeed)
         meeting(starts[i], starts[i] + 60 * day, std::to_string(i));
     const auto order = [&](std::size_t limit, std::set<MeetingNo> const& in_hand = {}) {
         std::string ids;
-        for (const MeetingNo number : store->due(clock.now(), limit, in_hand))
+        for (const MeetingNo number : store->due(clock.now(), limit, in_hand).meetings)
             ids += text("SELECT meeting_id FROM agenda WHERE meeting_no = " + std::to_string(static_cast<int>(number)));
         return ids;
     };
@@ -672,8 +672,11 @@ TEST_F(Provisioning, DueComesByNeed)
     EXPECT_EQ(order(2), "12");
     EXPECT_EQ(order(0), "");
 
-    const auto near = store->due(clock.now(), 3, {});
-    EXPECT_EQ(order(10, {near.begin(), near.end()}), "04567");
+    const Store::Due due = store->due(clock.now(), 3, {});
+    EXPECT_TRUE(due.near);
+    const std::set<MeetingNo> near{due.meetings.begin(), due.meetings.end()};
+    EXPECT_FALSE(store->due(clock.now(), 10, near).near);
+    EXPECT_EQ(order(10, near), "04567");
 
     // What time made due shares what is left with what was written.
     sql("UPDATE agenda SET due_at = 100 WHERE meeting_id = '4'; UPDATE agenda SET due_at = 99 WHERE meeting_id = '5'");
@@ -712,6 +715,43 @@ TEST_F(Provisioning, ManyThreadsPublishWhatOneDoes)
     EXPECT_EQ(settle().published.tokens, static_cast<std::size_t>(meetings * each));
     EXPECT_EQ(text("SELECT count(DISTINCT key_id) FROM token"), "1");
     EXPECT_EQ(text("SELECT meeting_id FROM agenda ORDER BY seq"), by_need);
+}
+
+TEST_F(Provisioning, AnEditOfANearMeetingOvertakesABulk)
+{
+    policy.token_lead = policy.session_lead = 20 * 24h;
+    policy.max_token_life = 28 * 24h;
+    restart();
+    meeting(hour, 2 * hour, "near");
+    participant("ann", "publisher", "near");
+    sql("BEGIN");
+    for (int i = 0; i < 300; ++i) {
+        meeting(5 * day, 6 * day, "far" + std::to_string(i));
+        for (int p = 0; p < 10; ++p)
+            participant("p" + std::to_string(p), "publisher", "far" + std::to_string(i));
+    }
+    sql("COMMIT");
+    settle();
+
+    secret = "another";
+    restart();
+    int slices = 0; // each waits once, for nothing here
+    int edited = 0;
+    int served = 0;
+    clock.on_wait = [&](auto) {
+        if (++slices == 3) {
+            sql("UPDATE participant SET role = 'moderator' WHERE meeting_id = 'near'");
+            edited = slices;
+        } else if (edited != 0 && served == 0 && credentials("near").count("ann") == 1) {
+            served = slices;
+        }
+    };
+    EXPECT_EQ(settle().published.tokens, 3002U);
+    clock.on_wait = nullptr;
+
+    // What was about to be published is; but not what was signed already.
+    EXPECT_EQ(served, edited + 2);
+    EXPECT_GT(slices, served + 2);
 }
 
 TEST_F(Provisioning, TheWalStartsAnewOnceNobodyReadsInIt)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+
 #include <usher/async/clock.hpp>
 
 namespace usher::test {
@@ -19,7 +21,15 @@ public:
 
     sys_seconds now() const override { return now_; }
     std::chrono::steady_clock::time_point steady_now() const override { return steady_; }
-    boost::asio::awaitable<void> wait(std::chrono::steady_clock::duration) override { co_return; }
+    boost::asio::awaitable<void> wait(std::chrono::steady_clock::duration duration) override
+    {
+        if (on_wait)
+            on_wait(duration);
+        co_return;
+    }
+
+    /// Asked at each wait.
+    std::function<void(std::chrono::steady_clock::duration)> on_wait;
 
 private:
     sys_seconds now_;

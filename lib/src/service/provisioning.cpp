@@ -29,7 +29,7 @@ constexpr std::size_t slice_meetings_max = 256;
 // One batch is published while the next is signed and the one after it is read.
 constexpr std::size_t batches_max = 3;
 // What a change of an urgent meeting may have to wait for.
-constexpr auto batch_goal = std::chrono::milliseconds{40};
+constexpr auto batch_goal = std::chrono::milliseconds{60};
 constexpr std::size_t batch_participants_min = 128;
 constexpr std::size_t chunk_rows = 500;
 constexpr std::size_t sweep_participants = 1000; // what an edit may have to wait for while a sweep goes on
@@ -60,6 +60,7 @@ struct Provisioner::Batch {
     std::vector<MeetingNo> wanted;
     std::vector<MeetingNo> unread; ///< Of these, what would have been too much.
     std::size_t participants_max = 0;
+    bool stays = false; ///< Is not overtaken (any more).
     Steady::time_point started;
     Seen seen; ///< Before they were read.
     sys_seconds now;
@@ -94,10 +95,10 @@ Provisioner::Provisioner(
       workers_{std::move(workers)},
       prepared_{executor},
       slice_size_{lock_goal},
+      lock_gap_{store.data_version()},
       checkpointed_{executor}
 {
     configure(std::move(projects), settings);
-    data_version_ = store_.data_version();
 }
 
 Provisioner::~Provisioner() = default;
@@ -276,7 +277,7 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
             const Steady::time_point started = clock_.steady_now();
             requests = store_.advance_requests(clock_.now());
             if (requests.wrote)
-                held_since(started);
+                lock_gap_.held(started, clock_.steady_now());
             for (RequestNews const& news : requests.finished)
                 spdlog::info("request finished id={} result=\"{}\"", news.request_id, news.detail);
             while (batches_.size() < batches && !stopping_ && !pausing_)
@@ -314,32 +315,43 @@ void Provisioner::look_again(std::vector<MeetingNo> const& meetings)
 }
 
 /// Due by their rows and suspects, each half of what there is room for while there are both.
-std::vector<MeetingNo> Provisioner::next_meetings(sys_seconds now)
+Store::Due Provisioner::next_meetings(sys_seconds now)
 {
     const std::size_t kept = std::min(suspects_.size(), batch_meetings_ / 2);
-    std::vector<MeetingNo> meetings = store_.due(now, batch_meetings_ - kept, in_hand_);
-    in_hand_.insert(meetings.begin(), meetings.end());
-    while (meetings.size() < batch_meetings_ && !suspects_.empty()) {
+    Store::Due due = store_.due(now, batch_meetings_ - kept, in_hand_);
+    in_hand_.insert(due.meetings.begin(), due.meetings.end());
+    while (due.meetings.size() < batch_meetings_ && !suspects_.empty()) {
         const MeetingNo meeting = suspects_.back().meeting;
         suspects_.pop_back();
         if (in_hand_.insert(meeting).second) // else it is being looked at
-            meetings.push_back(meeting);
+            due.meetings.push_back(meeting);
     }
-    return meetings;
+    return due;
+}
+
+/// An urgent one overtakes those that are not, but each of them once at most.
+Provisioner::Batch& Provisioner::add_batch(bool urgent)
+{
+    if (readers_.empty())
+        readers_.push_back(store_.reader());
+    auto batch = std::make_unique<Batch>(std::move(readers_.back()));
+    readers_.pop_back();
+    batch->stays = urgent;
+    auto place = batches_.end();
+    while (urgent && place != batches_.begin() && !(*std::prev(place))->stays)
+        (*--place)->stays = true;
+    return **batches_.insert(place, std::move(batch));
 }
 
 bool Provisioner::start_batch()
 {
     const sys_seconds now = clock_.now();
     const Seen seen = store_.seen();
-    std::vector<MeetingNo> wanted = next_meetings(now);
-    if (wanted.empty())
+    Store::Due due = next_meetings(now);
+    if (due.meetings.empty())
         return false;
-    if (readers_.empty())
-        readers_.push_back(store_.reader());
-    Batch& batch = *batches_.emplace_back(std::make_unique<Batch>(std::move(readers_.back())));
-    readers_.pop_back();
-    batch.wanted = std::move(wanted);
+    Batch& batch = add_batch(due.near);
+    batch.wanted = std::move(due.meetings);
     batch.participants_max = 2 * batch_participants_; // seldom reached: then what is needed first is not put off
     batch.started = clock_.steady_now();
     batch.seen = seen;
@@ -530,14 +542,14 @@ Provisioner::publish_slice(std::vector<Publication>& slice, std::size_t token_co
     co_await give_way();
     Steady::time_point locked = clock_.steady_now();
     result.published += store_.publish(slice, clock_.now(), [&] { locked = clock_.steady_now(); });
+    const Steady::time_point released = clock_.steady_now();
     slice.clear();
-    held_since(locked);
-    slice_size_.took(token_count, held_);
+    lock_gap_.held(locked, released);
+    slice_size_.took(token_count, released - locked);
     co_await keep_wal_small();
 }
 
-/// Lets others have their turn before the lock is taken again. SQLite's busy handler is unfair: while a platform
-/// writes, its retry needs a gap to get through.
+/// Lets others have their turn before the lock is taken again.
 boost::asio::awaitable<void> Provisioner::give_way()
 {
     co_await clock_.wait(gap_left());
@@ -545,23 +557,9 @@ boost::asio::awaitable<void> Provisioner::give_way()
 
 Steady::duration Provisioner::gap_left()
 {
-    if (const auto version = store_.data_version(); version != data_version_) {
-        data_version_ = version;
-        platform_wrote_ = clock_.steady_now();
-    }
-    const Steady::duration left = released_ + 2 * held_ - clock_.steady_now();
-    return beside_a_writer() ? std::max(left, Steady::duration::zero()) : Steady::duration::zero();
-}
-
-bool Provisioner::beside_a_writer() const
-{
-    return clock_.steady_now() - platform_wrote_ < std::chrono::seconds{1};
-}
-
-void Provisioner::held_since(Steady::time_point locked)
-{
-    released_ = clock_.steady_now();
-    held_ = released_ - locked;
+    const Steady::time_point now = clock_.steady_now();
+    lock_gap_.look(store_.data_version(), now);
+    return lock_gap_.left(now);
 }
 
 /// A second connection moves the WAL into the database while more is appended. Once the WAL is long it moves the rest
@@ -569,7 +567,7 @@ void Provisioner::held_since(Steady::time_point locked)
 boost::asio::awaitable<void> Provisioner::keep_wal_small()
 {
     const int pages = store_.wal_pages();
-    const int most = beside_a_writer() ? wal_pages_max_beside_a_writer : wal_pages_max;
+    const int most = lock_gap_.beside_a_writer(clock_.steady_now()) ? wal_pages_max_beside_a_writer : wal_pages_max;
     if (pages < wal_moved_)
         wal_moved_ = 0; // it has started anew
     if (pages < most) {

@@ -572,12 +572,13 @@ Seen Store::seen() const
     return {data_version(), impl_->own_writes};
 }
 
-std::vector<MeetingNo> Store::due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const
+Store::Due Store::due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const
 {
     Impl& impl = *impl_;
     const std::int64_t instant_now = unix_seconds(now);
     return impl.guarded([&] {
-        std::vector<MeetingNo> meetings;
+        Due result;
+        std::vector<MeetingNo>& meetings = result.meetings;
         std::set<MeetingNo> seen = in_hand;
         const auto take = [&](std::size_t most, char const* sql, auto const&... bounds) {
             const std::size_t goal = std::min(limit, meetings.size() + most);
@@ -609,10 +610,11 @@ std::vector<MeetingNo> Store::due(sys_seconds now, std::size_t limit, std::set<M
                              WHERE due_at = 0 ORDER BY starts_at / 86400, session_no, meeting_no)sql");
         };
         near(limit);
+        result.near = !meetings.empty();
         timed((limit - meetings.size() + 1) / 2); // neither a bulk of the one nor of the other stops its neighbour
         written(limit);
         timed(limit);
-        return meetings;
+        return result;
     });
 }
 

@@ -21,6 +21,7 @@
 #include <usher/core/plan.hpp>
 #include <usher/core/token.hpp>
 #include <usher/provider/provider.hpp>
+#include <usher/service/lock_gap.hpp>
 #include <usher/service/pace.hpp>
 #include <usher/service/random.hpp>
 #include <usher/service/session_maker.hpp>
@@ -106,7 +107,8 @@ private:
     boost::asio::awaitable<void> on_workers(std::function<void()> work);
     void suspect(std::vector<Suspect> const& meetings);
     void look_again(std::vector<MeetingNo> const& meetings);
-    std::vector<MeetingNo> next_meetings(sys_seconds now);
+    Store::Due next_meetings(sys_seconds now);
+    Batch& add_batch(bool urgent);
     bool start_batch();
     boost::asio::awaitable<void> prepare(Batch& batch);
     boost::asio::awaitable<void> make_sessions(Batch& batch);
@@ -118,8 +120,6 @@ private:
     publish_slice(std::vector<Publication>& slice, std::size_t token_count, PassResult& result);
     boost::asio::awaitable<void> give_way();
     std::chrono::steady_clock::duration gap_left();
-    bool beside_a_writer() const;
-    void held_since(std::chrono::steady_clock::time_point locked);
     boost::asio::awaitable<void> keep_wal_small();
     void start_checkpoint();
     void adapt(Batch const& batch);
@@ -156,10 +156,7 @@ private:
     std::size_t batch_participants_ = 1024;            ///< and these to how long a batch takes.
     std::chrono::steady_clock::time_point finished_{}; ///< When the last batch was.
     SliceSize slice_size_;
-    std::int64_t data_version_ = 0;
-    std::chrono::steady_clock::time_point platform_wrote_{};
-    std::chrono::steady_clock::time_point released_{}; ///< When the write lock was given back, after it was
-    std::chrono::steady_clock::duration held_{};       ///< held for this long.
+    LockGap lock_gap_;
 
     std::optional<Store> checkpointer_; ///< Used by the workers while `checkpointing_`.
     bool checkpointing_ = false;

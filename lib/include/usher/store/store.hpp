@@ -135,7 +135,11 @@ public:
     /// Up to `limit` due meetings that are not `in_hand`: those that are live or about to open first, by their start;
     /// then, in equal shares, what time has made due and what else the platform wrote, day by day (near_before,
     /// near_after). Nothing is written.
-    std::vector<MeetingNo> due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const;
+    struct Due {
+        std::vector<MeetingNo> meetings;
+        bool near = false; ///< There are such that are live or about to open.
+    };
+    Due due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const;
 
     /// The meetings as they are, in this order; ends early once they have more than `participants_max` participants.
     std::vector<MeetingSnapshot> read(std::span<MeetingNo const> meetings, std::size_t participants_max) const;

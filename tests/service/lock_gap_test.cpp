@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <usher/service/lock_gap.hpp>
+
+namespace usher {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr LockGap::Instant zero{};
+
+TEST(LockGap, IsTwiceTheHoldWhileOthersWrite)
+{
+    LockGap gap{7};
+    gap.look(8, zero + 500ms);
+    gap.held(zero + 600ms, zero + 610ms);
+    EXPECT_EQ(gap.left(zero + 610ms), 20ms);
+    EXPECT_EQ(gap.left(zero + 629ms), 1ms);
+    EXPECT_EQ(gap.left(zero + 630ms), 0ms);
+    EXPECT_EQ(gap.left(zero + 631ms), 0ms);
+}
+
+TEST(LockGap, IsNoneWhenNobodyElseWrites)
+{
+    LockGap gap{7};
+    gap.held(zero, zero + 10ms);
+    EXPECT_EQ(gap.left(zero + 10ms), 0ms);
+    gap.look(7, zero + 10ms); // nothing new
+    EXPECT_EQ(gap.left(zero + 10ms), 0ms);
+    EXPECT_FALSE(gap.beside_a_writer(zero + 10ms));
+    gap.look(6, zero + 10ms); // any other value is
+    EXPECT_TRUE(gap.beside_a_writer(zero + 10ms));
+    EXPECT_EQ(gap.left(zero + 10ms), 20ms);
+}
+
+TEST(LockGap, ForgetsAWriterAfterASecond)
+{
+    LockGap gap{7};
+    gap.look(8, zero);
+    gap.held(zero + 980ms, zero + 990ms);
+    EXPECT_TRUE(gap.beside_a_writer(zero + 999ms));
+    EXPECT_EQ(gap.left(zero + 999ms), 11ms);
+    EXPECT_FALSE(gap.beside_a_writer(zero + 1000ms));
+    EXPECT_EQ(gap.left(zero + 1000ms), 0ms);
+    gap.look(9, zero + 1001ms);
+    EXPECT_EQ(gap.left(zero + 1001ms), 9ms);
+}
+
+} // namespace
+} // namespace usher
