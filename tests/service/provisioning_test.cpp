@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a platform does, and what usher does then; each on a real database file with a clock that the test holds.
+#include <algorithm>
+#include <filesystem>
+
 #include <boost/asio/thread_pool.hpp>
 
 #include "world.hpp"
@@ -752,6 +755,55 @@ TEST_F(Provisioning, AnEditOfANearMeetingOvertakesABulk)
     // What was about to be published is; but not what was signed already.
     EXPECT_EQ(served, edited + 2);
     EXPECT_GT(slices, served + 2);
+}
+
+TEST_F(Provisioning, WhatIsDeletedTakesTheLockInSlicesToo)
+{
+    sql("BEGIN");
+    for (int i = 0; i < 100; ++i) {
+        meeting(hour, 2 * hour, "m" + std::to_string(i));
+        for (int p = 0; p < 20; ++p)
+            participant("p" + std::to_string(p), "publisher", "m" + std::to_string(i));
+    }
+    sql("COMMIT");
+    settle();
+    restart(); // slices are small again
+    sql("UPDATE meeting SET status = 'cancelled'");
+    std::int64_t left = 2000;
+    std::int64_t most = 0; // deleted from one wait to the next, of which there is one before each transaction
+    clock.on_wait = [&](auto) {
+        const std::int64_t now = std::stoll(text("SELECT count(*) FROM token"));
+        most = std::max(most, left - now);
+        left = now;
+    };
+    EXPECT_EQ(settle().published.withdrawn, 2000U);
+    clock.on_wait = nullptr;
+    EXPECT_EQ(text("SELECT count(*) FROM token"), "0");
+    EXPECT_LE(most, 1125); // the fourth batch has 1280; slices are 512 at first, then a quarter larger each
+}
+
+TEST_F(Provisioning, TheWalStaysSmallWhileMuchIsPublished)
+{
+    constexpr std::uintmax_t most = 32U << 20U;
+    sql("BEGIN");
+    for (int i = 0; i < 25; ++i) {
+        const std::string id = "m" + std::to_string(i);
+        meeting(hour, 2 * hour, id);
+        sql("WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 1000) INSERT INTO participant "
+            "(meeting_id, id, role, connection_data) SELECT '" +
+            id + "', 'p' || k, 'publisher', printf('%01000d', k) FROM n");
+    }
+    sql("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
+    std::uintmax_t largest = 0;
+    clock.on_wait = [&](auto) {
+        largest = std::max(largest, std::filesystem::file_size(path + "-wal"));
+        clock.advance(1s); // so that it is long ago that the platform wrote
+    };
+    EXPECT_EQ(settle().published.tokens, 25'000U);
+    clock.on_wait = nullptr;
+    EXPECT_GT(std::stoll(text("SELECT sum(length(token)) FROM token")), static_cast<std::int64_t>(most));
+    EXPECT_GT(largest, most / 2);
+    EXPECT_LE(largest, most);
 }
 
 TEST_F(Provisioning, TheWalStartsAnewOnceNobodyReadsInIt)

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include <sqlite3.h>
 
@@ -125,16 +126,16 @@ struct Store::Impl {
 
     std::string path;
     std::unique_ptr<SQLite::Database> database;
-    std::map<std::string_view, std::unique_ptr<SQLite::Statement>> statements; // by their text, each prepared once
+    std::unordered_map<char const*, std::unique_ptr<SQLite::Statement>> statements; // by their text, each prepared once
     std::int64_t epoch = 0;
     std::uint64_t own_writes = 0; // transactions that changed what a snapshot holds, but publish()
     int wal_pages = 0;            // after the last commit of ours
     std::int64_t last_seq = 0;    // in the transaction at hand
 
-    /// `text` must be a literal: it is the key, and is not copied.
+    /// `text` must be a literal: where it is is the key.
     SQLite::Statement& prepared(char const* text)
     {
-        auto& statement = statements[std::string_view{text}];
+        auto& statement = statements[text];
         if (!statement)
             statement = std::make_unique<SQLite::Statement>(*database, text);
         return *statement;
@@ -870,6 +871,19 @@ void Store::Impl::store_tokens(Publication const& publication, bool intact, Publ
         statement->bind(8, meeting.generation);
         statement->bindNoCopy(9, key_id);
     }
+    // What most tokens of a meeting have in common is bound once, until it changes.
+    SignedToken const* last = nullptr;
+    const auto bind_times = [&](SignedToken const& token) {
+        if (last != nullptr && last->reason == token.reason && last->issued_at == token.issued_at &&
+            last->expires_at == token.expires_at)
+            return;
+        last = &token;
+        for (SQLite::Statement* statement : {&upsert, &update}) {
+            statement->bind(5, static_cast<int>(token.reason));
+            statement->bind(6, unix_seconds(token.issued_at));
+            statement->bind(7, unix_seconds(token.expires_at));
+        }
+    };
     for (SignedToken const& token : publication.tokens) {
         ParticipantRow const& participant = meeting.participants[token.participant];
         if (!intact && !participant_unchanged(meeting, participant)) {
@@ -880,14 +894,12 @@ void Store::Impl::store_tokens(Publication const& publication, bool intact, Publ
             statement.bindNoCopy(2, participant.id);
             statement.bindNoCopy(3, token.token);
             statement.bind(4, static_cast<int>(*participant.role));
-            statement.bind(5, static_cast<int>(token.reason));
-            statement.bind(6, unix_seconds(token.issued_at));
-            statement.bind(7, unix_seconds(token.expires_at));
             statement.bind(10, static_cast<std::int64_t>(token.fingerprint));
             const int rows = statement.exec();
             statement.reset(); // what is bound stays
             return rows;
         };
+        bind_times(token);
         if (!participant.token || write(update) == 0)
             write(upsert);
         ++counts.tokens;
