@@ -310,8 +310,8 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
 /// Meetings that were taken from the suspects, or may have been, and are next.
 void Provisioner::look_again(std::vector<MeetingNo> const& meetings)
 {
-    for (auto meeting = meetings.rbegin(); meeting != meetings.rend(); ++meeting)
-        suspects_.push_back({sys_seconds{}, SessionNo{}, *meeting});
+    for (std::size_t i = meetings.size(); i-- > 0;)
+        suspects_.push_back({sys_seconds{}, SessionNo{}, meetings[i]});
 }
 
 /// Due by their rows and suspects, each half of what there is room for while there are both.
@@ -398,7 +398,7 @@ boost::asio::awaitable<void> Provisioner::make_sessions(Batch& batch)
         CreateOutcome outcome = co_await project.provider->create_session(std::move(order));
         if (!outcome.session_id) // a provider that needs no network has no reason to fail
             throw std::runtime_error{project.facts.name + ": " + outcome.session_id.error().detail};
-        batch.sessions.push_back(SessionRow{
+        batch.sessions.emplace_back(SessionRow{
             {},
             std::move(*outcome.session_id),
             project.facts.provider,
