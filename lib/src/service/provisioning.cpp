@@ -18,7 +18,8 @@ using Steady = std::chrono::steady_clock;
 
 // The write lock is held for at most 10 ms. Slices aim lower, so that a slow commit stays below.
 constexpr Steady::duration lock_goal = std::chrono::microseconds{7500};
-constexpr Steady::duration warm_up = std::chrono::milliseconds{2}; // what that takes, in the gap between two slices
+constexpr Steady::duration warm_up_time =
+    std::chrono::milliseconds{2}; // what that takes, in the gap between two slices
 // A platform's commit that finds 1000 pages or more moves them itself, and takes that long.
 constexpr int wal_pages_max = 3500;
 constexpr int restart_tries = 50;
@@ -60,7 +61,7 @@ struct Provisioner::Batch {
     std::vector<MeetingNo> wanted;
     std::vector<MeetingNo> unread; ///< Of these, what would have been too much.
     std::size_t participants_max = 0;
-    bool stays = false; ///< Is not overtaken (any more).
+    bool keeps_place = false; ///< Urgent, or overtaken once.
     Steady::time_point started;
     Seen seen; ///< Before they were read.
     sys_seconds now;
@@ -194,7 +195,7 @@ boost::asio::awaitable<bool> Provisioner::sweep()
             *missing = reader->find_missing(cursor, chunk_rows);
         };
         co_await on_workers(std::move(find));
-        store_.add(missing->meeting_ids);
+        store_.add_missing(missing->meeting_ids);
         sweep_.ids = std::move(missing->next);
         co_return true;
     }
@@ -336,10 +337,10 @@ Provisioner::Batch& Provisioner::add_batch(bool urgent)
         readers_.push_back(store_.reader());
     auto batch = std::make_unique<Batch>(std::move(readers_.back()));
     readers_.pop_back();
-    batch->stays = urgent;
+    batch->keeps_place = urgent;
     auto place = batches_.end();
-    while (urgent && place != batches_.begin() && !(*std::prev(place))->stays)
-        (*--place)->stays = true;
+    while (urgent && place != batches_.begin() && !(*std::prev(place))->keeps_place)
+        (*--place)->keeps_place = true;
     return **batches_.insert(place, std::move(batch));
 }
 
@@ -535,8 +536,8 @@ Provisioner::publish_slice(std::vector<Publication>& slice, std::size_t token_co
 {
     if (slice.empty())
         co_return;
-    if (const Steady::duration gap = gap_left(); gap > warm_up) {
-        co_await clock_.wait(gap - warm_up);
+    if (const Steady::duration gap = gap_left(); gap > warm_up_time) {
+        co_await clock_.wait(gap - warm_up_time);
         store_.warm_up(slice);
     }
     co_await give_way();

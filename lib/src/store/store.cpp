@@ -1319,7 +1319,7 @@ Store::MissingRows Store::find_missing(std::string const& cursor, std::size_t li
     });
 }
 
-void Store::add(std::span<std::string const> meeting_ids)
+void Store::add_missing(std::span<std::string const> meeting_ids)
 {
     if (meeting_ids.empty())
         return;

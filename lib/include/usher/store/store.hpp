@@ -207,7 +207,7 @@ public:
     };
     MissingRows find_missing(std::string const& cursor, std::size_t limit) const;
     /// Adds or mends these rows, and makes them due.
-    void add(std::span<std::string const> meeting_ids);
+    void add_missing(std::span<std::string const> meeting_ids);
 
     std::optional<MeetingSnapshot> read_one(std::string_view meeting_id) const;
     void mark(std::span<MeetingNo const> meetings);
