@@ -31,8 +31,8 @@ class Platform {
 public:
     explicit Platform(std::string const& path)
         : database_{path, SQLite::OPEN_READWRITE, busy_timeout_ms},
-          role_{database_, "SELECT role FROM participant WHERE meeting_id = ? AND id = ?"},
-          change_{database_, "UPDATE participant SET role = ? WHERE meeting_id = ? AND id = ?"},
+          role_{database_, "SELECT role FROM participant WHERE meeting_id = ? AND participant_id = ?"},
+          change_{database_, "UPDATE participant SET role = ? WHERE meeting_id = ? AND participant_id = ?"},
           credential_{
               database_, "SELECT token FROM join_credential WHERE meeting_id = ? AND participant_id = ? AND role = ?"}
     {

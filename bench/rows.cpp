@@ -209,7 +209,7 @@ void fill(std::string const& path, std::int64_t meetings, std::int64_t each)
     SQLite::Statement insert_meeting{
         database, "INSERT INTO meeting (id, title, starts_at, ends_at) VALUES (?, ?, ?, ?)"};
     SQLite::Statement insert_participant{
-        database, "INSERT INTO participant (meeting_id, id, display_name, role, connection_data) "
+        database, "INSERT INTO participant (meeting_id, participant_id, display_name, role, connection_data) "
                   "VALUES (?, ?, ?, ?, ?)"};
     const std::int64_t now = std::time(nullptr);
     auto transaction = std::make_unique<SQLite::Transaction>(database);

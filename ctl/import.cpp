@@ -225,39 +225,44 @@ std::string seen_table()
 }
 
 struct WritingSql {
-    std::string insert; ///< does nothing when the row exists
-    std::string upsert; ///< does nothing when the row exists and is the same
+    std::string insert; ///< does nothing when the row exists: an INSERT that conflicts would use up a key
+    std::string update; ///< does nothing when the row is the same
 };
 
 /// Both have a parameter for each column that the file has, in the order of Row::columns.
 template <class Row>
 WritingSql writing_sql(SQLite::Database& database, ScheduleReader<Row> const& reader)
 {
+    const std::string table{Row::table};
     std::string columns;
     std::string values;
     std::string assignments;
     std::string differences;
+    int parameter = 0;
     for (std::size_t i = 0; i < Row::columns.size(); ++i) {
         if (!reader.has(i))
             continue;
         const std::string name{Row::columns[i].table};
         SQLite::Statement query{database, "SELECT dflt_value FROM pragma_table_info(?) WHERE name = ?"};
-        query.bind(1, std::string{Row::table});
+        query.bind(1, table);
         query.bind(2, name);
         if (!query.executeStep())
-            throw ImportError{"table " + std::string{Row::table} + " has no column " + name + "; run `usherctl init`"};
+            throw ImportError{"table " + table + " has no column " + name + "; run `usherctl init`"};
+        std::string value = "?" + std::to_string(++parameter);
+        if (!query.isColumnNull(0))
+            value = "COALESCE(" + value + ", " + query.getColumn(0).getString() + ")";
         columns += (columns.empty() ? "" : ", ") + name;
-        values += values.empty() ? "" : ", ";
-        values += query.isColumnNull(0) ? "?" : "COALESCE(?, " + query.getColumn(0).getString() + ")";
+        values += (values.empty() ? "" : ", ") + value;
         if (i < Row::key_columns)
             continue;
-        assignments += (assignments.empty() ? "" : ", ") + name + " = excluded." + name;
-        differences += differences.empty() ? "" : " OR ";
-        differences.append(Row::table).append(".").append(name).append(" IS NOT excluded.").append(name);
+        assignments += (assignments.empty() ? "" : ", ") + name + " = " + value;
+        differences += (differences.empty() ? "" : " OR ") + name + " IS NOT " + value;
     }
-    const std::string insert = "INSERT INTO main." + std::string{Row::table} + " (" + columns + ") VALUES (" + values +
-                               ") ON CONFLICT (" + key_list<Row>() + ") DO ";
-    return {insert + "NOTHING", insert + "UPDATE SET " + assignments + " WHERE " + differences};
+    const std::string where = " WHERE (" + key_list<Row>() + ") = (" + (Row::key_columns == 1 ? "?1" : "?1, ?2") + ")";
+    return {
+        "INSERT INTO main." + table + " (" + columns + ") SELECT " + values + " WHERE NOT EXISTS (SELECT 1 FROM main." +
+            table + where + ")",
+        "UPDATE main." + table + " SET " + assignments + where + " AND (" + differences + ")"};
 }
 
 /// `CHECK constraint failed: name_that_explains` without what comes before the name.
@@ -299,7 +304,7 @@ private:
     std::ifstream in_;
     ScheduleReader<Row> reader_;
     std::optional<SQLite::Statement> insert_;
-    std::optional<SQLite::Statement> upsert_;
+    std::optional<SQLite::Statement> update_;
     std::optional<SQLite::Statement> note_;
     std::optional<SQLite::Statement> find_noted_;
 };
@@ -316,7 +321,7 @@ void Import<Row>::load(seconds shift, bool progress)
     );
     const WritingSql sql = writing_sql(database_, reader_);
     insert_.emplace(database_, sql.insert);
-    upsert_.emplace(database_, sql.upsert);
+    update_.emplace(database_, sql.update);
     note_.emplace(
         database_, "INSERT INTO " + seen_table<Row>() + " VALUES (" + parameters + ", ?) ON CONFLICT DO NOTHING"
     );
@@ -396,7 +401,7 @@ void Import<Row>::load_row(seconds shift, ImportCounts& counts)
     try {
         // Most rows are new, or none is. A row that cannot be inserted costs no more than a look for it would.
         std::size_t& count = write(*insert_, values)   ? counts.added
-                             : write(*upsert_, values) ? counts.changed
+                             : write(*update_, values) ? counts.changed
                                                        : counts.unchanged;
         ++count;
     } catch (SQLite::Exception const& error) {

@@ -66,7 +66,7 @@ struct ParticipantRow {
     static constexpr std::size_t key_columns = 2;
     static constexpr std::array<ScheduleColumn, 6> columns{{
         {"meeting_external_id", "meeting_id", true},
-        {"external_id", "id", true},
+        {"external_id", "participant_id", true},
         {"display_name", "display_name", true},
         {"role", "role", true},
         {"connection_data", "connection_data"},

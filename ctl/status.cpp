@@ -167,7 +167,7 @@ int status(Context& context, std::string const& ahead_text)
     const sys_seconds now = current_time();
     const Report report{config.database};
     const auto readiness = [&](seconds until) {
-        return report.readiness(now, now + until, config.base.early_join, config.base.grace);
+        return report.readiness(now, now + until, config.base.early_join.longest(), config.base.grace);
     };
     Status found{
         .states = report.states(),

@@ -286,9 +286,7 @@ private:
             for (MeetingSnapshot const& meeting : store_.read_orders(failing)) {
                 if (!meeting.meeting || meeting.meeting->cancelled)
                     continue;
-                const Schedule schedule = schedule_of(
-                    meeting.id, meeting.meeting->starts_at, meeting.meeting->ends_at, provisioner_->projects().base
-                );
+                const Schedule schedule = schedule_of(meeting.id, *meeting.meeting, provisioner_->projects().base);
                 if (now < schedule.tokens_from || now >= schedule.closes)
                     continue;
                 all_ready_ = false;

@@ -19,13 +19,13 @@ writer.exec(`CREATE TABLE credential (meeting_id TEXT, participant_id TEXT, toke
 const apiKey = reader.prepare('SELECT project_key FROM session LIMIT 1').pluck().get();
 const sdk = new OpenTok(apiKey, readFileSync(secretFile, 'utf8'));
 const participants = reader.prepare(`
-    SELECT m.id AS meeting, m.ends_at AS endsAt, s.session_id AS session, p.id AS participant, p.role,
+    SELECT m.id AS meeting, m.ends_at AS endsAt, s.session_id AS session, p.participant_id AS participant, p.role,
            p.connection_data AS data
       FROM meeting m
       JOIN agenda a ON a.meeting_id = m.id
       JOIN session s ON s.session_no = a.session_no
       JOIN participant p ON p.meeting_id = m.id
-     ORDER BY m.id, p.id`);
+     ORDER BY m.id, p.participant_id`);
 const insert = writer.prepare('INSERT INTO credential VALUES (?, ?, ?, ?)');
 
 let tokens = 0;

@@ -7,7 +7,7 @@ const write = db.transaction(() => {
   db.prepare(`INSERT INTO meeting (id, title, starts_at, ends_at) VALUES (?, ?, ?, ?)
               ON CONFLICT (id) DO UPDATE SET starts_at = excluded.starts_at, ends_at = excluded.ends_at`)
     .run('node-1', 'Stand-up', startsAt, startsAt + 900); // ids are strings: the number 42 would become '42.0'
-  db.prepare(`INSERT INTO participant (meeting_id, id, role) VALUES (?, ?, ?)
+  db.prepare(`INSERT INTO participant (meeting_id, participant_id, role) VALUES (?, ?, ?)
               ON CONFLICT (meeting_id, id) DO UPDATE SET role = excluded.role`)
     .run('node-1', 'speaker-1', 'moderator');
 });

@@ -6,7 +6,7 @@ $db->exec('BEGIN IMMEDIATE');
 $db->prepare('INSERT INTO meeting (id, title, starts_at, ends_at) VALUES (?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET starts_at = excluded.starts_at, ends_at = excluded.ends_at')
     ->execute(['php-1', 'Stand-up', $startsAt, $startsAt + 900]);
-$db->prepare('INSERT INTO participant (meeting_id, id, role) VALUES (?, ?, ?)
+$db->prepare('INSERT INTO participant (meeting_id, participant_id, role) VALUES (?, ?, ?)
     ON CONFLICT (meeting_id, id) DO UPDATE SET role = excluded.role')->execute(['php-1', 'speaker-1', 'moderator']);
 $db->exec('COMMIT');
 

@@ -8,7 +8,7 @@ db.execute("BEGIN IMMEDIATE")
 db.execute("""INSERT INTO meeting (id, title, starts_at, ends_at) VALUES (?, ?, ?, ?)
               ON CONFLICT (id) DO UPDATE SET title = excluded.title, starts_at = excluded.starts_at,
               ends_at = excluded.ends_at""", ("py-1", "Stand-up", starts_at, starts_at + 900))
-db.execute("""INSERT INTO participant (meeting_id, id, role) VALUES (?, ?, ?)
+db.execute("""INSERT INTO participant (meeting_id, participant_id, role) VALUES (?, ?, ?)
               ON CONFLICT (meeting_id, id) DO UPDATE SET role = excluded.role""", ("py-1", "speaker-1", "moderator"))
 db.execute("COMMIT")
 

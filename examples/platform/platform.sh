@@ -7,7 +7,7 @@ BEGIN IMMEDIATE;
 INSERT INTO meeting (id, title, starts_at, ends_at)
 VALUES ('sh-1', 'Stand-up', strftime('%s', 'now') + 600, strftime('%s', 'now') + 1500)
 ON CONFLICT (id) DO UPDATE SET starts_at = excluded.starts_at, ends_at = excluded.ends_at;
-INSERT INTO participant (meeting_id, id, role) VALUES ('sh-1', 'speaker-1', 'moderator')
+INSERT INTO participant (meeting_id, participant_id, role) VALUES ('sh-1', 'speaker-1', 'moderator')
 ON CONFLICT (meeting_id, id) DO UPDATE SET role = excluded.role;
 COMMIT;
 SQL

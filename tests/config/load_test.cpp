@@ -160,12 +160,30 @@ log: {level: debug, format: json}
     EXPECT_EQ(config->policy_for(config->projects[1]).rotation_margin, 2h);
     EXPECT_EQ(config->base.session_lead, 400 * 24h);
     EXPECT_EQ(config->base.token_lead, 2h);
-    EXPECT_EQ(config->base.early_join, 0s);
+    EXPECT_EQ(config->base.early_join, EarlyJoin{0s});
     EXPECT_EQ(config->base.grace, 7 * 24h);
     EXPECT_EQ(config->base.clock_skew, 5min);
     EXPECT_EQ(config->base.retention, 3650 * 24h);
     EXPECT_EQ(config->log.level, LogLevel::debug);
     EXPECT_EQ(config->log.format, LogFormat::json);
+}
+
+TEST_F(LoadConfig, ReadsADoorForEachRole)
+{
+    auto const config = load(
+        std::string{sandbox} +
+        "tokens: {visible: at_opens, early_join: {moderator: 30m, subscriber: 0s, default: 5m}}\n"
+    );
+    ASSERT_TRUE(config) << listed(config.error(), folder_);
+    EXPECT_EQ(config->base.early_join.of(Role::moderator), 30min);
+    EXPECT_EQ(config->base.early_join.of(Role::subscriber), 0s);
+    EXPECT_EQ(config->base.early_join.of(Role::publisher), 5min);
+    EXPECT_EQ(config->base.early_join.longest(), 30min);
+    EXPECT_TRUE(config->base.visible_at_opens);
+    auto const others = load(std::string{sandbox} + "tokens: {early_join: {moderator: 30m}}\n");
+    ASSERT_TRUE(others) << listed(others.error(), folder_);
+    EXPECT_EQ(others->base.early_join.of(Role::publisher), 15min);
+    EXPECT_FALSE(others->base.visible_at_opens);
 }
 
 TEST_F(LoadConfig, AcceptsEmptySections)
@@ -331,8 +349,8 @@ TEST(Example, LoadsAsTheDefaultsAndShowsEveryKey)
     EXPECT_THAT(text, HasSubstr(std::string{sandbox_api_secret}));
     for (auto const* const key :
          {"database:", "projects:", "provider:", "api_key:", "api_secret:", "token_format:", "max_token_life:",
-          "sessions:", "tokens:", "lead:", "early_join:", "grace:", "rotation_margin:", "clock_skew:", "retention:",
-          "log:", "level:", "format:"}) {
+          "sessions:", "tokens:", "lead:", "early_join:", "visible:", "grace:", "rotation_margin:", "clock_skew:",
+          "retention:", "log:", "level:", "format:"}) {
         EXPECT_THAT(text, HasSubstr(key));
     }
 }

@@ -47,7 +47,7 @@ MeetingSnapshot snapshot()
 
 Schedule schedule()
 {
-    return schedule_of("m", starts, ends, Policy{});
+    return schedule_of("m", MeetingRow{starts, ends}, Policy{});
 }
 
 TEST(Schedule, SpreadsOnlyMakeWorkEarlier)
@@ -55,7 +55,7 @@ TEST(Schedule, SpreadsOnlyMakeWorkEarlier)
     const Policy policy;
     for (int i = 0; i < 1000; ++i) {
         const std::string id = "meeting " + std::to_string(i);
-        const Schedule planned = schedule_of(id, starts, ends, policy);
+        const Schedule planned = schedule_of(id, MeetingRow{starts, ends}, policy);
         EXPECT_EQ(planned.opens, starts - 15min);
         EXPECT_EQ(planned.closes, ends + 15min);
         EXPECT_LE(planned.tokens_from, planned.opens - policy.token_lead);

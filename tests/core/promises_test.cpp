@@ -199,7 +199,8 @@ TEST(CheckPromises, NothingIsOwedBeforeTokensAreWantedNorAfterTheMeetingCloses)
 {
     MeetingEvidence empty = evidence();
     empty.published.clear();
-    const sys_seconds wanted = schedule_of("m", starts, starts + std::chrono::days{5}, Policy{}).tokens_from;
+    const sys_seconds wanted =
+        schedule_of("m", MeetingRow{starts, starts + std::chrono::days{5}}, Policy{}).tokens_from;
     const std::string owed = "P1: ann has no published token and no reason\n";
     EXPECT_EQ(found(empty, wanted - 1s), "");
     EXPECT_EQ(found(empty, wanted), owed);

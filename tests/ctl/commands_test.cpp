@@ -102,10 +102,10 @@ TEST_F(Commands, StatusListsParticipantsWithoutTheirMeeting)
 {
     ASSERT_EQ(call({"init"}).status, 0);
     SQLite::Database{path, SQLite::OPEN_READWRITE}.exec(
-        "INSERT INTO participant (meeting_id, id, role) VALUES ('42.0', 'ann', 'publisher');"
+        "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('42', 'ann', 'publisher');"
         "UPDATE agenda SET state = 'waiting', reason = 'no_meeting', due_at = 9223372036854775807"
     );
-    EXPECT_NE(call({"status"}).out.find("42.0"), std::string::npos);
+    EXPECT_NE(call({"status"}).out.find("42"), std::string::npos);
 }
 
 TEST_F(Commands, StatusShowsProjectsAndHowFarANewKeyHasCome)

@@ -94,7 +94,8 @@ TEST_F(ImportTest, LoadsASchedule)
         "m1|One|1612602000|1612605600|scheduled|default|0;m2|Two\nlines|1612602000|1612605600|scheduled|default|0"
     );
     EXPECT_EQ(
-        query("SELECT meeting_id, id, display_name, role, connection_data IS NULL FROM participant ORDER BY id"),
+        query("SELECT meeting_id, participant_id, display_name, role, connection_data IS NULL FROM participant ORDER "
+              "BY participant_id"),
         "m1|p1|Ada|moderator|1;m1|p2||publisher|1"
     );
 }
@@ -122,7 +123,7 @@ TEST_F(ImportTest, LoadsTheGoodRowsBesideTheBad)
     EXPECT_EQ(report.meetings, (ImportCounts{.added = 2, .bad = 5}));
     EXPECT_EQ(report.participants, (ImportCounts{.added = 1, .bad = 2}));
     EXPECT_EQ(query("SELECT id, title FROM meeting ORDER BY id"), "m1|One;m6|Six");
-    EXPECT_EQ(query("SELECT id, role FROM participant"), "p2|publisher");
+    EXPECT_EQ(query("SELECT participant_id, role FROM participant"), "p2|publisher");
 }
 
 TEST_F(ImportTest, KeepsTheFirstOfRowsWithOneId)
@@ -143,7 +144,7 @@ TEST_F(ImportTest, KeepsTheFirstOfRowsWithOneId)
     EXPECT_EQ(report.meetings, (ImportCounts{.added = 1, .changed = 1, .bad = 3}));
     EXPECT_EQ(report.participants, (ImportCounts{.added = 1, .unchanged = 1, .bad = 2}));
     EXPECT_EQ(query("SELECT id, title FROM meeting ORDER BY id"), "new|First;there|Changed");
-    EXPECT_EQ(query("SELECT id, display_name FROM participant ORDER BY id"), "p|Ada;q|Bob");
+    EXPECT_EQ(query("SELECT participant_id, display_name FROM participant ORDER BY participant_id"), "p|Ada;q|Bob");
 }
 
 TEST_F(ImportTest, TakesLineEndsOfEitherKindAndNoneAtTheEnd)
@@ -257,7 +258,7 @@ TEST_F(ImportTest, PrunesWhatTheFilesDoNotHave)
     EXPECT_EQ(report.meetings, (ImportCounts{.unchanged = 2, .pruned = 4998}));
     EXPECT_EQ(report.participants, (ImportCounts{.unchanged = 1, .pruned = 5000}));
     EXPECT_EQ(query("SELECT id FROM meeting ORDER BY id"), "m1000;m1001");
-    EXPECT_EQ(query("SELECT meeting_id, id FROM participant"), "m1000|p");
+    EXPECT_EQ(query("SELECT meeting_id, participant_id FROM participant"), "m1000|p");
 }
 
 TEST_F(ImportTest, DoesNotPruneWhenARowIsBad)

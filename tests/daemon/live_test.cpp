@@ -150,7 +150,7 @@ protected:
             "BEGIN; INSERT INTO meeting (id, starts_at, ends_at, project) VALUES ('" + id +
             "', strftime('%s', 'now') + 300, strftime('%s', 'now') + 7200, '" + project +
             "');"
-            "INSERT INTO participant (meeting_id, id, role) VALUES ('" +
+            "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('" +
             id + "', 'ann', 'publisher'), ('" + id + "', 'ben', 'subscriber'); COMMIT"
         );
     }

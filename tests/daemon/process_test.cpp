@@ -90,7 +90,7 @@ protected:
         platform().exec(
             "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('" + id +
             "', strftime('%s', 'now') + 300, strftime('%s', 'now') + 7200);"
-            "INSERT INTO participant (meeting_id, id, role) VALUES ('" +
+            "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('" +
             id + "', 'ann', 'publisher')"
         );
     }
@@ -162,7 +162,7 @@ TEST_F(Process, ASecondSignalStopsAtOnce)
     // A platform that keeps the write lock keeps the daemon from finishing what it has in hand.
     SQLite::Database other = platform();
     other.exec("BEGIN IMMEDIATE");
-    other.exec("INSERT INTO participant (meeting_id, id, role) VALUES ('m', 'ann', 'publisher')");
+    other.exec("INSERT INTO participant (meeting_id, participant_id, role) VALUES ('m', 'ann', 'publisher')");
     SQLite::Database second = platform();
     other.exec("COMMIT");
     second.exec("BEGIN IMMEDIATE");
@@ -259,7 +259,7 @@ TEST_F(Process, SurvivesTenKillsDuringAnImport)
                     "', strftime('%s', 'now') + 300, strftime('%s', 'now') + 7200)"
                 );
                 SQLite::Statement insert{
-                    database, "INSERT INTO participant (meeting_id, id, role) VALUES (?, ?, 'publisher')"};
+                    database, "INSERT INTO participant (meeting_id, participant_id, role) VALUES (?, ?, 'publisher')"};
                 for (int participant = 0; participant < participants_each; ++participant) {
                     insert.bind(1, id);
                     insert.bind(2, "p" + std::to_string(participant));
@@ -290,7 +290,7 @@ TEST_F(Process, SurvivesTenKillsDuringAnImport)
     EXPECT_EQ(ask("SELECT count(*) FROM join_credential"), std::to_string(meetings * participants_each));
     EXPECT_EQ(
         ask("SELECT count(*) FROM participant p WHERE (SELECT count(*) FROM join_credential c WHERE c.meeting_id = "
-            "p.meeting_id AND c.participant_id = p.id) <> 1"),
+            "p.meeting_id AND c.participant_id = p.participant_id) <> 1"),
         "0"
     );
     EXPECT_EQ(ask("SELECT count(*) FROM agenda WHERE due_at <= CAST(strftime('%s', 'now') AS INTEGER)"), "0");

@@ -105,7 +105,7 @@ projects:
             sql += insert('meeting', { id, starts_at: now, ends_at: now + 3600, project: name, ...columns });
             const joining = meeting === 'plain' ? participants : { publisher: participants.publisher };
             for (const [participant, rights] of Object.entries(joining))
-                sql += insert('participant', { meeting_id: id, id: participant, ...rights });
+                sql += insert('participant', { meeting_id: id, participant_id: participant, ...rights });
         }
     }
     const database = join(directory, 'usher.db');

@@ -19,15 +19,15 @@ void hammer(std::string const& path, unsigned seed, std::atomic<bool> const& sto
     for (unsigned i = seed; !stop; i = i * 1664525U + 1013904223U) {
         const std::string meeting = "'m" + std::to_string((i >> 8U) % meetings) + "'";
         const std::string participant = "'p" + std::to_string((i >> 12U) % 8) + "'";
-        const std::string whom = " WHERE meeting_id = " + meeting + " AND id = " + participant;
+        const std::string whom = " WHERE meeting_id = " + meeting + " AND participant_id = " + participant;
         switch ((i >> 20U) % 4) {
         case 0: database.exec("DELETE FROM participant" + whom); break;
         case 1: database.exec("UPDATE participant SET role = 'moderator'" + whom); break;
         case 2: database.exec("UPDATE participant SET connection_data = 'x" + std::to_string(i) + "'" + whom); break;
         default:
             database.exec(
-                "INSERT OR REPLACE INTO participant (meeting_id, id, role) VALUES (" + meeting + ", " + participant +
-                ", 'publisher')"
+                "INSERT OR REPLACE INTO participant (meeting_id, participant_id, role) VALUES (" + meeting + ", " +
+                participant + ", 'publisher')"
             );
         }
         ++edits;
@@ -68,7 +68,7 @@ TEST(Hammer, EditsStarveNobodyAndASeqReaderMissesNothing)
         // One statement sees one instant: whoever has a token is there, with the role that the token grants.
         SQLite::Statement published{
             *world.platform, "SELECT c.token, p.role FROM join_credential c LEFT JOIN participant p "
-                             "ON p.meeting_id = c.meeting_id AND p.id = c.participant_id"};
+                             "ON p.meeting_id = c.meeting_id AND p.participant_id = c.participant_id"};
         while (published.executeStep()) {
             ASSERT_FALSE(published.getColumn(1).isNull());
             ASSERT_EQ(decode_token(published.getColumn(0).getString())->role, published.getColumn(1).getString());

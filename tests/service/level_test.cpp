@@ -15,7 +15,7 @@ void act(World& world, int kind, int meeting_number, int participant_number)
     const std::string meeting = "m" + std::to_string(meeting_number);
     const std::string participant = "p" + std::to_string(participant_number);
     const std::string where = " WHERE id = '" + meeting + "'";
-    const std::string whom = " WHERE meeting_id = '" + meeting + "' AND id = '" + participant + "'";
+    const std::string whom = " WHERE meeting_id = '" + meeting + "' AND participant_id = '" + participant + "'";
     const auto offset = unix_seconds(world.clock.now() - World::start.time_since_epoch());
     switch (kind) {
     case 0: world.meeting(offset + 1800, offset + 5400, meeting, "INSERT OR REPLACE"); break;

@@ -45,8 +45,11 @@ INSTANTIATE_TEST_SUITE_P(
         Breach{"none", "UPDATE meeting SET title = 'x'", {}},
         Breach{"no_token", "DELETE FROM token WHERE participant_id = 'ann'", {"P1"}},
         Breach{
-            "somebody_new", "INSERT INTO participant (meeting_id, id, role) VALUES ('m', 'eve', 'publisher')", {"P1"}},
-        Breach{"changed_details", "UPDATE participant SET connection_data = 'new' WHERE id = 'ann'", {"P1"}},
+            "somebody_new",
+            "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('m', 'eve', 'publisher')",
+            {"P1"}},
+        Breach{
+            "changed_details", "UPDATE participant SET connection_data = 'new' WHERE participant_id = 'ann'", {"P1"}},
         Breach{"expired", "UPDATE token SET expires_at = 1700000000", {"P1"}},
         Breach{"issued_in_the_future", "UPDATE token SET issued_at = issued_at + 60", {"P1"}},
         Breach{

@@ -202,7 +202,7 @@ TEST_F(Provisioning, ReplacesOnlyTheTokenOfWhomTheChangeConcerns)
     ready_meeting();
     const auto before = credentials();
 
-    sql("UPDATE participant SET role = 'moderator' WHERE id = 'ann'");
+    sql("UPDATE participant SET role = 'moderator' WHERE participant_id = 'ann'");
     EXPECT_FALSE(credentials().contains("ann")); // the commit itself withdraws the old role
     settle();
     EXPECT_EQ(credentials().at("ann").role, "moderator");
@@ -210,7 +210,7 @@ TEST_F(Provisioning, ReplacesOnlyTheTokenOfWhomTheChangeConcerns)
 
     for (std::string const column : {"connection_data", "layout_classes"}) {
         const std::string token = credentials().at("ann").token;
-        sql("UPDATE participant SET " + column + " = 'focus' WHERE id = 'ann'");
+        sql("UPDATE participant SET " + column + " = 'focus' WHERE participant_id = 'ann'");
         settle();
         EXPECT_NE(credentials().at("ann").token, token);
         EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::details_changed)));
@@ -222,8 +222,8 @@ TEST_F(Provisioning, AnEditThatIsTakenBackChangesNothing)
 {
     ready_meeting();
     const auto before = credentials();
-    sql("UPDATE participant SET role = 'moderator' WHERE id = 'ann'");
-    sql("UPDATE participant SET role = 'publisher' WHERE id = 'ann'");
+    sql("UPDATE participant SET role = 'moderator' WHERE participant_id = 'ann'");
+    sql("UPDATE participant SET role = 'publisher' WHERE participant_id = 'ann'");
     settle();
     EXPECT_EQ(credentials(), before);
 }
@@ -236,7 +236,7 @@ TEST_F(Provisioning, AddsAndRemovesDuringTheMeeting)
     settle();
     EXPECT_EQ(credentials().size(), 3U);
 
-    sql("DELETE FROM participant WHERE id = 'eve'");
+    sql("DELETE FROM participant WHERE participant_id = 'eve'");
     EXPECT_EQ(credentials().size(), 2U);
     settle();
     EXPECT_EQ(text("SELECT count(*) FROM token"), "2");
@@ -353,14 +353,14 @@ TEST_F(Provisioning, ParticipantsMayComeBeforeTheirMeeting)
 TEST_F(Provisioning, OneUnusableParticipantDoesNotStopTheOthers)
 {
     ready_meeting();
-    sql("UPDATE participant SET connection_data = CAST(x'ff41' AS TEXT) WHERE id = 'ann'");
+    sql("UPDATE participant SET connection_data = CAST(x'ff41' AS TEXT) WHERE participant_id = 'ann'");
     settle();
     EXPECT_EQ(status(), "ready|participant_problems");
     EXPECT_EQ(text("SELECT participant_id, reason FROM participant_problem"), "ann|connection_data_not_utf8");
     EXPECT_FALSE(credentials().contains("ann"));
     EXPECT_TRUE(credentials().contains("bob"));
 
-    sql("UPDATE participant SET connection_data = 'fine' WHERE id = 'ann'");
+    sql("UPDATE participant SET connection_data = 'fine' WHERE participant_id = 'ann'");
     settle();
     EXPECT_EQ(status(), "ready|");
     EXPECT_EQ(text("SELECT count(*) FROM participant_problem"), "0");
@@ -516,6 +516,7 @@ TEST_F(Provisioning, APassThatFailedIsMadeUpForByTheNext)
 TEST_F(Provisioning, LostTriggersArePutBackAndWhatTheyMissedIsFound)
 {
     ready_meeting();
+    const std::string triggers = text("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'");
     sql("DROP TRIGGER usher_participant_insert");
     sql("DROP TRIGGER usher_meeting_insert");
     participant("eve");
@@ -524,7 +525,100 @@ TEST_F(Provisioning, LostTriggersArePutBackAndWhatTheyMissedIsFound)
     settle();
     EXPECT_TRUE(credentials().contains("eve"));
     EXPECT_EQ(status("unseen"), "ready|");
-    EXPECT_EQ(text("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"), "6");
+    EXPECT_EQ(text("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"), triggers);
+}
+
+TEST_F(Provisioning, ABlockTakesTheCredentialWithThePlatformsOwnCommitAndHoldsAgainstAnySync)
+{
+    ready_meeting();
+    sql("INSERT INTO block (meeting_id, participant_id, reason) VALUES ('m', 'bob', 'asked to leave')");
+    EXPECT_FALSE(credentials().contains("bob"));
+    EXPECT_TRUE(credentials().contains("ann"));
+    EXPECT_EQ(
+        text("SELECT state, reason, detail FROM participant_status WHERE participant_id = 'bob'"),
+        "cancelled|blocked|asked to leave"
+    );
+    settle();
+    EXPECT_EQ(text("SELECT count(*) FROM token WHERE participant_id = 'bob'"), "0");
+    EXPECT_EQ(status("m"), "ready|");
+    sql("DELETE FROM participant");
+    settle();
+    participant("ann");
+    participant("bob");
+    settle();
+    EXPECT_FALSE(credentials().contains("bob"));
+    EXPECT_TRUE(credentials().contains("ann"));
+    sql("DELETE FROM block");
+    settle();
+    EXPECT_TRUE(credentials().contains("bob"));
+    EXPECT_TRUE(violations().empty());
+}
+
+TEST_F(Provisioning, ReplacingABlockOrAParticipantByItsKeyMarksTheMeetingThatLosesTheRow)
+{
+    meeting(30 * minute, 90 * minute, "other");
+    participant("eve", "publisher", "other");
+    ready_meeting();
+    sql("INSERT INTO block (id, meeting_id, participant_id) VALUES (7, 'm', 'bob')");
+    settle();
+    EXPECT_FALSE(credentials().contains("bob"));
+    sql("REPLACE INTO block (id, meeting_id, participant_id) VALUES (7, 'other', 'eve')");
+    settle();
+    EXPECT_TRUE(credentials().contains("bob"));
+    EXPECT_EQ(text("SELECT count(*) FROM join_credential WHERE meeting_id = 'other'"), "0");
+    sql("REPLACE INTO participant (id, meeting_id, participant_id, role) "
+        "SELECT id, 'other', 'gus', 'publisher' FROM participant WHERE participant_id = 'bob'");
+    settle();
+    EXPECT_EQ(text("SELECT count(*) FROM token WHERE participant_id = 'bob'"), "0");
+    EXPECT_EQ(text("SELECT participant_id FROM join_credential WHERE meeting_id = 'other'"), "gus");
+}
+
+TEST_F(Provisioning, AnAdoptedSessionServesEveryMeetingThatNamesIt)
+{
+    const std::string adopt = " SET session_id = 'the-room'";
+    meeting(30 * minute, 90 * minute, "a");
+    meeting(30 * minute, 90 * minute, "b");
+    participant("ann", "publisher", "a");
+    participant("ann", "publisher", "b");
+    sql("UPDATE meeting" + adopt);
+    settle();
+    EXPECT_EQ(text("SELECT meeting_id, session_id FROM join_credential ORDER BY 1"), "a|the-room\nb|the-room");
+    EXPECT_EQ(text("SELECT count(*) FROM session WHERE adopted = 1"), "2");
+    EXPECT_TRUE(violations().empty());
+    sql("UPDATE meeting SET session_id = 'another' WHERE id = 'a'");
+    settle();
+    EXPECT_EQ(text("SELECT meeting_id, session_id FROM join_credential ORDER BY 1"), "a|another\nb|the-room");
+    sql("UPDATE meeting SET session_id = NULL WHERE id = 'b'");
+    settle();
+    EXPECT_EQ(text("SELECT count(*) FROM join_credential WHERE meeting_id = 'b' AND session_id <> 'the-room'"), "1");
+    EXPECT_TRUE(violations().empty());
+}
+
+TEST_F(Provisioning, ASessionOfAnotherProjectIsAReasonAndNotServed)
+{
+    ready_meeting();
+    // 1_MX45OTk5OTl-… reads 1~999999~…: another API key.
+    sql("UPDATE meeting SET session_id = '1_MX45OTk5OTl-fjE3NzI0NDIwMDAwMDB-YWJjZGVmZ2h-fn4'");
+    settle();
+    EXPECT_EQ(text("SELECT count(*) FROM join_credential"), "0");
+    EXPECT_EQ(status("m"), "failed|session_of_another_project");
+    sql("UPDATE meeting SET session_id = NULL");
+    settle();
+    EXPECT_EQ(status("m"), "ready|");
+    EXPECT_TRUE(violations().empty());
+}
+
+TEST_F(Provisioning, AMeetingsOwnEarlyJoinAndGraceComeBeforeThePolicys)
+{
+    ready_meeting();
+    sql("UPDATE meeting SET early_join = 60, grace = 0");
+    settle();
+    EXPECT_EQ(
+        text("SELECT a.opens - m.starts_at, a.closes - m.ends_at, c.opens_at - m.starts_at, c.expires_at - m.ends_at "
+             "FROM agenda a JOIN meeting m ON m.id = a.meeting_id JOIN join_credential c USING (meeting_id) LIMIT 1"),
+        "-60|0|-60|0"
+    );
+    EXPECT_TRUE(violations().empty());
 }
 
 TEST_F(Provisioning, SeqMovesWithEveryChangeOfWhatIsPublished)
@@ -533,8 +627,9 @@ TEST_F(Provisioning, SeqMovesWithEveryChangeOfWhatIsPublished)
     const auto seq = [&] { return std::stoll(text("SELECT max(seq) FROM meeting_status")); };
     std::int64_t last = seq();
     for (std::string const edit :
-         {"UPDATE participant SET role = 'moderator' WHERE id = 'ann'", "DELETE FROM participant WHERE id = 'bob'",
-          "UPDATE meeting SET status = 'cancelled'", "UPDATE meeting SET status = 'scheduled'"}) {
+         {"UPDATE participant SET role = 'moderator' WHERE participant_id = 'ann'",
+          "DELETE FROM participant WHERE participant_id = 'bob'", "UPDATE meeting SET status = 'cancelled'",
+          "UPDATE meeting SET status = 'scheduled'"}) {
         sql(edit);
         settle();
         EXPECT_GT(seq(), last) << edit;
@@ -579,7 +674,7 @@ TEST_F(BetweenReadAndPublish, AnEditIsNotOverrun)
     participant("eve", "moderator");
     read();
     ASSERT_EQ(tokens.size(), 1U);
-    sql("DELETE FROM participant WHERE id = 'eve'");
+    sql("DELETE FROM participant WHERE participant_id = 'eve'");
 
     const PublishCounts counts = publish();
 
@@ -597,7 +692,7 @@ TEST_F(BetweenReadAndPublish, AnEditOfAMeetingThatTimeMadeDueIsNotOverrun)
     sql("UPDATE agenda SET due_at = 5, generation = 1"); // all are to be signed anew
     read();
     ASSERT_EQ(tokens.size(), 2U);
-    sql("UPDATE participant SET role = 'moderator' WHERE id = 'bob'");
+    sql("UPDATE participant SET role = 'moderator' WHERE participant_id = 'bob'");
 
     const PublishCounts counts = publish();
 
@@ -612,7 +707,7 @@ TEST_F(BetweenReadAndPublish, WhatOthersWriteElsewhereDoesNotMatter)
     ready_meeting();
     participant("eve");
     read();
-    sql("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('another', 1, 2)");
+    sql("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('another', 1800000001, 1800000002)");
 
     const PublishCounts counts = publish();
 
@@ -644,7 +739,7 @@ TEST_F(BetweenReadAndPublish, AMeetingOfManyIsLookedAtAgainWhereOthersWrote)
     for (int i = 0; i < 300; ++i)
         participant("guest-" + std::to_string(i));
     read();
-    sql("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('another', 1, 2)");
+    sql("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('another', 1800000001, 1800000002)");
 
     const PublishCounts counts = publish(); // who was edited is not looked for under the lock
 
@@ -815,7 +910,7 @@ TEST_F(Provisioning, TheWalStaysSmallWhileMuchIsPublished)
         const std::string id = "m" + std::to_string(i);
         meeting(hour, 2 * hour, id);
         sql("WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 1000) INSERT INTO participant "
-            "(meeting_id, id, role, connection_data) SELECT '" +
+            "(meeting_id, participant_id, role, connection_data) SELECT '" +
             id + "', 'p' || k, 'publisher', printf('%01000d', k) FROM n");
     }
     sql("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");

@@ -318,7 +318,7 @@ TEST_F(Sessions, ARemovalBeforeTheMeetingOpensReplacesTheSessionWherePolicySaysS
     const std::string old = credentials("m0").at("p").session_id;
 
     vendor.behaviour.outage = vendor::Outage::refused;
-    sql("DELETE FROM participant WHERE id = 'leaver'");
+    sql("DELETE FROM participant WHERE participant_id = 'leaver'");
     quiesce();
     EXPECT_EQ(credentials("m0").at("p").session_id, old); // the others are served while there is no new one
     restart();                                            // and it is not forgotten
@@ -337,7 +337,7 @@ TEST_F(Sessions, ARemovalBeforeTheMeetingOpensReplacesTheSessionWherePolicySaysS
     participant("late", "publisher", "m0");
     quiesce();
     const std::size_t made = vendor.sessions().size();
-    sql("DELETE FROM participant WHERE id = 'late'");
+    sql("DELETE FROM participant WHERE participant_id = 'late'");
     quiesce();
     EXPECT_EQ(vendor.sessions().size(), made);
 }

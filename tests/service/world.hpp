@@ -201,8 +201,8 @@ public:
         std::string const& verb = "INSERT"
     )
     {
-        sql(verb + " INTO participant (meeting_id, id, role) VALUES ('" + meeting_id + "', '" + id + "', '" + role +
-            "')");
+        sql(verb + " INTO participant (meeting_id, participant_id, role) VALUES ('" + meeting_id + "', '" + id +
+            "', '" + role + "')");
     }
 
     TempDir folder;

@@ -69,21 +69,26 @@ TEST_F(Schema, TakesWhatIsJustWithinTheLimits)
 {
     SQLite::Database database = open();
     for (std::string const sql : {
-             "INSERT INTO meeting (id, starts_at, ends_at) VALUES (printf('%.255c', 'a'), 0, 1)",
+             "INSERT INTO meeting (id, starts_at, ends_at) VALUES (printf('%.255c', 'a'), 1000000000, 1000000001)",
              "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('late', 99999999998, 99999999999)",
              "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('text', '1800000000', '1800000001')",
              "INSERT INTO meeting (id, starts_at, ends_at) VALUES (42, 1800000000.0, 1800000001)",
-             "INSERT INTO meeting (id, starts_at, ends_at, project) VALUES ('p', 1, 2, printf('%.64c', 'p'))",
+             "INSERT INTO meeting (id, starts_at, ends_at, project) VALUES ('p', 1800000001, 1800000002, "
+             "printf('%.64c', 'p'))",
              "INSERT INTO meeting (id, starts_at, ends_at, archive_mode, archive_name, archive_resolution) VALUES "
-             "('a', 1, 2, 'always', printf('%.80c', 'n'), '1920x1080')",
-             "INSERT INTO meeting (id, starts_at, ends_at, location) VALUES ('l', 1, 2, '192.0.2.1')",
-             "INSERT INTO meeting (id, starts_at, ends_at, e2ee) VALUES ('e', 1, 2, 1)",
-             "INSERT INTO participant (meeting_id, id, role, connection_data) VALUES ('m', printf('%.255c', 'a'), "
+             "('a', 1800000001, 1800000002, 'always', printf('%.80c', 'n'), '1920x1080')",
+             "INSERT INTO meeting (id, starts_at, ends_at, location) VALUES ('l', 1800000001, 1800000002, '192.0.2.1')",
+             "INSERT INTO meeting (id, starts_at, ends_at, e2ee) VALUES ('e', 1800000001, 1800000002, 1)",
+             "INSERT INTO participant (meeting_id, participant_id, role, connection_data) VALUES ('m', "
+             "printf('%.255c', 'a'), "
              "'publisheronly', printf('%.1000c', 'd'))",
-             "INSERT INTO participant (meeting_id, id, role, layout_classes) VALUES ('m', 'c', 'moderator', "
+             "INSERT INTO participant (meeting_id, participant_id, role, layout_classes) VALUES ('m', 'c', "
+             "'moderator', "
              "printf('%.1000c', 'c'))",
-             "INSERT INTO participant (meeting_id, id, role, layout_classes) VALUES ('m', 'n', 'subscriber', NULL)",
-             "INSERT INTO participant (meeting_id, id, role, layout_classes) VALUES ('m', 'o', 'subscriber', 'a b-1 "
+             "INSERT INTO participant (meeting_id, participant_id, role, layout_classes) VALUES ('m', 'n', "
+             "'subscriber', NULL)",
+             "INSERT INTO participant (meeting_id, participant_id, role, layout_classes) VALUES ('m', 'o', "
+             "'subscriber', 'a b-1 "
              "_')",
              "INSERT INTO request (action) VALUES ('retry')",
          })
@@ -97,7 +102,8 @@ TEST_F(Schema, OrIgnoreHidesAMistake)
     for (std::string const role : {"NULL", "'host'"}) {
         EXPECT_EQ(
             answer(
-                database, "INSERT OR IGNORE INTO participant (meeting_id, id, role) VALUES ('m', 'ann', " + role + ")"
+                database,
+                "INSERT OR IGNORE INTO participant (meeting_id, participant_id, role) VALUES ('m', 'ann', " + role + ")"
             ),
             "taken"
         );
@@ -117,18 +123,25 @@ TEST_P(Marks, EveryWriteMakesItsMeetingsDue)
         std::string due;
     };
     for (Write const& write : {
-             Write{"INSERT INTO meeting (id, starts_at, ends_at) VALUES ('m', 1, 2)", "m"},
-             Write{"INSERT INTO meeting (id, starts_at, ends_at) VALUES ('n', 1, 2)", "n"},
-             Write{"INSERT INTO participant (meeting_id, id, role) VALUES ('m', 'ann', 'publisher')", "m"},
-             Write{"INSERT INTO participant (meeting_id, id, role) VALUES ('early', 'ann', 'publisher')", "early"},
+             Write{"INSERT INTO meeting (id, starts_at, ends_at) VALUES ('m', 1800000001, 1800000002)", "m"},
+             Write{"INSERT INTO meeting (id, starts_at, ends_at) VALUES ('n', 1800000001, 1800000002)", "n"},
+             Write{"INSERT INTO participant (meeting_id, participant_id, role) VALUES ('m', 'ann', 'publisher')", "m"},
+             Write{
+                 "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('early', 'ann', 'publisher')",
+                 "early"},
              Write{"UPDATE participant SET role = 'moderator' WHERE meeting_id = 'm'", "m"},
-             Write{"REPLACE INTO participant (meeting_id, id, role) VALUES ('m', 'ann', 'publisher')", "m"},
-             Write{"INSERT OR IGNORE INTO participant (meeting_id, id, role) VALUES ('m', 'bob', 'publisher')", "m"},
-             Write{"UPDATE participant SET meeting_id = 'n' WHERE meeting_id = 'm' AND id = 'bob'", "m,n"},
-             Write{"UPDATE OR REPLACE participant SET meeting_id = 'n', id = 'bob' WHERE meeting_id = 'm'", "m,n"},
+             Write{"REPLACE INTO participant (meeting_id, participant_id, role) VALUES ('m', 'ann', 'publisher')", "m"},
+             Write{
+                 "INSERT OR IGNORE INTO participant (meeting_id, participant_id, role) VALUES ('m', 'bob', "
+                 "'publisher')",
+                 "m"},
+             Write{"UPDATE participant SET meeting_id = 'n' WHERE meeting_id = 'm' AND participant_id = 'bob'", "m,n"},
+             Write{
+                 "UPDATE OR REPLACE participant SET meeting_id = 'n', participant_id = 'bob' WHERE meeting_id = 'm'",
+                 "m,n"},
              Write{"DELETE FROM participant WHERE meeting_id = 'n'", "n"},
-             Write{"UPDATE meeting SET ends_at = 3 WHERE id = 'm'", "m"},
-             Write{"REPLACE INTO meeting (id, starts_at, ends_at) VALUES ('m', 1, 2)", "m"},
+             Write{"UPDATE meeting SET ends_at = 1800000003 WHERE id = 'm'", "m"},
+             Write{"REPLACE INTO meeting (id, starts_at, ends_at) VALUES ('m', 1800000001, 1800000002)", "m"},
              Write{"UPDATE meeting SET id = 'o' WHERE id = 'm'", "m,o"},
              Write{"UPDATE OR REPLACE meeting SET id = 'n' WHERE id = 'o'", "n,o"},
              Write{"DELETE FROM meeting WHERE id = 'n'", "n"},
@@ -155,7 +168,8 @@ INSTANTIATE_TEST_SUITE_P(Settings, Marks, testing::Combine(testing::Bool(), test
 TEST_F(Schema, ACancellationTakesTheSessionsOffTheAgenda)
 {
     SQLite::Database database = open();
-    database.exec("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('m', 1, 2), ('n', 1, 2);"
+    database.exec("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('m', 1800000001, 1800000002), ('n', "
+                  "1800000001, 1800000002);"
                   "UPDATE agenda SET session_no = 7, staged_no = 8;"
                   "UPDATE meeting SET title = 'x';");
     EXPECT_EQ(database.execAndGet("SELECT count(*) FROM agenda WHERE session_no = 7 AND staged_no = 8").getInt(), 2);
@@ -163,7 +177,9 @@ TEST_F(Schema, ACancellationTakesTheSessionsOffTheAgenda)
     EXPECT_EQ(
         database.execAndGet("SELECT count(*) FROM agenda WHERE session_no IS NULL AND staged_no IS NULL").getInt(), 1
     );
-    database.exec("REPLACE INTO meeting (id, starts_at, ends_at, status) VALUES ('n', 1, 2, 'cancelled')");
+    database.exec(
+        "REPLACE INTO meeting (id, starts_at, ends_at, status) VALUES ('n', 1800000001, 1800000002, 'cancelled')"
+    );
     EXPECT_EQ(
         database.execAndGet("SELECT count(*) FROM agenda WHERE session_no IS NULL AND staged_no IS NULL").getInt(), 2
     );

@@ -57,7 +57,8 @@ constexpr std::array<std::string_view, 11> network_keys{"base_url",   "ca_file",
                                                         "timeout",    "concurrency", "rate",    "burst",
                                                         "on_removal", "on_cancel",   "hard_end"};
 constexpr std::array<std::string_view, 1> session_keys{"lead"};
-constexpr std::array<std::string_view, 4> token_keys{"lead", "early_join", "grace", "rotation_margin"};
+constexpr std::array<std::string_view, 5> door_keys{"default", "subscriber", "publisher", "publisheronly", "moderator"};
+constexpr std::array<std::string_view, 5> token_keys{"lead", "early_join", "grace", "rotation_margin", "visible"};
 constexpr std::array<std::string_view, 2> log_keys{"level", "format"};
 
 /// Everything by its full name, to point at a key that stands at the wrong place.
@@ -497,8 +498,8 @@ private:
 
         auto const tokens = section(map, "tokens", token_keys);
         base.token_lead = duration(tokens, "lead", minute, 400 * day).value_or(base.token_lead);
-        base.early_join = duration(tokens, "early_join", seconds{0}, 7 * day).value_or(base.early_join);
-        base.grace = duration(tokens, "grace", seconds{0}, 7 * day).value_or(base.grace);
+        read_doors(tokens, base);
+        base.grace = duration(tokens, "grace", seconds{0}, 30 * day).value_or(base.grace);
         auto const margin = duration(tokens, "rotation_margin", second, life_limit);
 
         base.clock_skew = duration(map, "clock_skew", seconds{0}, 5 * minute).value_or(base.clock_skew);
@@ -800,6 +801,27 @@ private:
             return std::nullopt;
         }
         return key;
+    }
+
+    /// One duration for all roles, or a map with one for each role and `default` for the others.
+    void read_doors(Entries const& tokens, Policy& base)
+    {
+        auto const limit = 30 * day;
+        if (auto const found = tokens.find("early_join"); found != tokens.end() && found->second.value.IsMap()) {
+            auto const doors = section(tokens, "early_join", door_keys);
+            if (auto const others = duration(doors, "default", seconds{0}, limit)) {
+                base.early_join = EarlyJoin{*others};
+            }
+            for (auto const role : {Role::subscriber, Role::publisher, Role::publisheronly, Role::moderator}) {
+                if (auto const early = duration(doors, to_text(role), seconds{0}, limit)) {
+                    base.early_join.set(role, *early);
+                }
+            }
+        } else if (auto const early = duration(tokens, "early_join", seconds{0}, limit)) {
+            base.early_join = EarlyJoin{*early};
+        }
+        base.visible_at_opens =
+            choice<bool>(tokens, "visible", {{"at_once", false}, {"at_opens", true}}).value_or(base.visible_at_opens);
     }
 
     std::optional<seconds> read_life(Entries const& map, seconds clock_skew)

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include <usher/core/session_id.hpp>
+
 namespace usher {
 
 namespace {
@@ -30,10 +32,15 @@ why_unusable(SessionRow const& session, MeetingRow const& row, Projects const& p
         return "project_removed";
     if (maker->provider != session.provider || maker->project_key != session.project_key)
         return "project_key_changed";
+    // The platform says which session; that holds at any time.
+    if (!row.session_id.empty() && (!session.adopted || session.session_id != row.session_id))
+        return "adopted";
     if (keep_when_changed)
         return {};
     if (session.project != row.project)
         return "project_changed";
+    if (session.adopted)
+        return row.session_id.empty() ? "adoption_ended" : "";
     if (session.options != to_text(row.options))
         return "options_changed";
     return {};
@@ -44,6 +51,8 @@ std::string kept_detail(SessionRow const& session, MeetingRow const& row)
     if (session.project != row.project)
         return "the project changed to " + quoted(row.project) + " after the meeting opened; its session stays in " +
                quoted(session.project);
+    if (session.adopted)
+        return "the platform took session_id back after the meeting opened; its session stays";
     return "the session's options changed after the meeting opened; it keeps those it was created with (" +
            session.options + ")";
 }
@@ -158,7 +167,9 @@ void plan_tokens(
         ParticipantRow const& participant = meeting.participants[i];
         present += participant.present ? 1 : 0;
         std::optional<Problem> problem;
-        if (participant.present && !participant.role) {
+        if (participant.blocked) {
+            // gets nothing, whatever else is wrong
+        } else if (participant.present && !participant.role) {
             problem = Problem{i, "unknown_role", "the role is none of subscriber, publisher, publisheronly, moderator"};
         } else if (participant.present) {
             const auto checked = check_participant(participant.connection_data, participant.layout_classes);
@@ -173,7 +184,7 @@ void plan_tokens(
             result.solved.push_back(i);
         }
 
-        const bool serve = wanted && participant.present && !problem;
+        const bool serve = wanted && participant.present && !participant.blocked && !problem;
         // The tokens in the snapshot belong to `session`; a new session starts without any.
         if (!serve) {
             if (participant.token && session != nullptr)
@@ -223,6 +234,27 @@ void plan_unknown_project(
     result.reason = "unknown_project";
     result.detail = "the configuration has no project " + quoted(project) +
                     "; add it under projects, or correct the meeting's project";
+    result.due = schedule.closes;
+}
+
+bool is_of_another_project(std::string const& session_id, ProjectFacts const& project)
+{
+    const std::optional<std::string> key = project_key_of(session_id);
+    return key && *key != project.project_key;
+}
+
+/// The platform names a session that the meeting's project cannot sign for.
+void plan_foreign_session(
+    Plan& result, MeetingSnapshot const& meeting, ProjectFacts const& project, Schedule const& schedule
+)
+{
+    if (meeting.published || meeting.staged)
+        result.session = SessionStep::drop;
+    result.delete_tokens = has_tokens(meeting) || meeting.has_leftovers;
+    result.state = State::failed;
+    result.reason = "session_of_another_project";
+    result.detail = "session_id names a session of another project than " + quoted(project.name) +
+                    "; correct the meeting's session_id or project";
     result.due = schedule.closes;
 }
 
@@ -332,10 +364,13 @@ std::uint64_t hash_of(ProjectFacts const& facts)
     std::string text = facts.name + '\n' + facts.provider + '\n' + facts.project_key + '\n' + facts.key_id + '\n' +
                        (facts.format == TokenFormat::t1 ? "t1" : "jwt");
     for (const seconds value :
-         {policy.session_lead, policy.token_lead, policy.early_join, policy.grace, policy.clock_skew,
-          policy.max_token_life, policy.rotation_margin, policy.retention})
+         {policy.session_lead, policy.token_lead, policy.early_join.of(Role::subscriber),
+          policy.early_join.of(Role::publisher), policy.early_join.of(Role::publisheronly),
+          policy.early_join.of(Role::moderator), policy.grace, policy.clock_skew, policy.max_token_life,
+          policy.rotation_margin, policy.retention})
         text += '\n' + std::to_string(value.count());
-    for (const bool value : {policy.replace_on_removal, policy.disconnect_on_cancel, policy.disconnect_at_close})
+    for (const bool value :
+         {policy.visible_at_opens, policy.replace_on_removal, policy.disconnect_on_cancel, policy.disconnect_at_close})
         text += value ? "\n1" : "\n0";
     text += '\n' + std::to_string(facts.connection_hash);
     const std::uint64_t hash = stable_hash(text);
@@ -350,17 +385,22 @@ std::uint64_t inputs_of(MeetingRow const& row, ProjectFacts const& project)
     );
 }
 
-Schedule schedule_of(std::string_view meeting_id, sys_seconds starts_at, sys_seconds ends_at, Policy const& policy)
+Schedule schedule_of(std::string_view meeting_id, MeetingRow const& row, Policy const& policy)
 {
     Schedule result{};
-    result.opens = starts_at - policy.early_join;
-    result.closes = ends_at + policy.grace;
+    result.opens = row.starts_at - row.early_join.value_or(policy.early_join.longest());
+    result.closes = row.ends_at + row.grace.value_or(policy.grace);
     result.tokens_from = result.opens - policy.token_lead - spread(meeting_id, token_salt, policy.token_lead / 4);
     result.session_from = std::min(
         result.tokens_from,
         result.opens - policy.session_lead - spread(meeting_id, session_salt, policy.session_lead / 4)
     );
     return result;
+}
+
+sys_seconds door_of(MeetingRow const& row, Role role, Policy const& policy)
+{
+    return row.starts_at - row.early_join.value_or(policy.early_join.of(role));
 }
 
 sys_seconds expiry_of(sys_seconds issued_at, sys_seconds closes, Policy const& policy)
@@ -407,7 +447,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     MeetingRow const& row = *meeting.meeting;
     const ProjectFacts* const wanted_project = projects.find(row.project);
     Policy const& policy = wanted_project != nullptr ? wanted_project->policy : projects.base;
-    const Schedule schedule = schedule_of(meeting.id, row.starts_at, row.ends_at, policy);
+    const Schedule schedule = schedule_of(meeting.id, row, policy);
     result.opens = schedule.opens;
     result.closes = schedule.closes;
     result.policy_hash = wanted_project != nullptr ? wanted_project->policy_hash : 0;
@@ -440,9 +480,10 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     std::string unusable = "first";
     if (meeting.published) {
         unusable = why_unusable(*meeting.published, row, projects, opened);
-        if (unusable.empty() && !opened && policy.replace_on_removal && anybody_removed(meeting))
+        const bool renewable = unusable.empty() && !meeting.published->adopted;
+        if (renewable && !opened && policy.replace_on_removal && anybody_removed(meeting))
             result.renew = Renewal::participant_removed;
-        if (unusable.empty() && result.renew == Renewal::no)
+        if (renewable && result.renew == Renewal::no)
             result.renew = meeting.renew_session;
         if (unusable.empty() && result.renew != Renewal::no)
             unusable = result.renew == Renewal::requested ? "requested" : "participant_removed";
@@ -458,12 +499,17 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     } else if (wanted_project == nullptr) {
         plan_unknown_project(result, meeting, row.project, schedule);
         return result;
+    } else if (is_of_another_project(row.session_id, *wanted_project)) {
+        plan_foreign_session(result, meeting, *wanted_project, schedule);
+        return result;
     } else if (staged_serves) {
         session = &*meeting.staged;
         result.session = SessionStep::publish;
         result.create_reason = unusable;
     } else if (now >= schedule.session_from) {
-        result.session = wanted_project->network ? SessionStep::order : SessionStep::create;
+        const bool ordered = wanted_project->network && row.session_id.empty();
+        result.session = ordered ? SessionStep::order : SessionStep::create;
+        result.adopt = row.session_id;
         result.create_reason = unusable;
     } else if (meeting.published || meeting.staged) {
         result.session = SessionStep::drop;
@@ -491,7 +537,8 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     plan_tokens(result, meeting, signing, session, schedule, now, due);
     result.delete_leftovers = meeting.has_leftovers;
     if (session != nullptr && result.reason.empty() &&
-        (session->project != row.project || session->options != to_text(row.options))) {
+        (session->project != row.project || session->adopted != !row.session_id.empty() ||
+         (!session->adopted && session->options != to_text(row.options)))) {
         result.reason = "session_kept";
         result.detail = kept_detail(*session, row);
     }

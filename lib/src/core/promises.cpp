@@ -30,6 +30,8 @@ public:
             report("P5", credential, "is published though the meeting is cancelled or gone");
         if (participant == meeting.participants.end())
             return report("P5", credential, "is published though the participant is gone");
+        if (participant->blocked)
+            report("P5", credential, "is published though the participant is blocked");
         if (!participant->role || credential.role != to_text(*participant->role))
             report("P5", credential, "is published with another role than the participant's");
         if (!meeting.published || credential.session_id != meeting.published->session_id)
@@ -123,10 +125,8 @@ check_promises(MeetingEvidence const& evidence, Projects const& projects, Signat
     if (!meeting.meeting || meeting.meeting->cancelled)
         return found;
     const ProjectFacts* const project = projects.find(meeting.meeting->project);
-    const Schedule schedule = schedule_of(
-        meeting.id, meeting.meeting->starts_at, meeting.meeting->ends_at,
-        project != nullptr ? project->policy : projects.base
-    );
+    const Schedule schedule =
+        schedule_of(meeting.id, *meeting.meeting, project != nullptr ? project->policy : projects.base);
     if (now >= schedule.closes || now < schedule.tokens_from)
         return found;
     if (!meeting.published)
@@ -134,7 +134,8 @@ check_promises(MeetingEvidence const& evidence, Projects const& projects, Signat
     if (meeting.state != State::ready)
         report("P8", "has tokens and is " + std::string{to_text(meeting.state)});
     for (ParticipantRow const& participant : meeting.participants)
-        if (participant.present && participant.problem.empty() && !published.contains(participant.id))
+        if (participant.present && !participant.blocked && participant.problem.empty() &&
+            !published.contains(participant.id))
             report("P1", participant.id + " has no published token and no reason");
     return found;
 }

@@ -161,6 +161,7 @@ boost::asio::awaitable<void> Provisioner::find_stale()
 {
     for (std::string const& trigger : store_.restore_triggers())
         spdlog::warn("trigger restored name={}", trigger);
+    store_.record_doors(settings_.base);
     const auto reader = std::make_shared<Store>(store_.reader());
     const auto found = std::make_shared<std::vector<Suspect>>();
     const std::int64_t now = unix_seconds(clock_.now());
@@ -394,18 +395,26 @@ boost::asio::awaitable<void> Provisioner::make_sessions(Batch& batch)
             continue;
         }
         Project const& project = by_name_.find(meeting.meeting->project)->second;
+        SessionRow session{
+            {},
+            batch.plans[i].adopt,
+            project.facts.provider,
+            project.facts.name,
+            project.facts.project_key,
+            to_text(meeting.meeting->options),
+            true};
+        if (!session.session_id.empty()) {
+            batch.sessions.emplace_back(std::move(session));
+            continue;
+        }
         SessionOrder order{
             meeting.meeting->options, batch.now, {random_.next(), random_.next(), random_.next()}, ++serial_};
         CreateOutcome outcome = co_await project.provider->create_session(std::move(order));
         if (!outcome.session_id) // a provider that needs no network has no reason to fail
             throw std::runtime_error{project.facts.name + ": " + outcome.session_id.error().detail};
-        batch.sessions.emplace_back(SessionRow{
-            {},
-            std::move(*outcome.session_id),
-            project.facts.provider,
-            project.facts.name,
-            project.facts.project_key,
-            to_text(meeting.meeting->options)});
+        session.session_id = std::move(*outcome.session_id);
+        session.adopted = false;
+        batch.sessions.emplace_back(std::move(session));
     }
 }
 

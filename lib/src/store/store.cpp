@@ -46,6 +46,12 @@ std::optional<std::int64_t> integer_at(SQLite::Statement& statement, int column)
     return value.isNull() ? std::nullopt : std::optional{value.getInt64()};
 }
 
+std::optional<seconds> duration_at(SQLite::Statement& statement, int column)
+{
+    const std::optional<std::int64_t> value = integer_at(statement, column);
+    return value ? std::optional{seconds{*value}} : std::nullopt;
+}
+
 void bind_optional(SQLite::Statement& statement, int index, std::optional<std::int64_t> value)
 {
     if (value)
@@ -219,16 +225,17 @@ struct Store::Impl {
     {
         if (column.isNull())
             return std::nullopt;
-        SQLite::Statement& statement = prepared(
-            "SELECT session_no, session_id, provider, project, project_key, options FROM session WHERE session_no = ?"
-        );
+        SQLite::Statement& statement =
+            prepared("SELECT session_no, session_id, provider, project, project_key, options, adopted FROM session "
+                     "WHERE session_no = ?");
         const Rewind rewind{statement};
         statement.bind(1, column.getInt64());
         if (!statement.executeStep())
             return std::nullopt;
         return SessionRow{SessionNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getString(),
                           statement.getColumn(2).getString(),           statement.getColumn(3).getString(),
-                          statement.getColumn(4).getString(),           statement.getColumn(5).getString()};
+                          statement.getColumn(4).getString(),           statement.getColumn(5).getString(),
+                          statement.getColumn(6).getInt() != 0};
     }
 
     /// A meeting's sessions from its last one back.
@@ -249,7 +256,8 @@ struct Store::Impl {
         std::vector<ParticipantRow>& rows = meeting.participants;
         {
             SQLite::Statement& statement = prepared(
-                "SELECT id, role, connection_data, layout_classes FROM participant WHERE meeting_id = ? ORDER BY id"
+                R"sql(SELECT participant_id, role, connection_data, layout_classes FROM participant
+                       WHERE meeting_id = ? ORDER BY participant_id)sql"
             );
             const Rewind rewind{statement};
             statement.bindNoCopy(1, meeting.id);
@@ -269,6 +277,16 @@ struct Store::Impl {
                 ++at;
             return at < present && rows[at].id == id ? at : present;
         };
+        {
+            SQLite::Statement& statement =
+                prepared("SELECT participant_id FROM block WHERE meeting_id = ? ORDER BY participant_id");
+            const Rewind rewind{statement};
+            statement.bindNoCopy(1, meeting.id);
+            while (statement.executeStep())
+                if (const std::size_t row = find(statement.getColumn(0).getString()); row != present)
+                    rows[row].blocked = true;
+        }
+        at = 0;
         std::optional<SessionRow> const& session = meeting.staged ? meeting.staged : meeting.published;
         if (session) {
             SQLite::Statement& statement = prepared(
@@ -317,7 +335,7 @@ struct Store::Impl {
                    a.policy_hash, a.state, a.reason, a.detail, a.ready_at, a.session_no, a.staged_no,
                    m.starts_at, m.ends_at, m.status, m.project, m.media_mode, m.archive_mode, m.archive_name,
                    m.archive_resolution, m.location, m.e2ee, a.failed_inputs,
-                   a.last_session_no
+                   a.last_session_no, m.session_id, m.early_join, m.grace
               FROM agenda a LEFT JOIN meeting m ON m.id = a.meeting_id
              WHERE a.meeting_no = ?
         )sql");
@@ -348,6 +366,9 @@ struct Store::Impl {
             row.cancelled = statement.getColumn(17).getString() != "scheduled";
             row.project = statement.getColumn(18).getString();
             row.options = options_at(statement, 19);
+            row.session_id = option(statement.getColumn(27));
+            row.early_join = duration_at(statement, 28);
+            row.grace = duration_at(statement, 29);
             result.meeting = std::move(row);
         }
         result.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(25).getInt64());
@@ -366,7 +387,7 @@ struct Store::Impl {
     {
         SQLite::Statement& statement = prepared(R"sql(
             SELECT m.status, m.project, m.media_mode, m.archive_mode, m.archive_name, m.archive_resolution, m.location,
-                   m.e2ee
+                   m.e2ee, m.session_id
               FROM agenda a JOIN meeting m ON m.id = a.meeting_id WHERE a.meeting_no = ?
         )sql");
         const Rewind rewind{statement};
@@ -374,15 +395,16 @@ struct Store::Impl {
         if (!statement.executeStep())
             return false;
         const SessionOptions options = options_at(statement, 2);
-        return statement.getColumn(0).getString() == "scheduled" &&
+        return statement.getColumn(0).getString() == "scheduled" && statement.getColumn(8).isNull() &&
                statement.getColumn(1).getString() == session.project && to_text(options) == session.options;
     }
 
     bool participant_unchanged(MeetingSnapshot const& meeting, ParticipantRow const& participant)
     {
         return integer(
-                   R"sql(SELECT 1 FROM participant WHERE meeting_id = ? AND id = ? AND role = ?
-                          AND COALESCE(connection_data, '') = ? AND COALESCE(layout_classes, '') = ?)sql",
+                   R"sql(SELECT 1 FROM participant WHERE meeting_id = ?1 AND participant_id = ?2 AND role = ?3
+                          AND COALESCE(connection_data, '') = ?4 AND COALESCE(layout_classes, '') = ?5
+                          AND NOT EXISTS (SELECT 1 FROM block WHERE meeting_id = ?1 AND participant_id = ?2))sql",
                    meeting.id, participant.id, std::string{to_text(*participant.role)}, participant.connection_data,
                    participant.layout_classes
         )
@@ -608,7 +630,7 @@ Store::Due Store::due(sys_seconds now, std::size_t limit, std::set<MeetingNo> co
         };
         const auto written = [&](std::size_t most) {
             take(most, R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_day
-                             WHERE due_at = 0 ORDER BY starts_at / 86400, session_no, meeting_no)sql");
+                             WHERE due_at = 0 ORDER BY day, session_no, meeting_no)sql");
         };
         near(limit);
         result.near = !meetings.empty();
@@ -723,15 +745,15 @@ SessionNo Store::Impl::add_session(
 {
     SQLite::Statement& statement = prepared(
         R"sql(INSERT INTO session (meeting_no, session_id, provider, project, project_key, options, created_at,
-                                   previous_no)
-              VALUES (?, ?, ?, ?, ?, ?, ?, ?))sql"
+                                   adopted, previous_no)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?))sql"
     );
     const Rewind rewind{statement};
     SQLite::bind(
         statement, number(meeting), session.session_id, session.provider, session.project, session.project_key,
-        session.options, unix_seconds(now)
+        session.options, unix_seconds(now), session.adopted ? 1 : 0
     );
-    bind_optional(statement, 8, previous);
+    bind_optional(statement, 9, previous);
     statement.exec();
     return SessionNo{database->getLastInsertRowid()};
 }
@@ -805,6 +827,31 @@ void Store::record_projects(std::span<ProjectStatus const> projects, bool all, s
             statement.bind(9, unix_seconds(now));
             statement.exec();
         }
+    });
+}
+
+void Store::record_doors(Policy const& policy)
+{
+    Impl& impl = *impl_;
+    const auto is_recorded = [&](Role role) {
+        return impl
+            .integer(
+                "SELECT 1 FROM door WHERE role = ? AND code = ? AND early_join = ? AND hidden = ?",
+                std::string{to_text(role)}, static_cast<int>(role), std::int64_t{policy.early_join.of(role).count()},
+                policy.visible_at_opens ? 1 : 0
+            )
+            .has_value();
+    };
+    constexpr std::array roles{Role::subscriber, Role::publisher, Role::publisheronly, Role::moderator};
+    if (impl.guarded([&] { return std::all_of(roles.begin(), roles.end(), is_recorded); }))
+        return;
+    impl.write([&] {
+        for (const Role role : roles)
+            impl.run(
+                "INSERT OR REPLACE INTO door (role, code, early_join, hidden) VALUES (?, ?, ?, ?)",
+                std::string{to_text(role)}, static_cast<int>(role), std::int64_t{policy.early_join.of(role).count()},
+                policy.visible_at_opens ? 1 : 0
+            );
     });
 }
 
@@ -982,7 +1029,8 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
                 meeting.participants[i].id);
         if (meeting.has_stale_problems)
             run(R"sql(DELETE FROM participant_problem WHERE meeting_no = ?1 AND NOT EXISTS
-                      (SELECT 1 FROM participant p WHERE p.meeting_id = ?2 AND p.id = participant_id))sql",
+                      (SELECT 1 FROM participant p
+                        WHERE p.meeting_id = ?2 AND p.participant_id = participant_problem.participant_id))sql",
                 number(meeting.number), meeting.id);
         if (plan.delete_tokens || plan.delete_leftovers) {
             finished = delete_session_tokens(heads, plan.delete_tokens, counts);
@@ -990,7 +1038,7 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
         }
         if (plan.disconnect) {
             for (const std::int64_t session_no : sessions_since(heads.last_session_no))
-                run("UPDATE session SET disconnect = 1 WHERE session_no = ?", session_no);
+                run("UPDATE session SET disconnect = 1 WHERE session_no = ? AND adopted = 0", session_no);
             note("disconnect_wanted", plan.reason.empty() ? "closed" : plan.reason);
         }
         if (plan.purge && finished) {
@@ -1295,7 +1343,8 @@ Store::MissingRows Store::find_missing(std::string const& cursor, std::size_t li
         };
         const auto [meetings, meeting_last] = look(
             R"sql(SELECT m.id, a.meeting_no FROM meeting m
-                    LEFT JOIN agenda a ON a.meeting_id = m.id AND a.starts_at IS m.starts_at
+                    LEFT JOIN agenda a
+                           ON a.meeting_id = m.id AND a.starts_at IS m.starts_at AND a.day IS m.starts_at / 86400
                    WHERE m.id > ?1 ORDER BY m.id LIMIT ?2)sql"
         );
         const auto [orphans, orphan_last] = look(
@@ -1328,8 +1377,10 @@ void Store::add_missing(std::span<std::string const> meeting_ids)
     impl.write([&] {
         for (std::string const& id : meeting_ids) {
             impl.run(
-                R"sql(INSERT INTO agenda (meeting_id, starts_at) SELECT id, starts_at FROM meeting WHERE id = ?
-                      ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0, starts_at = excluded.starts_at)sql",
+                R"sql(INSERT INTO agenda (meeting_id, starts_at, day)
+                      SELECT id, starts_at, starts_at / 86400 FROM meeting WHERE id = ?
+                      ON CONFLICT (meeting_id) DO UPDATE
+                             SET due_at = 0, starts_at = excluded.starts_at, day = excluded.day)sql",
                 id
             );
             impl.run("INSERT OR IGNORE INTO agenda (meeting_id) VALUES (?)", id);

@@ -1,1 +1,1 @@
-INSERT INTO participant (meeting_id, id, role, connection_data) VALUES ('m', 'ann', 'publisher', x'64');
+INSERT INTO participant (meeting_id, participant_id, role, connection_data) VALUES ('m', 'ann', 'publisher', x'64');

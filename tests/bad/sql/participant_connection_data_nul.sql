@@ -1,1 +1,1 @@
-INSERT INTO participant (meeting_id, id, role, connection_data) VALUES ('m', 'ann', 'publisher', 'd' || char(0));
+INSERT INTO participant (meeting_id, participant_id, role, connection_data) VALUES ('m', 'ann', 'publisher', 'd' || char(0));

@@ -1,1 +1,1 @@
-INSERT INTO participant (meeting_id, id, role, display_name) VALUES ('m', 'ann', 'publisher', x'61');
+INSERT INTO participant (meeting_id, participant_id, role, display_name) VALUES ('m', 'ann', 'publisher', x'61');

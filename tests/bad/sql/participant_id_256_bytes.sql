@@ -1,1 +1,1 @@
-INSERT INTO participant (meeting_id, id, role) VALUES ('m', printf('%.256c', 'a'), 'publisher');
+INSERT INTO participant (meeting_id, participant_id, role) VALUES ('m', printf('%.256c', 'a'), 'publisher');

@@ -1,1 +1,1 @@
-INSERT INTO participant (meeting_id, id, role) VALUES ('m', char(0), 'publisher');
+INSERT INTO participant (meeting_id, participant_id, role) VALUES ('m', char(0), 'publisher');

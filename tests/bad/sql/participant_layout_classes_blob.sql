@@ -1,1 +1,1 @@
-INSERT INTO participant (meeting_id, id, role, layout_classes) VALUES ('m', 'ann', 'publisher', x'61');
+INSERT INTO participant (meeting_id, participant_id, role, layout_classes) VALUES ('m', 'ann', 'publisher', x'61');

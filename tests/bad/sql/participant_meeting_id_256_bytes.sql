@@ -1,1 +1,1 @@
-INSERT INTO participant (meeting_id, id, role) VALUES (printf('%.256c', 'm'), 'ann', 'publisher');
+INSERT INTO participant (meeting_id, participant_id, role) VALUES (printf('%.256c', 'm'), 'ann', 'publisher');

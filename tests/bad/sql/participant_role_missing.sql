@@ -1,1 +1,1 @@
-INSERT INTO participant (meeting_id, id) VALUES ('m', 'ann');
+INSERT INTO participant (meeting_id, participant_id) VALUES ('m', 'ann');

@@ -35,7 +35,10 @@ struct MeetingRow {
     sys_seconds ends_at;
     bool cancelled = false;
     std::string project = "default";
-    SessionOptions options;
+    SessionOptions options{};
+    std::string session_id{};            ///< An existing session to use instead of a new one, or empty.
+    std::optional<seconds> early_join{}; ///< Of every role, instead of the policy's.
+    std::optional<seconds> grace{};      ///< Instead of the policy's.
 
     friend bool operator==(MeetingRow const&, MeetingRow const&) = default;
 };
@@ -48,6 +51,7 @@ struct SessionRow {
     std::string project;
     std::string project_key;
     std::string options;
+    bool adopted = false; ///< The platform's own session, named in the meeting's row.
 
     friend bool operator==(SessionRow const&, SessionRow const&) = default;
 };
@@ -84,6 +88,7 @@ struct TokenRow {
 struct ParticipantRow {
     std::string id;
     bool present = true;
+    bool blocked = false;
     std::optional<Role> role; ///< Empty when the text is none of the four.
     std::string connection_data;
     std::string layout_classes;

@@ -50,13 +50,17 @@ struct Projects {
 /// The window in which a meeting can be joined and the instants from which its parts are wanted. The one place where
 /// time is computed and rounded: the planner, the checker and status all call it.
 struct Schedule {
-    sys_seconds opens;        ///< First instant at which a join must succeed.
+    sys_seconds opens;        ///< First instant at which a join of some role must succeed.
     sys_seconds closes;       ///< First instant at which a join must fail.
     sys_seconds session_from; ///< A session is wanted from here on.
     sys_seconds tokens_from;  ///< Tokens are wanted from here on; never before `session_from`.
 };
 
-Schedule schedule_of(std::string_view meeting_id, sys_seconds starts_at, sys_seconds ends_at, Policy const& policy);
+Schedule schedule_of(std::string_view meeting_id, MeetingRow const& row, Policy const& policy);
+
+/// The first instant at which a join of somebody with this role must succeed. `Schedule::opens` is the earliest door of
+/// all roles, whoever is in the meeting.
+sys_seconds door_of(MeetingRow const& row, Role role, Policy const& policy);
 
 /// Expiry of a token issued at `issued_at` for a meeting that closes at `closes`.
 sys_seconds expiry_of(sys_seconds issued_at, sys_seconds closes, Policy const& policy);
@@ -91,6 +95,7 @@ enum class SessionStep : std::uint8_t {
 struct Plan {
     SessionStep session = SessionStep::keep;
     std::string create_reason; ///< Why a new session: first, cancelled, project_changed, …
+    std::string adopt;         ///< With `create`: the id of the platform's own session, which is used; else empty.
     std::string project;       ///< Signs the tokens: the name of a configured project, or empty when none is signed.
     std::vector<SignStep> sign;
     std::vector<std::size_t> withdraw; ///< Tokens without a participant that can be served.

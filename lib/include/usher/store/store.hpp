@@ -169,6 +169,9 @@ public:
     /// Writes rows of `project_status`; `all`: these are all projects that there are.
     void record_projects(std::span<ProjectStatus const> projects, bool all, sys_seconds now);
 
+    /// Has the views show each credential from its holder's door on, as configured. Writes only what differs.
+    void record_doors(Policy const& policy);
+
     /// Reads what publish() is about to change, so that the write lock need not be held for it. Another connection's
     /// commit empties the cache.
     void warm_up(std::span<Publication const> publications) const;

@@ -1,0 +1,1 @@
+INSERT INTO block (meeting_id, participant_id) VALUES ('', 'ann');

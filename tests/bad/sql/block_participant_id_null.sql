@@ -1,0 +1,1 @@
+INSERT INTO block (meeting_id) VALUES ('m');

@@ -1,0 +1,1 @@
+INSERT INTO participant (meeting_id, role) VALUES ('m', 'publisher');

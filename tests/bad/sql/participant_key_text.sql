@@ -1,0 +1,1 @@
+INSERT INTO participant (id, meeting_id, participant_id, role) VALUES ('ann', 'm', 'ann', 'publisher');
