@@ -1,7 +1,22 @@
-# Warnings and sanitizers, in one interface target that is linked at build time only, so that none of it is exported.
+# Warnings, in one interface target that is linked at build time only, so that none of it is exported.
 add_library(usher_options INTERFACE)
 target_compile_options(usher_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor -Werror)
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor -Wformat-security
+  -Werror)
+
+# What Debian's packages have with hardening=+all, and the checks of libstdc++, for every program and test.
+# tests/hardening looks at the binaries. -fPIE and not -fPIC: nothing here goes into a shared library.
+include(CheckCXXCompilerFlag)
+add_compile_options(-fPIE -fstack-protector-strong -fstack-clash-protection)
+add_compile_definitions(_GLIBCXX_ASSERTIONS)
+add_link_options(-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+foreach(flag IN ITEMS -fcf-protection -mbranch-protection=standard) # of x86, of arm64
+  string(MAKE_C_IDENTIFIER "USHER_HAS${flag}" supported)
+  check_cxx_compiler_flag(${flag} ${supported})
+  if(${supported})
+    add_compile_options(${flag})
+  endif()
+endforeach()
 
 set(USHER_SANITIZE "" CACHE STRING "Sanitizers to build with, such as address,undefined or thread")
 if(USHER_SANITIZE)
@@ -17,6 +32,11 @@ if(USHER_SANITIZE)
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND USHER_SANITIZE MATCHES thread)
     add_compile_options(-Wno-tsan) # g++ warns about every atomic_thread_fence in Asio
   endif()
+endif()
+
+# It needs an optimising compiler, and would hide calls from the sanitizers, which check more.
+if(NOT USHER_SANITIZE)
+  add_compile_options("$<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3>")
 endif()
 
 find_program(CCACHE ccache)
