@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <exception>
 #include <ostream>
+#include <sstream>
 #include <utility>
 
 #include <unistd.h>
@@ -79,12 +80,18 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
         app.parse(argc, argv);
         return context.action();
     } catch (CLI::ParseError const& error) {
-        return app.exit(error, out, err) == 0 ? exit_done : exit_usage;
+        std::ostringstream help;
+        if (app.exit(error, help, help) == 0) {
+            context.out.lines(help.str());
+            return exit_done;
+        }
+        context.err << "usherctl: " << error.what() << "; see usherctl --help\n"; // names arguments
+        return exit_usage;
     } catch (UsageError const& error) {
-        err << error.what() << '\n';
+        context.err.lines(error.what());
         return exit_usage;
     } catch (std::exception const& error) {
-        err << "usherctl: " << error.what() << '\n';
+        context.err << "usherctl: " << error.what() << '\n';
         return exit_could_not;
     }
 }

@@ -12,6 +12,8 @@
 #include <usher/config/config.hpp>
 #include <usher/core/time.hpp>
 
+#include "printer.hpp"
+
 namespace usher::ctl {
 
 enum ExitStatus : int {
@@ -30,8 +32,8 @@ struct Context {
     Context(std::istream& input, std::ostream& output, std::ostream& errors) : in{input}, out{output}, err{errors} {}
 
     std::istream& in;
-    std::ostream& out;
-    std::ostream& err;
+    Printer out;
+    Printer err;
     std::string config_path;   ///< Empty when the option was not given.
     std::string database_path; ///< Likewise.
     bool json = false;

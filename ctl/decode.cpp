@@ -73,7 +73,7 @@ std::optional<sys_seconds> instant(std::optional<std::int64_t> value)
     return value && *value >= 0 && *value < year_5138 ? std::optional{from_unix(*value)} : std::nullopt;
 }
 
-void print_decoded(std::ostream& out, DecodedToken const& decoded, Verdict const& verdict, sys_seconds now)
+void print_decoded(Printer& out, DecodedToken const& decoded, Verdict const& verdict, sys_seconds now)
 {
     out << "format: " << (decoded.format == TokenFormat::t1 ? "t1" : "jwt") << ", " << printable(decoded.algorithm)
         << "\nsignature: " << verdict.sentence << "\nproject key: " << printable(decoded.project_key)
@@ -87,12 +87,12 @@ void print_decoded(std::ostream& out, DecodedToken const& decoded, Verdict const
     time("issued", decoded.issued_at);
     time("expires", decoded.expires_at);
     if (!decoded.connection_data.empty())
-        out << "connection data: " << printable(decoded.connection_data) << '\n';
+        out << "connection data: " << decoded.connection_data << '\n';
     if (!decoded.layout_classes.empty())
-        out << "layout classes: " << printable(decoded.layout_classes) << '\n';
+        out << "layout classes: " << decoded.layout_classes << '\n';
     out << "fields:\n";
     for (auto const& [name, value] : decoded.fields)
-        out << "  " << printable(name) << " = " << printable(value) << '\n';
+        out << "  " << name << " = " << value << '\n';
     for (std::string const& note : decoded.notes)
         out << "note: " << printable(note) << '\n';
 }

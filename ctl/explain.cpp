@@ -68,7 +68,7 @@ int explain(Context& context, std::string const& id)
         return exit_done;
     }
 
-    std::ostream& out = context.out;
+    Printer& out = context.out;
     out << printable(meeting->id);
     if (!meeting->title.empty())
         out << "  " << printable(meeting->title);

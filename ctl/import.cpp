@@ -275,7 +275,7 @@ std::string_view constraint_of(std::string_view message)
 template <class Row>
 class Import {
 public:
-    Import(SQLite::Database& database, ImportCounts& counts, std::string path, std::ostream& problems)
+    Import(SQLite::Database& database, ImportCounts& counts, std::string path, Printer& problems)
         : database_{database},
           counts_{counts},
           path_{std::move(path)},
@@ -300,7 +300,7 @@ private:
     SQLite::Database& database_;
     ImportCounts& counts_; ///< of what is committed
     std::string path_;
-    std::ostream& problems_;
+    Printer& problems_;
     std::ifstream in_;
     ScheduleReader<Row> reader_;
     std::optional<SQLite::Statement> insert_;
@@ -460,7 +460,7 @@ seconds shift_of(ImportOptions const& options)
     return *earliest ? *options.shift_start - **earliest : seconds{0};
 }
 
-void import_all(ImportOptions const& options, ImportReport& report, std::ostream& problems)
+void import_all(ImportOptions const& options, ImportReport& report, Printer& problems)
 {
     SQLite::Database database = open_database(options.database_path);
     // Both headers are read before anything is written.
@@ -490,7 +490,7 @@ void import_all(ImportOptions const& options, ImportReport& report, std::ostream
 
 } // namespace
 
-ImportReport import_schedule(ImportOptions const& options, std::ostream& problems)
+ImportReport import_schedule(ImportOptions const& options, Printer& problems)
 {
     ImportReport report;
     try {

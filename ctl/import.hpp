@@ -3,10 +3,11 @@
 
 #include <cstddef>
 #include <optional>
-#include <ostream>
 #include <string>
 
 #include <usher/core/time.hpp>
+
+#include "printer.hpp"
 
 namespace usher::ctl {
 
@@ -43,6 +44,6 @@ struct ImportReport {
 /// Loads a schedule into the tables `meeting` and `participant`, in transactions of about 20 ms with pauses for others
 /// between them. A row that is there already is not written again. Writes a line per bad row, and what else deserves
 /// mention, to `problems`.
-ImportReport import_schedule(ImportOptions const& options, std::ostream& problems);
+ImportReport import_schedule(ImportOptions const& options, Printer& problems);
 
 } // namespace usher::ctl

@@ -25,7 +25,7 @@ Json json_of_counts(ImportCounts const& counts)
     return result;
 }
 
-void print_counts(std::ostream& out, char const* what, ImportCounts const& counts)
+void print_counts(Printer& out, char const* what, ImportCounts const& counts)
 {
     out << what << ": " << counts.added << " added, " << counts.changed << " changed, " << counts.unchanged
         << " unchanged, " << counts.bad << " bad, " << counts.pruned << " pruned\n";

@@ -3,39 +3,11 @@
 
 #include <chrono>
 
-#include <usher/core/utf8.hpp>
-
 namespace usher::ctl {
 
 sys_seconds current_time()
 {
     return std::chrono::floor<seconds>(std::chrono::system_clock::now());
-}
-
-std::string printable(std::string_view text)
-{
-    constexpr std::string_view digits = "0123456789abcdef";
-    const bool utf8 = is_utf8(text);
-    std::string result;
-    const auto escape = [&](unsigned char byte) {
-        result += "\\x";
-        result += digits[byte >> 4U];
-        result += digits[byte & 15U];
-    };
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(text[i]);
-        const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
-        if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !utf8)) {
-            escape(byte);
-        } else if (byte == 0xc2 && next < 0xa0) { // U+0080 to U+009F control some terminals
-            escape(byte);
-            escape(static_cast<unsigned char>(next));
-            ++i;
-        } else {
-            result += text[i];
-        }
-    }
-    return result;
 }
 
 std::string at_and_relative(sys_seconds instant, sys_seconds now)
@@ -53,9 +25,9 @@ std::string counted(std::int64_t count, std::string_view thing)
     return std::to_string(count) + " " + std::string{thing} + (count == 1 ? "" : "s");
 }
 
-void print(std::ostream& out, Json const& document)
+void print(Printer& out, Json const& document)
 {
-    out << document.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+    out.json(document.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
 Json json_of(std::optional<sys_seconds> instant)
@@ -94,7 +66,7 @@ Json json_of(ProblemReport const& problem)
     return result;
 }
 
-void print(std::ostream& out, MeetingReport const& meeting, sys_seconds now)
+void print(Printer& out, MeetingReport const& meeting, sys_seconds now)
 {
     out << "  " << printable(meeting.id);
     if (!meeting.title.empty())

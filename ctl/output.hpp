@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <ostream>
 #include <string>
 #include <string_view>
 
@@ -11,15 +10,14 @@
 #include <usher/core/time.hpp>
 #include <usher/store/report.hpp>
 
+#include "printer.hpp"
+
 namespace usher::ctl {
 
 using Json = nlohmann::ordered_json;
 
 /// The instant that "now" is for one command.
 sys_seconds current_time();
-
-/// Text from a table or a token as a terminal may show it: control characters, and bytes that are not UTF-8, as `\x1b`.
-std::string printable(std::string_view text);
 
 /// `2021-02-06T09:00:00Z (in 2h 5m)`.
 std::string at_and_relative(sys_seconds instant, sys_seconds now);
@@ -31,13 +29,13 @@ std::string next_attempt(sys_seconds instant, sys_seconds now);
 std::string counted(std::int64_t count, std::string_view thing);
 
 /// Writes one document, indented. Bytes that are not UTF-8 become U+FFFD.
-void print(std::ostream& out, Json const& document);
+void print(Printer& out, Json const& document);
 
 Json json_of(std::optional<sys_seconds> instant);
 Json json_of(MeetingReport const& meeting);
 Json json_of(ProblemReport const& problem);
 
 /// Two lines about a meeting: what it is, and what is the matter with it.
-void print(std::ostream& out, MeetingReport const& meeting, sys_seconds now);
+void print(Printer& out, MeetingReport const& meeting, sys_seconds now);
 
 } // namespace usher::ctl

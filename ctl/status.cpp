@@ -93,7 +93,7 @@ Json json_of_status(Status const& status, sys_seconds now)
 }
 
 template <class Item, class Print>
-void print_listing(std::ostream& out, std::string const& heading, Listing<Item> const& listing, Print print_item)
+void print_listing(Printer& out, std::string const& heading, Listing<Item> const& listing, Print print_item)
 {
     if (listing.total == 0)
         return;
@@ -104,7 +104,7 @@ void print_listing(std::ostream& out, std::string const& heading, Listing<Item> 
         out << "  and " << listing.total - listing.items.size() << " more\n";
 }
 
-void print_project(std::ostream& out, ProjectReport const& project, sys_seconds now)
+void print_project(Printer& out, ProjectReport const& project, sys_seconds now)
 {
     out << "project " << printable(project.name) << ": " << printable(project.provider) << ' '
         << printable(project.project_key) << '\n';
@@ -120,7 +120,7 @@ void print_project(std::ostream& out, ProjectReport const& project, sys_seconds 
             << " still carry the old key\n";
 }
 
-void print_status(std::ostream& out, Status const& status, sys_seconds now, seconds ahead)
+void print_status(Printer& out, Status const& status, sys_seconds now, seconds ahead)
 {
     out << "meetings:";
     for (StateCount const& count : status.states)

@@ -30,7 +30,6 @@
 #include <usher/async/task_group.hpp>
 #include <usher/async/wakeup.hpp>
 #include <usher/core/url.hpp>
-#include <usher/core/utf8.hpp>
 #include <usher/provider/beast_transport.hpp>
 #include <usher/provider/sandbox.hpp>
 #include <usher/provider/vendor.hpp>
@@ -39,6 +38,7 @@
 #include <usher/store/store.hpp>
 
 #include "instance_lock.hpp"
+#include "print_line.hpp"
 #include "systemd_notify.hpp"
 
 namespace usher {
@@ -268,9 +268,11 @@ private:
             if (!over && !alone())
                 co_await wakeup_.wait(slow_poll);
         }
-        std::printf(
-            "%zu meetings settled, %zu sessions created, %zu tokens published, %zu withdrawn\n",
-            result.published.settled, result.published.sessions, result.published.tokens, result.published.withdrawn
+        print_line(
+            stdout, std::to_string(result.published.settled) + " meetings settled, " +
+                        std::to_string(result.published.sessions) + " sessions created, " +
+                        std::to_string(result.published.tokens) + " tokens published, " +
+                        std::to_string(result.published.withdrawn) + " withdrawn"
         );
         const sys_seconds now = clock_.now();
         MeetingNo after{0};
@@ -290,10 +292,7 @@ private:
                 if (now < schedule.tokens_from || now >= schedule.closes)
                     continue;
                 all_ready_ = false;
-                std::fprintf(
-                    stderr, "%s: not ready: %s: %s\n", without_controls(meeting.id).c_str(), meeting.reason.c_str(),
-                    meeting.detail.c_str()
-                );
+                print_line(stderr, meeting.id + ": not ready: " + meeting.reason + ": " + meeting.detail);
             }
         }
         co_await maker_.drain(call_grace); // after a signal; else nothing is under way

@@ -11,17 +11,40 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <usher/core/printable.hpp>
+
 namespace usher {
 
 namespace {
 
-/// `%*`: the event as a JSON string, quotes and all. Bytes that are not UTF-8 become U+FFFD.
+constexpr std::size_t longest_event = 4096; // bytes
+
+/// Escapes what was said, before the pattern adds to it: an event is one line, whatever the rows and the servers hold
+/// that it speaks of. All patterns go through it.
+class Printable : public spdlog::formatter {
+public:
+    explicit Printable(std::unique_ptr<spdlog::formatter> pattern) : pattern_{std::move(pattern)} {}
+
+    void format(spdlog::details::log_msg const& message, spdlog::memory_buf_t& out) override
+    {
+        const std::string event = printable({message.payload.data(), message.payload.size()}, longest_event);
+        spdlog::details::log_msg shown = message;
+        shown.payload = event;
+        pattern_->format(shown, out);
+    }
+    std::unique_ptr<formatter> clone() const override { return std::make_unique<Printable>(pattern_->clone()); }
+
+private:
+    std::unique_ptr<spdlog::formatter> pattern_;
+};
+
+/// `%*`: the event as a JSON string, quotes and all.
 class EventAsJson : public spdlog::custom_flag_formatter {
 public:
     void format(spdlog::details::log_msg const& message, std::tm const&, spdlog::memory_buf_t& out) override
     {
         const nlohmann::json event = std::string{message.payload.data(), message.payload.size()};
-        const std::string text = event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+        const std::string text = event.dump();
         out.append(text.data(), text.data() + text.size());
     }
     std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<EventAsJson>(); }
@@ -34,14 +57,14 @@ void set_up_log(LogConfig const& config)
     auto logger = std::make_shared<spdlog::logger>("usherd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     const bool journal = config.format == LogFormat::journal ||
                          (config.format == LogFormat::automatic && std::getenv("JOURNAL_STREAM") != nullptr);
-    if (config.format == LogFormat::json) {
-        auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-        formatter->add_flag<EventAsJson>('*').set_pattern(R"({"at":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","event":%*})");
-        logger->set_formatter(std::move(formatter));
-    } else if (journal) // the journal has time and process; it reads the level from the line itself
-        logger->set_pattern("%l %v");
+    auto pattern = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+    if (config.format == LogFormat::json)
+        pattern->add_flag<EventAsJson>('*').set_pattern(R"({"at":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","event":%*})");
+    else if (journal) // the journal has time and process; it reads the level from the line itself
+        pattern->set_pattern("%l %v");
     else
-        logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+        pattern->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v");
+    logger->set_formatter(std::make_unique<Printable>(std::move(pattern)));
     switch (config.level) {
     case LogLevel::debug: logger->set_level(spdlog::level::debug); break;
     case LogLevel::info: logger->set_level(spdlog::level::info); break;

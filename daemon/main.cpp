@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <exception>
+#include <sstream>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +11,7 @@
 
 #include "app.hpp"
 #include "log_setup.hpp"
+#include "print_line.hpp"
 
 namespace {
 
@@ -35,7 +37,13 @@ int main(int argc, char** argv)
     try {
         options.parse(argc, argv);
     } catch (CLI::ParseError const& error) {
-        return options.exit(error) == 0 ? 0 : exit_usage;
+        std::ostringstream help;
+        if (options.exit(error, help, help) == 0) {
+            usher::print_lines(stdout, help.str());
+            return 0;
+        }
+        usher::print_line(stderr, std::string{"usherd: "} + error.what() + "; see usherd --help"); // names arguments
+        return exit_usage;
     }
 
     try {
@@ -48,15 +56,15 @@ int main(int argc, char** argv)
             auto loaded = usher::load_config(config_path);
             if (!loaded) {
                 for (usher::ConfigError const& error : loaded.error())
-                    std::fprintf(stderr, "%s\n", error.text().c_str());
+                    usher::print_line(stderr, error.text());
                 return exit_usage;
             }
             config = std::move(*loaded);
         }
         for (std::string const& warning : config.warnings)
-            std::fprintf(stderr, "%s\n", warning.c_str());
+            usher::print_line(stderr, "warning: " + warning);
         if (check) {
-            std::printf("the configuration is good\n");
+            usher::print_line(stdout, "the configuration is good");
             return 0;
         }
         usher::set_up_log(config.log);
@@ -71,7 +79,7 @@ int main(int argc, char** argv)
             }
         );
     } catch (std::exception const& error) {
-        std::fprintf(stderr, "usherd: %s\n", error.what());
+        usher::print_line(stderr, std::string{"usherd: "} + error.what());
         return exit_failed;
     }
 }

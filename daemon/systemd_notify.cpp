@@ -3,6 +3,8 @@
 
 #include <systemd/sd-daemon.h>
 
+#include <usher/core/printable.hpp>
+
 namespace usher {
 
 void notify_ready()
@@ -17,7 +19,7 @@ void notify_stopping()
 
 void notify_status(std::string const& sentence)
 {
-    sd_notify(0, ("STATUS=" + sentence).c_str());
+    sd_notify(0, ("STATUS=" + printable(sentence)).c_str());
 }
 
 } // namespace usher

@@ -50,7 +50,8 @@ protected:
     ImportReport import()
     {
         std::ostringstream out;
-        ImportReport report = import_schedule(options, out);
+        Printer printer{out};
+        ImportReport report = import_schedule(options, printer);
         problems = out.str();
         for (std::size_t at; (at = problems.find(folder.string().append("/"))) != std::string::npos;)
             problems.erase(at, folder.string().size() + 1);

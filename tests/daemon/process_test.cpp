@@ -155,6 +155,32 @@ TEST_F(Process, OnceFailsWhenAMeetingThatIsWantedIsNotReady)
     ) << printed();
 }
 
+TEST_F(Process, PrintsWhatRowsArgumentsAndPathsHoldWithoutObeyingIt)
+{
+    const std::string hostile = "x\x1b[2J\ny\u009b\u202e\xff";
+    const std::string shown = "x\\x1b[2J\\x0ay\\u{9b}\\u{202e}\\xff";
+    add_meeting("m");
+    SQLite::Database writer = platform();
+    SQLite::Statement rename{writer, "UPDATE meeting SET id = ?1, project = 'p' || ?1"};
+    rename.bind(1, hostile);
+    rename.exec();
+
+    EXPECT_EQ(Daemon(path, output, true).end(), 1);
+    EXPECT_NE(printed().find(shown + ": not ready: unknown_project: "), std::string::npos) << printed();
+    EXPECT_NE(printed().find("no project \"p" + shown + "\";"), std::string::npos) << printed();
+    const auto harmless = [&] {
+        for (std::string const raw : {"\x1b", "\ny", "\u009b", "\u202e", "\xff"})
+            EXPECT_EQ(printed().find(raw), std::string::npos) << raw << printed();
+    };
+    harmless();
+    EXPECT_EQ(Daemon(folder.file(hostile), output).end(), 1);
+    EXPECT_NE(printed().find(shown), std::string::npos) << printed();
+    harmless();
+    EXPECT_EQ(Daemon(path, output, false, hostile.c_str()).end(), 2);
+    EXPECT_NE(printed().find("\\x1b[2J"), std::string::npos) << printed();
+    harmless();
+}
+
 TEST_F(Process, ASecondSignalStopsAtOnce)
 {
     Daemon daemon{path, output};

@@ -31,7 +31,8 @@ TEST_F(RealSchedule, BecomesReadyThroughFaultsOfAllKinds)
     options.database_path = path;
     options.shift_start = clock.now() + 6h;
     std::ostringstream problems;
-    ctl::import_schedule(options, problems);
+    ctl::Printer printer{problems};
+    ctl::import_schedule(options, printer);
     const std::int64_t all = number("SELECT count(*) FROM meeting");
     ASSERT_GT(all, 1000);
     vendor.behaviour.chance = 0.3;

@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <initializer_list>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <tuple>
@@ -22,6 +21,8 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <usher/core/nearest.hpp>
+#include <usher/core/printable.hpp>
 #include <usher/core/url.hpp>
 #include <usher/core/utf8.hpp>
 #include <usher/crypto/rsa.hpp>
@@ -34,7 +35,6 @@ constexpr std::size_t largest_file = 1U << 20U;
 constexpr std::size_t largest_secret = 1U << 16U;
 constexpr std::size_t most_errors = 100; // also bounds the work on a file that repeats itself through aliases
 constexpr std::size_t most_projects = 1000;
-constexpr std::size_t longest_quote = 60;
 constexpr std::size_t longest_project_name = 64;
 constexpr std::size_t longest_api_key = 20;
 
@@ -105,16 +105,6 @@ int first_line_not_utf8(std::string_view text)
     return 0;
 }
 
-std::string printable(std::string_view text)
-{
-    return without_controls(text.substr(0, longest_quote)) + (text.size() > longest_quote ? "..." : "");
-}
-
-std::string in_quotes(std::string_view text)
-{
-    return "\"" + printable(text) + "\"";
-}
-
 std::string joined(std::span<std::string_view const> names)
 {
     std::string out;
@@ -124,34 +114,6 @@ std::string joined(std::span<std::string_view const> names)
         }
     }
     return out;
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b)
-{
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = std::exchange(row[0], i);
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            auto const replaced = diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U);
-            diagonal = row[j];
-            row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-        }
-    }
-    return row.back();
-}
-
-/// The known name that was probably meant.
-std::optional<std::string_view> nearest(std::string_view text, std::span<std::string_view const> known)
-{
-    if (text.size() > longest_quote || known.empty()) {
-        return std::nullopt;
-    }
-    auto const best = *std::min_element(known.begin(), known.end(), [&](auto a, auto b) {
-        return edit_distance(text, a) < edit_distance(text, b);
-    });
-    auto const close = std::max<std::size_t>(2, std::max(text.size(), best.size()) / 3);
-    return edit_distance(text, best) <= close ? std::optional{best} : std::nullopt;
 }
 
 class FileDescriptor {
@@ -333,8 +295,7 @@ private:
             auto const indent = line_of(file->content, at.line);
             bool const tab = indent.substr(0, indent.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
             add(at, "",
-                tab ? "the line is indented with a tab; YAML takes spaces only"
-                    : "not YAML: " + without_controls(error.msg));
+                tab ? "the line is indented with a tab; YAML takes spaces only" : "not YAML: " + printable(error.msg));
         }
         return std::nullopt;
     }
@@ -664,9 +625,9 @@ private:
             if (auto const path = text(found->second, "the path of a file with certificates")) {
                 connection.ca_file = beside_config(*path);
                 if (auto const file = read_file(connection.ca_file, largest_file); !file) {
-                    add(found->second, without_controls(connection.ca_file) + " " + file.error());
+                    add(found->second, printable(connection.ca_file) + " " + file.error());
                 } else if (file->content.find("BEGIN CERTIFICATE") == std::string::npos) {
-                    add(found->second, without_controls(connection.ca_file) + " holds no certificate in PEM");
+                    add(found->second, printable(connection.ca_file) + " holds no certificate in PEM");
                 }
             }
         }
@@ -902,13 +863,13 @@ private:
     {
         auto file = read_file(path, largest_secret);
         if (!file) {
-            add(source, without_controls(path) + " " + file.error());
+            add(source, printable(path) + " " + file.error());
             return std::nullopt;
         }
         if ((file->mode & 0077U) != 0) {
             wipe(file->content);
-            add(source, without_controls(path) + " may be used by other accounts (mode " + octal(file->mode) +
-                            "); chmod 600 " + without_controls(path));
+            add(source, printable(path) + " may be used by other accounts (mode " + octal(file->mode) +
+                            "); chmod 600 " + printable(path));
             return std::nullopt;
         }
         return trimmed(source, path, std::move(file->content));
@@ -930,7 +891,7 @@ private:
         auto const path = (std::filesystem::path{folder} / name).string();
         auto file = read_file(path, largest_secret);
         if (!file) {
-            add(source, without_controls(path) + " " + file.error());
+            add(source, printable(path) + " " + file.error());
             return std::nullopt;
         }
         return trimmed(source, path, std::move(file->content));
@@ -942,14 +903,14 @@ private:
             content.pop_back();
         }
         if (content.empty()) {
-            add(source, without_controls(path) + " is empty");
+            add(source, printable(path) + " is empty");
             return std::nullopt;
         }
         constexpr std::string_view blank{" \t\r\n\v\f"};
         if (blank.find(content.front()) != std::string_view::npos ||
             blank.find(content.back()) != std::string_view::npos) {
-            add(source, without_controls(path) + " has white space around the secret, beyond one newline at its end; "
-                                                 "remove it");
+            add(source, printable(path) + " has white space around the secret, beyond one newline at its end; "
+                                          "remove it");
             wipe(content);
             return std::nullopt;
         }

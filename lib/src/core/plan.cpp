@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include <usher/core/printable.hpp>
 #include <usher/core/session_id.hpp>
 
 namespace usher {
@@ -14,13 +15,6 @@ constexpr std::uint64_t session_salt = 1;
 constexpr std::uint64_t token_salt = 2;
 constexpr seconds disconnect_late{3600}; // a meeting that closed longer ago, while no daemon ran, is left alone
 constexpr seconds order_review{600};     // an order is looked at again, should it have got lost
-
-std::string quoted(std::string_view text)
-{
-    std::string out{"\""};
-    out.append(text).append("\"");
-    return out;
-}
 
 /// Why `session` cannot serve `row`, or an empty text. A published session outlives changes of the options and the
 /// project once the meeting has opened: splitting a live room is worse than an outdated option.
@@ -49,12 +43,12 @@ why_unusable(SessionRow const& session, MeetingRow const& row, Projects const& p
 std::string kept_detail(SessionRow const& session, MeetingRow const& row)
 {
     if (session.project != row.project)
-        return "the project changed to " + quoted(row.project) + " after the meeting opened; its session stays in " +
-               quoted(session.project);
+        return "the project changed to " + in_quotes(row.project) + " after the meeting opened; its session stays in " +
+               in_quotes(session.project);
     if (session.adopted)
         return "the platform took session_id back after the meeting opened; its session stays";
     return "the session's options changed after the meeting opened; it keeps those it was created with (" +
-           session.options + ")";
+           printable(session.options) + ")";
 }
 
 /// Why a token must be signed anew at `now`, or nothing.
@@ -232,7 +226,7 @@ void plan_unknown_project(
     }
     result.state = State::failed;
     result.reason = "unknown_project";
-    result.detail = "the configuration has no project " + quoted(project) +
+    result.detail = "the configuration has no project " + in_quotes(project) +
                     "; add it under projects, or correct the meeting's project";
     result.due = schedule.closes;
 }
@@ -253,7 +247,7 @@ void plan_foreign_session(
     result.delete_tokens = has_tokens(meeting) || meeting.has_leftovers;
     result.state = State::failed;
     result.reason = "session_of_another_project";
-    result.detail = "session_id names a session of another project than " + quoted(project.name) +
+    result.detail = "session_id names a session of another project than " + in_quotes(project.name) +
                     "; correct the meeting's session_id or project";
     result.due = schedule.closes;
 }
@@ -295,7 +289,7 @@ void plan_order(
         result.state = State::pending;
         result.reason = "session_ordered";
         result.detail =
-            "its session is being made, or waits for its turn, at the provider of project \"" + project.name + "\"";
+            "its session is being made, or waits for its turn, at the provider of project " + in_quotes(project.name);
     }
 }
 

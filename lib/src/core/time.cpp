@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <optional>
 
+#include <usher/core/printable.hpp>
+
 namespace usher {
 
 namespace {
@@ -17,7 +19,6 @@ using std::chrono::minutes;
 constexpr sys_seconds year_zero = std::chrono::sys_days{std::chrono::year{0} / 1 / 1};
 constexpr sys_seconds year_ten_thousand = std::chrono::sys_days{std::chrono::year{10000} / 1 / 1};
 constexpr std::int64_t longest_duration = 100'000LL * 86'400; // leaves room to add and subtract without overflow
-constexpr std::size_t longest_quote = 60;
 
 struct Unit {
     char letter;
@@ -29,18 +30,6 @@ constexpr std::array<Unit, 4> units{{{'d', 86400}, {'h', 3600}, {'m', 60}, {'s',
 bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
-}
-
-/// What was found, for a message: bounded, and without control characters.
-std::string in_quotes(std::string_view text)
-{
-    std::string out{"\""};
-    for (char const c : text.substr(0, longest_quote)) {
-        auto const byte = static_cast<unsigned char>(c);
-        out += byte < 0x20 || byte == 0x7f ? '?' : c;
-    }
-    out += text.size() > longest_quote ? "...\"" : "\"";
-    return out;
 }
 
 /// Takes text off the front, piece by piece.

@@ -7,7 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <usher/core/backoff.hpp>
-#include <usher/core/utf8.hpp>
+#include <usher/core/printable.hpp>
 
 namespace usher {
 
@@ -341,8 +341,8 @@ void SessionMaker::note(Result const& result)
     }
     if (failure != nullptr)
         spdlog::warn(
-            "session call failed meeting={} project={} reason={} detail=\"{}\"",
-            without_controls(result.order.meeting_id), project.line.facts.name, failure->reason, failure->detail
+            "session call failed meeting={} project={} reason={} detail=\"{}\"", printable(result.order.meeting_id),
+            project.line.facts.name, failure->reason, failure->detail
         );
     if (project.pace.open() && failure != nullptr) {
         project.outage =

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "print_line.hpp"
+
+#include <cstddef>
+#include <string>
+
+#include <usher/core/printable.hpp>
+
+namespace usher {
+
+namespace {
+
+constexpr std::size_t longest_line = 4096; // bytes
+
+} // namespace
+
+void print_line(std::FILE* to, std::string_view line)
+{
+    const std::string text = printable(line, longest_line) + '\n';
+    std::fwrite(text.data(), 1, text.size(), to);
+}
+
+void print_lines(std::FILE* to, std::string_view lines)
+{
+    while (!lines.empty()) {
+        const std::size_t end = lines.find('\n');
+        print_line(to, lines.substr(0, end));
+        lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 1);
+    }
+}
+
+} // namespace usher

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdio>
+#include <string_view>
+
+namespace usher {
+
+/// Writes a line; whatever in it would act on a terminal or end the line is escaped. All that usherd prints apart from
+/// its log goes through here.
+void print_line(std::FILE* to, std::string_view line);
+
+/// The lines of a text of our own that holds others' words only where they are escaped already, such as a help text.
+void print_lines(std::FILE* to, std::string_view lines);
+
+} // namespace usher

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace usher {
+
+/// Text from elsewhere as a terminal, a log and the journal may show it. What acts on them, is invisible or reorders
+/// text becomes `\x1b` or `\u{202e}`; so does each byte that is not UTF-8. Shows at most `longest` bytes of it, and
+/// then `...`. Text that is printable already stays as it is.
+std::string printable(std::string_view text, std::size_t longest = 255);
+
+/// As above, as a part of a sentence: in quotes, and with `\"` for a quote.
+std::string in_quotes(std::string_view text, std::size_t longest = 64);
+
+/// A JSON document with the same characters as `\u202e`: the same document, harmless to a terminal.
+std::string printable_json(std::string_view document);
+
+} // namespace usher

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/core/nearest.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+namespace usher {
+
+namespace {
+
+constexpr std::size_t longest_name = 60;
+
+std::size_t edit_distance(std::string_view a, std::string_view b)
+{
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = std::exchange(row[0], i);
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            auto const replaced = diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U);
+            diagonal = row[j];
+            row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+        }
+    }
+    return row.back();
+}
+
+} // namespace
+
+std::optional<std::string_view> nearest(std::string_view text, std::span<std::string_view const> known)
+{
+    if (text.size() > longest_name || known.empty()) {
+        return std::nullopt;
+    }
+    auto const best = *std::min_element(known.begin(), known.end(), [&](auto a, auto b) {
+        return edit_distance(text, a) < edit_distance(text, b);
+    });
+    auto const close = std::max<std::size_t>(2, std::max(text.size(), best.size()) / 3);
+    return edit_distance(text, best) <= close ? std::optional{best} : std::nullopt;
+}
+
+} // namespace usher

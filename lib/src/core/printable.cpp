@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/core/printable.hpp>
+
+#include <algorithm>
+#include <array>
+
+#include <usher/core/utf8.hpp>
+
+namespace usher {
+
+namespace {
+
+struct Range {
+    char32_t first;
+    char32_t last;
+};
+
+/// Control a terminal, look like nothing, or change the order in which text is shown.
+constexpr std::array<Range, 11> unprintable{{
+    {0x00, 0x1f},       // C0 controls
+    {0x7f, 0x9f},       // DEL and C1 controls
+    {0xad, 0xad},       // soft hyphen
+    {0x61c, 0x61c},     // Arabic letter mark
+    {0x180e, 0x180e},   // Mongolian vowel separator
+    {0x200b, 0x200f},   // zero width, marks of direction
+    {0x2028, 0x202e},   // ends of line and paragraph, embeddings and overrides of direction
+    {0x2060, 0x206f},   // invisible operators, isolates of direction
+    {0xfeff, 0xfeff},   // byte order mark
+    {0xfff9, 0xfffb},   // interlinear annotation
+    {0xe0000, 0xe0fff}, // tags, variation selectors
+}};
+
+bool is_unprintable(char32_t code)
+{
+    if (code >= 0x20 && code < 0x7f)
+        return false;
+    return std::any_of(unprintable.begin(), unprintable.end(), [code](Range range) {
+        return code >= range.first && code <= range.last;
+    });
+}
+
+void append_hex(std::string& out, char32_t value, int digits)
+{
+    constexpr std::string_view hex = "0123456789abcdef";
+    for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4)
+        out += hex[(value >> static_cast<unsigned>(shift)) & 15U];
+}
+
+void append_escaped(std::string& out, Utf8Character character)
+{
+    if (!character.valid || character.code < 0x80) {
+        out += "\\x";
+        append_hex(out, character.code, 2);
+    } else {
+        out += "\\u{";
+        append_hex(out, character.code, character.code < 0x100 ? 2 : character.code < 0x10000 ? 4 : 5);
+        out += '}';
+    }
+}
+
+void append_printable(std::string& out, std::string_view text, std::size_t longest, bool quoted)
+{
+    for (std::size_t at = 0; at < text.size();) {
+        const Utf8Character character = first_utf8_character(text.substr(at, 4));
+        if (at + character.size > longest) {
+            out += "...";
+            return;
+        }
+        if (!character.valid || is_unprintable(character.code)) {
+            append_escaped(out, character);
+        } else {
+            if (quoted && character.code == '"')
+                out += '\\';
+            out += text.substr(at, character.size);
+        }
+        at += character.size;
+    }
+}
+
+} // namespace
+
+std::string printable(std::string_view text, std::size_t longest)
+{
+    std::string out;
+    append_printable(out, text, longest, false);
+    return out;
+}
+
+std::string in_quotes(std::string_view text, std::size_t longest)
+{
+    std::string out{'"'};
+    append_printable(out, text, longest, true);
+    return out += '"';
+}
+
+std::string printable_json(std::string_view document)
+{
+    std::string out;
+    for (std::size_t at = 0; at < document.size();) {
+        const Utf8Character character = first_utf8_character(document.substr(at, 4));
+        const std::string_view bytes = document.substr(at, character.size);
+        at += character.size;
+        if (!character.valid) {
+            out += "\\ufffd";
+        } else if (character.code < 0x20 || !is_unprintable(character.code)) { // JSON escapes the former within texts
+            out += bytes;
+        } else if (character.code < 0x10000) {
+            out += "\\u";
+            append_hex(out, character.code, 4);
+        } else {
+            const char32_t rest = character.code - 0x10000;
+            out += "\\u";
+            append_hex(out, 0xd800 + (rest >> 10U), 4);
+            out += "\\u";
+            append_hex(out, 0xdc00 + (rest & 0x3ffU), 4);
+        }
+    }
+    return out;
+}
+
+} // namespace usher
