@@ -2,9 +2,11 @@
 #include <usher/provider/beast_transport.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <set>
@@ -12,6 +14,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <gmock/gmock.h>
@@ -98,6 +101,49 @@ protected:
     Listener& listen(Listener::Talk talk)
     {
         return *listeners.emplace_back(std::make_unique<Listener>(context, std::move(talk)));
+    }
+
+    /// The same port of another of this machine's addresses.
+    Listener& listen_beside(TlsServer& server, std::string const& address, Listener::Talk talk)
+    {
+        const auto port = static_cast<std::uint16_t>(std::stoi(server.listener.port()));
+        const tcp::endpoint there{boost::asio::ip::make_address(address), port};
+        return *listeners.emplace_back(std::make_unique<Listener>(context, std::move(talk), there));
+    }
+
+    /// A server that sends records in one go; `talk` gets the connection after the handshake.
+    Listener& serve_records(std::function<awaitable<void>(RecordPeer&, int number)> talk, int version = TLS1_3_VERSION)
+    {
+        const auto identity = make_certificate({}, &authority);
+        records.emplace(boost::asio::ssl::context::tls_server);
+        SSL_CTX_use_certificate(records->native_handle(), identity.certificate.get());
+        SSL_CTX_use_PrivateKey(records->native_handle(), identity.key.get());
+        SSL_CTX_set_max_proto_version(records->native_handle(), version);
+        auto& listener = listen([this, talk, number = 0](tcp::socket socket) mutable {
+            return talk_in_records(std::move(socket), talk, ++number);
+        });
+        use(listener.port());
+        return listener;
+    }
+
+    awaitable<void>
+    talk_in_records(tcp::socket socket, std::function<awaitable<void>(RecordPeer&, int number)> talk, int number)
+    {
+        RecordPeer peer{std::move(socket), records->native_handle()};
+        co_await peer.handshake();
+        co_await talk(peer, number);
+    }
+
+    /// What `localhost` stands for.
+    void find(std::vector<std::string> const& addresses)
+    {
+        Addresses found;
+        for (auto const& address : addresses)
+            found.push_back(boost::asio::ip::make_address(address));
+        settings.look_up = [found](std::string const& host) -> LookedUp {
+            EXPECT_EQ(host, "localhost");
+            return found;
+        };
     }
 
     /// Accepts and says nothing until the other side hangs up, or `on_data` ends the test.
@@ -218,16 +264,20 @@ protected:
     std::string endpoint;
     std::vector<std::unique_ptr<TlsServer>> tls_servers;
     std::vector<std::unique_ptr<Listener>> listeners;
-    std::vector<std::string> connects; ///< What the proxy was asked for.
+    std::optional<boost::asio::ssl::context> records; ///< Of serve_records().
+    std::vector<std::string> connects;                ///< What the proxy was asked for.
     std::unique_ptr<BeastTransport> transport;
 };
 
 /// An address where a connection is neither accepted nor refused: the queue of who waits there is full.
 class BlackHole {
 public:
-    explicit BlackHole(boost::asio::io_context& context) : acceptor_{context, tcp::v4()}
+    explicit BlackHole(
+        boost::asio::io_context& context, tcp::endpoint const& endpoint = {boost::asio::ip::address_v4::loopback(), 0}
+    )
+        : acceptor_{context, tcp::v4()}
     {
-        acceptor_.bind({boost::asio::ip::address_v4::loopback(), 0});
+        acceptor_.bind(endpoint);
         acceptor_.listen(0);
         for (int i = 0; i < 3; ++i)
             fillers_.emplace_back(context).async_connect(acceptor_.local_endpoint(), [](auto) {});
@@ -445,6 +495,104 @@ TEST_F(Transport, NoticesThatAnIdleConnectionWasClosed)
     }
 }
 
+TEST_F(Transport, NeverUsesAConnectionAgainOnWhichMoreThanTheAnswerCame)
+{
+    using Records = std::vector<std::string>;
+    const std::string extra = with_body("extra");
+    const std::function<Records(std::string)> table[] = {
+        [&](auto answer) {
+            return Records{answer, extra};
+        },
+        [&](auto answer) { return Records{answer + extra}; },
+        [&](auto answer) {
+            return Records{answer + extra.substr(0, 20), extra.substr(20)};
+        },
+        [&](auto answer) {
+            return Records{answer.substr(0, 20), answer.substr(20), extra, extra};
+        },
+        [&](auto answer) {
+            return Records{answer, "\r\n"};
+        },
+        [&](auto answer) {
+            return Records{answer, "x"};
+        },
+        [&](auto answer) {
+            return Records{"HTTP/1.1 100 Continue\r\n\r\n", answer, extra};
+        },
+        [&](auto answer) {
+            return Records{answer, "HTTP/1.1 100 Continue\r\n\r\n"};
+        },
+        [&](auto answer) {
+            return Records{answer, std::string(100UL * 1024UL, 'x')};
+        },
+    };
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION})
+        for (auto const& records_of : table) {
+            SCOPED_TRACE(&records_of - table);
+            transport.reset();
+            auto answer_with_more = [&](RecordPeer& peer, int number) -> awaitable<void> {
+                while (true) {
+                    co_await peer.read_until("the-secret-body");
+                    for (auto const& record : records_of(with_body("connection " + std::to_string(number))))
+                        peer.put(record);
+                    co_await peer.flush();
+                }
+            };
+            auto const& server = serve_records(answer_with_more, version);
+
+            for (int i = 1; i <= 3; ++i)
+                EXPECT_EQ(reply().body, "connection " + std::to_string(i));
+            EXPECT_EQ(server.accepted, 3);
+        }
+}
+
+TEST_F(Transport, NeverUsesAConnectionAgainOnWhichSomethingCameLater)
+{
+    boost::asio::steady_timer answered{context, std::chrono::steady_clock::time_point::max()};
+    bool more = false;
+    auto answer_then_more = [&](RecordPeer& peer, int number) -> awaitable<void> {
+        co_await peer.read_until("the-secret-body");
+        peer.put(with_body("connection " + std::to_string(number)));
+        co_await peer.flush();
+        boost::system::error_code ignored;
+        co_await answered.async_wait(boost::asio::redirect_error(use_awaitable, ignored));
+        peer.put(with_body("extra"));
+        co_await peer.flush();
+        more = true;
+        co_await peer.read_until("the-secret-body");
+    };
+    serve_records(answer_then_more);
+    EXPECT_EQ(reply().body, "connection 1");
+
+    answered.cancel();
+    run_until([&] { return more; });
+
+    EXPECT_EQ(reply().body, "connection 2");
+}
+
+TEST_F(Transport, TakesNoAnswerThatCameBeforeItsRequest)
+{
+    auto answer_at_once = [](RecordPeer& peer, int) -> awaitable<void> {
+        peer.put(with_body("early"));
+        co_await peer.flush();
+        co_await peer.read_until("the-secret-body");
+    };
+    serve_records(answer_at_once, TLS1_2_VERSION); // there the server speaks last in the handshake
+
+    expect_failure(HttpStage::answer, false, "before it was asked");
+}
+
+TEST_F(Transport, SendsNothingOnAConnectionThatWasClosedAfterTheHandshake)
+{
+    auto hang_up = [](RecordPeer& peer, int) -> awaitable<void> {
+        peer.close();
+        co_await peer.flush();
+    };
+    serve_records(hang_up, TLS1_2_VERSION);
+
+    expect_failure(HttpStage::answer, false, "before it was asked");
+}
+
 TEST_F(Transport, SendsAtTheSameTimeOnConnectionsOfTheirOwn)
 {
     int waiting = 0;
@@ -497,6 +645,123 @@ TEST_F(Transport, SaysThatANameHasNoAddress)
     use("443", "name.invalid");
 
     expect_failure(HttpStage::resolve, false, "has no address");
+}
+
+TEST_F(Transport, TriesEveryAddressOfAHost)
+{
+    const std::vector<std::string> table[] = {
+        {"127.0.0.2", "127.0.0.1"},
+        {"::1", "127.0.0.1"}, // as Debian has it in /etc/hosts
+        {"127.0.0.1", "::1"},
+        {"2001:db8::1", "127.0.0.1"},
+        {"127.0.0.2", "::1", "127.0.0.3", "127.0.0.4", "127.0.0.1"},
+    };
+    for (auto const& addresses : table) {
+        SCOPED_TRACE(testing::PrintToString(addresses));
+        transport.reset();
+        auto& server = serve(always(with_body("here")));
+        use(server.listener.port(), "localhost");
+        find(addresses);
+
+        EXPECT_EQ(reply().body, "here");
+    }
+}
+
+TEST_F(Transport, TriesEveryAddressOfTheProxy)
+{
+    auto& server = serve(always(with_body("from behind")));
+    auto const& proxy = listen_as_proxy("HTTP/1.1 200 OK\r\n\r\n", server);
+    settings.proxy = "http://localhost:" + proxy.port();
+    find({"127.0.0.2", "::1", "127.0.0.1"});
+
+    EXPECT_EQ(reply().body, "from behind");
+}
+
+TEST_F(Transport, TriesTheNextAddressWhenOneIsSilent)
+{
+    auto& server = serve(always(with_body("here")));
+    const auto port = static_cast<std::uint16_t>(std::stoi(server.listener.port()));
+    const BlackHole hole{context, {boost::asio::ip::make_address("127.0.0.2"), port}};
+    use(server.listener.port(), "localhost");
+    find({"127.0.0.2", "127.0.0.1"});
+    settings.connect_timeout = 10s;
+    const auto begun = std::chrono::steady_clock::now();
+
+    EXPECT_EQ(reply().body, "here");
+    EXPECT_GE(std::chrono::steady_clock::now() - begun, 250ms);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, 5s);
+}
+
+TEST_F(Transport, TriesTheNextAddressWhenSomethingElseListensThere)
+{
+    const auto elsewhere = make_certificate({"elsewhere", "DNS:elsewhere.example"}, &authority);
+    auto& stranger = *tls_servers.emplace_back(std::make_unique<TlsServer>(context, elsewhere, always("")));
+    const Listener::Talk table[] = {
+        [](tcp::socket) -> awaitable<void> { co_return; },
+        [](tcp::socket socket) -> awaitable<void> {
+            const std::string text = "HTTP/1.1 400 Bad Request\r\n\r\n";
+            co_await boost::asio::async_write(socket, boost::asio::buffer(text), use_awaitable);
+        },
+        [&](tcp::socket socket) { return stranger.serve(std::move(socket)); },
+    };
+    for (auto const& talk : table) {
+        transport.reset();
+        auto& server = serve(always(with_body("here")));
+        listen_beside(server, "127.0.0.2", talk);
+        use(server.listener.port(), "localhost");
+        find({"127.0.0.2", "127.0.0.1"});
+
+        EXPECT_EQ(reply().body, "here");
+    }
+}
+
+TEST_F(Transport, NamesTheAddressesThatFailedInTheOrderOfTheirTurns)
+{
+    tcp::acceptor bound{context, tcp::v4()};
+    bound.bind({boost::asio::ip::address_v4::loopback(), 0});
+    use(std::to_string(bound.local_endpoint().port()), "localhost");
+    find({"::1", "127.0.0.1", "127.0.0.2"});
+
+    expect_failure(
+        HttpStage::connect, false,
+        "cannot be connected to: ::1: Connection refused, 127.0.0.1: Connection refused, 127.0.0.2: Connection refused"
+    );
+}
+
+TEST_F(Transport, TellsOfTheAddressThatLedFurthest)
+{
+    const auto elsewhere = make_certificate({"elsewhere", "DNS:elsewhere.example"}, &authority);
+    for (auto const& addresses : {std::vector<std::string>{"127.0.0.1", "127.0.0.2"}, {"127.0.0.2", "127.0.0.1"}}) {
+        transport.reset();
+        auto& server = serve(elsewhere, always(with_body("")));
+        use(server.listener.port(), "localhost");
+        find(addresses);
+
+        expect_failure(HttpStage::tls, false, "is not to be trusted: hostname mismatch");
+    }
+}
+
+TEST_F(Transport, SaysThatANameHasNoAddressAtAll)
+{
+    use("443", "localhost");
+    find({});
+
+    expect_failure(HttpStage::resolve, false, "has no address: the look-up found none");
+}
+
+TEST(Addresses, TakeTurnsByFamilyAndTheFirstOneStaysTheFirst)
+{
+    const auto addresses = [](std::vector<std::string> const& texts) {
+        Addresses result;
+        for (auto const& text : texts)
+            result.push_back(boost::asio::ip::make_address(text));
+        return result;
+    };
+
+    EXPECT_EQ(in_turns({}), Addresses{});
+    EXPECT_EQ(in_turns(addresses({"::1", "::2", "::3", "1.1.1.1"})), addresses({"::1", "1.1.1.1", "::2", "::3"}));
+    EXPECT_EQ(in_turns(addresses({"1.1.1.1", "1.1.1.2", "::1"})), addresses({"1.1.1.1", "::1", "1.1.1.2"}));
+    EXPECT_EQ(in_turns(Addresses(17, boost::asio::ip::make_address("::1"))).size(), 16U);
 }
 
 TEST_F(Transport, RefusesACertificateThatIsNotToBeTrusted)
@@ -643,6 +908,81 @@ TEST_F(Transport, WaitsForNoLookUpBeyondTheDeadline)
     settings.connect_timeout = 0ms;
 
     expect_timeout(HttpStage::resolve, false);
+}
+
+/// A look-up that nothing can interrupt, until the test ends it.
+class HeldUp {
+public:
+    explicit HeldUp(boost::asio::io_context& context) : context_{context} {}
+
+    LookUp look_up()
+    {
+        return [this, end = end_](std::string const&) -> LookedUp {
+            ++begun;
+            boost::asio::post(context_, [] {}); // so that the test looks again
+            end.wait();
+            return tl::unexpected{std::string{"it is over"}};
+        };
+    }
+    ~HeldUp() { ending_.set_value(); }
+
+    std::atomic<int> begun = 0;
+
+private:
+    boost::asio::io_context& context_;
+    std::promise<void> ending_;
+    std::shared_future<void> end_{ending_.get_future()};
+};
+
+TEST_F(Transport, IsNotHeldUpByTheLookUpOfAnotherHost)
+{
+    HeldUp held_up{context};
+    TransportSettings stuck = settings;
+    stuck.base_url = "https://stuck.example";
+    stuck.look_up = held_up.look_up();
+    const auto other = BeastTransport::create(context.get_executor(), stuck);
+    ASSERT_TRUE(other);
+    Call call;
+    boost::asio::co_spawn(
+        context, (*other)->send(post()),
+        boost::asio::bind_cancellation_slot(
+            call.stop.slot(), [&call](std::exception_ptr, Answer const&) { call.ended = true; }
+        )
+    );
+    run_until([&] { return held_up.begun == 1; });
+    auto& server = serve(always(with_body("here")));
+    use(server.listener.port(), "localhost");
+
+    EXPECT_EQ(reply().body, "here");
+    EXPECT_FALSE(call.ended);
+
+    call.stop.emit(boost::asio::cancellation_type::terminal);
+    run_until([&] { return call.ended; });
+}
+
+TEST_F(Transport, HoldsUpOneThreadOnly)
+{
+    HeldUp held_up{context};
+    use("443", "stuck.example");
+    settings.look_up = held_up.look_up();
+    settings.connect_timeout = 20ms;
+
+    for (int i = 0; i < 3; ++i)
+        expect_timeout(HttpStage::resolve, false);
+    EXPECT_EQ(held_up.begun, 1);
+}
+
+TEST_F(Transport, MayEndWhileANameIsLookedUp)
+{
+    HeldUp held_up{context};
+    Call call;
+    use("443", "stuck.example");
+    settings.look_up = held_up.look_up();
+    start(call);
+    run_until([&] { return held_up.begun == 1; });
+
+    transport.reset();
+    EXPECT_FALSE(call.ended);
 }
 
 TEST_F(Transport, GivesUpOnAConnectionThatIsNeitherAcceptedNorRefused)

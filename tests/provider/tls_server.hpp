@@ -4,6 +4,7 @@
 
 #include <exception>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -26,13 +27,16 @@ using boost::asio::awaitable;
 using boost::asio::use_awaitable;
 using boost::asio::ip::tcp;
 
-/// Accepts on 127.0.0.1 and lets `talk` have each connection, which is closed when it returns.
+/// Accepts on 127.0.0.1, or on `endpoint`, and lets `talk` have each connection, which is closed when it returns.
 class Listener {
 public:
     using Talk = std::function<awaitable<void>(tcp::socket)>;
 
-    Listener(boost::asio::io_context& context, Talk talk)
-        : context_{context}, talk_{std::move(talk)}, acceptor_{context, {boost::asio::ip::address_v4::loopback(), 0}}
+    Listener(
+        boost::asio::io_context& context, Talk talk,
+        tcp::endpoint const& endpoint = {boost::asio::ip::address_v4::loopback(), 0}
+    )
+        : context_{context}, talk_{std::move(talk)}, acceptor_{context, endpoint}
     {
         boost::asio::co_spawn(context_, accept(), rethrow);
     }
@@ -131,6 +135,70 @@ private:
 
 public:
     Listener listener;
+};
+
+/// One connection of a server that decides which records travel together: nothing is sent until flush().
+class RecordPeer {
+public:
+    RecordPeer(tcp::socket socket, SSL_CTX* context)
+        : socket_{std::move(socket)},
+          tls_{SSL_new(context), SSL_free},
+          in_{BIO_new(BIO_s_mem())},
+          out_{BIO_new(BIO_s_mem())}
+    {
+        SSL_set_bio(tls_.get(), in_, out_); // which owns them from now on
+        SSL_set_accept_state(tls_.get());
+    }
+
+    /// What ends the handshake is left to the next flush().
+    awaitable<void> handshake()
+    {
+        while (SSL_do_handshake(tls_.get()) != 1) {
+            co_await flush();
+            co_await receive();
+        }
+    }
+
+    awaitable<void> read_until(std::string end)
+    {
+        std::string text;
+        while (text.find(end) == std::string::npos) {
+            char bytes[4096];
+            const int size = SSL_read(tls_.get(), bytes, sizeof bytes);
+            if (size > 0) {
+                text.append(bytes, static_cast<std::size_t>(size));
+            } else {
+                co_await flush();
+                co_await receive();
+            }
+        }
+    }
+
+    /// Up to 16 KiB are one record.
+    void put(std::string const& text) { SSL_write(tls_.get(), text.data(), static_cast<int>(text.size())); }
+
+    void close() { SSL_shutdown(tls_.get()); }
+
+    awaitable<void> flush()
+    {
+        std::string bytes(BIO_ctrl_pending(out_), '\0');
+        if (!bytes.empty())
+            BIO_read(out_, bytes.data(), static_cast<int>(bytes.size()));
+        co_await boost::asio::async_write(socket_, boost::asio::buffer(bytes), use_awaitable);
+    }
+
+private:
+    awaitable<void> receive()
+    {
+        char bytes[4096];
+        const std::size_t size = co_await socket_.async_read_some(boost::asio::buffer(bytes), use_awaitable);
+        BIO_write(in_, bytes, static_cast<int>(size));
+    }
+
+    tcp::socket socket_;
+    std::unique_ptr<SSL, decltype(&SSL_free)> tls_;
+    BIO* in_;
+    BIO* out_;
 };
 
 } // namespace usher::test

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -22,9 +24,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
 #include <boost/system/system_error.hpp>
@@ -32,6 +32,7 @@
 #include <openssl/x509v3.h>
 
 #include <usher/core/url.hpp>
+#include <usher/provider/name_lookup.hpp>
 
 namespace usher {
 
@@ -51,23 +52,33 @@ using Problem = std::optional<std::string>; ///< What went wrong, as a sentence.
 constexpr std::uint32_t header_bytes_max = 16 * 1024;
 constexpr std::uint64_t body_bytes_max = 256 * 1024;
 constexpr int interim_answers_max = 8; // statuses below 200, after which the answer is still to come
+constexpr auto next_address_after = std::chrono::milliseconds{250}; // "Connection Attempt Delay" of RFC 8305
 
 struct Connection {
-    Connection(asio::any_io_executor const& executor, ssl::context& context) : stream{executor, context} {}
+    Connection(tcp::socket socket, ssl::context& context) : stream{std::move(socket), context} {}
 
-    beast::tcp_stream& transport() { return beast::get_lowest_layer(stream); }
+    tcp::socket& socket() { return stream.next_layer(); }
 
-    /// A connection on which nobody speaks is quiet: one that was closed, or on which an alert came, is readable.
-    bool is_quiet()
+    /// Whether nothing is there to be read, neither in the socket nor in what was taken from it and not deciphered yet:
+    /// no answer to a question that was not asked, no alert, no end.
+    bool is_silent()
     {
         char byte = 0;
         error_code error;
-        transport().socket().receive(asio::buffer(&byte, 1), tcp::socket::message_peek, error);
-        return error == asio::error::would_block;
+        return stream.read_some(asio::buffer(&byte, 1), error) == 0 && error == asio::error::would_block;
     }
 
-    beast::ssl_stream<beast::tcp_stream> stream;
+    beast::ssl_stream<tcp::socket> stream;
     steady_clock::time_point parked;
+};
+
+/// An attempt to reach one of the host's addresses.
+struct Racer {
+    Racer(asio::ip::address a, asio::any_io_executor const& executor) : address{std::move(a)}, socket{executor} {}
+
+    asio::ip::address address;
+    tcp::socket socket;
+    std::optional<error_code> result;
 };
 
 bool is_http_error(error_code const& error)
@@ -128,7 +139,7 @@ struct BeastTransport::Server {
     {
         const auto too_old = steady_clock::now() - settings.idle_timeout;
         std::erase_if(idle, [&](auto const& connection) {
-            return connection->parked <= too_old || !connection->is_quiet();
+            return connection->parked <= too_old || !connection->is_silent();
         });
         if (idle.empty())
             return nullptr;
@@ -149,19 +160,20 @@ struct BeastTransport::Server {
     TransportSettings settings;
     Url url;
     std::optional<Url> proxy;
+    std::optional<NameLookup> next_hop; ///< Of the proxy, where there is one.
     ssl::context context{ssl::context::tls_client};
     std::vector<std::unique_ptr<Connection>> idle; // oldest first
 };
 
-/// One request on its way, in a coroutine of its own, which can be left behind: the look-up of a name cannot be
-/// interrupted. It has no deadline either, as send() watches over it.
-class BeastTransport::Attempt {
+/// One request on its way, in a coroutine of its own, which can be left behind. It has no deadline, as send() watches
+/// over it.
+class BeastTransport::Attempt : public std::enable_shared_from_this<Attempt> {
 public:
     Attempt(std::shared_ptr<Server> server, HttpRequest request)
         : news{server->executor},
           server_{std::move(server)},
           request_{std::move(request)},
-          resolver_{server_->executor},
+          race_news_{server_->executor},
           connection_{server_->take_idle()},
           connected_{connection_ != nullptr}
     {}
@@ -180,9 +192,13 @@ public:
     void abandon()
     {
         abandoned_ = true;
-        resolver_.cancel();
+        server_->next_hop->wake();
+        race_news_.cancel();
+        error_code ignored;
+        for (auto const& racer : racers_)
+            racer->socket.close(ignored);
         if (connection_)
-            connection_->transport().close();
+            connection_->socket().close(ignored);
     }
 
     void park_connection()
@@ -219,71 +235,119 @@ public:
 private:
     static asio::awaitable<Answer> run(std::shared_ptr<Attempt> self)
     {
+        if (self->connection_ && !self->connection_->is_silent()) {
+            self->connection_.reset();
+            self->connected_ = false;
+        }
         if (!self->connection_) {
             auto problem = co_await self->open();
             if (problem)
-                co_return tl::unexpected{self->failure(std::move(*problem), self->timed_out_)};
+                co_return tl::unexpected{self->failure(std::move(*problem))};
             self->connected_ = true;
         }
         co_return co_await self->exchange();
     }
 
+    /// Tries the host's addresses until one leads to the server.
     asio::awaitable<Problem> open()
     {
-        auto problem = co_await connect();
-        if (!problem && server_->proxy)
-            problem = co_await tunnel();
-        if (!problem)
-            problem = co_await handshake();
-        co_return problem;
+        stage_ = HttpStage::resolve;
+        std::function<bool()> wanted = [this] { return !abandoned_; };
+        const auto found = co_await server_->next_hop->addresses(std::move(wanted));
+        if (!found)
+            co_return hop() + " has no address: " + found.error();
+        const Addresses addresses = in_turns(*found);
+        untried_.assign(addresses.begin(), addresses.end());
+        several_ = addresses.size() > 1;
+
+        HttpStage furthest = HttpStage::resolve; // what went wrong there tells most
+        Problem told;
+        while (!untried_.empty() && !abandoned_) {
+            auto problem = co_await connect();
+            if (!problem && server_->proxy)
+                problem = co_await tunnel();
+            if (!problem)
+                problem = co_await handshake();
+            if (!problem)
+                co_return std::nullopt;
+            if (stage_ >= furthest) {
+                furthest = stage_;
+                told = std::move(problem);
+            }
+        }
+        stage_ = furthest;
+        co_return told ? std::move(told) : Problem{"abandoned"};
     }
 
+    /// By RFC 8305: the next address has its turn when the one before it failed, or has not succeeded for a while; the
+    /// first that accepts is taken.
     asio::awaitable<Problem> connect()
     {
-        const auto begun = steady_clock::now();
-        error_code error;
-        stage_ = HttpStage::resolve;
-        const std::string port = std::to_string(next_hop().port);
-        const auto flags = tcp::resolver::address_configured | tcp::resolver::numeric_service;
-        const auto found = co_await resolver_.async_resolve(
-            next_hop().host, port, flags, asio::redirect_error(asio::use_awaitable, error)
-        );
-        if (error)
-            co_return hop() + " has no address: " + error.message();
-
         stage_ = HttpStage::connect;
-        connection_ = std::make_unique<Connection>(server_->executor, server_->context);
-        auto& transport = connection_->transport();
-        auto left = static_cast<steady_clock::rep>(found.size());
-        for (auto const& entry : found) {
-            if (abandoned_)
-                co_return "abandoned";
-            // One address that swallows everything leaves time for the others.
-            const auto share = (begun + server_->settings.connect_timeout - steady_clock::now()) / left--;
-            transport.expires_after(std::max(share, steady_clock::duration::zero()));
-            const tcp::endpoint endpoint = entry.endpoint();
-            co_await transport.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, error));
-            if (!error)
+        connection_.reset();
+        std::string refusals;
+        auto next = steady_clock::now();
+        while (!abandoned_) {
+            for (auto racer = racers_.begin(); racer != racers_.end() && !connection_;) {
+                auto const& result = (*racer)->result;
+                if (!result) {
+                    ++racer;
+                    continue;
+                }
+                if (*result) {
+                    refusals += refusals.empty() ? "" : ", ";
+                    refusals += several_ ? (*racer)->address.to_string() + ": " + result->message() : result->message();
+                    next = steady_clock::now();
+                } else {
+                    connection_ = std::make_unique<Connection>(std::move((*racer)->socket), server_->context);
+                }
+                racer = racers_.erase(racer);
+            }
+            if (connection_)
                 break;
+            if (racers_.empty() && untried_.empty())
+                co_return hop() + " cannot be connected to: " + refusals;
+            if (!untried_.empty() && (racers_.empty() || steady_clock::now() >= next)) {
+                start_racer();
+                next = steady_clock::now() + next_address_after;
+            }
+            race_news_.expires_at(untried_.empty() ? steady_clock::time_point::max() : next);
+            error_code woken;
+            co_await race_news_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
         }
-        transport.expires_never();
-        timed_out_ = error == beast::error::timeout;
-        if (timed_out_)
-            co_return hop() + " does not answer to an attempt to connect";
-        if (error)
-            co_return hop() + " cannot be connected to: " + error.message();
-        transport.socket().non_blocking(true, error); // for is_quiet()
+
+        error_code error;
+        for (auto const& racer : racers_) {
+            racer->socket.close(error);
+            untried_.push_back(racer->address); // should the winner turn out to be no use
+        }
+        racers_.clear();
+        if (abandoned_)
+            co_return "abandoned";
+        connection_->socket().non_blocking(true, error); // for is_silent()
         if (!error)
-            transport.socket().set_option(tcp::no_delay{true}, error);
+            connection_->socket().set_option(tcp::no_delay{true}, error);
         if (error)
             co_return hop() + " cannot be connected to: " + error.message();
         co_return std::nullopt;
     }
 
+    void start_racer()
+    {
+        const auto racer = std::make_shared<Racer>(untried_.front(), server_->executor);
+        untried_.pop_front();
+        racers_.push_back(racer);
+        const tcp::endpoint endpoint{racer->address, next_hop().port};
+        racer->socket.async_connect(endpoint, [self = shared_from_this(), racer](error_code error) {
+            racer->result = error;
+            self->race_news_.cancel();
+        });
+    }
+
     asio::awaitable<Problem> tunnel()
     {
         stage_ = HttpStage::proxy;
-        auto& transport = connection_->transport();
+        auto& transport = connection_->socket();
         const std::string request = "CONNECT " + there() + " HTTP/1.1\r\nHost: " + there() + "\r\n\r\n";
         error_code error;
         co_await asio::async_write(transport, asio::buffer(request), asio::redirect_error(asio::use_awaitable, error));
@@ -333,8 +397,12 @@ private:
 
     asio::awaitable<Answer> exchange()
     {
-        stage_ = HttpStage::exchange;
         auto& stream = connection_->stream;
+        if (!connection_->is_silent()) {
+            stage_ = HttpStage::answer;
+            co_return tl::unexpected{failure(there() + " closed the connection, or answered, before it was asked")};
+        }
+        stage_ = HttpStage::exchange;
         http::request<http::string_body> request;
         request.method_string(request_.method);
         request.target(server_->url.prefix + request_.target);
@@ -362,7 +430,7 @@ private:
                 co_return broken(error);
             if (parser.get().result_int() < 200)
                 continue;
-            reusable_ = parser.keep_alive() && buffer.size() == 0;
+            reusable_ = parser.keep_alive() && buffer.size() == 0 && connection_->is_silent();
             HttpReply reply;
             reply.status = static_cast<int>(parser.get().result_int());
             for (auto const& field : parser.get())
@@ -402,11 +470,13 @@ private:
 
     std::shared_ptr<Server> server_;
     HttpRequest request_;
-    tcp::resolver resolver_;
+    std::deque<asio::ip::address> untried_;
+    bool several_ = false; ///< Whether the host has more than one address.
+    std::vector<std::shared_ptr<Racer>> racers_;
+    asio::steady_timer race_news_; ///< Cancelled when one of them has arrived, or has failed.
     std::unique_ptr<Connection> connection_;
     bool connected_;
     HttpStage stage_ = HttpStage::resolve;
-    bool timed_out_ = false;
     bool sent_ = false;
     bool abandoned_ = false;
     bool reusable_ = false;
@@ -432,6 +502,8 @@ BeastTransport::create(asio::any_io_executor executor, TransportSettings setting
             return tl::unexpected{std::string{"proxy: expected a URL of the form http://host:port"}};
         server->proxy = std::move(*proxy);
     }
+    const std::string next_hop = server->proxy ? server->proxy->host : server->url.host;
+    server->next_hop.emplace(server->executor, next_hop, server->settings.look_up);
 
     if (SSL_CTX_set_min_proto_version(server->context.native_handle(), TLS1_2_VERSION) != 1)
         return tl::unexpected{std::string{"TLS 1.2 is not available"}};

@@ -11,6 +11,7 @@
 #include <tl/expected.hpp>
 
 #include <usher/provider/http_transport.hpp>
+#include <usher/provider/name_lookup.hpp>
 
 namespace usher {
 
@@ -22,13 +23,16 @@ struct TransportSettings {
     std::string proxy;                               ///< `http://host:port`, asked to CONNECT; empty: none.
     std::size_t idle_max = 8;                        ///< Connections kept for the next request.
     std::chrono::milliseconds idle_timeout{30000};   ///< How long they are kept.
+    LookUp look_up = look_up_by_system;              ///< Finds the addresses of the host, on a thread of its own.
 };
 
 /// HTTPS/1.1 over TLS 1.2 or newer, to one server whose certificate and name are verified.
 ///
 /// Each send() has a connection to itself: the caller bounds how many run at once. All of them run on the one thread
-/// of `executor`. A header of an answer may have 16 KiB, a body 256 KiB. Nothing is sent twice: whether to try again
-/// is the caller's to decide. A send() that is cancelled throws operation_aborted at once and drops its connection.
+/// of `executor`. The host's addresses are tried in the order of RFC 8305. A connection on which anything came unasked
+/// is never used again. A header of an answer may have 16 KiB, a body 256 KiB. Nothing is sent twice: whether to try
+/// again is the caller's to decide. A send() that is cancelled throws operation_aborted at once and drops its
+/// connection.
 class BeastTransport final : public HttpTransport {
 public:
     /// The error is a sentence on the URLs or on the CA file.
