@@ -10,6 +10,7 @@
 #include <exception>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <sys/resource.h>
@@ -163,7 +164,7 @@ public:
         const sys_seconds highest = take_over();
         provisioner_ = std::make_unique<Provisioner>(
             store_, clock_, random_, maker_, context_.get_executor(), threads_.workers(),
-            projects_of(config, context_.get_executor()), ProvisioningSettings{config.base}
+            projects_of(config, context_.get_executor()), settings_of(config.base, highest)
         );
         hurried_ = highest > clock_.now();
         if (hurried_)
@@ -195,6 +196,14 @@ public:
     }
 
 private:
+    static ProvisioningSettings settings_of(Policy const& base, sys_seconds highest_seen)
+    {
+        ProvisioningSettings settings;
+        settings.base = base;
+        settings.highest_seen = highest_seen;
+        return settings;
+    }
+
     /// At start there is nothing else to do than to wait for the lock, for half a minute.
     sys_seconds take_over()
     {
@@ -320,6 +329,10 @@ private:
                 }
                 continue;
             }
+            if (std::exchange(clock_was_set_, false)) {
+                co_await find_stale(); // what was decided in what is the future now
+                continue;
+            }
             if (store_.wal_pages() >= idle_wal_pages)
                 store_.checkpoint(Store::Checkpoint::passive);
             if (!ready) {
@@ -426,7 +439,7 @@ private:
             std::uint64_t expirations = 0;
             if (::read(timer, &expirations, sizeof expirations) < 0 && errno == ECANCELED) {
                 spdlog::warn("clock was set now={}", to_iso8601(clock_.now()));
-                sweep_wanted_ = hurried_ = true; // tokens may be from the future now
+                clock_was_set_ = sweep_wanted_ = hurried_ = true; // tokens may be from the future now
                 wakeup_.notify();
             }
         }
@@ -500,7 +513,8 @@ private:
     bool stopping_ = false;
     bool reload_wanted_ = false;
     bool sweep_wanted_ = false;
-    bool swept_ = false;   // all of it, once
+    bool swept_ = false; // all of it, once
+    bool clock_was_set_ = false;
     bool hurried_ = false; // the sweep takes no rests
     bool all_ready_ = true;
     TaskGroup tasks_; // last: its coroutines refer to everything above

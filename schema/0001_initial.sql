@@ -217,6 +217,7 @@ CREATE TABLE session (
     previous_no INTEGER, -- the meeting's session before
     disconnect INTEGER NOT NULL DEFAULT 0, -- 1: whoever is in it is to be thrown out
     adopted INTEGER NOT NULL DEFAULT 0, -- 1: the platform's own (meeting.session_id); several meetings may share it
+    published_at INTEGER, -- NULL: nobody was ever given a token of it
     has_past INTEGER NOT NULL DEFAULT 0, -- 1: there are rows of it in token_past
     mac BLOB -- of the row, with a key that only usher has
 );

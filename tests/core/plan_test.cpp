@@ -335,7 +335,7 @@ TEST(Plan, ServesNobodyItCannotAndSaysWhy)
     const Plan unknown = plan(meeting, projects(), starts);
     ASSERT_EQ(unknown.problems.size(), 1U);
     EXPECT_EQ(unknown.problems[0].reason, "unknown_role");
-    EXPECT_EQ(unknown.withdraw, std::vector<std::size_t>{0});
+    EXPECT_EQ(unknown.withdraw, (std::vector<Withdrawal>{{0, WithdrawReason::not_served}}));
     EXPECT_EQ(unknown.reason, "participant_problems");
     EXPECT_EQ(unknown.detail, "1 of 1 participants cannot be served; each is listed with its reason");
 
@@ -345,7 +345,7 @@ TEST(Plan, ServesNobodyItCannotAndSaysWhy)
 
     meeting = served();
     meeting.participants[0].present = false;
-    EXPECT_EQ(plan(meeting, projects(), starts).withdraw, std::vector<std::size_t>{0});
+    EXPECT_EQ(plan(meeting, projects(), starts).withdraw.at(0).participant, 0U);
 }
 
 TEST(Plan, ACancelledMeetingKeepsNothing)
@@ -355,7 +355,7 @@ TEST(Plan, ACancelledMeetingKeepsNothing)
     const Plan planned = plan(meeting, projects(), starts);
     EXPECT_EQ(planned.state, State::cancelled);
     EXPECT_EQ(planned.session, SessionStep::drop);
-    EXPECT_TRUE(planned.delete_tokens);
+    EXPECT_TRUE(planned.delete_tokens.has_value());
     EXPECT_FALSE(planned.purge);
     EXPECT_EQ(planned.due, meeting.meeting->ends_at + 15min + Policy{}.retention);
 }

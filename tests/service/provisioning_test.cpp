@@ -133,7 +133,7 @@ TEST_F(Provisioning, ExtendingALiveOrAnEndedMeetingKeepsItsSession)
     EXPECT_EQ(credentials().at("ann").session_id, session);
 }
 
-TEST_F(Provisioning, AnEndedMeetingThatMovesIntoTheFutureGetsANewSession)
+TEST_F(Provisioning, AnEndedMeetingThatMovesIntoTheFutureKeepsItsSession)
 {
     ready_meeting();
     const std::string session = credentials().at("ann").session_id;
@@ -146,7 +146,183 @@ TEST_F(Provisioning, AnEndedMeetingThatMovesIntoTheFutureGetsANewSession)
     settle();
 
     EXPECT_EQ(status(), "ready|");
-    EXPECT_NE(credentials().at("ann").session_id, session);
+    EXPECT_EQ(credentials().at("ann").session_id, session);
+}
+
+TEST_F(Provisioning, AMeetingThatIsDeletedAndWrittenAgainKeepsItsSessionWheneverUsherLooks)
+{
+    for (const bool looks : {false, true}) {
+        ready_meeting();
+        const std::string session = credentials().at("ann").session_id;
+        sql("DELETE FROM participant; DELETE FROM meeting");
+        if (looks) {
+            clock.advance(1min);
+            settle();
+            EXPECT_EQ(text("SELECT closes_at FROM meeting_status"), std::to_string(unix_seconds(start + 105min)));
+        }
+        meeting(30 * minute, 90 * minute);
+        participant("ann");
+        settle();
+        EXPECT_EQ(credentials().at("ann").session_id, session) << looks;
+        sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; DELETE FROM agenda");
+    }
+}
+
+TEST_F(Provisioning, WhatWasDecidedInTheFutureIsDecidedAgainWhenTheClockComesBack)
+{
+    policy.token_lead = 60s;
+    restart();
+    for (const seconds ahead : {seconds{3h}, seconds{24h * 40}}) {
+        for (const bool while_up : {false, true}) {
+            clock.set(start);
+            meeting(30 * minute, 90 * minute);
+            participant("ann");
+            clock.set(start + ahead);
+            restart();
+            settle();
+            EXPECT_EQ(status(), "ended|");
+            clock.set(start);
+            if (while_up)
+                reconcile();
+            else
+                restart();
+            settle();
+            EXPECT_EQ(status(), "waiting|not_yet");
+            clock.set(start + 15min);
+            settle();
+            EXPECT_EQ(status(), "ready|");
+            EXPECT_TRUE(credentials().contains("ann"));
+            clock.set(start);
+            sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token;"
+                "DELETE FROM agenda; DELETE FROM history; DELETE FROM token_past");
+        }
+    }
+}
+
+TEST_F(Provisioning, NothingIsPurgedSoonAfterTheClockStepped)
+{
+    ready_meeting();
+    const std::string session = credentials().at("ann").session_id;
+    clock.set(start + 2 * policy.retention);
+    settle();
+    EXPECT_EQ(text("SELECT count(*) FROM session"), "1");
+    clock.set(start + 1min);
+    reconcile();
+    settle();
+    EXPECT_EQ(credentials().at("ann").session_id, session);
+    clock.set(start + 2 * policy.retention); // for good, this time
+    settle();
+    clock.advance(1h + 10min);
+    settle();
+    EXPECT_EQ(text("SELECT count(*) FROM session"), "0");
+}
+
+TEST_F(Provisioning, WhatIsPurgedIsNotWrittenAgain)
+{
+    ready_meeting();
+    clock.advance(policy.retention + 3h);
+    settle();
+    EXPECT_EQ(text("SELECT count(*) FROM session"), "0");
+    EXPECT_EQ(text("SELECT count(*) FROM meeting"), "1");
+    const std::string seq = text("SELECT seq FROM daemon");
+    for (int i = 0; i < 3; ++i) {
+        restart();
+        EXPECT_EQ(settle().looked_at, 0U);
+    }
+    EXPECT_EQ(text("SELECT seq FROM daemon"), seq);
+}
+
+TEST_F(Provisioning, ADeletedMeetingWhosePeopleAreLeftStaysDeleted)
+{
+    ready_meeting();
+    sql("DELETE FROM meeting");
+    settle();
+    clock.advance(policy.retention + 1h);
+    settle();
+    EXPECT_EQ(status(), "cancelled|deleted");
+    EXPECT_EQ(text("SELECT count(*) FROM session"), "0");
+    const std::string seq = text("SELECT seq FROM daemon");
+    restart();
+    EXPECT_EQ(settle().looked_at, 0U);
+    EXPECT_EQ(text("SELECT seq FROM daemon"), seq);
+}
+
+TEST_F(Provisioning, EverybodyRemovedAndWrittenAgainIsNobodyRemoved)
+{
+    policy.replace_on_removal = true;
+    restart();
+    for (const bool looks : {false, true}) {
+        ready_meeting();
+        const std::string session = credentials().at("ann").session_id;
+        sql("DELETE FROM participant");
+        if (looks)
+            settle();
+        participant("ann");
+        participant("bob");
+        settle();
+        EXPECT_EQ(credentials().at("ann").session_id, session) << looks;
+        sql("DELETE FROM participant WHERE participant_id = 'bob'");
+        settle();
+        EXPECT_NE(credentials().at("ann").session_id, session) << looks;
+        sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; DELETE FROM agenda");
+    }
+}
+
+class CredentialHistory : public Provisioning {
+protected:
+    /// Person, role, why it was given, and why it was withdrawn.
+    std::string history(std::string const& where = "1")
+    {
+        return text(
+            "SELECT participant_id, role, reason, COALESCE(withdrawn_reason, 'is shown') FROM credential_history "
+            "WHERE " +
+            where + " ORDER BY issued_at, participant_id, withdrawn_at IS NULL, withdrawn_at"
+        );
+    }
+};
+
+TEST_F(CredentialHistory, TellsEachTokenOfAPersonAndOfAMeeting)
+{
+    ready_meeting();
+    EXPECT_EQ(text("SELECT count(*) FROM token_past"), "0");
+    EXPECT_EQ(history(), "ann|publisher|issued|is shown\nbob|subscriber|issued|is shown");
+    clock.advance(1min);
+    sql("UPDATE participant SET role = 'moderator' WHERE participant_id = 'ann'");
+    settle();
+    clock.advance(1min);
+    sql("DELETE FROM participant WHERE participant_id = 'bob'");
+    settle();
+    EXPECT_EQ(
+        history("meeting_id = 'm'"), "ann|publisher|issued|role_changed\nbob|subscriber|issued|removed\n"
+                                     "ann|moderator|role_changed|is shown"
+    );
+    EXPECT_EQ(
+        text("SELECT withdrawn_at FROM credential_history WHERE withdrawn_reason = 'removed'"),
+        std::to_string(unix_seconds(clock.now()))
+    );
+    clock.advance(1min);
+    sql("UPDATE meeting SET status = 'cancelled'");
+    settle();
+    EXPECT_EQ(
+        history("participant_id = 'ann'"), "ann|publisher|issued|role_changed\nann|moderator|role_changed|cancelled"
+    );
+    clock.advance(policy.retention + 3h);
+    settle();
+    EXPECT_EQ(history(), "");
+    EXPECT_EQ(text("SELECT count(*) FROM token_past"), "0");
+}
+
+TEST_F(CredentialHistory, HasNothingThatNobodyWasGiven)
+{
+    meeting(30 * minute, 90 * minute);
+    participant("ann");
+    settle();
+    sql("INSERT INTO request (action, meeting_id) VALUES ('replace_session', 'm')");
+    settle();
+    EXPECT_EQ(history("1"), "ann|publisher|issued|session_replaced\nann|publisher|issued|is shown");
+    sql("INSERT INTO block (meeting_id, participant_id) VALUES ('m', 'ann')");
+    settle();
+    EXPECT_EQ(history("withdrawn_reason = 'blocked'"), "ann|publisher|issued|blocked");
 }
 
 TEST_F(Provisioning, CancellingWithdrawsWithTheCommitItselfAndRestoringMakesANewSession)
@@ -478,10 +654,10 @@ TEST_F(Provisioning, AClockStepThatIsTakenBackLosesNothing)
 TEST_F(Provisioning, EndedMeetingsLoseTheirTokensAndTheirSessionAfterRetention)
 {
     ready_meeting();
-    clock.set(start + 105min);
+    clock.advance(105min);
     settle();
     EXPECT_EQ(text("SELECT (SELECT count(*) FROM token), (SELECT count(*) FROM session)"), "0|1");
-    clock.set(start + 105min + policy.retention);
+    clock.advance(policy.retention);
     settle();
     EXPECT_EQ(text("SELECT count(*) FROM session"), "0");
     EXPECT_EQ(text("SELECT count(*) FROM meeting"), "1");

@@ -13,8 +13,11 @@ namespace {
 
 constexpr std::uint64_t session_salt = 1;
 constexpr std::uint64_t token_salt = 2;
-constexpr seconds disconnect_late{3600}; // a meeting that closed longer ago, while no daemon ran, is left alone
-constexpr seconds order_review{600};     // an order is looked at again, should it have got lost
+constexpr std::string_view waits_for_clock = "disconnect_waits_for_clock";
+constexpr seconds disconnect_late{2 * 3600}; // a meeting that closed longer ago, while no daemon ran, is left alone
+constexpr seconds back_off_max{24 * 3600};   // what a vendor may ask for, and more than any of ours
+constexpr seconds purge_review{600};         // a purge that waits for the clock to be certain
+constexpr seconds order_review{600};         // an order is looked at again, should it have got lost
 
 /// Why `session` cannot serve `row`, or an empty text. A published session outlives changes of the options and the
 /// project once the meeting has opened: splitting a live room is worse than an outdated option.
@@ -103,24 +106,35 @@ bool has_tokens(MeetingSnapshot const& meeting)
     });
 }
 
-/// Somebody holds a token, and is no participant any more.
+/// Somebody holds a token and is no participant any more, though others are: a platform that deletes all rows and
+/// writes them again has removed nobody.
 bool anybody_removed(MeetingSnapshot const& meeting)
 {
+    const auto is_present = [](ParticipantRow const& participant) { return participant.present; };
+    if (std::none_of(meeting.participants.begin(), meeting.participants.end(), is_present))
+        return false;
     return std::any_of(meeting.participants.begin(), meeting.participants.end(), [](ParticipantRow const& participant) {
         return participant.token && !participant.present;
     });
 }
 
 /// Withdraws what is left of a meeting that serves nobody any more, and purges it after retention.
-void close(Plan& result, MeetingSnapshot const& meeting, sys_seconds since, seconds retention, sys_seconds now)
+void close(
+    Plan& result, MeetingSnapshot const& meeting, WithdrawReason why, sys_seconds since, seconds retention,
+    Projects const& projects
+)
 {
-    result.delete_tokens = has_tokens(meeting) || meeting.has_leftovers;
-    result.purge = now >= since + retention;
+    if (has_tokens(meeting) || meeting.has_leftovers)
+        result.delete_tokens = why;
+    if (!meeting.has_past && !result.forget && meeting.state == result.state)
+        return; // purged already
+    const sys_seconds over = since + retention;
+    result.purge = std::min(result.at, projects.certain) >= over;
     if (!result.purge)
-        result.due = since + retention;
+        result.due = result.at < over ? over : result.at + purge_review;
 }
 
-void plan_missing_meeting(Plan& result, MeetingSnapshot const& meeting, Projects const& projects, sys_seconds now)
+void plan_missing_meeting(Plan& result, MeetingSnapshot const& meeting, Projects const& projects)
 {
     const bool anybody =
         std::any_of(meeting.participants.begin(), meeting.participants.end(), [](ParticipantRow const& participant) {
@@ -131,21 +145,32 @@ void plan_missing_meeting(Plan& result, MeetingSnapshot const& meeting, Projects
         result.state = State::waiting;
         result.reason = "no_meeting";
         result.detail = "participants are there, the meeting's own row is not; usher waits for it";
-        result.purge = !anybody;
+        result.purge = result.forget = !anybody;
         return;
     }
-    const bool known = meeting.state == State::cancelled && meeting.reason == "deleted" && meeting.closes;
-    const sys_seconds since = known ? *meeting.closes : now;
+    result.gone_at = std::min(meeting.gone_at.value_or(result.at), result.at);
     result.state = State::cancelled;
     result.reason = "deleted";
     result.detail = "the platform deleted the meeting";
     result.opens = meeting.opens;
-    result.closes = since;
+    result.closes = meeting.closes;
     // The project stood in the row that is gone; the session has it too.
     const ProjectFacts* const project = meeting.published ? projects.find(meeting.published->project) : nullptr;
     result.disconnect = project != nullptr && project->network && project->policy.disconnect_on_cancel &&
-                        meeting.state != State::cancelled && meeting.closes && now < *meeting.closes;
-    close(result, meeting, since, projects.base.retention, now);
+                        meeting.state != State::cancelled && meeting.closes && result.at < *meeting.closes;
+    result.forget = !anybody; // people who are left would bring the row back
+    close(result, meeting, WithdrawReason::deleted, *result.gone_at, projects.base.retention, projects);
+    result.forget = result.forget && result.purge;
+}
+
+/// Why a participant's token is to go, if it is.
+WithdrawReason why_withdrawn(ParticipantRow const& participant, bool has_problem)
+{
+    if (!participant.present)
+        return WithdrawReason::removed;
+    if (participant.blocked)
+        return WithdrawReason::blocked;
+    return has_problem ? WithdrawReason::not_served : WithdrawReason::not_yet;
 }
 
 /// Plans the tokens of a meeting that is or will be open, for the session that `result.session` leads to.
@@ -182,7 +207,7 @@ void plan_tokens(
         // The tokens in the snapshot belong to `session`; a new session starts without any.
         if (!serve) {
             if (participant.token && session != nullptr)
-                result.withdraw.push_back(i);
+                result.withdraw.push_back({i, why_withdrawn(participant, problem.has_value())});
             continue;
         }
         const auto reason = session == nullptr
@@ -220,9 +245,10 @@ void plan_unknown_project(
 {
     for (std::size_t i = 0; i < meeting.participants.size(); ++i) {
         ParticipantRow const& participant = meeting.participants[i];
-        if (participant.token && (!participant.present || participant.token->role != participant.role ||
-                                  participant.token->expires_at > schedule.closes))
-            result.withdraw.push_back(i);
+        if (participant.token &&
+            (!participant.present || participant.blocked || participant.token->role != participant.role ||
+             participant.token->expires_at > schedule.closes))
+            result.withdraw.push_back({i, why_withdrawn(participant, true)});
     }
     result.state = State::failed;
     result.reason = "unknown_project";
@@ -244,7 +270,8 @@ void plan_foreign_session(
 {
     if (meeting.published || meeting.staged)
         result.session = SessionStep::drop;
-    result.delete_tokens = has_tokens(meeting) || meeting.has_leftovers;
+    if (has_tokens(meeting) || meeting.has_leftovers)
+        result.delete_tokens = WithdrawReason::not_served;
     result.state = State::failed;
     result.reason = "session_of_another_project";
     result.detail = "session_id names a session of another project than " + in_quotes(project.name) +
@@ -267,15 +294,16 @@ void plan_order(
         plan_tokens(result, meeting, *maker, &*meeting.published, schedule, now, due);
     } else if (!meeting.staged) {
         for (std::size_t i = 0; i < meeting.participants.size(); ++i)
-            if (meeting.participants[i].token && !meeting.participants[i].present)
-                result.withdraw.push_back(i);
+            if (meeting.participants[i].token && (!meeting.participants[i].present || meeting.participants[i].blocked))
+                result.withdraw.push_back({i, why_withdrawn(meeting.participants[i], false)});
     }
     if (meeting.staged) // of no use any more: once it is off, the tokens of the published one can be seen
         due.at(now + seconds{1});
 
     result.inputs = inputs_of(*meeting.meeting, project);
     const bool has_failed = meeting.attempts > 0 && meeting.failed_inputs == result.inputs;
-    result.blocked = has_failed && meeting.next_at > now;
+    // An instant beyond any back-off was set by a clock that has been corrected since.
+    result.blocked = has_failed && meeting.next_at > now && meeting.next_at <= now + back_off_max;
     due.at(result.blocked ? meeting.next_at : now + order_review);
     if (has_failed && !meeting.reason.empty()) { // on record since the call
         result.state = meeting.state == State::failed ? State::failed : State::pending;
@@ -320,6 +348,21 @@ std::string_view to_text(TokenReason reason)
     case TokenReason::rotated: return "rotated";
     case TokenReason::requested: return "requested";
     case TokenReason::clock_changed: return "clock_changed";
+    }
+    return "unknown";
+}
+
+std::string_view to_text(WithdrawReason reason)
+{
+    switch (reason) {
+    case WithdrawReason::removed: return "removed";
+    case WithdrawReason::blocked: return "blocked";
+    case WithdrawReason::cancelled: return "cancelled";
+    case WithdrawReason::deleted: return "deleted";
+    case WithdrawReason::ended: return "ended";
+    case WithdrawReason::session_replaced: return "session_replaced";
+    case WithdrawReason::not_served: return "not_served";
+    case WithdrawReason::not_yet: return "not_yet";
     }
     return "unknown";
 }
@@ -428,14 +471,15 @@ bool Plan::has_work() const
 {
     return session == SessionStep::publish || session == SessionStep::create || session == SessionStep::drop ||
            (session == SessionStep::order && !blocked) || !sign.empty() || !withdraw.empty() || !problems.empty() ||
-           !solved.empty() || delete_tokens || delete_leftovers || purge || disconnect;
+           !solved.empty() || delete_tokens.has_value() || delete_leftovers || purge || disconnect;
 }
 
 Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds now)
 {
     Plan result;
+    result.at = now;
     if (!meeting.meeting) {
-        plan_missing_meeting(result, meeting, projects, now);
+        plan_missing_meeting(result, meeting, projects);
         return result;
     }
     MeetingRow const& row = *meeting.meeting;
@@ -455,22 +499,26 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
             result.session = SessionStep::drop;
         result.disconnect =
             network && policy.disconnect_on_cancel && meeting.state != State::cancelled && now < schedule.closes;
-        close(result, meeting, schedule.closes, policy.retention, now);
+        close(result, meeting, WithdrawReason::cancelled, schedule.closes, policy.retention, projects);
         return result;
     }
     if (now >= schedule.closes) {
         result.state = State::ended;
         result.detail = "the meeting closed at " + to_iso8601(schedule.closes);
-        result.disconnect = network && policy.disconnect_at_close && meeting.published &&
-                            meeting.state != State::ended && now < schedule.closes + disconnect_late;
-        close(result, meeting, schedule.closes, policy.retention, now);
+        const bool news = meeting.state != State::ended || meeting.reason == waits_for_clock;
+        if (news && network && policy.disconnect_at_close && meeting.published &&
+            now < schedule.closes + disconnect_late) {
+            result.disconnect = projects.certain >= schedule.closes;
+            if (!result.disconnect)
+                result.reason = waits_for_clock;
+        }
+        close(result, meeting, WithdrawReason::ended, schedule.closes, policy.retention, projects);
+        if (result.reason == waits_for_clock)
+            result.due = now + purge_review;
         return result;
     }
 
-    // An ended meeting that moves into the future is a new one for its guests: their old tokens must not open it. One
-    // that is extended over the present instant gets its session back.
     const bool opened = now >= schedule.opens;
-    const bool had_ended = meeting.closes && *meeting.closes <= now;
     std::string unusable = "first";
     if (meeting.published) {
         unusable = why_unusable(*meeting.published, row, projects, opened);
@@ -481,8 +529,6 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
             result.renew = meeting.renew_session;
         if (unusable.empty() && result.renew != Renewal::no)
             unusable = result.renew == Renewal::requested ? "requested" : "participant_removed";
-        if (unusable.empty() && had_ended && (!opened || *meeting.closes + policy.retention <= now))
-            unusable = "moved_after_end";
     }
     const bool staged_serves = meeting.staged && why_unusable(*meeting.staged, row, projects, false).empty();
 
@@ -522,7 +568,8 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
         result.state = State::waiting;
         result.reason = "not_yet";
         result.detail = "a session is wanted from " + to_iso8601(schedule.session_from);
-        result.delete_tokens = has_tokens(meeting) || meeting.has_leftovers;
+        if (has_tokens(meeting) || meeting.has_leftovers)
+            result.delete_tokens = WithdrawReason::not_yet;
         result.due = due.earliest();
         return result;
     }

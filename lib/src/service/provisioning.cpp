@@ -36,9 +36,11 @@ constexpr std::size_t chunk_rows = 500;
 constexpr std::size_t sweep_participants = 1000; // what an edit may have to wait for while a sweep goes on
 constexpr auto long_wait = std::chrono::hours{1};
 
-/// Whether the meeting was planned under another configuration.
-bool is_stale(Store::AgendaEntry const& entry, Projects const& projects)
+/// Whether the meeting was planned under another configuration, or in what has become the future.
+bool is_stale(Store::AgendaEntry const& entry, Projects const& projects, sys_seconds now)
 {
+    if (entry.settled_at > now)
+        return true;
     return entry.state != State::cancelled &&
            std::none_of(projects.by_name.begin(), projects.by_name.end(), [&](auto const& project) {
                return project.second.policy_hash == entry.policy_hash;
@@ -48,7 +50,8 @@ bool is_stale(Store::AgendaEntry const& entry, Projects const& projects)
 /// How many tokens a publication deletes, at most: they take the lock as those that are stored do.
 std::size_t deleted_by(Plan const& plan, MeetingSnapshot const& meeting)
 {
-    return plan.withdraw.size() + (plan.delete_tokens || plan.delete_leftovers ? meeting.participants.size() : 0);
+    return plan.withdraw.size() +
+           (plan.delete_tokens.has_value() || plan.delete_leftovers ? meeting.participants.size() : 0);
 }
 
 } // namespace
@@ -94,6 +97,7 @@ Provisioner::Provisioner(
       maker_{maker},
       executor_{executor},
       workers_{std::move(workers)},
+      certain_{settings.highest_seen, clock.now(), clock.steady_now()},
       prepared_{executor},
       slice_size_{lock_goal},
       lock_gap_{store.data_version()},
@@ -164,7 +168,7 @@ boost::asio::awaitable<void> Provisioner::find_stale()
     store_.record_doors(settings_.base);
     const auto reader = std::make_shared<Store>(store_.reader());
     const auto found = std::make_shared<std::vector<Suspect>>();
-    const std::int64_t now = unix_seconds(clock_.now());
+    const sys_seconds now = clock_.now();
     std::function<void()> work = [reader, found, now, projects = projects_] {
         for (MeetingNo after{0};;) {
             const std::vector<Store::AgendaEntry> entries = reader->scan(after, chunk_rows);
@@ -172,7 +176,7 @@ boost::asio::awaitable<void> Provisioner::find_stale()
                 return;
             after = entries.back().number;
             for (Store::AgendaEntry const& entry : entries)
-                if (entry.due_at > now && is_stale(entry, projects))
+                if (entry.due_at > unix_seconds(now) && is_stale(entry, projects, now))
                     found->push_back({entry.starts_at, entry.session, entry.number});
         }
     };
@@ -206,15 +210,18 @@ boost::asio::awaitable<bool> Provisioner::sweep()
     };
     const auto chunk = std::make_shared<Chunk>();
     const sys_seconds now = clock_.now();
-    std::function<void()> work = [chunk, reader = sweep_.reader, after = sweep_.after, since = sweep_.since, now,
-                                  projects = projects_] {
+    const sys_seconds certain = certain_.at(now, clock_.steady_now());
+    std::function<void()> work = [chunk, certain, reader = sweep_.reader, after = sweep_.after, since = sweep_.since,
+                                  now, projects = projects_]() mutable {
+        projects.certain = certain;
         const std::vector<Store::AgendaEntry> entries = reader->scan(after, chunk_rows);
         if (entries.empty())
             return;
         std::vector<MeetingNo> settled;
         std::map<MeetingNo, sys_seconds> starts;
         for (Store::AgendaEntry const& entry : entries)
-            if (entry.due_at > unix_seconds(now) && entry.seq <= since && !is_stale(entry, projects)) { // else known
+            if (entry.due_at > unix_seconds(now) && entry.seq <= since &&
+                !is_stale(entry, projects, now)) { // else known
                 settled.push_back(entry.number);
                 starts.emplace(entry.number, entry.starts_at);
             }
@@ -359,6 +366,7 @@ bool Provisioner::start_batch()
     batch.seen = seen;
     batch.now = now;
     batch.projects = projects_;
+    batch.projects.certain = certain_.at(now, clock_.steady_now());
     maker_.tell_outages(batch.projects);
     boost::asio::co_spawn(workers_.executor, prepare(batch), [this, &batch](std::exception_ptr error) {
         boost::asio::post(executor_, [this, &batch, error] {

@@ -22,6 +22,8 @@ constexpr std::int64_t deletes_max = 2000;  // of one meeting's tokens in one tr
 constexpr std::int64_t request_chunk = 500; // meetings marked in one transaction
 constexpr std::size_t mark_chunk = 500;
 constexpr std::size_t compared_max = 256; // participants that are read again under the write lock
+constexpr std::size_t chain_max = 64;     // of a meeting's sessions, newest first; older ones are forgotten
+constexpr std::int64_t purged_max = 2000; // rows in one transaction
 constexpr std::size_t read_together = 16; // meetings in one transaction: a longer one keeps the WAL from starting anew
 
 std::int64_t number(MeetingNo value)
@@ -238,11 +240,12 @@ struct Store::Impl {
                           statement.getColumn(6).getInt() != 0};
     }
 
-    /// A meeting's sessions from its last one back.
+    /// A meeting's sessions from its last one back, at most `chain_max`. Numbers go down; a chain that does not is not
+    /// of usher's making, and ends there.
     std::vector<std::int64_t> sessions_since(std::optional<std::int64_t> next)
     {
         std::vector<std::int64_t> sessions;
-        while (next) {
+        while (next && sessions.size() < chain_max && (sessions.empty() || *next < sessions.back())) {
             sessions.push_back(*next);
             next = integer("SELECT previous_no FROM session WHERE session_no = ?", *next);
         }
@@ -290,7 +293,7 @@ struct Store::Impl {
         std::optional<SessionRow> const& session = meeting.staged ? meeting.staged : meeting.published;
         if (session) {
             SQLite::Statement& statement = prepared(
-                R"sql(SELECT participant_id, role, issued_at, expires_at, generation, key_id, fingerprint
+                R"sql(SELECT participant_id, role, issued_at, expires_at, generation, key_id, fingerprint, reason
                         FROM token WHERE session_no = ? ORDER BY participant_id)sql"
             );
             const Rewind rewind{statement};
@@ -310,6 +313,7 @@ struct Store::Impl {
                 token.generation = statement.getColumn(4).getInt64();
                 token.key_id = statement.getColumn(5).getString();
                 token.fingerprint = static_cast<std::uint64_t>(statement.getColumn(6).getInt64());
+                token.reason = static_cast<std::uint8_t>(statement.getColumn(7).getInt());
             }
         }
         at = 0;
@@ -335,7 +339,7 @@ struct Store::Impl {
                    a.policy_hash, a.state, a.reason, a.detail, a.ready_at, a.session_no, a.staged_no,
                    m.starts_at, m.ends_at, m.status, m.project, m.media_mode, m.archive_mode, m.archive_name,
                    m.archive_resolution, m.location, m.e2ee, a.failed_inputs,
-                   a.last_session_no, m.session_id, m.early_join, m.grace
+                   a.last_session_no, m.session_id, m.early_join, m.grace, a.last_history_no, a.gone_at
               FROM agenda a LEFT JOIN meeting m ON m.id = a.meeting_id
              WHERE a.meeting_no = ?
         )sql");
@@ -372,6 +376,8 @@ struct Store::Impl {
             result.meeting = std::move(row);
         }
         result.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(25).getInt64());
+        result.gone_at = instant(statement.getColumn(31));
+        result.has_past = !statement.getColumn(26).isNull() || !statement.getColumn(30).isNull();
         for (const std::int64_t session_no : sessions_since(integer_at(statement, 26)))
             if (!(result.published && number(result.published->number) == session_no) &&
                 !(result.staged && number(result.staged->number) == session_no) &&
@@ -454,12 +460,46 @@ struct Store::Impl {
         run("UPDATE agenda SET last_history_no = ? WHERE meeting_no = ?", added, number(meeting));
     }
 
-    std::size_t delete_tokens(std::int64_t session_no)
+    /// Deletes up to `most` tokens of a session. Those that were given out are kept as past.
+    std::size_t
+    delete_tokens(std::int64_t session_no, std::int64_t most, WithdrawReason why, std::int64_t seq, sys_seconds now)
     {
+        const auto kept = run(
+            R"sql(INSERT INTO token_past (session_no, participant_id, seq, role, reason, issued_at, expires_at,
+                                          withdrawn_at, withdrawn_reason)
+                  SELECT session_no, participant_id, ?3, role, reason, issued_at, expires_at, ?4, ?5
+                    FROM token WHERE session_no = ?1
+                     AND EXISTS (SELECT 1 FROM session s WHERE s.session_no = ?1 AND s.published_at IS NOT NULL)
+                   ORDER BY participant_id LIMIT ?2)sql",
+            session_no, most, seq, unix_seconds(now), static_cast<int>(why)
+        );
+        if (kept > 0)
+            run("UPDATE session SET has_past = 1 WHERE session_no = ? AND has_past = 0", session_no);
         return static_cast<std::size_t>(
             run(R"sql(DELETE FROM token WHERE session_no = ?1 AND participant_id IN
-                      (SELECT participant_id FROM token WHERE session_no = ?1 LIMIT ?2))sql",
-                session_no, deletes_max)
+                      (SELECT participant_id FROM token WHERE session_no = ?1 ORDER BY participant_id LIMIT ?2))sql",
+                session_no, most)
+        );
+    }
+
+    /// One participant's token, likewise.
+    std::size_t delete_token(
+        std::int64_t session_no, std::string const& participant_id, WithdrawReason why, std::int64_t seq,
+        sys_seconds now
+    )
+    {
+        const auto kept = run(
+            R"sql(INSERT INTO token_past (session_no, participant_id, seq, role, reason, issued_at, expires_at,
+                                          withdrawn_at, withdrawn_reason)
+                  SELECT session_no, participant_id, ?3, role, reason, issued_at, expires_at, ?4, ?5
+                    FROM token WHERE session_no = ?1 AND participant_id = ?2
+                     AND EXISTS (SELECT 1 FROM session s WHERE s.session_no = ?1 AND s.published_at IS NOT NULL))sql",
+            session_no, participant_id, seq, unix_seconds(now), static_cast<int>(why)
+        );
+        if (kept > 0)
+            run("UPDATE session SET has_past = 1 WHERE session_no = ? AND has_past = 0", session_no);
+        return static_cast<std::size_t>(
+            run("DELETE FROM token WHERE session_no = ? AND participant_id = ?", session_no, participant_id)
         );
     }
 
@@ -471,15 +511,22 @@ struct Store::Impl {
         std::optional<std::int64_t> last_history_no;
     };
 
-    /// Deletes tokens of the meeting's sessions; true when none is left. `all`: also of those still in use.
-    bool delete_session_tokens(Heads const& heads, bool all, PublishCounts& counts)
+    /// Deletes tokens of the meeting's sessions; true when none is left. `all`: why also those still in use are to go.
+    bool delete_session_tokens(
+        Heads const& heads, std::optional<WithdrawReason> all, std::int64_t seq, sys_seconds now, PublishCounts& counts
+    )
     {
-        std::size_t deleted = 0;
-        for (const std::int64_t session_no : sessions_since(heads.last_session_no))
-            if (all || (heads.published_no != session_no && heads.staged_no != session_no))
-                deleted += delete_tokens(session_no);
-        counts.withdrawn += deleted;
-        return deleted < static_cast<std::size_t>(deletes_max);
+        std::int64_t left = deletes_max;
+        for (const std::int64_t session_no : sessions_since(heads.last_session_no)) {
+            const bool in_use = heads.published_no == session_no || heads.staged_no == session_no;
+            if ((!all && in_use) || left == 0)
+                continue;
+            const WithdrawReason why = all.value_or(WithdrawReason::session_replaced);
+            const std::size_t deleted = delete_tokens(session_no, left, why, seq, now);
+            left -= static_cast<std::int64_t>(deleted);
+            counts.withdrawn += deleted;
+        }
+        return left > 0;
     }
 
     /// Runs `sql` for each meeting, in short transactions.
@@ -497,7 +544,8 @@ struct Store::Impl {
     }
 
     void publish_one(Publication const& publication, bool others_wrote, sys_seconds now, PublishCounts& counts);
-    void store_tokens(Publication const& publication, bool intact, PublishCounts& counts);
+    void
+    store_tokens(Publication const& publication, bool intact, bool published, std::int64_t seq, PublishCounts& counts);
     /// What became of a publication's last slice.
     struct Settled {
         bool intact;
@@ -505,11 +553,14 @@ struct Store::Impl {
         bool publishes;
         bool changed; ///< Something that readers see.
     };
-    void settle(Publication const& publication, Settled const& outcome, Heads const& heads, sys_seconds now);
+    void settle(
+        Publication const& publication, Settled const& outcome, Heads const& heads, std::optional<std::int64_t> seq,
+        sys_seconds now
+    );
     SessionNo
     add_session(MeetingNo meeting, std::optional<std::int64_t> previous, SessionRow const& session, sys_seconds now);
     std::optional<SessionNo> end_call(EndedCall const& call, sys_seconds now);
-    void purge(MeetingSnapshot const& meeting, Heads& heads);
+    bool purge(MeetingSnapshot const& meeting, Heads& heads);
 };
 
 Store::Store(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
@@ -892,7 +943,9 @@ Store::publish(std::span<Publication const> publications, sys_seconds now, std::
     return counts;
 }
 
-void Store::Impl::store_tokens(Publication const& publication, bool intact, PublishCounts& counts)
+void Store::Impl::store_tokens(
+    Publication const& publication, bool intact, bool published, std::int64_t seq, PublishCounts& counts
+)
 {
     MeetingSnapshot const& meeting = *publication.meeting;
     const std::string key_id{publication.key_id};
@@ -911,8 +964,19 @@ void Store::Impl::store_tokens(Publication const& publication, bool intact, Publ
                key_id = ?9, fingerprint = ?10
          WHERE session_no = ?1 AND participant_id = ?2
     )sql");
+    // What it replaces is kept as past, if anybody was given it.
+    SQLite::Statement& keep = prepared(R"sql(
+        INSERT INTO token_past (session_no, participant_id, seq, role, reason, issued_at, expires_at, withdrawn_at,
+                                withdrawn_reason)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    )sql");
     const Rewind rewind_upsert{upsert};
     const Rewind rewind_update{update};
+    const Rewind rewind_keep{keep};
+    keep.bind(1, number(publication.session->number));
+    keep.bind(3, seq);
+    keep.bind(8, unix_seconds(publication.plan->at));
+    bool kept = false;
     for (SQLite::Statement* statement : {&upsert, &update}) {
         statement->bind(1, number(publication.session->number));
         statement->bind(8, meeting.generation);
@@ -947,10 +1011,25 @@ void Store::Impl::store_tokens(Publication const& publication, bool intact, Publ
             return rows;
         };
         bind_times(token);
-        if (!participant.token || write(update) == 0)
+        if (!participant.token || write(update) == 0) {
             write(upsert);
+        } else if (published) {
+            TokenRow const& past = *participant.token;
+            keep.bindNoCopy(2, participant.id);
+            keep.bind(4, static_cast<int>(past.role.value_or(Role{})));
+            keep.bind(5, static_cast<int>(past.reason));
+            keep.bind(6, unix_seconds(past.issued_at));
+            keep.bind(7, unix_seconds(past.expires_at));
+            keep.bind(9, static_cast<int>(token.reason));
+            keep.exec();
+            keep.reset();
+            kept = true;
+        }
         ++counts.tokens;
     }
+    if (kept)
+        run("UPDATE session SET has_past = 1 WHERE session_no = ? AND has_past = 0",
+            number(publication.session->number));
 }
 
 void Store::Impl::publish_one(Publication const& publication, bool others_wrote, sys_seconds now, PublishCounts& counts)
@@ -975,11 +1054,15 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
         request_id = integer_at(statement, 5);
     }
     const auto note = [&](char const* event, std::string const& detail) {
+        if (plan.purge)
+            return; // it would outlive what it is about
         heads.last_history_no = add_history(meeting.number, heads.last_history_no, event, detail, now);
     };
     const Standing stands = standing(publication, due_at, others_wrote);
     const bool intact = stands == Standing::intact;
     bool changed = false;
+    std::optional<std::int64_t> new_seq; // one for the whole publication
+    const auto seq = [&] { return new_seq ? *new_seq : *(new_seq = next_seq(now)); };
 
     // A session that was made for this and is not on record yet is staged, or published at once by the only slice.
     SessionRow* const session = stands == Standing::gone ? nullptr : publication.session;
@@ -992,7 +1075,9 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
                         (heads.published_no == number(session->number) || heads.staged_no == number(session->number));
     if (in_use) {
         const std::size_t before = counts.tokens;
-        store_tokens(publication, intact, counts);
+        const bool published = heads.published_no == number(session->number);
+        if (!publication.tokens.empty())
+            store_tokens(publication, intact, published, published ? seq() : 0, counts);
         changed = counts.tokens > before;
     } else {
         counts.skipped += publication.tokens.size();
@@ -1002,19 +1087,19 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
             run("UPDATE agenda SET staged_no = ?1, last_session_no = ?1 WHERE meeting_no = ?2", *heads.staged_no,
                 number(meeting.number));
         if (changed)
-            run("UPDATE agenda SET seq = ? WHERE meeting_no = ?", next_seq(now), number(meeting.number));
+            run("UPDATE agenda SET seq = ? WHERE meeting_no = ?", seq(), number(meeting.number));
         return;
     }
 
     // Removals wait for a pass that is sure: the view hides what is gone, and a restored row keeps its token.
     bool finished = true;
     if (intact) {
-        for (const std::size_t i : plan.withdraw) {
+        for (Withdrawal const& withdrawal : plan.withdraw) {
             if (!in_use)
                 break;
-            const auto deleted = static_cast<std::size_t>(
-                run("DELETE FROM token WHERE session_no = ? AND participant_id = ?", number(session->number),
-                    meeting.participants[i].id)
+            const std::size_t deleted = delete_token(
+                number(session->number), meeting.participants[withdrawal.participant].id, withdrawal.reason, seq(),
+                plan.at
             );
             counts.withdrawn += deleted;
             changed = changed || deleted > 0;
@@ -1033,24 +1118,25 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
                         WHERE p.meeting_id = ?2 AND p.participant_id = participant_problem.participant_id))sql",
                 number(meeting.number), meeting.id);
         if (plan.delete_tokens || plan.delete_leftovers) {
-            finished = delete_session_tokens(heads, plan.delete_tokens, counts);
-            changed = changed || plan.delete_tokens;
+            finished = delete_session_tokens(heads, plan.delete_tokens, seq(), plan.at, counts);
+            changed = changed || plan.delete_tokens.has_value();
         }
         if (plan.disconnect) {
             for (const std::int64_t session_no : sessions_since(heads.last_session_no))
                 run("UPDATE session SET disconnect = 1 WHERE session_no = ? AND adopted = 0", session_no);
             note("disconnect_wanted", plan.reason.empty() ? "closed" : plan.reason);
         }
-        if (plan.purge && finished) {
-            purge(meeting, heads);
-            if (!meeting.meeting) {
-                ++counts.settled;
-                return;
-            }
+        if (plan.purge && finished)
+            finished = purge(meeting, heads);
+        if (plan.forget && finished) {
+            run("DELETE FROM agenda WHERE meeting_no = ?", number(meeting.number));
+            ++counts.settled;
+            return;
         }
     }
     const bool publishes = (plan.session == SessionStep::publish || plan.session == SessionStep::create) && in_use;
     if (publishes) {
+        run("UPDATE session SET published_at = ? WHERE session_no = ?", unix_seconds(plan.at), number(session->number));
         heads.published_no = number(session->number);
         heads.staged_no.reset();
         note("session_published", plan.create_reason);
@@ -1078,7 +1164,7 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
         note("tokens_signed", reasons_of(plan));
     if (!plan.withdraw.empty() && intact)
         note("tokens_withdrawn", std::to_string(plan.withdraw.size()));
-    settle(publication, outcome, heads, now);
+    settle(publication, outcome, heads, outcome.changed ? std::optional{seq()} : std::nullopt, now);
     if (request_id)
         run(R"sql(UPDATE request_result SET tokens = tokens + ?1, sessions = sessions + ?2
                    WHERE state = 'running' AND request_id = ?3)sql",
@@ -1088,11 +1174,13 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
     counts.settled += intact && finished ? 1 : 0;
 }
 
-void Store::Impl::settle(Publication const& publication, Settled const& outcome, Heads const& heads, sys_seconds now)
+void Store::Impl::settle(
+    Publication const& publication, Settled const& outcome, Heads const& heads, std::optional<std::int64_t> seq,
+    sys_seconds now
+)
 {
     MeetingSnapshot const& meeting = *publication.meeting;
     Plan const& plan = *publication.plan;
-    const std::optional<std::int64_t> seq = outcome.changed ? std::optional{next_seq(now)} : std::nullopt;
     if (!outcome.intact) { // the rest is for the next pass
         if (!outcome.changed)
             return;
@@ -1121,7 +1209,7 @@ void Store::Impl::settle(Publication const& publication, Settled const& outcome,
                renew_session = CASE WHEN ?12 < 0 THEN 0 ELSE max(renew_session, ?12) END,
                seq = COALESCE(?13, seq), session_no = ?14, staged_no = ?15,
                last_session_no = ?16, last_history_no = ?17,
-               request_id = CASE WHEN ?18 THEN NULL ELSE request_id END
+               request_id = CASE WHEN ?18 THEN NULL ELSE request_id END, settled_at = ?20, gone_at = ?21
          WHERE meeting_no = ?19
     )sql");
     const Rewind rewind{statement};
@@ -1153,24 +1241,45 @@ void Store::Impl::settle(Publication const& publication, Settled const& outcome,
     bind_optional(statement, 17, heads.last_history_no);
     statement.bind(18, outcome.finished ? 1 : 0);
     statement.bind(19, number(meeting.number));
+    statement.bind(20, unix_seconds(plan.at));
+    bind_optional(statement, 21, seconds_of(plan.gone_at));
     statement.exec();
 }
 
-void Store::Impl::purge(MeetingSnapshot const& meeting, Heads& heads)
+/// Deletes a part of what is over; true when nothing is left.
+bool Store::Impl::purge(MeetingSnapshot const& meeting, Heads& heads)
 {
     const std::int64_t meeting_no = number(meeting.number);
-    for (const std::int64_t session_no : sessions_since(heads.last_session_no))
-        run("DELETE FROM session WHERE session_no = ?", session_no);
-    for (auto event = heads.last_history_no; event;) {
-        const auto previous = integer("SELECT previous_no FROM history WHERE history_no = ?", *event);
-        run("DELETE FROM history WHERE history_no = ?", *event);
-        event = previous;
+    std::int64_t left = purged_max;
+    while (heads.last_session_no && left > 0) {
+        const std::int64_t session_no = *heads.last_session_no;
+        left -= run(
+            R"sql(DELETE FROM token_past WHERE (session_no, participant_id, seq) IN
+                  (SELECT session_no, participant_id, seq FROM token_past WHERE session_no = ? LIMIT ?))sql",
+            session_no, left
+        );
+        if (left <= 0)
+            return false;
+        const auto previous = integer("SELECT previous_no FROM session WHERE session_no = ?", session_no);
+        left -= run("DELETE FROM session WHERE session_no = ?", session_no);
+        heads.last_session_no = previous && *previous < session_no ? previous : std::nullopt;
     }
-    heads = {};
-    run("DELETE FROM session_attempt WHERE meeting_no = ?", meeting_no);
+    while (heads.last_history_no && left > 0) {
+        const std::int64_t event = *heads.last_history_no;
+        const auto previous = integer("SELECT previous_no FROM history WHERE history_no = ?", event);
+        run("DELETE FROM history WHERE history_no = ?", event);
+        --left;
+        heads.last_history_no = previous && *previous < event ? previous : std::nullopt;
+    }
+    left -= run(
+        R"sql(DELETE FROM session_attempt WHERE attempt_no IN
+              (SELECT attempt_no FROM session_attempt WHERE meeting_no = ? LIMIT ?))sql",
+        meeting_no, std::max<std::int64_t>(left, 0)
+    );
     run("DELETE FROM participant_problem WHERE meeting_no = ?", meeting_no);
-    if (!meeting.meeting)
-        run("DELETE FROM agenda WHERE meeting_no = ?", meeting_no);
+    heads.published_no.reset();
+    heads.staged_no.reset();
+    return left > 0;
 }
 
 Store::RequestStep Store::advance_requests(sys_seconds now)
@@ -1301,7 +1410,7 @@ std::vector<Store::AgendaEntry> Store::scan(MeetingNo after, std::size_t limit) 
     Impl& impl = *impl_;
     return impl.guarded([&] {
         SQLite::Statement& statement = impl.prepared(
-            R"sql(SELECT meeting_no, due_at, policy_hash, state, starts_at, seq, session_no FROM agenda
+            R"sql(SELECT meeting_no, due_at, policy_hash, state, starts_at, seq, session_no, settled_at FROM agenda
                    WHERE meeting_no > ? ORDER BY meeting_no LIMIT ?)sql"
         );
         const Rewind rewind{statement};
@@ -1314,7 +1423,7 @@ std::vector<Store::AgendaEntry> Store::scan(MeetingNo after, std::size_t limit) 
                  static_cast<std::uint64_t>(statement.getColumn(2).getInt64()),
                  parse_state(statement.getColumn(3).getText()).value_or(State::pending),
                  from_unix(statement.getColumn(4).getInt64()), statement.getColumn(5).getInt64(),
-                 SessionNo{statement.getColumn(6).getInt64()}}
+                 SessionNo{statement.getColumn(6).getInt64()}, from_unix(statement.getColumn(7).getInt64())}
             );
         return result;
     });

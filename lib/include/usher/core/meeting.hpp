@@ -72,6 +72,21 @@ enum class TokenReason : std::uint8_t {
 
 std::string_view to_text(TokenReason reason);
 
+/// Why a token was taken back without another in its place. Stored in `token_past`, beside TokenReason for those that
+/// were replaced: never renumber.
+enum class WithdrawReason : std::uint8_t {
+    removed = 20,          ///< The participant's row is gone.
+    blocked = 21,          ///< The participant is blocked.
+    cancelled = 22,        ///< The meeting was cancelled.
+    deleted = 23,          ///< The meeting's row is gone.
+    ended = 24,            ///< The meeting closed.
+    session_replaced = 25, ///< It was for a session before.
+    not_served = 26,       ///< Something is wrong with the participant's or the meeting's row.
+    not_yet = 27,          ///< The meeting moved away; tokens are not wanted yet.
+};
+
+std::string_view to_text(WithdrawReason reason);
+
 /// What is stored of a token, without its text.
 struct TokenRow {
     std::optional<Role> role; ///< Empty when the stored number is none of ours.
@@ -80,6 +95,7 @@ struct TokenRow {
     std::int64_t generation = 0;
     std::string key_id;
     std::uint64_t fingerprint = 0;
+    std::uint8_t reason = 0; ///< As stored; see TokenReason.
 
     friend bool operator==(TokenRow const&, TokenRow const&) = default;
 };
@@ -110,12 +126,14 @@ enum class Renewal : std::uint8_t { no = 0, requested = 1, participant_removed =
 struct MeetingSnapshot {
     MeetingNo number{};
     std::string id;
-    std::int64_t due_at = 0;           ///< 0: the platform wrote; else the instant of work that time makes due.
-    std::optional<sys_seconds> opens;  ///< As last planned.
-    std::optional<sys_seconds> closes; ///< As last planned.
-    sys_seconds next_at{};             ///< No network call before this.
-    int attempts = 0;                  ///< Failed network calls in a row.
-    std::uint64_t failed_inputs = 0;   ///< What the last of them was for: see inputs_of().
+    std::int64_t due_at = 0;            ///< 0: the platform wrote; else the instant of work that time makes due.
+    std::optional<sys_seconds> opens;   ///< As last planned.
+    std::optional<sys_seconds> closes;  ///< As last planned.
+    std::optional<sys_seconds> gone_at; ///< When the meeting's own row was first found deleted.
+    bool has_past = false;              ///< There are sessions or history to be purged.
+    sys_seconds next_at{};              ///< No network call before this.
+    int attempts = 0;                   ///< Failed network calls in a row.
+    std::uint64_t failed_inputs = 0;    ///< What the last of them was for: see inputs_of().
     std::int64_t generation = 0;
     Renewal renew_session = Renewal::no;
     std::uint64_t policy_hash = 0;

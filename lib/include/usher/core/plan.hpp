@@ -43,6 +43,8 @@ std::uint64_t inputs_of(MeetingRow const& row, ProjectFacts const& project);
 struct Projects {
     Policy base;
     std::map<std::string, ProjectFacts, std::less<>> by_name;
+    /// An instant that has certainly come, whatever the clock says after a step. What cannot be undone waits for it.
+    sys_seconds certain = sys_seconds::max();
 
     ProjectFacts const* find(std::string_view name) const;
 };
@@ -83,6 +85,13 @@ struct Problem {
     std::string detail; ///< A sentence.
 };
 
+struct Withdrawal {
+    std::size_t participant; ///< Index into MeetingSnapshot::participants.
+    WithdrawReason reason;
+
+    friend bool operator==(Withdrawal const&, Withdrawal const&) = default;
+};
+
 enum class SessionStep : std::uint8_t {
     keep,    ///< The published session serves (or none is wanted yet).
     publish, ///< The staged session serves: publish it once its tokens are stored.
@@ -98,12 +107,13 @@ struct Plan {
     std::string adopt;         ///< With `create`: the id of the platform's own session, which is used; else empty.
     std::string project;       ///< Signs the tokens: the name of a configured project, or empty when none is signed.
     std::vector<SignStep> sign;
-    std::vector<std::size_t> withdraw; ///< Tokens without a participant that can be served.
+    std::vector<Withdrawal> withdraw; ///< Tokens without a participant that can be served.
     std::vector<Problem> problems;
-    std::vector<std::size_t> solved; ///< Participants whose problem is over.
-    bool delete_tokens = false;      ///< Of every session of this meeting.
-    bool delete_leftovers = false;   ///< Tokens of sessions that are neither published nor staged.
-    bool purge = false; ///< Retention is over: sessions, problems, history; the agenda row too if the meeting is gone.
+    std::vector<std::size_t> solved;               ///< Participants whose problem is over.
+    std::optional<WithdrawReason> delete_tokens{}; ///< Of every session of this meeting.
+    bool delete_leftovers = false;                 ///< Tokens of sessions that are neither published nor staged.
+    bool purge = false;                            ///< Retention is over: of sessions, problems and history.
+    bool forget = false;                           ///< Likewise of the agenda row: nothing of the meeting is left.
     bool blocked = false;        ///< A session is ordered, and `next_at` forbids the network call for now.
     std::uint64_t inputs = 0;    ///< Of the session that is ordered.
     Renewal renew = Renewal::no; ///< To be remembered until the session is replaced.
@@ -114,6 +124,8 @@ struct Plan {
     std::string detail;
     std::optional<sys_seconds> opens;
     std::optional<sys_seconds> closes;
+    std::optional<sys_seconds> gone_at; ///< Of a meeting whose own row is gone.
+    sys_seconds at;                     ///< The instant that this was decided for.
     std::uint64_t policy_hash = 0;
     std::optional<sys_seconds> due; ///< When to look again; nothing: not before the platform writes.
 

@@ -18,6 +18,7 @@
 
 #include <usher/async/clock.hpp>
 #include <usher/async/wakeup.hpp>
+#include <usher/core/certain_time.hpp>
 #include <usher/core/plan.hpp>
 #include <usher/core/token.hpp>
 #include <usher/provider/provider.hpp>
@@ -43,6 +44,7 @@ struct ProvisioningSettings {
     Policy base;                         ///< For meetings whose project is not configured.
     std::size_t meetings_max = 512;      ///< In one batch.
     std::size_t participants_max = 4096; ///< In one batch, a single larger meeting aside.
+    sys_seconds highest_seen{};          ///< The highest clock of earlier runs: see CertainTime.
 };
 
 /// What a pass did.
@@ -133,6 +135,7 @@ private:
     std::map<std::string, Project, std::less<>> by_name_;
     Projects projects_;
     ProvisioningSettings settings_;
+    CertainTime certain_;
     bool stopping_ = false;
     bool pausing_ = false;
 

@@ -199,6 +199,7 @@ public:
         sys_seconds starts_at;
         std::int64_t seq = 0; ///< Of the last change that was published; 0 before the first.
         SessionNo session{};  ///< The published one; 0 without.
+        sys_seconds settled_at{};
     };
     std::vector<AgendaEntry> scan(MeetingNo after, std::size_t limit) const;
 
