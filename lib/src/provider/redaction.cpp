@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/provider/redaction.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <unordered_set>
+#include <vector>
+
+#include <usher/crypto/base64.hpp>
+#include <usher/crypto/hmac.hpp>
+
+namespace usher {
+
+namespace {
+
+constexpr std::size_t text_bytes_max = 4096;
+constexpr std::size_t piece = 8;       // letters and digits that no other text has by chance
+constexpr std::size_t key_length = 20; // a word of so many letters and digits is none that people write
+constexpr int encodings_max = 3;       // percent-encoded, and again, and again
+constexpr std::string_view mark = "[credential]";
+
+bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/// A character as it is meant, and where in the text it stands.
+struct Meant {
+    char c;
+    std::size_t begin;
+    std::size_t end;
+};
+
+std::optional<unsigned> hex_value(char c)
+{
+    if (is_digit(c))
+        return static_cast<unsigned>(c - '0');
+    const char lower = static_cast<char>(c | 0x20);
+    if (lower >= 'a' && lower <= 'f')
+        return static_cast<unsigned>(lower - 'a') + 10U;
+    return std::nullopt;
+}
+
+std::vector<Meant> percent_decoded(std::vector<Meant> const& text)
+{
+    std::vector<Meant> out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i].c == '%' && i + 2 < text.size()) {
+            const auto high = hex_value(text[i + 1].c);
+            const auto low = hex_value(text[i + 2].c);
+            if (high && low) {
+                out.push_back({static_cast<char>(*high << 4U | *low), text[i].begin, text[i + 2].end});
+                i += 2;
+                continue;
+            }
+        }
+        out.push_back(text[i]);
+    }
+    return out;
+}
+
+/// What all the ways to write a text have in common.
+std::string essence(std::string_view text)
+{
+    std::string out;
+    for (const char c : text)
+        if (is_letter(c) || is_digit(c))
+            out += is_letter(c) ? static_cast<char>(c | 0x20) : c;
+    return out;
+}
+
+std::unordered_set<std::string> pieces_of(std::string_view credential)
+{
+    std::vector<std::string> forms{essence(credential), to_hex(credential)};
+    for (const std::size_t before : {0U, 1U, 2U}) // base64 differs by what stands in front
+        forms.push_back(essence(base64_encode(std::string(before, ' ') + std::string{credential}).substr(before)));
+    std::unordered_set<std::string> pieces;
+    for (std::string const& form : forms)
+        for (std::size_t i = 0; i + piece <= form.size(); ++i)
+            pieces.insert(form.substr(i, piece));
+    return pieces;
+}
+
+} // namespace
+
+std::string without_credential(std::string_view text, std::string_view credential)
+{
+    text = text.substr(0, text_bytes_max);
+    std::vector<Meant> meant;
+    for (std::size_t i = 0; i < text.size(); ++i)
+        meant.push_back({text[i], i, i + 1});
+    for (int i = 0; i < encodings_max; ++i)
+        meant = percent_decoded(meant);
+
+    std::vector<bool> cut(text.size());
+    const auto cut_out = [&](std::size_t begin, std::size_t end) {
+        std::fill(
+            cut.begin() + static_cast<std::ptrdiff_t>(begin), cut.begin() + static_cast<std::ptrdiff_t>(end), true
+        );
+    };
+
+    const auto pieces = pieces_of(credential);
+    std::vector<Meant> essential;
+    std::string letters;
+    for (Meant const& at : meant)
+        if (const std::string kept = essence({&at.c, 1}); !kept.empty()) {
+            essential.push_back(at);
+            letters += kept;
+        }
+    for (std::size_t i = 0; i + piece <= letters.size(); ++i)
+        if (pieces.contains(letters.substr(i, piece)))
+            cut_out(essential[i].begin, essential[i + piece - 1].end);
+
+    for (std::size_t begin = 0; begin < meant.size();) {
+        std::size_t end = begin;
+        bool has_digit = false;
+        bool has_letter = false;
+        for (; end < meant.size(); ++end) {
+            const char c = meant[end].c;
+            if (!is_letter(c) && !is_digit(c) && c != '+' && c != '/' && c != '_' && c != '=')
+                break;
+            has_digit = has_digit || is_digit(c);
+            has_letter = has_letter || is_letter(c);
+        }
+        if (end - begin >= key_length && has_digit && has_letter)
+            cut_out(meant[begin].begin, meant[end - 1].end);
+        begin = end + 1;
+    }
+
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i)
+        if (!cut[i])
+            out += text[i];
+        else if (i == 0 || !cut[i - 1])
+            out += mark;
+    return out;
+}
+
+} // namespace usher
