@@ -193,7 +193,7 @@ TEST_F(Live, AWrongSecretIsTold)
     expect_told(
         "credentials_refused", authority(vendor.url()) +
                                    " answers 403 and says \"Invalid signature\": the secret is not that of API key "
-                                   "47665971; put the current one into the project's file and reload usherd"
+                                   "47665971; put the current one into the file that api_secret names and reload usherd"
     );
 }
 
@@ -202,7 +202,7 @@ TEST_F(Live, AnUnknownApiKeyIsTold)
     const Vendor vendor = start_vendor();
     configure("default: " + opentok(vendor, "good.secret", "47665972"));
     expect_told(
-        "credentials_refused", authority(vendor.url()) + " answers 403 and says \"Invalid issuer format\": it knows no "
+        "credentials_refused", authority(vendor.url()) + " answers 403 and says \"Issuer not found\": it knows no "
                                                          "API key 47665972; check api_key"
     );
 }
@@ -224,6 +224,15 @@ TEST_F(Live, AClockThatIsAheadIsTold)
     ) << status;
     EXPECT_NE(status.find(" ahead of the provider's\n"), std::string::npos) << status;
     EXPECT_NEAR(json::parse(ctl({"status", "--json"})).at("projects").at(0).at("clock_ahead_seconds"), 600, 60);
+}
+
+TEST_F(Live, AClockThatIsBehindIsToldAndCostsNoSession)
+{
+    const Vendor vendor = start_vendor({"--clock-offset", "120"});
+    configure("default: " + opentok(vendor));
+    expect_told("clock_skewed", "this machine's clock is ");
+    EXPECT_NE(ctl({"status"}).find(" behind that of " + authority(vendor.url())), std::string::npos);
+    EXPECT_EQ(ask("SELECT count(*) FROM session_attempt WHERE outcome = 'abandoned'"), "0");
 }
 
 TEST_F(Live, AnUnknownHostIsTold)
@@ -331,7 +340,7 @@ TEST_P(LiveInFormat, NoSecretAndNoTokenShowsUpAnywhereElse)
 
     const Vendor faulty = start_vendor(
         {"--faults", "delay,too_many,server_error,bad_gateway,unavailable,gateway_timeout,reset_connect,reset_before,"
-                     "reset_after,half_body,wrong_type,xml,empty_array,missing_id,skewed_date:0.5"}
+                     "reset_after,half_body,wrong_type,xml,empty_array,missing_id,skewed_date,echo:0.5"}
     );
     const Vendor good = start_vendor();
     configure(projects(faulty, "good.secret"), log);

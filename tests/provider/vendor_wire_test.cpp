@@ -14,7 +14,7 @@ constexpr sys_seconds now{1'700'000'000s}; // Tue, 14 Nov 2023 22:13:20 GMT
 
 CallContext context(VendorHost host = VendorHost::opentok)
 {
-    return {host, "api.example", "47665971", now};
+    return {host, "api.example", "47665971", now, "the.json.web.token"};
 }
 
 HttpReply reply(int status, std::string body, std::string date = "Tue, 14 Nov 2023 22:13:20 GMT")
@@ -53,9 +53,71 @@ TEST(VendorWire, EachHostHasItsHeader)
     EXPECT_EQ(header(VendorHost::opentok), (std::pair<std::string, std::string>{"X-OPENTOK-AUTH", "jwt"}));
     EXPECT_EQ(header(VendorHost::vonage), (std::pair<std::string, std::string>{"Authorization", "Bearer jwt"}));
     EXPECT_EQ(
-        disconnect_request(VendorHost::opentok, "1", "2_a-b", "c/d", "jwt").target,
-        "/v2/project/1/session/2_a-b/connection/c%2Fd"
+        disconnect_request(VendorHost::opentok, "1", "2_a-b", "c&d", "jwt").target,
+        "/v2/project/1/session/2_a-b/connection/c%26d"
     );
+    EXPECT_EQ(
+        list_request(VendorHost::vonage, "1", "2_a=b", 2000, "jwt").target,
+        "/v2/project/1/session/2_a%3Db/connection?offset=2000&count=1000"
+    );
+}
+
+TEST(VendorWire, KnowsWhichIdsMayStandInAPath)
+{
+    for (std::string const& id :
+         {std::string{"2_MX4x-_"}, std::string{"a"}, std::string{"a.b"}, std::string{"~=&"}, std::string(255, 'x')})
+        EXPECT_TRUE(is_path_id(id)) << id;
+    for (std::string const& id :
+         {std::string{}, std::string{"."}, std::string{".."}, std::string{"a..b"}, std::string{"../../account"},
+          std::string{"a/b"}, std::string{"a\\b"}, std::string{"a?b"}, std::string{"a#b"}, std::string{"%2e%2e"},
+          std::string{"a b"}, std::string{"a\n"}, std::string{"a\0b", 3}, std::string{"\x1b"}, std::string{"\x7f"},
+          std::string{"\xc3\xbc"}, std::string(256, 'x'), std::string(5'000'000, 'x')})
+        EXPECT_FALSE(is_path_id(id)) << id.substr(0, 300);
+}
+
+TEST(VendorWire, NamesAnApplicationsCredentials)
+{
+    const auto told = [](int status, std::string const& body) {
+        return read_created(reply(status, body), context(VendorHost::vonage)).error().detail;
+    };
+    const std::string unified =
+        R"({"type":"https://developer.vonage.com/api-errors#unauthorized","title":"Unauthorized","detail":"DETAIL"})";
+    const auto with = [&](std::string const& detail) {
+        std::string body = unified;
+        return told(401, body.replace(body.find("DETAIL"), 6, detail));
+    };
+
+    EXPECT_THAT(
+        with("You did not provide correct credentials"), HasSubstr("Unauthorized: You did not provide correct")
+    );
+    EXPECT_THAT(with("x"), HasSubstr("the file that private_key names and reload usherd, or restart it"));
+    EXPECT_THAT(with("Invalid signature"), HasSubstr("the private key is not that of application 47665971"));
+    EXPECT_THAT(with("Invalid signature"), testing::Not(HasSubstr("secret")));
+    EXPECT_THAT(with("Invalid Token"), HasSubstr("application_id and private_key belong together"));
+    EXPECT_THAT(with("Application not found"), HasSubstr("check application_id"));
+    EXPECT_THAT(with("Invalid application_id"), HasSubstr("it knows no application 47665971"));
+    EXPECT_THAT(told(403, R"({"message":"Invalid signature"})"), HasSubstr("the private key is not that of"));
+}
+
+TEST(VendorWire, CutsItsOwnCredentialOutOfWhatItQuotes)
+{
+    CallContext call = context();
+    call.authorization =
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiI0NzY2NTk3MSJ9.SflKxwRJSMeKKF2QT4fw-pMeJf36_k6yJV";
+    const std::string head = call.authorization.substr(0, 40);
+    const std::string tail = call.authorization.substr(40);
+    for (const int status : {400, 401, 403, 404, 409, 429, 500, 502, 503, 302, 202})
+        for (std::string const& body :
+             {R"({"message":"bad header X-OPENTOK-AUTH: )" + call.authorization + "\"}",
+              R"({"title":")" + head + R"(","detail":")" + tail + "\"}",
+              "<errorPayload><message>" + call.authorization + "</message></errorPayload>",
+              R"(<errors><error><x message=")" + call.authorization + R"("/></error></errors>)"}) {
+            SCOPED_TRACE(body);
+            const std::string detail = read_created(reply(status, body), call).error().detail;
+            for (std::size_t i = 0; i + 8 <= call.authorization.size(); ++i)
+                ASSERT_THAT(detail, testing::Not(HasSubstr(call.authorization.substr(i, 8))));
+        }
+    EXPECT_FALSE(read_created(reply(200, R"([{"session_id":")" + call.authorization + "\"}]"), call));
 }
 
 struct OptionCase {
@@ -180,6 +242,20 @@ INSTANTIATE_TEST_SUITE_P(
         AnswerCase{
             "from_the_future", 403, R"({"message":"issued time cannot be greater than current time"})",
             FailureKind::authentication, "clock_skewed", "set it by NTP"},
+        AnswerCase{
+            "unknown_key", 403, R"({"code":-1,"message":"Issuer not found","description":"Issuer not found"})",
+            FailureKind::authentication, "credentials_refused",
+            R"(says "Issuer not found": it knows no API key 47665971; check api_key)"},
+        AnswerCase{
+            "xml_attribute", 403, R"(<errors><error code="403"><auth message="Invalid signature"/></error></errors>)",
+            FailureKind::authentication, "credentials_refused", "the secret is not that of"},
+        AnswerCase{
+            "new_secret", 403, R"({"message":"INVALID SIGNATURE"})", FailureKind::authentication, "credentials_refused",
+            "the file that api_secret names and reload usherd, or restart it where api_secret is a credential"},
+        AnswerCase{
+            "expired", 403, R"({"message":"The token has expired"})", FailureKind::transient, "provider_timeout",
+            "arrived too late"},
+        AnswerCase{"no_money", 402, "", FailureKind::permanent, "provider_refused", "account"},
         AnswerCase{"unauthorised", 401, "", FailureKind::authentication, "credentials_refused", "suspended"},
         AnswerCase{
             "not_found", 404, "nope", FailureKind::permanent, "provider_not_found", "check the project's base_url"},
@@ -206,7 +282,7 @@ TEST(VendorWire, MakesTheVendorsOwnWordsHarmless)
 {
     const auto session =
         read_created(reply(400, R"({"message":"a\u001b[31m\"b)" + std::string(300, 'x') + "\"}"), context());
-    EXPECT_THAT(session.error().detail, HasSubstr(R"("a?[31m?bxxx)"));
+    EXPECT_THAT(session.error().detail, HasSubstr(R"("a\x1b[31m\"bxxx)"));
     EXPECT_THAT(session.error().detail, testing::EndsWith("xxx...\""));
 }
 
@@ -225,6 +301,39 @@ TEST(VendorWire, RefusesToPublishUnderAClockThatIsWrong)
     EXPECT_THAT(at(-61s).error().detail, HasSubstr("is 61s behind that of api.example"));
     EXPECT_EQ(at(61s).error().reason, "clock_skewed");
     EXPECT_TRUE(at(61s).error().of_project);
+    EXPECT_TRUE(needs_somebody(at(61s).error().kind));
+    EXPECT_TRUE(leaves_session(at(61s).error()));
+}
+
+TEST(VendorWire, BlamesTheClockForARefusalUnderAClockThatIsWrong)
+{
+    const auto at = [](int status, seconds ahead) {
+        CallContext call = context();
+        call.now += ahead;
+        return read_created(reply(status, R"({"message":"The token has expired"})"), call).error();
+    };
+    for (const int status : {401, 403}) {
+        EXPECT_EQ(at(status, -61s).reason, "clock_skewed");
+        EXPECT_EQ(at(status, 61s).reason, "clock_skewed");
+        EXPECT_TRUE(needs_somebody(at(status, -61s).kind));
+        EXPECT_FALSE(leaves_session(at(status, -61s)));
+        EXPECT_EQ(at(status, -60s).reason, "provider_timeout");
+    }
+}
+
+TEST(VendorWire, RefusesHostileSessionIds)
+{
+    for (std::string const& id :
+         {std::string{R"("")"}, std::string{"7"}, std::string{"null"}, std::string{"true"}, std::string{"[\"2_a\"]"},
+          std::string{R"({"a":1})"}, std::string{R"("..")"}, std::string{R"("a/../b")"}, std::string{R"("a\u0000b")"},
+          std::string{R"("\u001b[31m")"}, std::string{R"("a\nb")"}, std::string{R"("\u202e")"},
+          '"' + std::string(256, 'x') + '"', '"' + std::string(200'000, 'x') + '"'}) {
+        const auto session = read_created(reply(200, R"([{"session_id":)" + id + "}]"), context());
+        ASSERT_FALSE(session) << id.substr(0, 300);
+        EXPECT_EQ(session.error().reason, "provider_answer_invalid");
+        EXPECT_LT(session.error().detail.size(), 300U);
+    }
+    EXPECT_TRUE(read_created(reply(200, R"([{"session_id":")" + std::string(255, 'x') + "\"}]"), context()));
 }
 
 TEST(VendorWire, ReadsRetryAfterInBothForms)
@@ -249,15 +358,18 @@ TEST(VendorWire, ReadsDatesOfHttp)
 
 TEST(VendorWire, ListsWhoIsThere)
 {
-    const auto ids = read_connections(
+    const auto page = read_connections(
         reply(200, R"({"count":3,"items":[{"connectionId":"a","connectionState":"Connected"},
                                           {"connectionId":"b","connectionState":"Disconnected"},
-                                          {"connectionId":"c"},{"x":1},7]})"),
+                                          {"connectionId":"c"},{"x":1},7,{"connectionId":".."},
+                                          {"connectionId":5,"connectionState":7}]})"),
         context()
     );
-    ASSERT_TRUE(ids);
-    EXPECT_THAT(*ids, testing::ElementsAre("a", "c"));
-    EXPECT_TRUE(read_connections(reply(404, ""), context())->empty());
+    ASSERT_TRUE(page);
+    EXPECT_THAT(page->connected, testing::ElementsAre("a", "c"));
+    EXPECT_EQ(page->listed, 7U);
+    EXPECT_EQ(page->unusable, 4U);
+    EXPECT_EQ(read_connections(reply(404, ""), context())->listed, 0U);
     EXPECT_FALSE(read_connections(reply(200, "[]"), context()));
     EXPECT_FALSE(read_connections(reply(403, ""), context()));
 }

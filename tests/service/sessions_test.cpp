@@ -297,6 +297,19 @@ TEST_F(Sessions, AClockTenMinutesAheadIsSaidSo)
     EXPECT_EQ(text("SELECT clock_ahead FROM project_status"), "600");
 }
 
+TEST_F(Sessions, AClockTwoMinutesBehindCostsNoSession)
+{
+    vendor.behaviour.clock_offset = 120s;
+    meetings(1);
+    pass_time(1h);
+    EXPECT_EQ(status("m0"), "failed|clock_skewed");
+    EXPECT_NE(
+        text("SELECT detail FROM meeting_status").find("clock is 2m behind that of vendor.example"), std::string::npos
+    ) << text("SELECT detail FROM meeting_status");
+    EXPECT_EQ(vendor.sessions().size(), 0U);
+    EXPECT_EQ(abandoned(), 0);
+}
+
 TEST_F(Sessions, ARetryIsTriedAtOnce)
 {
     vendor.behaviour.next.push_back(vendor::fault_of(FaultKind::reset_after));

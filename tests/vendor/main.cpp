@@ -28,7 +28,7 @@ constexpr auto example = R"(Example:
   curl --cacert /tmp/vendor/ca.pem https://127.0.0.1:PORT/_vendor/sessions
 
 Faults: delay, too_many, server_error, bad_gateway, unavailable, gateway_timeout, reset_connect, reset_before,
-reset_after, half_body, wrong_type, xml, empty_array, missing_id, skewed_date.)";
+reset_after, half_body, wrong_type, xml, empty_array, missing_id, skewed_date, echo.)";
 
 /// What is wrong with the command line.
 class UsageError : public std::runtime_error {

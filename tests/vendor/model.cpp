@@ -21,14 +21,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::int64_t opentok_life_max = 300;          // seconds, from iat to exp
-constexpr std::int64_t vonage_default_life = 15 * 60;   // without exp
-constexpr std::int64_t vonage_life_max = 24 * 60 * 60;  // whatever exp says
-constexpr std::size_t archive_name_max = 80;            // characters
+constexpr std::int64_t opentok_life_max = 300;         // seconds, from iat to exp
+constexpr std::int64_t vonage_default_life = 15 * 60;  // without exp
+constexpr std::int64_t vonage_life_max = 24 * 60 * 60; // whatever exp says
+constexpr std::size_t archive_name_max = 80;           // characters
+constexpr std::size_t connections_of_page = 50;        // of the list, when no count is asked for
+constexpr std::size_t connections_of_page_max = 1000;
 constexpr std::chrono::hours pacific_standard_time{-8}; // create_dt is text for people; no daylight saving here
 constexpr std::string_view xml_start = R"(<?xml version="1.0" encoding="UTF-8" standalone="yes"?>)";
 
-constexpr std::array<std::pair<FaultKind, std::string_view>, 16> fault_names{{
+constexpr std::array<std::pair<FaultKind, std::string_view>, 17> fault_names{{
     {FaultKind::none, "ok"},
     {FaultKind::delay, "delay"},
     {FaultKind::too_many, "too_many"},
@@ -45,6 +47,7 @@ constexpr std::array<std::pair<FaultKind, std::string_view>, 16> fault_names{{
     {FaultKind::empty_array, "empty_array"},
     {FaultKind::missing_id, "missing_id"},
     {FaultKind::skewed_date, "skewed_date"},
+    {FaultKind::echo, "echo"},
 }};
 
 constexpr std::array<std::pair<Certificate, std::string_view>, 4> certificate_names{{
@@ -286,6 +289,12 @@ HttpReply html_reply(int status, std::string const& title)
 
 HttpReply error_reply(int status, std::string const& message, bool json)
 {
+    if (json && status == 401) // the newer platform's form
+        return json_reply(
+            status, {{"type", "https://developer.vonage.com/api-errors#unauthorized"},
+                     {"title", "Unauthorized"},
+                     {"detail", message}}
+        );
     if (json)
         return json_reply(status, {{"code", -1}, {"message", message}, {"description", message}});
     const std::string text = xml_escape(message);
@@ -604,6 +613,12 @@ Outcome Vendor::perform(Fault const& fault, Call const& call)
     case FaultKind::missing_id:
         outcome.reply = json_reply(200, Json::array({{{"create_dt", create_dt(call.host_now)}}}));
         break;
+    case FaultKind::echo: {
+        const auto project = find_header(call.request, "x-opentok-auth");
+        const auto application = find_header(call.request, "authorization");
+        outcome.reply = error_reply(500, "Bad header: " + project.value_or(application.value_or("")), call.json);
+        break;
+    }
     }
     return outcome;
 }
@@ -659,9 +674,11 @@ Vendor::authenticate_opentok(std::string_view token_text, Instant host_now) cons
     if (!token)
         return refuse("Invalid Token");
     const std::string issuer = text_claim(token->claims, "iss");
-    const auto project = projects_.find(issuer);
-    if (!is_number(issuer) || project == projects_.end())
+    if (!is_number(issuer))
         return refuse("Invalid issuer format");
+    const auto project = projects_.find(issuer);
+    if (project == projects_.end())
+        return refuse("Issuer not found");
     if (!constant_time_equal(project->second.sign(token->signed_text), token->signature))
         return refuse("Invalid signature");
     // The vendor's Ruby SDK writes it into the header.
@@ -760,16 +777,32 @@ HttpReply Vendor::create_session(Account const& account, Call const& call)
     return json_reply(200, Json::array({reply}));
 }
 
-HttpReply Vendor::list_connections(Account const& account, SessionRecord const& session, Call const&) const
+HttpReply Vendor::list_connections(Account const& account, SessionRecord const& session, Call const& call) const
 {
+    const std::string_view target = call.request.target;
+    const std::size_t question = target.find('?');
+    const auto query = parse_form(question == std::string_view::npos ? "" : target.substr(question + 1));
+    const auto number = [&](std::string_view name, std::size_t otherwise) -> std::optional<std::size_t> {
+        const auto value = query ? find_field(*query, name) : std::nullopt;
+        if (!value)
+            return otherwise;
+        return is_number(*value) && value->size() <= 9 ? std::optional{std::stoul(*value)} : std::nullopt;
+    };
+    const auto offset = number("offset", 0);
+    const auto wanted = number("count", connections_of_page);
+    if (!query || !offset || !wanted || *wanted > connections_of_page_max)
+        return error_reply(400, "Invalid offset or count: at most 1000 at once", call.json);
+
     Json items = Json::array();
-    for (Connection const& connection : session.connections)
+    const std::size_t count = session.connections.size();
+    for (std::size_t i = *offset; i < count && items.size() < *wanted; ++i) {
+        Connection const& connection = session.connections[i];
         items.push_back({
             {"connectionId", connection.id},
             {"connectionState", "Connected"},
             {"createdAt", connection.created.time_since_epoch().count()},
         });
-    const std::size_t count = items.size();
+    }
     return json_reply(
         200,
         {

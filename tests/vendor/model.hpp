@@ -43,6 +43,7 @@ enum class FaultKind : std::uint8_t {
     empty_array,     ///< 200 with `[]`; nothing done.
     missing_id,      ///< 200 with a session that has no session_id; nothing done.
     skewed_date,     ///< The right answer with a wrong Date; the work was done.
+    echo,            ///< 500 that quotes the request's credentials; nothing done.
 };
 
 std::string_view to_text(FaultKind kind);

@@ -118,7 +118,7 @@ Vendor make_vendor(std::uint64_t seed = 1)
 std::string message_of(HttpReply const& reply)
 {
     const Json body = Json::parse(reply.body, nullptr, false);
-    return body.is_object() ? body.value("message", "") : "";
+    return body.is_object() ? body.value("message", body.value("detail", "")) : "";
 }
 
 /// A token and what becomes of it; `refused` is empty when it is let in.
@@ -176,7 +176,7 @@ INSTANTIATE_TEST_SUITE_P(
         TokenCase{"no_ist", hs256(R"({"iss":"47665971","iat":1700000000,"exp":1700000300})"), "Invalid issuer type"},
         TokenCase{
             "issuer_unknown", hs256(R"({"iss":"47665972","ist":"project","iat":1700000000,"exp":1700000300})"),
-            "Invalid issuer format"},
+            "Issuer not found"},
         TokenCase{
             "issuer_not_numeric", hs256(R"({"iss":"undefined","ist":"project","iat":1700000000,"exp":1700000300})"),
             "Invalid issuer format"},
@@ -530,6 +530,30 @@ TEST(Vendor, ListsAndDisconnects)
     EXPECT_EQ(Json::parse(rest.body)["items"][0]["connectionId"], second);
 }
 
+TEST(Vendor, ListsInPages)
+{
+    Vendor vendor = make_vendor();
+    vendor.handle(create_request(), now, 7);
+    const std::string session = vendor.sessions().at(0).id;
+    for (int i = 0; i < 60; ++i)
+        vendor.connect(session, now);
+    const auto list = [&](std::string const& query) {
+        return vendor
+            .handle(request_of("GET", "/v2/project/" + api_key + "/session/" + session + "/connection" + query), now, 7)
+            .reply;
+    };
+    const auto listed = [&](std::string const& query) { return Json::parse(list(query).body)["items"].size(); };
+
+    EXPECT_EQ(listed(""), 50);
+    EXPECT_EQ(listed("?offset=50"), 10);
+    EXPECT_EQ(listed("?offset=60"), 0);
+    EXPECT_EQ(listed("?count=1000"), 60);
+    EXPECT_EQ(listed("?offset=1&count=2"), 2);
+    EXPECT_EQ(Json::parse(list("?offset=55").body)["count"], 60);
+    for (char const* const query : {"?count=1001", "?count=x", "?offset=-1", "?offset=%zz"})
+        EXPECT_EQ(list(query).status, 400) << query;
+}
+
 TEST(Vendor, KeepsProjectsApart)
 {
     Vendor vendor = make_vendor();
@@ -612,7 +636,8 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{FaultKind::reset_after, 0, 1, ""}, FaultCase{FaultKind::half_body, 200, 1, R"([{"session_id":"1_)"},
         FaultCase{FaultKind::wrong_type, 200, 1, "<html>"}, FaultCase{FaultKind::xml, 200, 1, "<?xml"},
         FaultCase{FaultKind::empty_array, 200, 0, "[]"}, FaultCase{FaultKind::missing_id, 200, 0, R"([{"create_dt":)"},
-        FaultCase{FaultKind::skewed_date, 200, 1, R"([{"session_id":"1_)"}
+        FaultCase{FaultKind::skewed_date, 200, 1, R"([{"session_id":"1_)"},
+        FaultCase{FaultKind::echo, 500, 0, R"({"code":-1,"message":"Bad header: eyJ)"}
     ),
     testing::PrintToStringParamName{}
 );

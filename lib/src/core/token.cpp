@@ -27,7 +27,7 @@ constexpr std::size_t max_layout_classes = 1000;
 constexpr std::size_t max_token = 16 * 1024; ///< Twice the longest that claims within the limits can lead to.
 constexpr int max_json_depth = 32;
 constexpr seconds life_limit{30 * 24 * 3600};
-constexpr seconds request_life{5 * 60};
+constexpr seconds request_life{61};
 constexpr seconds request_skew_max{2 * 60};
 constexpr std::string_view connect_scope = "session.connect";
 constexpr std::string_view hs256_header = R"({"alg":"HS256","typ":"JWT"})";
@@ -580,7 +580,7 @@ Result<std::string> TokenSigner::sign(TokenClaims const& claims, TokenEntropy en
 std::string TokenSigner::sign_request(sys_seconds now, seconds skew, TokenEntropy entropy) const
 {
     const std::int64_t issued = unix_seconds(now - std::min(skew, request_skew_max));
-    const std::int64_t expires = issued + request_life.count();
+    const std::int64_t expires = unix_seconds(now + request_life);
     JwtClaims payload;
     if (state_->request_key) {
         payload.add_plain("iss", state_->project_key)

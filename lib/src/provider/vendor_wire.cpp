@@ -7,19 +7,21 @@
 
 #include <nlohmann/json.hpp>
 
+#include <usher/core/printable.hpp>
 #include <usher/core/session_id.hpp>
 #include <usher/core/utf8.hpp>
+#include <usher/provider/redaction.hpp>
 
 namespace usher {
 
 namespace {
 
 constexpr std::string_view user_agent = "usher/0.1";
-constexpr std::size_t message_max = 200;        // of the vendor's own words
-constexpr std::size_t session_id_max = 255;     // the vendor's limit
-constexpr std::ptrdiff_t archive_name_max = 80; // characters; likewise
-constexpr std::size_t connections_max = 10'000;
-constexpr seconds retry_after_max{24 * 3600}; // whatever a server asks for
+constexpr std::size_t message_bytes_max = 200;    // of the vendor's own words
+constexpr std::size_t id_bytes_max = 255;         // the vendor's limit for session ids
+constexpr std::ptrdiff_t archive_name_max = 80;   // characters; likewise
+constexpr std::size_t connections_of_page = 1000; // the vendor's limit
+constexpr seconds retry_after_max{24 * 3600};     // whatever a server asks for
 
 using Json = nlohmann::json;
 
@@ -45,13 +47,12 @@ std::string form_encoded(std::string_view text)
     return out;
 }
 
-/// In a path a space must not be `+`; ids hold none anyway.
-std::string path_encoded(std::string_view text)
+std::string in_lower_case(std::string text)
 {
-    std::string out = form_encoded(text);
-    for (std::size_t at = out.find('+'); at != std::string::npos; at = out.find('+', at))
-        out.replace(at, 1, "%20");
-    return out;
+    for (char& c : text)
+        if (c >= 'A' && c <= 'Z')
+            c = static_cast<char>(c - 'A' + 'a');
+    return text;
 }
 
 HttpRequest request(VendorHost host, std::string method, std::string target, std::string_view authorization)
@@ -85,44 +86,54 @@ bool is_ipv4(std::string_view text)
     return false;
 }
 
-/// Somebody else's text, as a part of one of our sentences.
-std::string in_quotes(std::string_view text)
+/// The texts of a JSON object that are for people, each once.
+std::string message_of(Json const& object)
 {
-    std::string out{"\""};
-    for (const char c : text.substr(0, message_max)) {
-        const auto byte = static_cast<unsigned char>(c);
-        out += byte < 0x20 || byte >= 0x7f || c == '"' ? '?' : c;
-    }
-    return out + (text.size() > message_max ? "...\"" : "\"");
+    std::vector<std::string> texts;
+    for (char const* const name :
+         {"message", "title", "detail", "description", "error", "error_title", "error_description"})
+        if (const auto found = object.find(name); found != object.end() && found->is_string())
+            if (auto text = found->get<std::string>(); std::find(texts.begin(), texts.end(), text) == texts.end())
+                texts.push_back(std::move(text));
+    std::string message;
+    for (std::string const& text : texts)
+        message.append(message.empty() ? "" : ": ").append(text);
+    return message;
 }
 
-/// The vendor's own message: `message` of a JSON object, or that element of the XML form.
+/// What stands between `before` and `after`; empty when it is not there.
+std::string between(std::string_view text, std::string_view before, std::string_view after)
+{
+    const std::size_t begin = text.find(before);
+    if (begin == std::string_view::npos)
+        return {};
+    text.remove_prefix(begin + before.size());
+    const std::size_t end = text.find(after);
+    return std::string{end == std::string_view::npos ? "" : text.substr(0, end)};
+}
+
+/// The vendor's own words, in the forms that its two platforms have had: JSON, and XML in elements or attributes.
 std::string message_of(HttpReply const& reply)
 {
     const Json document = Json::parse(reply.body, nullptr, false);
-    if (document.is_object()) {
-        for (char const* const name : {"message", "title", "detail", "description"})
-            if (const auto found = document.find(name); found != document.end() && found->is_string())
-                return found->get<std::string>();
-        return {};
-    }
-    constexpr std::string_view open = "<message>";
-    if (const std::size_t begin = reply.body.find(open); begin != std::string::npos) {
-        const std::size_t end = reply.body.find('<', begin + open.size());
-        if (end != std::string::npos)
-            return reply.body.substr(begin + open.size(), end - begin - open.size());
-    }
-    return {};
+    if (document.is_object())
+        return message_of(document);
+    if (document.is_array() && !document.empty() && document[0].is_object())
+        return message_of(document[0]);
+    std::string message = between(reply.body, "<message>", "<");
+    return message.empty() ? between(reply.body, "message=\"", "\"") : message;
 }
 
-std::string says(std::string const& message)
+std::string says(std::string_view message, CallContext const& context)
 {
-    return message.empty() ? std::string{} : " and says " + in_quotes(message);
+    return message.empty()
+               ? std::string{}
+               : " and says " + in_quotes(without_credential(message, context.authorization), message_bytes_max);
 }
 
 std::string status_text(HttpReply const& reply, CallContext const& context)
 {
-    return context.server + " answers " + std::to_string(reply.status) + says(message_of(reply));
+    return context.server + " answers " + std::to_string(reply.status) + says(message_of(reply), context);
 }
 
 std::string credential_name(CallContext const& context)
@@ -140,33 +151,63 @@ std::string clock_sentence(CallContext const& context, std::optional<seconds> ah
            "; set it by NTP, such as with systemd-timesyncd or chrony";
 }
 
+bool is_off(std::optional<seconds> ahead)
+{
+    return ahead && std::chrono::abs(*ahead) > clock_difference_max;
+}
+
+/// Where a new key is to be put, by the kind of credential.
+std::string new_key(CallContext const& context)
+{
+    const std::string key = context.host == VendorHost::opentok ? "api_secret" : "private_key";
+    return "the file that " + key + " names and reload usherd, or restart it where " + key +
+           " is a credential of systemd's LoadCredential=, which is read at a start only";
+}
+
+/// What the vendor's words mean, and the way out.
+std::string credential_advice(std::string const& message, CallContext const& context)
+{
+    const bool opentok = context.host == VendorHost::opentok;
+    const auto has = [lower = in_lower_case(message)](std::string_view text) {
+        return lower.find(text) != std::string::npos;
+    };
+    if (has("signature"))
+        return opentok ? "the secret is not that of " + credential_name(context) + "; put the current one into " +
+                             new_key(context)
+                       : "the private key is not that of " + credential_name(context) +
+                             "; have a new pair made for the application in the vendor's dashboard and put its private "
+                             "key into " +
+                             new_key(context);
+    if (has("issuer") || has("application_id") || has("application id") || has("application not found"))
+        return "it knows no " + credential_name(context) + "; check " + (opentok ? "api_key" : "application_id") +
+               ", and base_url";
+    if (has("no suitable authentication") || has("invalid token"))
+        return opentok
+                   ? "it takes no API key and secret; a project of the Vonage dashboard needs provider: vonage with "
+                     "application_id and private_key"
+                   : "it does not take this kind of credential; check that application_id and private_key belong "
+                     "together, and that the project is not one with API key and secret (provider: opentok)";
+    return "it refuses the credentials of " + credential_name(context) +
+           "; check in the vendor's dashboard that they are current and that the account is not suspended; a new key "
+           "goes into " +
+           new_key(context);
+}
+
 ProviderFailure authentication_failure(HttpReply const& reply, CallContext const& context)
 {
     const std::string message = message_of(reply);
     const auto ahead = clock_ahead(reply, context.now);
-    const bool from_future = message.find("issued time cannot be greater") != std::string::npos;
-    if (from_future || (ahead && std::chrono::abs(*ahead) > clock_difference_max))
+    const std::string lower = in_lower_case(message);
+    if (lower.find("issued time cannot be greater") != std::string::npos || is_off(ahead))
         return {
             FailureKind::authentication, "clock_skewed",
-            clock_sentence(context, ahead, "so it refuses what is signed here" + says(message)), true};
-
-    std::string text = status_text(reply, context) + ": ";
-    if (message.find("Invalid signature") != std::string::npos)
-        text += "the secret is not that of " + credential_name(context) +
-                "; put the current one into the project's file and reload usherd";
-    else if (message.find("Invalid issuer") != std::string::npos)
-        text += "it knows no " + credential_name(context) + "; check " +
-                (context.host == VendorHost::opentok ? "api_key" : "application_id");
-    else if (message.find("No suitable authentication") != std::string::npos || message.find("Invalid Token") != std::string::npos)
-        text += context.host == VendorHost::opentok
-                    ? "it takes no API key and secret; a project of the Vonage dashboard needs provider: vonage with "
-                      "application_id and private_key"
-                    : "it does not take this kind of credential; check that application_id and private_key belong "
-                      "together, and that the project is not one with API key and secret (provider: opentok)";
-    else
-        text += "it refuses the credentials of " + credential_name(context) +
-                "; check them in the vendor's dashboard, and whether the account is suspended";
-    return {FailureKind::authentication, "credentials_refused", std::move(text), true};
+            clock_sentence(context, ahead, "so it refuses what is signed here" + says(message, context)), true};
+    const std::string text = status_text(reply, context) + ": ";
+    if (lower.find("expired") != std::string::npos)
+        return {
+            FailureKind::transient, "provider_timeout",
+            text + "the request, which is signed for a minute, arrived too late"};
+    return {FailureKind::authentication, "credentials_refused", text + credential_advice(message, context), true};
 }
 
 ProviderFailure bad_answer(CallContext const& context, std::string const& what, bool may_exist)
@@ -176,12 +217,16 @@ ProviderFailure bad_answer(CallContext const& context, std::string const& what, 
         context.server + " answers 200, but " + what};
 }
 
-bool is_printable_ascii(std::string_view text)
-{
-    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
-}
-
 } // namespace
+
+bool is_path_id(std::string_view id)
+{
+    constexpr std::string_view of_paths = "/\\?#%";
+    return !id.empty() && id.size() <= id_bytes_max && id != "." && id.find("..") == std::string_view::npos &&
+           std::all_of(id.begin(), id.end(), [&](char c) {
+               return c > ' ' && c < 0x7f && of_paths.find(c) == std::string_view::npos;
+           });
+}
 
 std::optional<ProviderFailure> check_options(SessionOptions const& options)
 {
@@ -234,14 +279,23 @@ HttpRequest create_request(VendorHost host, SessionOptions const& options, std::
     return result;
 }
 
-HttpRequest
-list_request(VendorHost host, std::string_view project_key, std::string_view session_id, std::string_view authorization)
+namespace {
+
+/// Of ids that may stand in a path.
+std::string path_of(std::string_view project_key, std::string_view session_id)
 {
-    return request(
-        host, "GET",
-        "/v2/project/" + path_encoded(project_key) + "/session/" + path_encoded(session_id) + "/connection",
-        authorization
-    );
+    return "/v2/project/" + form_encoded(project_key) + "/session/" + form_encoded(session_id) + "/connection";
+}
+
+} // namespace
+
+HttpRequest list_request(
+    VendorHost host, std::string_view project_key, std::string_view session_id, std::size_t offset,
+    std::string_view authorization
+)
+{
+    const std::string page = "?offset=" + std::to_string(offset) + "&count=" + std::to_string(connections_of_page);
+    return request(host, "GET", path_of(project_key, session_id) + page, authorization);
 }
 
 HttpRequest disconnect_request(
@@ -249,9 +303,13 @@ HttpRequest disconnect_request(
     std::string_view authorization
 )
 {
-    HttpRequest result = list_request(host, project_key, session_id, authorization);
-    result.method = "DELETE";
-    result.target += "/" + path_encoded(connection_id);
+    return request(host, "DELETE", path_of(project_key, session_id) + "/" + form_encoded(connection_id), authorization);
+}
+
+HttpRequest time_request()
+{
+    HttpRequest result{"HEAD", "/", {}, {}};
+    result.headers.emplace_back("User-Agent", user_agent);
     return result;
 }
 
@@ -263,15 +321,24 @@ std::optional<seconds> clock_ahead(HttpReply const& reply, sys_seconds now)
     return now - *date;
 }
 
+std::optional<ProviderFailure> clock_failure(HttpReply const& reply, CallContext const& context)
+{
+    const auto ahead = clock_ahead(reply, context.now);
+    if (!is_off(ahead))
+        return std::nullopt;
+    return ProviderFailure{
+        FailureKind::authentication, "clock_skewed",
+        clock_sentence(context, ahead, "so tokens signed here would be refused or expire at the wrong time"), true};
+}
+
 tl::expected<std::string, ProviderFailure> read_created(HttpReply const& reply, CallContext const& context)
 {
     if (reply.status != 200)
         return tl::unexpected{refusal_of(reply, context)};
-    if (const auto ahead = clock_ahead(reply, context.now); ahead && std::chrono::abs(*ahead) > clock_difference_max)
-        return tl::unexpected{ProviderFailure{
-            FailureKind::ambiguous, "clock_skewed",
-            clock_sentence(context, ahead, "so tokens signed here would be refused or expire at the wrong time"),
-            true}};
+    if (auto skewed = clock_failure(reply, context)) {
+        skewed->made = true;
+        return tl::unexpected{std::move(*skewed)};
+    }
     if (reply.body.empty())
         return tl::unexpected{bad_answer(context, "nothing with it", true)};
     if (reply.body.find_first_not_of(" \t\r\n") != std::string::npos &&
@@ -287,35 +354,42 @@ tl::expected<std::string, ProviderFailure> read_created(HttpReply const& reply, 
     if (id == document[0].end() || !id->is_string() || id->get_ref<std::string const&>().empty())
         return tl::unexpected{bad_answer(context, "it made no session: the answer has no session_id", false)};
     auto const& text = id->get_ref<std::string const&>();
-    if (text.size() > session_id_max || !is_printable_ascii(text))
-        return tl::unexpected{bad_answer(context, "the session id is longer than 255 bytes or not plain text", true)};
+    const bool is_our_own = !context.authorization.empty() && text.find(context.authorization) != std::string::npos;
+    if (!is_path_id(text) || is_our_own)
+        return tl::unexpected{
+            bad_answer(context, "the session id is longer than 255 bytes, or not one that may stand in a path", true)};
     if (const auto owner = project_key_of(text);
         context.host == VendorHost::opentok && owner && *owner != context.project_key)
         return tl::unexpected{bad_answer(context, "the session is that of another project", true)};
     return text;
 }
 
-tl::expected<std::vector<std::string>, ProviderFailure>
-read_connections(HttpReply const& reply, CallContext const& context)
+tl::expected<ConnectionPage, ProviderFailure> read_connections(HttpReply const& reply, CallContext const& context)
 {
-    std::vector<std::string> ids;
+    ConnectionPage page;
     if (reply.status == 404)
-        return ids;
+        return page;
     if (reply.status != 200)
         return tl::unexpected{refusal_of(reply, context)};
     const Json document = Json::parse(reply.body, nullptr, false);
     const auto items = document.is_object() ? document.find("items") : document.end();
     if (!document.is_object() || items == document.end() || !items->is_array())
         return tl::unexpected{bad_answer(context, "without a list of connections", false)};
-    for (Json const& item : *items) {
-        if (!item.is_object() || ids.size() == connections_max)
+    page.listed = std::min(items->size(), connections_of_page);
+    for (std::size_t i = 0; i < page.listed; ++i) {
+        Json const& item = (*items)[i];
+        const auto text = [&](char const* name) {
+            const auto found = item.is_object() ? item.find(name) : item.end();
+            return item.is_object() && found != item.end() && found->is_string() ? found->get<std::string>() : "";
+        };
+        if (text("connectionState") == "Disconnected")
             continue;
-        const auto id = item.find("connectionId");
-        const auto state = item.find("connectionState");
-        if (id != item.end() && id->is_string() && (state == item.end() || *state != "Disconnected"))
-            ids.push_back(id->get<std::string>());
+        if (std::string id = text("connectionId"); is_path_id(id))
+            page.connected.push_back(std::move(id));
+        else
+            ++page.unusable;
     }
-    return ids;
+    return page;
 }
 
 ProviderFailure refusal_of(HttpReply const& reply, CallContext const& context)
@@ -346,6 +420,8 @@ ProviderFailure refusal_of(HttpReply const& reply, CallContext const& context)
         return {
             FailureKind::permanent, "provider_redirects",
             text + ": usher does not follow redirections; check the project's base_url", true};
+    if (reply.status == 402)
+        return {FailureKind::permanent, "provider_refused", text + ": see to the vendor's account", true};
     if (reply.status >= 400)
         return {FailureKind::permanent, "provider_refused", text};
     return {FailureKind::ambiguous, "provider_answer_invalid", text + ", which no call of ours leads to"};

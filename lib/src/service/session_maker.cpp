@@ -382,8 +382,7 @@ EndedCall SessionMaker::ended(Result const& result) const
         return call;
     }
     ProviderFailure const& failure = result.outcome.session_id.error();
-    const bool lost = failure.kind == FailureKind::ambiguous;
-    call.outcome = lost ? EndedCall::Outcome::abandoned : EndedCall::Outcome::failed;
+    call.outcome = leaves_session(failure) ? EndedCall::Outcome::abandoned : EndedCall::Outcome::failed;
     call.state = needs_somebody(failure.kind) ? State::failed : State::pending;
     call.reason = failure.reason;
     call.detail = failure.detail;

@@ -56,7 +56,8 @@ public:
     Result<std::string> sign(TokenClaims const& claims, TokenEntropy entropy, sys_seconds now) const;
 
     /// A JWT that authorises one REST request: `iss` and `ist` by an API key, `application_id` and `jti` by an
-    /// application. Dated back by `skew`, two minutes at most; 5 minutes between `iat` and `exp`, the vendor's limit.
+    /// application. Dated back by `skew`, two minutes at most, and good for a minute from now: a vendor whose clock is
+    /// further ahead than that refuses the request instead of making a session that nobody can use.
     std::string sign_request(sys_seconds now, seconds skew, TokenEntropy entropy) const;
 
     /// Whether `token` was signed by this project's key (in constant time). Errors: token_malformed, token_too_long,

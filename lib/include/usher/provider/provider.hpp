@@ -44,7 +44,14 @@ struct ProviderFailure {
     std::string detail;      ///< A sentence, with the provider's own message and the way out where there is one.
     bool of_project = false; ///< Whether every other request of this project would fail alike.
     std::optional<seconds> retry_after{}; ///< As the provider asks.
+    bool made = false;                    ///< A session was made all the same, and cannot be used.
 };
+
+/// Whether there may be a session at the provider that nobody will use.
+inline bool leaves_session(ProviderFailure const& failure)
+{
+    return failure.kind == FailureKind::ambiguous || failure.made;
+}
 
 /// `clock_ahead` is how far this machine's clock is ahead of the provider's, where an answer told.
 struct CreateOutcome {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <usher/core/token.hpp>
@@ -27,7 +28,10 @@ public:
 
 private:
     std::string authorization(TokenEntropy entropy) const;
-    CallContext context() const;
+    CallContext context(std::string authorization) const;
+    boost::asio::awaitable<std::optional<ProviderFailure>> ask_the_time();
+    boost::asio::awaitable<tl::expected<std::size_t, ProviderFailure>>
+    disconnect(std::string_view session_id, std::string connection_id, TokenEntropy entropy);
 
     VendorHost host_;
     std::string server_;
@@ -35,6 +39,7 @@ private:
     seconds clock_skew_;
     std::shared_ptr<HttpTransport> transport_;
     std::function<sys_seconds()> now_;
+    bool clock_is_off_ = false; ///< By the last session that was made: it cost one that nobody can use.
 };
 
 } // namespace usher
