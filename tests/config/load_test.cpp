@@ -265,6 +265,105 @@ TEST_F(LoadConfig, TrimsOneNewlineOfASecretAndNothingElse)
     EXPECT_THAT(with(std::string(70'000, 'a')), HasSubstr("a.secret is larger than 64 KiB"));
 }
 
+TEST_F(LoadConfig, SaysWhatStandsInAFileBesideTheSecret)
+{
+    using namespace std::string_literals;
+    auto const with = [&](std::string const& content) {
+        write("a.secret", content);
+        return errors("projects: {a: {provider: sandbox, api_secret: {file: a.secret}}}\n");
+    };
+    auto const utf16 = [](std::string const& text, bool big) {
+        std::string wide;
+        for (char const c : text) {
+            wide += big ? "\0"s + c : c + "\0"s;
+        }
+        return wide;
+    };
+    struct Case {
+        std::string content;
+        char const* expected;
+    };
+    for (auto const& [content, expected] : std::vector<Case>{
+             {"\xef\xbb\xbfs3cret\n", "begins with a byte order mark"},
+             {"\xff\xfe" + utf16("s3cret\r\n", false), "is UTF-16 text"},
+             {"\xfe\xff" + utf16("s3cret", true), "is UTF-16 text"},
+             {utf16("s3cret", false), "is UTF-16 text"},
+             {utf16("s3cret", true), "is UTF-16 text"},
+             {"\"s3cret\"\n", "has quotes around the secret"},
+             {"'s3cret'", "has quotes around the secret"},
+             {"`s3cret`", "has quotes around the secret"},
+             {"\"s3cret", "has quotes around the secret"},
+             {"s3cret'", "has quotes around the secret"},
+             {"\xe2\x80\x9cs3cret\xe2\x80\x9d", "holds the character U+201C, a typographic quote"},
+             {"API_SECRET=s3cret\n", "has a name before the secret"},
+             {"api-secret=s3cret", "has a name before the secret"},
+             {"OPENTOK_SECRET=\"s3cret-\"x", "has a name before the secret"},
+             {"SECRET = s3cret", "has a name before the secret"},
+             {"export S='s3cret", "has a name before the secret"},
+             {"api_secret: s3cret", "has a name before the secret"},
+             {"s3cret\0"s, "holds a NUL byte"},
+             {"\0s3cret"s, "holds a NUL byte"},
+             {"s3\0cret"s, "holds a NUL byte"},
+             {"\0"s, "holds a NUL byte"},
+             {"s3\ncret\n", "holds more than one line"},
+             {"s3\rcret", "holds more than one line"},
+             {"# made in May\ns3cret\n", "holds more than one line"},
+             {"s3\xc2\xa0"
+              "cret",
+              "holds the character U+00A0, a no-break space"},
+             {"s3cret\xc2\xa0\n", "holds the character U+00A0, a no-break space"},
+             {"s3\xe2\x80\x8b"
+              "cret",
+              "holds the character U+200B, a zero-width space"},
+             {"s3cret\xef\xbb\xbf", "holds the character U+FEFF, a byte order mark"},
+             {"s3cr\xc3\xa9t", "holds the character U+00E9, which no secret has"},
+             {"s3cret\xf0\x9f\x98\x80", "holds the character U+1F600, which no secret has"},
+             {"s3cret\xff", "holds bytes that are no text"},
+             {"\x1f\x8b\x08s3cret\x90", "holds a control character, U+001F"},
+             {"s3\x1b[31mcret", "holds a control character, U+001B"},
+             {"s3\x7f"
+              "cret",
+              "holds a control character, U+007F"},
+             {"s3\tcret", "holds a control character, U+0009"},
+             {"${S3CRET}", "holds a placeholder"},
+             {"<s3cret>", "holds a placeholder"},
+             {"s", "holds 1 byte, too few"},
+             {"s\n", "holds 1 byte, too few"},
+             {"s3c", "holds 3 bytes, too few"},
+             {std::string(1025, 's'), "holds 1025 bytes, too many"},
+         }) {
+        auto const text = with(content);
+        EXPECT_THAT(text, HasSubstr("usher.yaml:1:54: projects.a.api_secret.file: a.secret " + std::string{expected}));
+        EXPECT_THAT(text, Not(HasSubstr("s3"))) << expected;
+        EXPECT_THAT(text, Not(HasSubstr("cret\n"))) << expected;
+    }
+    for (auto const* const good : {"s3cr", "abcd==", "a.b-c_d/e+f", "s3 cret", "key:value", "=abcd", "it's"}) {
+        EXPECT_EQ(with(good), "no error\n") << good;
+    }
+    EXPECT_EQ(with(std::string(1024, 's')), "no error\n");
+}
+
+TEST_F(LoadConfig, WarnsOfASecretThatIsNotOfTheVendorsShape)
+{
+    auto const warnings = [&](std::string const& provider, std::string const& content) {
+        write("a.secret", content);
+        auto const config =
+            load("projects: {a: {provider: " + provider + ", api_key: '1', api_secret: {file: a.secret}}}\n");
+        EXPECT_TRUE(config) << listed(config.error(), folder_);
+        return config ? config->warnings : std::vector<std::string>{};
+    };
+    std::string const good = "0123456789abcdef0123456789abcdef01234567";
+    EXPECT_THAT(warnings("opentok", good + "\n"), IsEmpty());
+    EXPECT_THAT(warnings("sandbox", "s3cret"), IsEmpty());
+    for (auto const& other :
+         {good.substr(1), good + "8", "A" + good.substr(1), "g" + good.substr(1), std::string{"s3cret"}}) {
+        auto const found = warnings("opentok", other);
+        ASSERT_EQ(found.size(), 1U) << other;
+        EXPECT_THAT(found[0], HasSubstr(":1:61: projects.a.api_secret: the secret is not 40 lower-case hexadecimal"));
+        EXPECT_THAT(found[0], Not(HasSubstr(other)));
+    }
+}
+
 TEST_F(LoadConfig, ReadsCredentialsOfSystemd)
 {
     auto const yaml = "projects: {a: {provider: sandbox, api_secret: {credential: acme}}}\n";
@@ -357,7 +456,7 @@ TEST(Example, LoadsAsTheDefaultsAndShowsEveryKey)
 
 TEST_F(LoadConfig, ReadsALiveProjectWithItsDefaults)
 {
-    write("ot.secret", "s3cret\n");
+    write("ot.secret", "0123456789abcdef0123456789abcdef01234567\n");
     write("key.pem", content_of(source_folder / "tests/vectors/throwaway_rsa2048.pem"));
 
     auto const config = load("projects:\n"
@@ -431,6 +530,57 @@ TEST_F(LoadConfig, SaysWhatIsWrongWithAKey)
         vonage("-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"),
         HasSubstr("private_key: the key is not a private key in PEM without a passphrase\n")
     );
+    auto const whole = vector("throwaway_rsa2048.pem");
+    auto windows = whole;
+    for (auto at = windows.find('\n'); at != std::string::npos; at = windows.find('\n', at + 2)) {
+        windows.replace(at, 1, "\r\n");
+    }
+    auto indented = "  " + whole;
+    auto wide = std::string{};
+    for (char const c : whole) {
+        wide += {c, '\0'};
+    }
+    auto spaced = whole;
+    spaced.insert(100, "\xc2\xa0");
+    auto changed = whole; // one digit of its modulus, which leaves a key that can be read
+    changed[100] = changed[100] == 'A' ? 'B' : 'A';
+
+    EXPECT_EQ(vonage(windows), "loaded, with warnings: 0");
+    EXPECT_EQ(vonage(windows + "\r\n\r\n"), "loaded, with warnings: 0");
+    EXPECT_EQ(vonage(whole + "\n\n"), "loaded, with warnings: 0");
+    EXPECT_EQ(vonage(whole.substr(0, whole.size() - 1)), "loaded, with warnings: 0");
+    EXPECT_EQ(vonage("\n" + whole), "loaded, with warnings: 0");
+    EXPECT_EQ(vonage("Bag Attributes\n    friendlyName: M\xc3\xbcller\n" + whole), "loaded, with warnings: 0");
+    auto const refused = [&](std::string const& content, std::string const& why) {
+        EXPECT_THAT(vonage(content), HasSubstr("private_key.file: key.pem " + why));
+    };
+    refused("\xef\xbb\xbf" + whole, "begins with a byte order mark");
+    refused(wide, "is UTF-16 text");
+    refused("\xff\xfe" + wide, "is UTF-16 text");
+    refused("\"" + whole + "\"", "has quotes around the secret");
+    refused(whole + "'\n", "has quotes around the secret");
+    refused("KEY=" + whole, "has a name before the secret");
+    refused("KEY=\"" + one_line + "\"", "has a name before the secret");
+    refused(indented, "has blanks before -----BEGIN");
+    refused(spaced, "holds the character U+00A0, a no-break space");
+    refused(whole + '\0', "holds a NUL byte");
+    refused(whole.substr(0, whole.size() / 2), "has no line with -----END: it was cut short");
+    refused(std::string{"\x30\x82\x04\xbd\x02\x01\x00", 7}, "is a key in DER");
+
+    EXPECT_THAT(vonage(changed), HasSubstr("private_key: the key is damaged: it cannot verify what it signs\n"));
+    auto const block = [](std::string const& label) {
+        return "-----BEGIN " + label + "-----\nAAAA\n-----END " + label + "-----\n";
+    };
+    refused(block("PUBLIC KEY"), "is a public key; the private one is needed");
+    refused(block("RSA PUBLIC KEY"), "is a public key; the private one is needed");
+    refused(block("CERTIFICATE"), "is a certificate; the private key is needed");
+    refused(block("ENCRYPTED PRIVATE KEY"), "is a private key under a passphrase; take that off: openssl pkey");
+    refused(
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n"
+        "-----END RSA PRIVATE KEY-----\n",
+        "is a private key under a passphrase"
+    );
+    refused(block("OPENSSH PRIVATE KEY"), "is a private key in OpenSSH's own format; write it in PEM: ssh-keygen");
 
     write("ot.secret", vector("throwaway_rsa2048.pem"));
     EXPECT_THAT(

@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <tuple>
 #include <utility>
 
@@ -26,6 +27,8 @@
 #include <usher/core/url.hpp>
 #include <usher/core/utf8.hpp>
 #include <usher/crypto/rsa.hpp>
+
+#include "config/secret_text.hpp"
 
 namespace usher {
 
@@ -165,7 +168,9 @@ tl::expected<ReadFile, std::string> read_file(std::string const& path, std::size
             continue;
         }
         if (count < 0) {
-            return tl::unexpected{std::string{"cannot be read: "} + std::strerror(errno)};
+            auto const error = errno;
+            wipe(file.content);
+            return tl::unexpected{std::string{"cannot be read: "} + std::strerror(error)};
         }
         if (count == 0) {
             break;
@@ -173,10 +178,22 @@ tl::expected<ReadFile, std::string> read_file(std::string const& path, std::size
         filled += static_cast<std::size_t>(count);
     }
     if (filled > limit) {
+        wipe(file.content);
         return tl::unexpected{"is larger than " + std::to_string(limit >> 10U) + " KiB"};
     }
     file.content.resize(filled);
     return file;
+}
+
+/// A digit of a key that was changed leaves it readable, and its signatures worthless.
+bool can_sign(RsaSigner const& signer)
+{
+    constexpr std::string_view trial = "usher";
+    try {
+        return signer.verify(trial, signer.sign(trial));
+    } catch (std::runtime_error const&) { // OpenSSL noticed it
+        return false;
+    }
 }
 
 std::string octal(mode_t mode)
@@ -543,7 +560,7 @@ private:
             check_keys(project, map, *provider);
         }
         auto project_key = application ? read_application_id(map) : read_api_key(map);
-        auto secret = application ? read_private_key(map) : read_api_secret(map);
+        auto secret = application ? read_private_key(map) : read_api_secret(map, provider);
         auto connection = provider && *provider != "sandbox" ? read_connection(map, *provider) : ConnectionConfig{};
         auto const format = choice<TokenFormat>(
                                 map, "token_format", {{"t1", TokenFormat::t1}, {"jwt", TokenFormat::jwt}}
@@ -709,17 +726,22 @@ private:
             return std::nullopt;
         }
         auto const& entry = map.find("private_key")->second;
-        if (key->reveal().find("-----BEGIN") == std::string_view::npos) {
+        if (!is_pem(key->reveal())) {
             add(entry, "is no key in PEM, which begins with -----BEGIN PRIVATE KEY-----; an API secret goes with "
                        "provider: opentok and api_secret");
             return std::nullopt;
         }
-        if (auto const signer = RsaSigner::from_pem(*key); !signer) {
+        auto const signer = RsaSigner::from_pem(*key);
+        if (!signer) {
             auto const why =
                 signer.error() == RsaKeyError::not_rsa
                     ? std::string{"; Vonage takes RSA keys only, made for the application in its dashboard"}
                     : std::string{};
             add(entry, "the key " + std::string{to_text(signer.error())} + why);
+            return std::nullopt;
+        }
+        if (!can_sign(*signer)) {
+            add(entry, "the key is damaged: it cannot verify what it signs");
             return std::nullopt;
         }
         if (key->reveal().find("\\n") != std::string_view::npos) {
@@ -732,13 +754,26 @@ private:
         return key;
     }
 
-    std::optional<Secret> read_api_secret(Entries const& map)
+    std::optional<Secret> read_api_secret(Entries const& map, std::optional<std::string> const& provider)
     {
         auto secret = read_secret(map, "api_secret");
-        if (secret && secret->reveal().find("-----BEGIN") != std::string_view::npos) {
-            add(map.find("api_secret")->second, "is a private key, not an API secret; a project with a private key has "
-                                                "provider: vonage and application_id");
+        if (!secret) {
             return std::nullopt;
+        }
+        auto const& entry = map.find("api_secret")->second;
+        if (is_pem(secret->reveal())) {
+            add(entry, "is a private key, not an API secret; a project with a private key has provider: vonage and "
+                       "application_id");
+            return std::nullopt;
+        }
+        auto const text = secret->reveal();
+        if (provider == "opentok" &&
+            (text.size() != 40 || text.find_first_not_of("0123456789abcdef") != std::string_view::npos)) {
+            warn(
+                entry.at, entry.key,
+                "the secret is not 40 lower-case hexadecimal digits, as the vendor's are; if it is wrong, no token "
+                "opens a meeting"
+            );
         }
         return secret;
     }
@@ -872,7 +907,7 @@ private:
                             "); chmod 600 " + printable(path));
             return std::nullopt;
         }
-        return trimmed(source, path, std::move(file->content));
+        return without_newline(source, path, std::move(file->content));
     }
 
     std::optional<Secret> credential(Entry const& source, std::string const& name)
@@ -894,25 +929,18 @@ private:
             add(source, printable(path) + " " + file.error());
             return std::nullopt;
         }
-        return trimmed(source, path, std::move(file->content));
+        return without_newline(source, path, std::move(file->content));
     }
 
-    std::optional<Secret> trimmed(Entry const& source, std::string const& path, std::string content)
+    std::optional<Secret> without_newline(Entry const& source, std::string const& path, std::string content)
     {
-        if (!content.empty() && content.back() == '\n') {
-            content.pop_back();
-        }
-        if (content.empty()) {
-            add(source, printable(path) + " is empty");
-            return std::nullopt;
-        }
-        constexpr std::string_view blank{" \t\r\n\v\f"};
-        if (blank.find(content.front()) != std::string_view::npos ||
-            blank.find(content.back()) != std::string_view::npos) {
-            add(source, printable(path) + " has white space around the secret, beyond one newline at its end; "
-                                          "remove it");
+        if (auto const fault = secret_fault(content)) {
             wipe(content);
+            add(source, printable(path) + " " + *fault);
             return std::nullopt;
+        }
+        if (content.back() == '\n') {
+            content.pop_back();
         }
         return Secret{std::move(content)};
     }
