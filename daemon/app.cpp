@@ -110,6 +110,7 @@ std::vector<Project> projects_of(Config& config, asio::any_io_executor const& ex
         project.pace.rate = configured.connection.rate;
         project.pace.burst = static_cast<double>(configured.connection.burst);
         projects.push_back(std::move(project));
+        configured.key = Secret{{}}; // the signer has made of it what it needs
     }
     return projects;
 }

@@ -4,6 +4,8 @@
 #include <sstream>
 #include <string>
 
+#include <sys/prctl.h>
+
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
 
@@ -22,6 +24,9 @@ constexpr int exit_usage = 2;
 
 int main(int argc, char** argv)
 {
+    // A core dump would hold the keys. This also keeps the account's other programs from reading this one's memory.
+    ::prctl(PR_SET_DUMPABLE, 0);
+
     CLI::App options{"Provisions video sessions and tokens for the meetings of a database."};
     options.footer("Example: usherd --db /var/lib/usher/usher.db --once");
     std::string config_path;
