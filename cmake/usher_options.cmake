@@ -6,17 +6,14 @@ target_compile_options(usher_options INTERFACE
 
 # What Debian's packages have with hardening=+all, and the checks of libstdc++, for every program and test.
 # tests/hardening looks at the binaries. -fPIE and not -fPIC: nothing here goes into a shared library.
-include(CheckCXXCompilerFlag)
 add_compile_options(-fPIE -fstack-protector-strong -fstack-clash-protection)
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
 add_link_options(-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
-foreach(flag IN ITEMS -fcf-protection -mbranch-protection=standard) # of x86, of arm64
-  string(MAKE_C_IDENTIFIER "USHER_HAS${flag}" supported)
-  check_cxx_compiler_flag(${flag} ${supported})
-  if(${supported})
-    add_compile_options(${flag})
-  endif()
-endforeach()
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|i.86)$")
+  add_compile_options(-fcf-protection)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+  add_compile_options(-mbranch-protection=standard)
+endif()
 
 set(USHER_SANITIZE "" CACHE STRING "Sanitizers to build with, such as address,undefined or thread")
 if(USHER_SANITIZE)
