@@ -165,21 +165,23 @@ INSTANTIATE_TEST_SUITE_P(
         OptionCase{"plain", options("routed", "manual"), ""},
         OptionCase{"always_routed", options("routed", "always"), ""},
         OptionCase{"always_relayed", options("relayed", "always"), "needs media_mode routed"},
-        OptionCase{"name_with_manual", options("routed", "manual", "n"), "need archive_mode always"},
-        OptionCase{"size_with_manual", options("routed", "manual", "", "640x480"), "need archive_mode always"},
+        OptionCase{"name_with_manual", options("routed", "manual", "n"), "needs archive_mode always"},
+        OptionCase{"size_with_manual", options("routed", "manual", "", "640x480"), "needs archive_mode always"},
         OptionCase{"name_of_80_characters", options("routed", "always", times(80, "ü")), ""},
-        OptionCase{"name_of_81_characters", options("routed", "always", times(81, "n")), "longer than 80"},
+        OptionCase{
+            "name_of_81_characters", options("routed", "always", times(81, "n")), "has 81 characters; at most 80"},
         OptionCase{"name_not_utf8", options("routed", "always", "\xff"), "not UTF-8"},
-        OptionCase{"size_unknown", options("routed", "always", "", "800x600"), "none of the six sizes"},
+        OptionCase{"size_unknown", options("routed", "always", "", "800x600"), "expected 640x480, "},
         OptionCase{"location", options("routed", "manual", "", "", "255.255.255.255"), ""},
-        OptionCase{"location_256", options("routed", "manual", "", "", "255.255.255.256"), "not an IPv4"},
-        OptionCase{"location_three_parts", options("routed", "manual", "", "", "1.2.3"), "not an IPv4"},
-        OptionCase{"location_five_parts", options("routed", "manual", "", "", "1.2.3.4.5"), "not an IPv4"},
-        OptionCase{"location_leading_zero", options("routed", "manual", "", "", "01.2.3.4"), "not an IPv4"},
-        OptionCase{"location_ipv6", options("routed", "manual", "", "", "::1"), "not an IPv4"},
+        OptionCase{"location_256", options("routed", "manual", "", "", "255.255.255.256"), "expected an IPv4 address"},
+        OptionCase{"location_three_parts", options("routed", "manual", "", "", "1.2.3"), "expected an IPv4 address"},
+        OptionCase{"location_five_parts", options("routed", "manual", "", "", "1.2.3.4.5"), "expected an IPv4 address"},
+        OptionCase{
+            "location_leading_zero", options("routed", "manual", "", "", "01.2.3.4"), "expected an IPv4 address"},
+        OptionCase{"location_ipv6", options("routed", "manual", "", "", "::1"), "expected an IPv4 address"},
         OptionCase{"e2ee", options("routed", "manual", "", "", "", true), ""},
-        OptionCase{"e2ee_relayed", options("relayed", "manual", "", "", "", true), "e2ee needs"},
-        OptionCase{"e2ee_always", options("routed", "always", "", "", "", true), "e2ee needs"}
+        OptionCase{"e2ee_relayed", options("relayed", "manual", "", "", "", true), "e2ee: 1: needs media_mode routed"},
+        OptionCase{"e2ee_always", options("routed", "always", "", "", "", true), "e2ee: 1: needs media_mode routed"}
     ),
     testing::PrintToStringParamName{}
 );

@@ -84,79 +84,134 @@ private:
     std::string_view rest_;
 };
 
-std::optional<std::chrono::sys_days> take_date(Scanner& in)
+constexpr auto expected_time = "expected a time such as 2021-02-06T09:00:00Z";
+constexpr auto expected_zone = "its zone must be Z for UTC, or an offset such as +01:00";
+
+template <class T>
+using Taken = tl::expected<T, std::string>; ///< Or what is wrong, a part of a sentence.
+
+std::string padded(unsigned value, std::size_t width)
+{
+    auto digits = std::to_string(value);
+    return digits.size() < width ? std::string(width - digits.size(), '0') + digits : digits;
+}
+
+tl::unexpected<std::string> there_is_no(std::string_view unit, int value)
+{
+    return tl::unexpected{"there is no " + std::string{unit} + " " + padded(static_cast<unsigned>(value), 2)};
+}
+
+Taken<std::chrono::sys_days> take_date(Scanner& in)
 {
     auto const year = in.number(4);
     if (!year || !in.take('-')) {
-        return std::nullopt;
+        return tl::unexpected{std::string{expected_time}};
     }
     auto const month = in.number(2);
     if (!month || !in.take('-')) {
-        return std::nullopt;
+        return tl::unexpected{std::string{expected_time}};
     }
     auto const day = in.number(2);
     if (!day) {
-        return std::nullopt;
+        return tl::unexpected{std::string{expected_time}};
+    }
+    if (*month < 1 || *month > 12) {
+        return there_is_no("month", *month);
     }
     std::chrono::year_month_day const date{
         std::chrono::year{*year}, std::chrono::month{static_cast<unsigned>(*month)},
         std::chrono::day{static_cast<unsigned>(*day)}};
-    return date.ok() ? std::optional{std::chrono::sys_days{date}} : std::nullopt;
+    if (!date.ok()) {
+        auto const which = padded(static_cast<unsigned>(*year), 4) + "-" + padded(static_cast<unsigned>(*month), 2);
+        return tl::unexpected{there_is_no("day", *day).value() + " in " + which};
+    }
+    return std::chrono::sys_days{date};
 }
 
-std::optional<seconds> take_time_of_day(Scanner& in)
+Taken<seconds> take_time_of_day(Scanner& in)
 {
     auto const hour = in.number(2);
-    if (!hour || *hour > 23 || !in.take(':')) {
-        return std::nullopt;
+    if (!hour || !in.take(':')) {
+        return tl::unexpected{std::string{expected_time}};
     }
     auto const minute = in.number(2);
-    if (!minute || *minute > 59) {
-        return std::nullopt;
+    if (!minute) {
+        return tl::unexpected{std::string{expected_time}};
     }
-    seconds time = hours{*hour} + minutes{*minute};
+    std::optional<int> second{0};
     if (in.take(':')) {
-        auto const second = in.number(2);
-        if (!second || *second > 59) {
-            return std::nullopt;
-        }
-        time += seconds{*second};
-        if (in.take_any(".,") && !in.skip_digits()) {
-            return std::nullopt;
+        second = in.number(2);
+        if (!second || (in.take_any(".,") && !in.skip_digits())) {
+            return tl::unexpected{std::string{expected_time}};
         }
     }
-    return time;
+    if (*hour > 23) {
+        return there_is_no("hour", *hour);
+    }
+    if (*minute > 59) {
+        return there_is_no("minute", *minute);
+    }
+    if (*second > 59) {
+        return there_is_no("second", *second);
+    }
+    return hours{*hour} + minutes{*minute} + seconds{*second};
 }
 
 /// `Z`, `+01:00`, `+0100` or `+01`, as the offset from UTC.
-std::optional<seconds> take_zone(Scanner& in)
+Taken<seconds> take_zone(Scanner& in)
 {
     if (in.take_any("Zz")) {
         return seconds{0};
     }
     bool const behind = in.take('-');
     if (!behind && !in.take('+')) {
-        return std::nullopt;
+        return tl::unexpected{std::string{expected_zone}};
     }
     auto const hour = in.number(2);
-    if (!hour || *hour > 23) {
-        return std::nullopt;
+    std::optional<int> minute{0};
+    if (hour && (in.take(':') || !in.at_end())) {
+        minute = in.number(2);
     }
-    seconds offset = hours{*hour};
-    if (in.take(':') || !in.at_end()) {
-        auto const minute = in.number(2);
-        if (!minute || *minute > 59) {
-            return std::nullopt;
-        }
-        offset += minutes{*minute};
+    if (!hour || !minute || !in.at_end()) {
+        return tl::unexpected{std::string{expected_zone}};
     }
+    if (*hour > 23 || *minute > 59) {
+        return tl::unexpected{
+            std::string{"there is no offset "} + (behind ? "-" : "+") + padded(static_cast<unsigned>(*hour), 2) + ":" +
+            padded(static_cast<unsigned>(*minute), 2)};
+    }
+    seconds const offset = hours{*hour} + minutes{*minute};
     return behind ? -offset : offset;
 }
 
-std::string padded(unsigned value, std::size_t width)
+/// All of it, which is in ISO 8601.
+Taken<sys_seconds> take_instant(Scanner& in)
 {
-    auto digits = std::to_string(value);
-    return digits.size() < width ? std::string(width - digits.size(), '0') + digits : digits;
+    auto const date = take_date(in);
+    if (!date) {
+        return tl::unexpected{date.error()};
+    }
+    if (in.at_end()) {
+        return tl::unexpected{std::string{"has no time of day; "} + expected_time};
+    }
+    if (!in.take_any("Tt ")) {
+        return tl::unexpected{std::string{expected_time}};
+    }
+    auto const time = take_time_of_day(in);
+    if (!time) {
+        return tl::unexpected{time.error()};
+    }
+    if (in.at_end()) {
+        return tl::unexpected{std::string{"has no zone: add Z for UTC, or an offset such as +01:00"}};
+    }
+    auto const offset = take_zone(in);
+    if (!offset) {
+        return tl::unexpected{offset.error()};
+    }
+    if (!in.at_end()) {
+        return tl::unexpected{std::string{expected_zone}};
+    }
+    return sys_seconds{*date} + *time - *offset;
 }
 
 /// The magnitude of a difference, without overflow for any two values.
@@ -185,24 +240,12 @@ std::string to_iso8601(sys_seconds instant)
 
 Result<sys_seconds> parse_iso8601(std::string_view text)
 {
-    constexpr auto expected = "expected a time such as 2021-02-06T09:00:00Z, got ";
     Scanner in{text};
-    auto const date = take_date(in);
-    if (!date || !in.take_any("Tt ")) {
-        return fail(Errc::bad_time, expected + in_quotes(text));
+    auto const instant = take_instant(in);
+    if (!instant) {
+        return fail(Errc::bad_time, (text.empty() ? "" : printable(text, 64) + ": ") + instant.error());
     }
-    auto const time = take_time_of_day(in);
-    if (!time) {
-        return fail(Errc::bad_time, expected + in_quotes(text));
-    }
-    if (in.at_end()) {
-        return fail(Errc::bad_time, in_quotes(text) + " has no zone: add Z for UTC, or an offset such as +01:00");
-    }
-    auto const offset = take_zone(in);
-    if (!offset || !in.at_end()) {
-        return fail(Errc::bad_time, expected + in_quotes(text));
-    }
-    return sys_seconds{*date} + *time - *offset;
+    return *instant;
 }
 
 Result<seconds> parse_duration(std::string_view text)

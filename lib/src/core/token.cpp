@@ -503,27 +503,40 @@ bool is_uuid(std::string_view text)
     return true;
 }
 
-Result<void> check_participant(std::string_view connection_data, std::string_view layout_classes)
+Result<void> check_connection_data(std::string_view connection_data)
 {
     if (connection_data.size() > max_connection_data)
         return fail(
-            Errc::connection_data_too_long, "The connection data has " + std::to_string(connection_data.size()) +
-                                                " bytes; the platform takes at most 1000."
+            Errc::connection_data_too_long,
+            "has " + std::to_string(connection_data.size()) + " bytes; at most 1000 are allowed"
         );
     if (connection_data.find('\0') != std::string_view::npos)
-        return fail(Errc::connection_data_not_utf8, "The connection data holds a NUL character.");
+        return fail(Errc::connection_data_not_utf8, "contains a NUL character");
     if (!is_utf8(connection_data))
-        return fail(Errc::connection_data_not_utf8, "The connection data is not UTF-8.");
+        return fail(Errc::connection_data_not_utf8, "is not UTF-8");
+    return {};
+}
+
+Result<void> check_layout_classes(std::string_view layout_classes)
+{
     if (layout_classes.size() > max_layout_classes)
         return fail(
-            Errc::layout_classes_too_long, "The layout classes have " + std::to_string(layout_classes.size()) +
-                                               " bytes; the platform takes at most 1000."
+            Errc::layout_classes_too_long,
+            "has " + std::to_string(layout_classes.size()) + " bytes; at most 1000 are allowed"
         );
     if (!are_layout_classes(layout_classes))
         return fail(
-            Errc::layout_class_invalid,
-            "The layout classes must be names of letters, digits, _ and -, with one space between two of them."
+            Errc::layout_class_invalid, "expected names of letters, digits, _ and -, with one space between two of them"
         );
+    return {};
+}
+
+Result<void> check_participant(std::string_view connection_data, std::string_view layout_classes)
+{
+    if (auto checked = check_connection_data(connection_data); !checked)
+        return fail(checked.error().code, "connection_data " + checked.error().message + ".");
+    if (auto checked = check_layout_classes(layout_classes); !checked)
+        return fail(checked.error().code, "layout_classes: " + checked.error().message + ".");
     return {};
 }
 

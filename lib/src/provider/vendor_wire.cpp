@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include <usher/core/printable.hpp>
+#include <usher/core/row_check.hpp>
 #include <usher/core/session_id.hpp>
-#include <usher/core/utf8.hpp>
 #include <usher/provider/redaction.hpp>
 
 namespace usher {
@@ -19,7 +19,6 @@ namespace {
 constexpr std::string_view user_agent = "usher/0.1";
 constexpr std::size_t message_bytes_max = 200;    // of the vendor's own words
 constexpr std::size_t id_bytes_max = 255;         // the vendor's limit for session ids
-constexpr std::ptrdiff_t archive_name_max = 80;   // characters; likewise
 constexpr std::size_t connections_of_page = 1000; // the vendor's limit
 constexpr seconds retry_after_max{24 * 3600};     // whatever a server asks for
 
@@ -65,25 +64,6 @@ HttpRequest request(VendorHost host, std::string method, std::string target, std
     result.headers.emplace_back("Accept", "application/json"); // else the answer is XML
     result.headers.emplace_back("User-Agent", user_agent);
     return result;
-}
-
-bool is_ipv4(std::string_view text)
-{
-    int parts = 0;
-    while (parts < 4) {
-        const std::size_t dot = text.find('.');
-        const std::string_view part = text.substr(0, dot);
-        int value = 0;
-        const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-        if (part.empty() || part.size() > 3 || (part.size() > 1 && part[0] == '0') || error != std::errc{} ||
-            end != part.data() + part.size() || value > 255)
-            return false;
-        ++parts;
-        if (dot == std::string_view::npos)
-            return parts == 4;
-        text.remove_prefix(dot + 1);
-    }
-    return false;
 }
 
 /// The texts of a JSON object that are for people, each once.
@@ -230,34 +210,8 @@ bool is_path_id(std::string_view id)
 
 std::optional<ProviderFailure> check_options(SessionOptions const& options)
 {
-    const auto refuse = [](std::string detail) {
-        return ProviderFailure{FailureKind::permanent, "options_invalid", std::move(detail)};
-    };
-    constexpr std::array<std::string_view, 6> sizes{"640x480",  "480x640",   "1280x720",
-                                                    "720x1280", "1920x1080", "1080x1920"};
-    const bool always = options.archive_mode == "always";
-    if (options.media_mode != "routed" && options.media_mode != "relayed")
-        return refuse("media_mode is neither routed nor relayed");
-    if (!always && options.archive_mode != "manual")
-        return refuse("archive_mode is neither manual nor always");
-    if (always && options.media_mode != "routed")
-        return refuse("archive_mode always needs media_mode routed: relayed sessions cannot be archived");
-    if (!always && !(options.archive_name.empty() && options.archive_resolution.empty()))
-        return refuse("archive_name and archive_resolution need archive_mode always");
-    if (!is_utf8(options.archive_name))
-        return refuse("archive_name is not UTF-8");
-    const auto characters = std::count_if(options.archive_name.begin(), options.archive_name.end(), [](char c) {
-        return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
-    });
-    if (characters > archive_name_max)
-        return refuse("archive_name is longer than 80 characters");
-    if (!options.archive_resolution.empty() &&
-        std::find(sizes.begin(), sizes.end(), options.archive_resolution) == sizes.end())
-        return refuse("archive_resolution is none of the six sizes");
-    if (!options.location.empty() && !is_ipv4(options.location))
-        return refuse("location is not an IPv4 address, such as 203.0.113.7; leave it out to let the vendor choose");
-    if (options.e2ee && (always || options.media_mode != "routed"))
-        return refuse("e2ee needs media_mode routed and archive_mode manual");
+    if (auto fault = check_session_options(options))
+        return ProviderFailure{FailureKind::permanent, "options_invalid", fault->text()};
     return std::nullopt;
 }
 

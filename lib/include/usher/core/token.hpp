@@ -42,6 +42,10 @@ bool is_uuid(std::string_view text);
 /// The part of the validation that depends on the participant alone.
 Result<void> check_participant(std::string_view connection_data, std::string_view layout_classes);
 
+/// The same, one by one; the message does not name the column.
+Result<void> check_connection_data(std::string_view connection_data);
+Result<void> check_layout_classes(std::string_view layout_classes);
+
 /// Signs for one project: client tokens, and the requests to the vendor's REST API. The HMAC key is prepared and the
 /// RSA key loaded once, here; copies share them. Safe to use from several threads at once.
 class TokenSigner {
