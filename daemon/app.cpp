@@ -365,6 +365,10 @@ private:
             const std::optional<sys_seconds> due = store_.next_due();
             if (due)
                 wait = std::clamp<std::chrono::steady_clock::duration>(*due - clock_.now(), 0s, wait);
+            if (result.looked_at == 0)
+                wait = std::max(wait, provisioner_->rest());
+            if (provisioner_->take_sweep_wish())
+                sweep_wanted_ = true;
             notify_status("nothing due; next " + (due ? to_iso8601(*due) : std::string{"when a platform writes"}));
             co_await wakeup_.wait(wait);
         }

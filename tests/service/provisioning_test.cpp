@@ -268,6 +268,53 @@ TEST_F(Provisioning, EverybodyRemovedAndWrittenAgainIsNobodyRemoved)
     }
 }
 
+TEST_F(Provisioning, ARowThatStaysDueIsSetAsideAndTheOthersAreServed)
+{
+    ready_meeting();
+    sql("CREATE TRIGGER stubborn AFTER UPDATE OF due_at ON agenda WHEN NEW.due_at <> 0 AND NEW.meeting_id = 'm' "
+        "BEGIN UPDATE agenda SET due_at = 0 WHERE meeting_no = NEW.meeting_no; END");
+    sql("UPDATE meeting SET title = 'new'");
+    meeting(30 * minute, 90 * minute, "other");
+    participant("eve", "publisher", "other");
+    work(); // ends, though the row is due again after each look
+    EXPECT_EQ(credentials("other").size(), 1U);
+    EXPECT_GT(provisioner->rest(), 0s);
+}
+
+TEST_F(Provisioning, ACrowdedMeetingIsServedAsFarAsItMayAndSaysSo)
+{
+    meeting(30 * minute, 90 * minute);
+    sql("WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 20001) INSERT INTO participant "
+        "(meeting_id, participant_id, role) SELECT 'm', printf('p%05d', k), 'publisher' FROM n");
+    work();
+    EXPECT_EQ(text("SELECT count(*) FROM join_credential"), "20000");
+    EXPECT_EQ(status(), "ready|too_many_participants");
+}
+
+TEST_F(Provisioning, ARowThatTheContractWouldRefuseIsNamedAndServedAsNothingElse)
+{
+    struct Case {
+        std::string edit;
+        std::string column;
+    };
+    for (Case const& test :
+         {Case{"status = 'foo'", "status"}, Case{"starts_at = starts_at * 1000, ends_at = ends_at * 1000", "starts_at"},
+          Case{"starts_at = datetime('now')", "starts_at"}, Case{"ends_at = starts_at", "ends_at"},
+          Case{"e2ee = 'yes'", "e2ee"}, Case{"location = '999.1.1.1'", "location"}}) {
+        SCOPED_TRACE(test.edit);
+        ready_meeting();
+        const std::string session = credentials().at("ann").session_id;
+        sql("PRAGMA ignore_check_constraints = ON"); // as after a rebuild that lost them
+        sql("UPDATE meeting SET " + test.edit);
+        sql("PRAGMA ignore_check_constraints = OFF");
+        work();
+        EXPECT_EQ(status(), "failed|row_invalid");
+        EXPECT_EQ(text("SELECT detail LIKE '" + test.column + "%' FROM meeting_status"), "1")
+            << text("SELECT detail FROM meeting_status");
+        sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; DELETE FROM agenda");
+    }
+}
+
 class CredentialHistory : public Provisioning {
 protected:
     /// Person, role, why it was given, and why it was withdrawn.

@@ -171,7 +171,7 @@ TEST_F(Sessions, WhatTheVendorWouldRefuseNeverReachesIt)
     meetings(1);
     sql("UPDATE meeting SET location = '999.1.1.1'");
     pass_time(1min);
-    EXPECT_EQ(status("m0"), "failed|options_invalid");
+    EXPECT_EQ(status("m0"), "failed|row_invalid");
     EXPECT_TRUE(vendor.requests().empty());
     sql("UPDATE meeting SET location = '203.0.113.7'"); // an edit of the inputs clears the failure
     quiesce();

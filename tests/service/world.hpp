@@ -126,7 +126,10 @@ public:
 
     PassResult pass() { return run(provisioner->pass()); }
 
-    /// Passes until nothing is due, and asks the checker.
+    /// Passes until nothing is due.
+    PassResult work() { return run(provisioner->settle()); }
+
+    /// Likewise, and asks the checker.
     PassResult settle()
     {
         const PassResult result = run(provisioner->settle());

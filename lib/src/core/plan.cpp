@@ -194,6 +194,8 @@ void plan_tokens(
             const auto checked = check_participant(participant.connection_data, participant.layout_classes);
             if (!checked)
                 problem = Problem{i, std::string{to_text(checked.error().code)}, checked.error().message};
+            else if (!participant.fault.empty())
+                problem = Problem{i, "row_invalid", participant.fault};
         }
         if (problem) {
             ++unusable;
@@ -231,30 +233,34 @@ void plan_tokens(
         result.reason.clear();
         result.detail.clear();
     }
-    if (unusable > 0) {
+    if (meeting.is_crowded) {
+        result.reason = "too_many_participants";
+        result.detail = "there are more than " + std::to_string(meeting_participants_max) +
+                        " participants; the first of them by participant_id are served, the others are not";
+    } else if (unusable > 0) {
         result.reason = "participant_problems";
         result.detail = std::to_string(unusable) + " of " + std::to_string(present) +
                         " participants cannot be served; each is listed with its reason";
     }
 }
 
-/// A project that the configuration lacks: nothing can be created or signed. What is published stays while it is true.
-void plan_unknown_project(
-    Plan& result, MeetingSnapshot const& meeting, std::string const& project, Schedule const& schedule
+/// Nothing can be created or signed until somebody mends what is named. What is published stays while it is true.
+void plan_unservable(
+    Plan& result, MeetingSnapshot const& meeting, sys_seconds closes, std::string reason, std::string detail
 )
 {
     for (std::size_t i = 0; i < meeting.participants.size(); ++i) {
         ParticipantRow const& participant = meeting.participants[i];
         if (participant.token &&
             (!participant.present || participant.blocked || participant.token->role != participant.role ||
-             participant.token->expires_at > schedule.closes))
+             participant.token->expires_at > closes))
             result.withdraw.push_back({i, why_withdrawn(participant, true)});
     }
     result.state = State::failed;
-    result.reason = "unknown_project";
-    result.detail = "the configuration has no project " + in_quotes(project) +
-                    "; add it under projects, or correct the meeting's project";
-    result.due = schedule.closes;
+    result.reason = std::move(reason);
+    result.detail = std::move(detail);
+    if (closes > result.at)
+        result.due = closes;
 }
 
 bool is_of_another_project(std::string const& session_id, ProjectFacts const& project)
@@ -483,6 +489,12 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
         return result;
     }
     MeetingRow const& row = *meeting.meeting;
+    if (!row.fault.empty()) {
+        result.opens = meeting.opens;
+        result.closes = meeting.closes;
+        plan_unservable(result, meeting, meeting.closes.value_or(now), "row_invalid", row.fault);
+        return result;
+    }
     const ProjectFacts* const wanted_project = projects.find(row.project);
     Policy const& policy = wanted_project != nullptr ? wanted_project->policy : projects.base;
     const Schedule schedule = schedule_of(meeting.id, row, policy);
@@ -537,7 +549,11 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
         session = &*meeting.published;
         result.session = SessionStep::keep;
     } else if (wanted_project == nullptr) {
-        plan_unknown_project(result, meeting, row.project, schedule);
+        plan_unservable(
+            result, meeting, schedule.closes, "unknown_project",
+            "the configuration has no project " + in_quotes(row.project) +
+                "; add it under projects, or correct the meeting's project"
+        );
         return result;
     } else if (is_of_another_project(row.session_id, *wanted_project)) {
         plan_foreign_session(result, meeting, *wanted_project, schedule);

@@ -10,6 +10,8 @@
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
+#include <usher/core/printable.hpp>
+
 namespace usher {
 
 namespace {
@@ -47,6 +49,13 @@ bool is_stale(Store::AgendaEntry const& entry, Projects const& projects, sys_sec
            });
 }
 
+/// Whether there is something to do, now or before the meeting would be due again.
+bool is_overlooked(MeetingSnapshot const& meeting, Plan const& planned)
+{
+    return meeting.is_unreadable || planned.has_work() || meeting.has_unreadable_rows ||
+           (planned.due && unix_seconds(*planned.due) < meeting.due_at);
+}
+
 /// How many tokens a publication deletes, at most: they take the lock as those that are stored do.
 std::size_t deleted_by(Plan const& plan, MeetingSnapshot const& meeting)
 {
@@ -63,6 +72,7 @@ struct Provisioner::Batch {
     Store reader;
     std::vector<MeetingNo> wanted;
     std::vector<MeetingNo> unread; ///< Of these, what would have been too much.
+    std::vector<MeetingNo> unreadable;
     std::size_t participants_max = 0;
     bool keeps_place = false; ///< Urgent, or overtaken once.
     Steady::time_point started;
@@ -227,7 +237,7 @@ boost::asio::awaitable<bool> Provisioner::sweep()
             }
         const std::vector<MeetingSnapshot> meetings = reader->read(settled, sweep_participants);
         for (MeetingSnapshot const& meeting : meetings)
-            if (plan(meeting, projects, now).has_work())
+            if (is_overlooked(meeting, plan(meeting, projects, now)))
                 chunk->found.push_back(
                     {starts.at(meeting.number), meeting.published ? meeting.published->number : SessionNo{},
                      meeting.number}
@@ -327,7 +337,9 @@ void Provisioner::look_again(std::vector<MeetingNo> const& meetings)
 Store::Due Provisioner::next_meetings(sys_seconds now)
 {
     const std::size_t kept = std::min(suspects_.size(), batch_meetings_ / 2);
-    Store::Due due = store_.due(now, batch_meetings_ - kept, in_hand_);
+    Store::Due due = set_aside_.empty()
+                         ? store_.due(now, batch_meetings_ - kept, in_hand_)
+                         : store_.due(now, batch_meetings_ - kept, set_aside_.with(in_hand_, clock_.steady_now()));
     in_hand_.insert(due.meetings.begin(), due.meetings.end());
     while (due.meetings.size() < batch_meetings_ && !suspects_.empty()) {
         const MeetingNo meeting = suspects_.back().meeting;
@@ -386,6 +398,11 @@ boost::asio::awaitable<void> Provisioner::prepare(Batch& batch)
         batch.unread.assign(
             std::find(batch.wanted.begin(), batch.wanted.end(), batch.meetings.back().number) + 1, batch.wanted.end()
         );
+    std::erase_if(batch.meetings, [&](MeetingSnapshot const& meeting) {
+        if (meeting.is_unreadable)
+            batch.unreadable.push_back(meeting.number);
+        return meeting.is_unreadable;
+    });
     for (MeetingSnapshot const& meeting : batch.meetings)
         batch.plans.push_back(plan(meeting, batch.projects, batch.now));
     co_await make_sessions(batch);
@@ -501,6 +518,12 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
         else if (batch.plans[i].disconnect)
             maker_.want_disconnects();
     adapt(batch);
+    note_looks(batch);
+    if (!batch.unreadable.empty()) {
+        spdlog::warn("rows of agenda cannot be read and are made anew count={}", batch.unreadable.size());
+        store_.forget_unreadable(batch.unreadable);
+        sweep_wish_ = true;
+    }
     for (const MeetingNo meeting : batch.wanted)
         in_hand_.erase(meeting);
     look_again(batch.unread);
@@ -509,6 +532,34 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     boost::asio::post(workers_.executor, [done = std::move(batches_.front())] {});
     batches_.pop_front();
     co_return result;
+}
+
+/// Sets aside what stays due though there is nothing to do.
+void Provisioner::note_looks(Batch const& batch)
+{
+    const Steady::time_point now = clock_.steady_now();
+    for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
+        MeetingSnapshot const& meeting = batch.meetings[i];
+        Plan const& planned = batch.plans[i];
+        const bool nothing = !planned.has_work() && planned.state == meeting.state &&
+                             planned.reason == meeting.reason && planned.opens == meeting.opens &&
+                             planned.closes == meeting.closes;
+        if (!nothing)
+            set_aside_.served(meeting.number);
+        else if (set_aside_.found_nothing(meeting.number, now))
+            spdlog::warn(
+                "meeting is set aside meeting={} meaning=\"its row stays due though there is nothing to do: look for "
+                "triggers on agenda, and for a damaged index with: PRAGMA integrity_check\"",
+                printable(meeting.id)
+            );
+    }
+}
+
+Steady::duration Provisioner::rest() const
+{
+    const Steady::time_point now = clock_.steady_now();
+    const auto next = set_aside_.next(now);
+    return next ? *next - now : Steady::duration::zero();
 }
 
 boost::asio::awaitable<void> Provisioner::publish(Batch& batch, PassResult& result)
@@ -559,12 +610,36 @@ Provisioner::publish_slice(std::vector<Publication>& slice, std::size_t token_co
     }
     co_await give_way();
     Steady::time_point locked = clock_.steady_now();
-    result.published += store_.publish(slice, clock_.now(), [&] { locked = clock_.steady_now(); });
+    try {
+        result.published += store_.publish(slice, clock_.now(), [&] { locked = clock_.steady_now(); });
+    } catch (RowError const& error) {
+        publish_each(slice, result, error);
+    }
     const Steady::time_point released = clock_.steady_now();
     slice.clear();
     lock_gap_.held(locked, released);
     slice_size_.took(token_count, released - locked);
     co_await keep_wal_small();
+}
+
+/// One of them cannot be written. The others are, each by itself.
+void Provisioner::publish_each(std::vector<Publication> const& slice, PassResult& result, RowError const& error)
+{
+    for (Publication const& publication : slice) {
+        try {
+            if (slice.size() == 1)
+                throw RowError{error};
+            result.published += store_.publish({&publication, 1}, clock_.now());
+        } catch (RowError const& reason) {
+            if (set_aside_.failed(publication.meeting->number, clock_.steady_now()))
+                spdlog::error(
+                    "meeting is set aside meeting={} reason=\"{}\" meaning=\"its rows cannot be written; the others "
+                    "are "
+                    "served\"",
+                    printable(publication.meeting->id), reason.what()
+                );
+        }
+    }
 }
 
 /// Lets others have their turn before the lock is taken again.

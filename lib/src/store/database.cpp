@@ -124,6 +124,8 @@ void rethrow(SQLite::Exception const& error, std::string const& path)
     const int code = error.getErrorCode() & 0xff;
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
         throw DatabaseBusy{path + ": another connection holds the write lock: " + error.what()};
+    if (code == SQLITE_TOOBIG || code == SQLITE_MISMATCH || code == SQLITE_CONSTRAINT)
+        throw RowError{path + ": " + error.what()};
     throw DatabaseError{path + ": " + error.what()};
 }
 

@@ -10,6 +10,8 @@
 
 #include <sqlite3.h>
 
+#include <usher/core/row_check.hpp>
+
 #include "connection.hpp"
 #include "migrations.hpp"
 
@@ -17,6 +19,9 @@ namespace usher {
 
 namespace {
 
+constexpr int value_bytes_max = 1'000'000; // nothing of usher's is nearly as large
+constexpr std::size_t id_bytes_max = 255;
+constexpr std::int64_t foreign_number = std::int64_t{1} << 62; // AUTOINCREMENT never gets there
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t deletes_max = 2000;  // of one meeting's tokens in one transaction
 constexpr std::int64_t request_chunk = 500; // meetings marked in one transaction
@@ -35,11 +40,35 @@ std::int64_t number(SessionNo value)
     return static_cast<std::int64_t>(value);
 }
 
+/// Nothing that usher writes is beyond these; what others write must not overflow when it is reckoned with.
+sys_seconds bounded_instant(std::int64_t value)
+{
+    constexpr std::int64_t far = 1'000'000'000'000;
+    return from_unix(std::clamp(value, -far, far));
+}
+
 std::optional<sys_seconds> instant(SQLite::Column const& column)
 {
     if (column.isNull())
         return std::nullopt;
-    return from_unix(column.getInt64());
+    return bounded_instant(column.getInt64());
+}
+
+/// The value as it is stored. Texts are borrowed until the next step.
+RowValue value_at(SQLite::Statement& statement, int index)
+{
+    const SQLite::Column column = statement.getColumn(index);
+    const auto bytes = [&] {
+        auto const* const data = static_cast<char const*>(column.getBlob());
+        return std::string_view{data, static_cast<std::size_t>(column.getBytes())};
+    };
+    switch (column.getType()) {
+    case SQLITE_INTEGER: return column.getInt64();
+    case SQLITE_FLOAT: return column.getDouble();
+    case SQLITE_TEXT: return bytes();
+    case SQLITE_BLOB: return Blob{bytes()};
+    default: return std::monostate{};
+    }
 }
 
 std::optional<std::int64_t> integer_at(SQLite::Statement& statement, int column)
@@ -127,6 +156,7 @@ struct Store::Impl {
             },
             &wal_pages
         );
+        sqlite3_limit(database->getHandle(), SQLITE_LIMIT_LENGTH, value_bytes_max);
     }
     Impl(Impl const&) = delete;
     Impl& operator=(Impl const&) = delete;
@@ -136,9 +166,10 @@ struct Store::Impl {
     std::unique_ptr<SQLite::Database> database;
     std::unordered_map<char const*, std::unique_ptr<SQLite::Statement>> statements; // by their text, each prepared once
     std::int64_t epoch = 0;
-    std::uint64_t own_writes = 0; // transactions that changed what a snapshot holds, but publish()
-    int wal_pages = 0;            // after the last commit of ours
-    std::int64_t last_seq = 0;    // in the transaction at hand
+    std::vector<SessionRow*> numbered; // in the transaction at hand
+    std::uint64_t own_writes = 0;      // transactions that changed what a snapshot holds, but publish()
+    int wal_pages = 0;                 // after the last commit of ours
+    std::int64_t last_seq = 0;         // in the transaction at hand
 
     /// `text` must be a literal: where it is is the key.
     SQLite::Statement& prepared(char const* text)
@@ -167,6 +198,34 @@ struct Store::Impl {
         if (!statement.executeStep() || statement.getColumn(0).isNull())
             return std::nullopt;
         return statement.getColumn(0).getInt64();
+    }
+
+    /// Runs `work` with no bound on the size of a value: for what must pass over one that is too large.
+    template <class Work>
+    auto unbounded(Work&& work)
+    {
+        struct Bound {
+            explicit Bound(sqlite3* of) : handle{of} { sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 1'000'000'000); }
+            Bound(Bound const&) = delete;
+            Bound& operator=(Bound const&) = delete;
+            ~Bound() { sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, value_bytes_max); }
+            sqlite3* handle;
+        };
+        const Bound bound{database->getHandle()};
+        return work();
+    }
+
+    /// Runs `work`, and again without that bound if a value is too large.
+    template <class Work>
+    auto passing_over(Work&& work)
+    {
+        try {
+            return work();
+        } catch (SQLite::Exception const& error) {
+            if (error.getErrorCode() != SQLITE_TOOBIG)
+                throw;
+        }
+        return unbounded(work);
     }
 
     template <class Work>
@@ -213,7 +272,9 @@ struct Store::Impl {
     {
         if (last_seq == 0)
             last_seq = integer("SELECT seq FROM daemon WHERE id = 1").value_or(0);
-        last_seq = std::max(last_seq + 1, unix_seconds(now) * 1'000'000);
+        if (last_seq >= foreign_number) // followers start anew
+            run("UPDATE daemon SET restores = restores + 1 WHERE id = 1");
+        last_seq = std::max(last_seq >= foreign_number ? 0 : last_seq + 1, unix_seconds(now) * 1'000'000);
         return last_seq;
     }
 
@@ -232,8 +293,14 @@ struct Store::Impl {
                      "WHERE session_no = ?");
         const Rewind rewind{statement};
         statement.bind(1, column.getInt64());
-        if (!statement.executeStep())
-            return std::nullopt;
+        try {
+            if (!statement.executeStep())
+                return std::nullopt;
+        } catch (SQLite::Exception const& error) {
+            if (error.getErrorCode() != SQLITE_TOOBIG)
+                throw;
+            return std::nullopt; // not of usher's making
+        }
         return SessionRow{SessionNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getString(),
                           statement.getColumn(2).getString(),           statement.getColumn(3).getString(),
                           statement.getColumn(4).getString(),           statement.getColumn(5).getString(),
@@ -252,26 +319,93 @@ struct Store::Impl {
         return sessions;
     }
 
+    static void add_participant(std::vector<ParticipantRow>& rows, SQLite::Statement& statement)
+    {
+        RawParticipant raw;
+        raw.participant_id = value_at(statement, 0);
+        raw.role = value_at(statement, 1);
+        raw.connection_data = value_at(statement, 2);
+        raw.layout_classes = value_at(statement, 3);
+        raw.meeting_id = value_at(statement, 4);
+        ParticipantRow& row = rows.emplace_back();
+        row.id = statement.getColumn(0).getString();
+        row.role = parse_role(option(statement.getColumn(1)));
+        row.connection_data = option(statement.getColumn(2));
+        row.layout_classes = option(statement.getColumn(3));
+        if (const auto fault = check_row(raw))
+            row.fault = fault->text();
+    }
+
+    /// One of them holds a value that is too large to be read. The others are served.
+    void read_participants_one_by_one(MeetingSnapshot& meeting)
+    {
+        std::vector<ParticipantRow>& rows = meeting.participants;
+        rows.clear();
+        std::vector<std::int64_t> keys;
+        {
+            SQLite::Statement& statement = prepared("SELECT id FROM participant WHERE meeting_id = ? LIMIT ?");
+            const Rewind rewind{statement};
+            statement.bindNoCopy(1, meeting.id);
+            statement.bind(2, static_cast<std::int64_t>(meeting_participants_max) + 1);
+            while (statement.executeStep())
+                keys.push_back(statement.getColumn(0).getInt64());
+        }
+        for (const std::int64_t key : keys) {
+            const auto read = [&](char const* sql, auto const& take) {
+                SQLite::Statement& statement = prepared(sql);
+                const Rewind rewind{statement};
+                statement.bind(1, key);
+                try {
+                    if (!statement.executeStep())
+                        return false;
+                    take(statement);
+                    return true;
+                } catch (SQLite::Exception const& error) {
+                    if (error.getErrorCode() != SQLITE_TOOBIG)
+                        throw;
+                    return false;
+                }
+            };
+            if (read(
+                    R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id
+                            FROM participant WHERE id = ?)sql",
+                    [&](SQLite::Statement& statement) { add_participant(rows, statement); }
+                ))
+                continue;
+            read("SELECT participant_id FROM participant WHERE id = ?", [&](SQLite::Statement& statement) {
+                ParticipantRow& row = rows.emplace_back();
+                row.id = statement.getColumn(0).getString();
+                row.fault = "a value of the row has more than " + std::to_string(value_bytes_max) + " bytes";
+            });
+        }
+        std::sort(rows.begin(), rows.end(), [](ParticipantRow const& a, ParticipantRow const& b) {
+            return a.id < b.id;
+        });
+    }
+
     /// Participants, their tokens and their problems come in the same order, by id, and are merged: that takes three
     /// seeks, however many they are.
     void read_participants(MeetingSnapshot& meeting)
     {
         std::vector<ParticipantRow>& rows = meeting.participants;
-        {
+        try {
             SQLite::Statement& statement = prepared(
-                R"sql(SELECT participant_id, role, connection_data, layout_classes FROM participant
-                       WHERE meeting_id = ? ORDER BY participant_id)sql"
+                R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id FROM participant
+                       WHERE meeting_id = ? ORDER BY participant_id LIMIT ?)sql"
             );
             const Rewind rewind{statement};
             statement.bindNoCopy(1, meeting.id);
-            while (statement.executeStep()) {
-                ParticipantRow& row = rows.emplace_back();
-                row.id = statement.getColumn(0).getString();
-                row.role = parse_role(option(statement.getColumn(1)));
-                row.connection_data = option(statement.getColumn(2));
-                row.layout_classes = option(statement.getColumn(3));
-            }
+            statement.bind(2, static_cast<std::int64_t>(meeting_participants_max) + 1);
+            while (statement.executeStep())
+                add_participant(rows, statement);
+        } catch (SQLite::Exception const& error) {
+            if (error.getErrorCode() != SQLITE_TOOBIG)
+                throw;
+            read_participants_one_by_one(meeting);
         }
+        meeting.is_crowded = rows.size() > meeting_participants_max;
+        if (meeting.is_crowded)
+            rows.resize(meeting_participants_max);
         const std::size_t present = rows.size();
         std::size_t at = 0;
         // The row of a participant; one past the last when the id is none of a present one.
@@ -280,24 +414,67 @@ struct Store::Impl {
                 ++at;
             return at < present && rows[at].id == id ? at : present;
         };
-        {
-            SQLite::Statement& statement =
-                prepared("SELECT participant_id FROM block WHERE meeting_id = ? ORDER BY participant_id");
+        passing_over([&] {
+            at = 0;
+            SQLite::Statement& statement = prepared(
+                R"sql(SELECT substr(participant_id, 1, 256) FROM block INDEXED BY block_by_meeting
+                       WHERE meeting_id = ? ORDER BY participant_id LIMIT ?)sql"
+            );
             const Rewind rewind{statement};
             statement.bindNoCopy(1, meeting.id);
+            statement.bind(2, static_cast<std::int64_t>(2 * meeting_participants_max));
             while (statement.executeStep())
                 if (const std::size_t row = find(statement.getColumn(0).getString()); row != present)
                     rows[row].blocked = true;
-        }
+        });
         at = 0;
         std::optional<SessionRow> const& session = meeting.staged ? meeting.staged : meeting.published;
-        if (session) {
+        if (session)
+            read_tokens(meeting, session->number, present);
+        at = 0;
+        try {
             SQLite::Statement& statement = prepared(
-                R"sql(SELECT participant_id, role, issued_at, expires_at, generation, key_id, fingerprint, reason
-                        FROM token WHERE session_no = ? ORDER BY participant_id)sql"
+                "SELECT participant_id, reason FROM participant_problem WHERE meeting_no = ? ORDER BY participant_id"
             );
             const Rewind rewind{statement};
-            statement.bind(1, number(session->number));
+            statement.bind(1, number(meeting.number));
+            while (statement.executeStep()) {
+                const std::size_t row = find(statement.getColumn(0).getString());
+                if (row == present)
+                    meeting.has_stale_problems = true;
+                else
+                    rows[row].problem = statement.getColumn(1).getString();
+            }
+        } catch (SQLite::Exception const& error) {
+            if (error.getErrorCode() != SQLITE_TOOBIG)
+                throw;
+            meeting.has_unreadable_rows = true;
+        }
+        if (meeting.has_unreadable_rows) // they are deleted, and made anew
+            for (ParticipantRow& row : rows) {
+                row.token.reset();
+                row.problem.clear();
+            }
+    }
+
+    /// Of the participants, the first `present` ones are there; tokens of others are added behind them.
+    void read_tokens(MeetingSnapshot& meeting, SessionNo session, std::size_t present)
+    {
+        std::vector<ParticipantRow>& rows = meeting.participants;
+        std::size_t at = 0;
+        const auto find = [&](std::string_view id) {
+            while (at < present && rows[at].id < id)
+                ++at;
+            return at < present && rows[at].id == id ? at : present;
+        };
+        try {
+            SQLite::Statement& statement = prepared(
+                R"sql(SELECT participant_id, role, issued_at, expires_at, generation, key_id, fingerprint, reason
+                        FROM token WHERE session_no = ? ORDER BY participant_id LIMIT ?)sql"
+            );
+            const Rewind rewind{statement};
+            statement.bind(1, number(session));
+            statement.bind(2, static_cast<std::int64_t>(2 * meeting_participants_max));
             while (statement.executeStep()) {
                 std::string id = statement.getColumn(0).getString();
                 const std::size_t row = find(id);
@@ -308,51 +485,89 @@ struct Store::Impl {
                 }
                 TokenRow& token = (row == present ? rows.back() : rows[row]).token.emplace();
                 token.role = stored_role(statement.getColumn(1).getInt());
-                token.issued_at = from_unix(statement.getColumn(2).getInt64());
-                token.expires_at = from_unix(statement.getColumn(3).getInt64());
+                token.issued_at = bounded_instant(statement.getColumn(2).getInt64());
+                token.expires_at = bounded_instant(statement.getColumn(3).getInt64());
                 token.generation = statement.getColumn(4).getInt64();
                 token.key_id = statement.getColumn(5).getString();
                 token.fingerprint = static_cast<std::uint64_t>(statement.getColumn(6).getInt64());
                 token.reason = static_cast<std::uint8_t>(statement.getColumn(7).getInt());
             }
-        }
-        at = 0;
-        SQLite::Statement& statement = prepared(
-            "SELECT participant_id, reason FROM participant_problem WHERE meeting_no = ? ORDER BY participant_id"
-        );
-        const Rewind rewind{statement};
-        statement.bind(1, number(meeting.number));
-        while (statement.executeStep()) {
-            const std::size_t row = find(statement.getColumn(0).getString());
-            if (row == present)
-                meeting.has_stale_problems = true;
-            else
-                rows[row].problem = statement.getColumn(1).getString();
+        } catch (SQLite::Exception const& error) {
+            if (error.getErrorCode() != SQLITE_TOOBIG)
+                throw;
+            meeting.has_unreadable_rows = true;
         }
     }
 
-    MeetingSnapshot read_meeting(std::int64_t meeting_no, bool participants = true)
+    std::optional<MeetingRow> read_meeting_row(std::string const& meeting_id)
+    {
+        SQLite::Statement& statement = prepared(R"sql(
+            SELECT id, starts_at, ends_at, status, project, media_mode, archive_mode, archive_name, archive_resolution,
+                   location, e2ee, session_id, early_join, grace, title
+              FROM meeting WHERE id = ?
+        )sql");
+        const Rewind rewind{statement};
+        statement.bindNoCopy(1, meeting_id);
+        MeetingRow row;
+        try {
+            if (!statement.executeStep())
+                return std::nullopt;
+            RawMeeting raw;
+            RowValue* const values[] = {&raw.id,           &raw.starts_at,    &raw.ends_at,
+                                        &raw.status,       &raw.project,      &raw.media_mode,
+                                        &raw.archive_mode, &raw.archive_name, &raw.archive_resolution,
+                                        &raw.location,     &raw.e2ee,         &raw.session_id,
+                                        &raw.early_join,   &raw.grace,        &raw.title};
+            int column = 0;
+            for (RowValue* value : values)
+                *value = value_at(statement, column++);
+            if (const auto fault = check_row(raw))
+                row.fault = fault->text();
+        } catch (SQLite::Exception const& error) {
+            if (error.getErrorCode() != SQLITE_TOOBIG)
+                throw;
+            row.fault = "a value of the row has more than " + std::to_string(value_bytes_max) + " bytes";
+            return row;
+        }
+        row.starts_at = bounded_instant(statement.getColumn(1).getInt64());
+        row.ends_at = bounded_instant(statement.getColumn(2).getInt64());
+        row.cancelled = statement.getColumn(3).getString() == "cancelled";
+        row.project = statement.getColumn(4).getString();
+        row.options = options_at(statement, 5);
+        row.session_id = option(statement.getColumn(11));
+        row.early_join = duration_at(statement, 12);
+        row.grace = duration_at(statement, 13);
+        return row;
+    }
+
+    /// Nothing when there is no such row.
+    std::optional<MeetingSnapshot> read_meeting(std::int64_t meeting_no, bool participants = true)
     {
         MeetingSnapshot result;
         SQLite::Statement& statement = prepared(R"sql(
             SELECT a.meeting_id, a.due_at, a.opens, a.closes, a.next_at, a.attempts, a.generation, a.renew_session,
                    a.policy_hash, a.state, a.reason, a.detail, a.ready_at, a.session_no, a.staged_no,
-                   m.starts_at, m.ends_at, m.status, m.project, m.media_mode, m.archive_mode, m.archive_name,
-                   m.archive_resolution, m.location, m.e2ee, a.failed_inputs,
-                   a.last_session_no, m.session_id, m.early_join, m.grace, a.last_history_no, a.gone_at
-              FROM agenda a LEFT JOIN meeting m ON m.id = a.meeting_id
-             WHERE a.meeting_no = ?
+                   a.failed_inputs, a.last_session_no, a.last_history_no, a.gone_at
+              FROM agenda a WHERE a.meeting_no = ?
         )sql");
         const Rewind rewind{statement};
         statement.bind(1, meeting_no);
-        if (!statement.executeStep())
+        try {
+            if (!statement.executeStep())
+                return std::nullopt;
+        } catch (SQLite::Exception const& error) {
+            if (error.getErrorCode() != SQLITE_TOOBIG)
+                throw;
+            result.number = MeetingNo{meeting_no};
+            result.is_unreadable = true;
             return result;
+        }
         result.number = MeetingNo{meeting_no};
         result.id = statement.getColumn(0).getString();
         result.due_at = statement.getColumn(1).getInt64();
         result.opens = instant(statement.getColumn(2));
         result.closes = instant(statement.getColumn(3));
-        result.next_at = from_unix(statement.getColumn(4).getInt64());
+        result.next_at = bounded_instant(statement.getColumn(4).getInt64());
         result.attempts = statement.getColumn(5).getInt();
         result.generation = statement.getColumn(6).getInt64();
         result.renew_session = static_cast<Renewal>(std::clamp(statement.getColumn(7).getInt(), 0, 2));
@@ -363,22 +578,11 @@ struct Store::Impl {
         result.ready_at = instant(statement.getColumn(12));
         result.published = session(statement.getColumn(13));
         result.staged = session(statement.getColumn(14));
-        if (!statement.getColumn(15).isNull()) {
-            MeetingRow row;
-            row.starts_at = from_unix(statement.getColumn(15).getInt64());
-            row.ends_at = from_unix(statement.getColumn(16).getInt64());
-            row.cancelled = statement.getColumn(17).getString() != "scheduled";
-            row.project = statement.getColumn(18).getString();
-            row.options = options_at(statement, 19);
-            row.session_id = option(statement.getColumn(27));
-            row.early_join = duration_at(statement, 28);
-            row.grace = duration_at(statement, 29);
-            result.meeting = std::move(row);
-        }
-        result.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(25).getInt64());
-        result.gone_at = instant(statement.getColumn(31));
-        result.has_past = !statement.getColumn(26).isNull() || !statement.getColumn(30).isNull();
-        for (const std::int64_t session_no : sessions_since(integer_at(statement, 26)))
+        result.meeting = read_meeting_row(result.id);
+        result.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(15).getInt64());
+        result.gone_at = instant(statement.getColumn(18));
+        result.has_past = !statement.getColumn(16).isNull() || !statement.getColumn(17).isNull();
+        for (const std::int64_t session_no : sessions_since(integer_at(statement, 16)))
             if (!(result.published && number(result.published->number) == session_no) &&
                 !(result.staged && number(result.staged->number) == session_no) &&
                 integer("SELECT 1 FROM token WHERE session_no = ? LIMIT 1", session_no))
@@ -417,6 +621,27 @@ struct Store::Impl {
             .has_value();
     }
 
+    /// Rows that usher never wrote, and that would stop everybody: numbers at the end of their range leave no room for
+    /// the next, and a row of `daemon` that is missing or unreadable none for this one.
+    void discard_foreign_rows()
+    {
+        run("DELETE FROM agenda WHERE meeting_no >= ?", foreign_number);
+        run("DELETE FROM session WHERE session_no >= ?", foreign_number);
+        run("DELETE FROM session_attempt WHERE attempt_no >= ?", foreign_number);
+        run("DELETE FROM history WHERE history_no >= ?", foreign_number);
+        for (int tries = 0; tries < 2; ++tries) {
+            try {
+                run("INSERT OR IGNORE INTO daemon (id) VALUES (1)");
+                run("UPDATE daemon SET who = who WHERE id = 1");
+                return;
+            } catch (SQLite::Exception const& error) {
+                if (error.getErrorCode() != SQLITE_TOOBIG || tries > 0)
+                    throw;
+                run("DELETE FROM daemon");
+            }
+        }
+    }
+
     /// How far what was planned for a meeting still holds, in the transaction at hand.
     enum class Standing : std::uint8_t {
         intact,  ///< All of it.
@@ -430,7 +655,10 @@ struct Store::Impl {
         if (due_at == meeting.due_at && (due_at != 0 || !others_wrote))
             return Standing::intact; // every edit sets 0
         const bool all = due_at == meeting.due_at && meeting.participants.size() <= compared_max;
-        const MeetingSnapshot current = read_meeting(number(meeting.number), all);
+        const std::optional<MeetingSnapshot> read = read_meeting(number(meeting.number), all);
+        if (!read || read->is_unreadable)
+            return Standing::gone;
+        MeetingSnapshot const& current = *read;
         if (all && current == meeting)
             return Standing::intact;
         if (!meeting.meeting || meeting.meeting != current.meeting || meeting.meeting->cancelled)
@@ -583,13 +811,16 @@ sys_seconds Store::take_over(std::string_view who, sys_seconds now)
     Impl& impl = *impl_;
     return impl.guarded([&] {
         SQLite::Transaction transaction{*impl.database, SQLite::TransactionBehavior::IMMEDIATE};
-        const sys_seconds highest = from_unix(impl.integer("SELECT clock_high FROM daemon WHERE id = 1").value_or(0));
+        impl.discard_foreign_rows();
+        const sys_seconds highest =
+            bounded_instant(impl.integer("SELECT clock_high FROM daemon WHERE id = 1").value_or(0));
+        // Never one that was there before, also when the row was deleted meanwhile.
+        const std::int64_t before = impl.integer("SELECT epoch FROM daemon WHERE id = 1").value_or(0);
+        impl.epoch = std::max(std::clamp<std::int64_t>(before, 0, foreign_number) + 1, unix_seconds(now) * 1000);
         impl.run(
-            R"sql(UPDATE daemon SET epoch = epoch + 1, who = ?, since = ?, heartbeat = ?,
-                         clock_high = ? WHERE id = 1)sql",
+            "UPDATE daemon SET epoch = ?, who = ?, since = ?, heartbeat = ?, clock_high = ? WHERE id = 1", impl.epoch,
             std::string{who}, unix_seconds(now), unix_seconds(now), unix_seconds(now)
         );
-        impl.epoch = *impl.integer("SELECT epoch FROM daemon WHERE id = 1");
         impl.run("UPDATE session_attempt SET outcome = 'abandoned' WHERE outcome = 'started'");
         transaction.commit();
         return highest;
@@ -706,9 +937,9 @@ std::vector<MeetingSnapshot> Store::read(std::span<MeetingNo const> meetings, st
                 transaction.emplace(*impl.database);
             }
             const MeetingNo meeting = meetings[i];
-            if (MeetingSnapshot snapshot = impl.read_meeting(number(meeting)); !snapshot.id.empty()) {
-                participants += snapshot.participants.size();
-                result.push_back(std::move(snapshot));
+            if (std::optional<MeetingSnapshot> snapshot = impl.read_meeting(number(meeting))) {
+                participants += snapshot->participants.size();
+                result.push_back(std::move(*snapshot));
             }
         }
         return result;
@@ -816,8 +1047,9 @@ std::vector<MeetingSnapshot> Store::read_orders(std::span<MeetingNo const> meeti
         std::vector<MeetingSnapshot> result;
         const SQLite::Transaction transaction{*impl.database};
         for (const MeetingNo meeting : meetings)
-            if (MeetingSnapshot snapshot = impl.read_meeting(number(meeting), false); !snapshot.id.empty())
-                result.push_back(std::move(snapshot));
+            if (std::optional<MeetingSnapshot> snapshot = impl.read_meeting(number(meeting), false);
+                snapshot && !snapshot->is_unreadable)
+                result.push_back(std::move(*snapshot));
         return result;
     });
 }
@@ -894,9 +1126,20 @@ void Store::record_doors(Policy const& policy)
             .has_value();
     };
     constexpr std::array roles{Role::subscriber, Role::publisher, Role::publisheronly, Role::moderator};
-    if (impl.guarded([&] { return std::all_of(roles.begin(), roles.end(), is_recorded); }))
+    const auto all_are_recorded = [&] {
+        try {
+            return impl.guarded([&] {
+                return std::all_of(roles.begin(), roles.end(), is_recorded) &&
+                       impl.integer("SELECT count(*) FROM door") == static_cast<std::int64_t>(roles.size());
+            });
+        } catch (RowError const&) {
+            return false;
+        }
+    };
+    if (all_are_recorded())
         return;
     impl.write([&] {
+        impl.run("DELETE FROM door");
         for (const Role role : roles)
             impl.run(
                 "INSERT OR REPLACE INTO door (role, code, early_join, hidden) VALUES (?, ?, ?, ?)",
@@ -909,20 +1152,24 @@ void Store::record_doors(Policy const& policy)
 void Store::warm_up(std::span<Publication const> publications) const
 {
     Impl& impl = *impl_;
-    impl.guarded([&] {
-        const SQLite::Transaction transaction{*impl.database};
-        for (Publication const& publication : publications) {
-            MeetingSnapshot const& meeting = *publication.meeting;
-            impl.integer("SELECT due_at FROM agenda WHERE meeting_no = ?", number(meeting.number));
-            if (publication.tokens.empty() || publication.session == nullptr)
-                continue;
-            impl.integer(
-                "SELECT count(*) FROM token WHERE session_no = ? AND participant_id BETWEEN ? AND ?",
-                number(publication.session->number), meeting.participants[publication.tokens.front().participant].id,
-                meeting.participants[publication.tokens.back().participant].id
-            );
-        }
-    });
+    try {
+        impl.guarded([&] {
+            const SQLite::Transaction transaction{*impl.database};
+            for (Publication const& publication : publications) {
+                MeetingSnapshot const& meeting = *publication.meeting;
+                impl.integer("SELECT due_at FROM agenda WHERE meeting_no = ?", number(meeting.number));
+                if (publication.tokens.empty() || publication.session == nullptr)
+                    continue;
+                impl.integer(
+                    "SELECT count(*) FROM token WHERE session_no = ? AND participant_id BETWEEN ? AND ?",
+                    number(publication.session->number),
+                    meeting.participants[publication.tokens.front().participant].id,
+                    meeting.participants[publication.tokens.back().participant].id
+                );
+            }
+        });
+    } catch (RowError const&) { // publish() finds out which
+    }
 }
 
 PublishCounts
@@ -932,14 +1179,23 @@ Store::publish(std::span<Publication const> publications, sys_seconds now, std::
     if (publications.empty())
         return counts;
     Impl& impl = *impl_;
-    impl.write([&] {
-        if (locked)
-            locked();
-        const Seen seen{impl.integer("PRAGMA data_version").value_or(0), impl.own_writes};
-        for (Publication const& publication : publications)
-            impl.publish_one(publication, seen != publication.seen, now, counts);
-        impl.run("UPDATE daemon SET heartbeat = ?1, clock_high = max(clock_high, ?1) WHERE id = 1", unix_seconds(now));
-    });
+    impl.numbered.clear();
+    try {
+        impl.write([&] {
+            if (locked)
+                locked();
+            const Seen seen{impl.integer("PRAGMA data_version").value_or(0), impl.own_writes};
+            for (Publication const& publication : publications)
+                impl.publish_one(publication, seen != publication.seen, now, counts);
+            impl.run(
+                "UPDATE daemon SET heartbeat = ?1, clock_high = max(clock_high, ?1) WHERE id = 1", unix_seconds(now)
+            );
+        });
+    } catch (...) { // the rows are as they were
+        for (SessionRow* session : impl.numbered)
+            session->number = {};
+        throw;
+    }
     return counts;
 }
 
@@ -1068,9 +1324,17 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
     SessionRow* const session = stands == Standing::gone ? nullptr : publication.session;
     const bool added = session != nullptr && session->number == SessionNo{};
     if (added) {
+        numbered.push_back(session);
         session->number = add_session(meeting.number, heads.last_session_no, *session, now);
         heads.staged_no = heads.last_session_no = number(session->number);
     }
+    if (meeting.has_unreadable_rows)
+        unbounded([&] {
+            for (const auto session_no : {heads.published_no, heads.staged_no})
+                if (session_no)
+                    run("DELETE FROM token WHERE session_no = ?", *session_no);
+            run("DELETE FROM participant_problem WHERE meeting_no = ?", number(meeting.number));
+        });
     const bool in_use = session != nullptr &&
                         (heads.published_no == number(session->number) || heads.staged_no == number(session->number));
     if (in_use) {
@@ -1409,23 +1673,27 @@ std::vector<Store::AgendaEntry> Store::scan(MeetingNo after, std::size_t limit) 
 {
     Impl& impl = *impl_;
     return impl.guarded([&] {
-        SQLite::Statement& statement = impl.prepared(
-            R"sql(SELECT meeting_no, due_at, policy_hash, state, starts_at, seq, session_no, settled_at FROM agenda
-                   WHERE meeting_no > ? ORDER BY meeting_no LIMIT ?)sql"
-        );
-        const Rewind rewind{statement};
-        statement.bind(1, number(after));
-        statement.bind(2, static_cast<std::int64_t>(limit));
-        std::vector<AgendaEntry> result;
-        while (statement.executeStep())
-            result.push_back(
-                {MeetingNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getInt64(),
-                 static_cast<std::uint64_t>(statement.getColumn(2).getInt64()),
-                 parse_state(statement.getColumn(3).getText()).value_or(State::pending),
-                 from_unix(statement.getColumn(4).getInt64()), statement.getColumn(5).getInt64(),
-                 SessionNo{statement.getColumn(6).getInt64()}, from_unix(statement.getColumn(7).getInt64())}
+        return impl.passing_over([&] {
+            SQLite::Statement& statement = impl.prepared(
+                R"sql(SELECT meeting_no, due_at, policy_hash, substr(state, 1, 20), starts_at, seq, session_no,
+                         CASE WHEN typeof(due_at) = 'integer' AND due_at >= 0 THEN settled_at ELSE ?3 END
+                    FROM agenda WHERE meeting_no > ?1 ORDER BY meeting_no LIMIT ?2)sql"
             );
-        return result;
+            const Rewind rewind{statement};
+            statement.bind(1, number(after));
+            statement.bind(2, static_cast<std::int64_t>(limit));
+            statement.bind(3, never); // a row that is never due by itself
+            std::vector<AgendaEntry> result;
+            while (statement.executeStep())
+                result.push_back(
+                    {MeetingNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getInt64(),
+                     static_cast<std::uint64_t>(statement.getColumn(2).getInt64()),
+                     parse_state(statement.getColumn(3).getText()).value_or(State::pending),
+                     bounded_instant(statement.getColumn(4).getInt64()), statement.getColumn(5).getInt64(),
+                     SessionNo{statement.getColumn(6).getInt64()}, bounded_instant(statement.getColumn(7).getInt64())}
+                );
+            return result;
+        });
     });
 }
 
@@ -1434,46 +1702,48 @@ Store::MissingRows Store::find_missing(std::string const& cursor, std::size_t li
     Impl& impl = *impl_;
     const auto count = static_cast<std::int64_t>(limit);
     return impl.guarded([&] {
-        MissingRows missing;
-        const auto look = [&](char const* sql) {
-            SQLite::Statement& statement = impl.prepared(sql);
-            const Rewind rewind{statement};
-            statement.bind(1, cursor);
-            statement.bind(2, count);
-            std::int64_t found = 0;
-            std::string furthest = cursor;
-            while (statement.executeStep()) {
-                ++found;
-                furthest = statement.getColumn(0).getString();
-                if (statement.getColumn(1).isNull())
-                    missing.meeting_ids.push_back(furthest);
-            }
-            return std::pair{found, furthest};
-        };
-        const auto [meetings, meeting_last] = look(
-            R"sql(SELECT m.id, a.meeting_no FROM meeting m
+        return impl.passing_over([&] {
+            MissingRows missing;
+            const auto look = [&](char const* sql) {
+                SQLite::Statement& statement = impl.prepared(sql);
+                const Rewind rewind{statement};
+                statement.bind(1, cursor);
+                statement.bind(2, count);
+                std::int64_t found = 0;
+                std::string furthest = cursor;
+                while (statement.executeStep()) {
+                    ++found;
+                    furthest = statement.getColumn(0).getString();
+                    if (statement.getColumn(1).isNull() && furthest.size() <= id_bytes_max)
+                        missing.meeting_ids.push_back(furthest);
+                }
+                return std::pair{found, furthest};
+            };
+            const auto [meetings, meeting_last] = look(
+                R"sql(SELECT m.id, a.meeting_no FROM meeting m
                     LEFT JOIN agenda a
                            ON a.meeting_id = m.id AND a.starts_at IS m.starts_at AND a.day IS m.starts_at / 86400
                    WHERE m.id > ?1 ORDER BY m.id LIMIT ?2)sql"
-        );
-        const auto [orphans, orphan_last] = look(
-            // Seeks from one meeting to the next, however many participants it has.
-            R"sql(WITH RECURSIVE found (found_id) AS (
+            );
+            const auto [orphans, orphan_last] = look(
+                // Seeks from one meeting to the next, however many participants it has.
+                R"sql(WITH RECURSIVE found (found_id) AS (
                       SELECT min(meeting_id) FROM participant WHERE meeting_id > ?1
                       UNION ALL
                       SELECT (SELECT min(meeting_id) FROM participant WHERE meeting_id > found_id) FROM found
                        WHERE found_id IS NOT NULL LIMIT ?2)
                   SELECT found_id, a.meeting_no FROM found LEFT JOIN agenda a ON a.meeting_id = found_id
                    WHERE found_id IS NOT NULL)sql"
-        );
-        // Each list is complete up to its own last id; go on from the lower of those that were cut off.
-        const bool meetings_cut = meetings == count;
-        const bool orphans_cut = orphans == count;
-        if (meetings_cut || orphans_cut)
-            missing.next = meetings_cut && orphans_cut ? std::min(meeting_last, orphan_last)
-                           : meetings_cut              ? meeting_last
-                                                       : orphan_last;
-        return missing;
+            );
+            // Each list is complete up to its own last id; go on from the lower of those that were cut off.
+            const bool meetings_cut = meetings == count;
+            const bool orphans_cut = orphans == count;
+            if (meetings_cut || orphans_cut)
+                missing.next = meetings_cut && orphans_cut ? std::min(meeting_last, orphan_last)
+                               : meetings_cut              ? meeting_last
+                                                           : orphan_last;
+            return missing;
+        });
     });
 }
 
@@ -1510,6 +1780,19 @@ std::optional<MeetingSnapshot> Store::read_one(std::string_view meeting_id) cons
     });
 }
 
+void Store::forget_unreadable(std::span<MeetingNo const> meetings)
+{
+    if (meetings.empty())
+        return;
+    ++impl_->own_writes;
+    impl_->write([&] {
+        impl_->unbounded([&] { // the row's index entries are read, too
+            for (const MeetingNo meeting : meetings)
+                impl_->run("DELETE FROM agenda WHERE meeting_no = ?", number(meeting));
+        });
+    });
+}
+
 void Store::mark(std::span<MeetingNo const> meetings)
 {
     impl_->mark("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> 0", meetings);
@@ -1527,52 +1810,59 @@ void Store::check(
     // A connection of its own, so that rows and view are read at one instant, by the clock that is asked about.
     Impl impl{impl_->path, Access::read_only};
     impl.guarded([&] {
-        std::int64_t clock = unix_seconds(now);
-        const auto read_clock = [](sqlite3_context* context, int, sqlite3_value**) {
-            sqlite3_result_int64(context, *static_cast<std::int64_t const*>(sqlite3_user_data(context)));
-        };
-        // What the view asks for the reader's clock.
-        sqlite3_create_function_v2(
-            impl.database->getHandle(), "strftime", 2, SQLITE_UTF8 | SQLITE_INNOCUOUS, &clock, read_clock, nullptr,
-            nullptr, nullptr
-        );
-        std::int64_t after = 0;
-        for (;;) {
-            const SQLite::Transaction transaction{*impl.database};
-            std::vector<std::int64_t> numbers;
-            {
-                SQLite::Statement& statement =
-                    impl.prepared("SELECT meeting_no FROM agenda WHERE meeting_no > ? ORDER BY meeting_no LIMIT 500");
-                const Rewind rewind{statement};
-                statement.bind(1, after);
-                while (statement.executeStep())
-                    numbers.push_back(statement.getColumn(0).getInt64());
-            }
-            if (numbers.empty())
-                break;
-            after = numbers.back();
-            SQLite::Statement credentials{
-                *impl.database,
-                R"sql(SELECT participant_id, project, project_key, session_id, token, role, issued_at, expires_at
+        return impl.unbounded([&] {
+            std::int64_t clock = unix_seconds(now);
+            const auto read_clock = [](sqlite3_context* context, int, sqlite3_value**) {
+                sqlite3_result_int64(context, *static_cast<std::int64_t const*>(sqlite3_user_data(context)));
+            };
+            // What the view asks for the reader's clock.
+            sqlite3_create_function_v2(
+                impl.database->getHandle(), "strftime", 2, SQLITE_UTF8 | SQLITE_INNOCUOUS, &clock, read_clock, nullptr,
+                nullptr, nullptr
+            );
+            std::int64_t after = 0;
+            for (;;) {
+                const SQLite::Transaction transaction{*impl.database};
+                std::vector<std::int64_t> numbers;
+                {
+                    SQLite::Statement& statement =
+                        impl.prepared("SELECT meeting_no FROM agenda WHERE meeting_no > ? ORDER BY meeting_no LIMIT 500"
+                        );
+                    const Rewind rewind{statement};
+                    statement.bind(1, after);
+                    while (statement.executeStep())
+                        numbers.push_back(statement.getColumn(0).getInt64());
+                }
+                if (numbers.empty())
+                    break;
+                after = numbers.back();
+                SQLite::Statement credentials{
+                    *impl.database,
+                    R"sql(SELECT participant_id, project, project_key, session_id, token, role, issued_at, expires_at
                         FROM join_credential WHERE meeting_id = ?)sql"};
-            for (const std::int64_t meeting_no : numbers) {
-                MeetingEvidence evidence;
-                evidence.meeting = impl.read_meeting(meeting_no);
-                evidence.due = evidence.meeting.due_at <= clock;
-                credentials.reset();
-                credentials.bind(1, evidence.meeting.id);
-                while (credentials.executeStep())
-                    evidence.published.push_back(
-                        {credentials.getColumn(0).getString(), credentials.getColumn(1).getString(),
-                         credentials.getColumn(2).getString(), credentials.getColumn(3).getString(),
-                         credentials.getColumn(4).getString(), credentials.getColumn(5).getString(),
-                         from_unix(credentials.getColumn(6).getInt64()), from_unix(credentials.getColumn(7).getInt64())}
-                    );
-                credentials.reset();
-                for (Violation& violation : check_promises(evidence, projects, verify, now))
-                    found.push_back(std::move(violation));
+                for (const std::int64_t meeting_no : numbers) {
+                    std::optional<MeetingSnapshot> read = impl.read_meeting(meeting_no);
+                    if (!read || read->is_unreadable)
+                        continue;
+                    MeetingEvidence evidence;
+                    evidence.meeting = std::move(*read);
+                    evidence.due = evidence.meeting.due_at <= clock;
+                    credentials.reset();
+                    credentials.bind(1, evidence.meeting.id);
+                    while (credentials.executeStep())
+                        evidence.published.push_back(
+                            {credentials.getColumn(0).getString(), credentials.getColumn(1).getString(),
+                             credentials.getColumn(2).getString(), credentials.getColumn(3).getString(),
+                             credentials.getColumn(4).getString(), credentials.getColumn(5).getString(),
+                             from_unix(credentials.getColumn(6).getInt64()),
+                             from_unix(credentials.getColumn(7).getInt64())}
+                        );
+                    credentials.reset();
+                    for (Violation& violation : check_promises(evidence, projects, verify, now))
+                        found.push_back(std::move(violation));
+                }
             }
-        }
+        });
     });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,6 +40,7 @@ struct MeetingRow {
     std::string session_id{};            ///< An existing session to use instead of a new one, or empty.
     std::optional<seconds> early_join{}; ///< Of every role, instead of the policy's.
     std::optional<seconds> grace{};      ///< Instead of the policy's.
+    std::string fault{}; ///< What the contract would refuse of the row; see check_row(). Empty: nothing.
 
     friend bool operator==(MeetingRow const&, MeetingRow const&) = default;
 };
@@ -110,6 +112,7 @@ struct ParticipantRow {
     std::string layout_classes;
     std::optional<TokenRow> token;
     std::string problem; ///< Reason in `participant_problem`, or empty.
+    std::string fault{}; ///< What the contract would refuse of the row; see check_row(). Empty: nothing.
 
     friend bool operator==(ParticipantRow const&, ParticipantRow const&) = default;
 };
@@ -121,6 +124,9 @@ std::optional<State> parse_state(std::string_view text);
 
 /// Whether the published session is to be replaced though it could serve. The values are stored: never renumber.
 enum class Renewal : std::uint8_t { no = 0, requested = 1, participant_removed = 2 };
+
+inline constexpr std::size_t meeting_participants_max =
+    20'000; ///< Of one meeting; those beyond get nothing, and are counted.
 
 /// One meeting as the planner sees it: every row that concerns it, read at one instant.
 struct MeetingSnapshot {
@@ -144,8 +150,12 @@ struct MeetingSnapshot {
     std::optional<MeetingRow> meeting;
     std::optional<SessionRow> published;
     std::optional<SessionRow> staged;
-    bool has_leftovers = false;               ///< Sessions that are neither published nor staged, with tokens.
-    bool has_stale_problems = false;          ///< In `participant_problem`, of participants who are gone.
+    bool has_leftovers = false;      ///< Sessions that are neither published nor staged, with tokens.
+    bool has_stale_problems = false; ///< In `participant_problem`, of participants who are gone.
+    bool has_unreadable_rows =
+        false;                  ///< Tokens or problems that usher never wrote; all of the meeting's are made anew.
+    bool is_crowded = false;    ///< There are more participants than the first `meeting_participants_max` here.
+    bool is_unreadable = false; ///< Its row in `agenda` cannot be read; nothing but `number` is known.
     std::vector<ParticipantRow> participants; ///< By id. Tokens are those of `staged`, or else of `published`.
 
     friend bool operator==(MeetingSnapshot const&, MeetingSnapshot const&) = default;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -26,6 +27,7 @@
 #include <usher/service/pace.hpp>
 #include <usher/service/random.hpp>
 #include <usher/service/session_maker.hpp>
+#include <usher/service/set_aside.hpp>
 #include <usher/service/slice_size.hpp>
 #include <usher/service/workers.hpp>
 #include <usher/store/store.hpp>
@@ -89,6 +91,12 @@ public:
     void start_sweep();
     boost::asio::awaitable<bool> sweep();
 
+    /// How long to wait at least while meetings are set aside: their rows say that they are due. Zero without any.
+    std::chrono::steady_clock::duration rest() const;
+
+    /// Whether rows were found that only a sweep can mend; asking takes the wish back.
+    bool take_sweep_wish() { return std::exchange(sweep_wish_, false); }
+
     /// Ends settle() after the transaction in hand.
     void request_stop() { stopping_ = true; }
 
@@ -125,6 +133,8 @@ private:
     boost::asio::awaitable<void> keep_wal_small();
     void start_checkpoint();
     void adapt(Batch const& batch);
+    void note_looks(Batch const& batch);
+    void publish_each(std::vector<Publication> const& slice, PassResult& result, RowError const& error);
 
     Store& store_;
     Clock& clock_;
@@ -142,6 +152,8 @@ private:
     std::deque<std::unique_ptr<Batch>> batches_; ///< In hand, in the order in which they are published.
     std::vector<Store> readers_;                 ///< Those that no batch uses.
     std::set<MeetingNo> in_hand_;
+    SetAside set_aside_;
+    bool sweep_wish_ = false;
     Wakeup prepared_;
     std::atomic<std::uint64_t> serial_ = 0; ///< Of sessions that are made here.
     /// What reconcile() found, what is needed first at the end. Not due by its row; lost with the daemon, and found

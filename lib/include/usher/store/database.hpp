@@ -19,6 +19,13 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// A row holds what no program of usher's ever writes: it is of another type, or far too large. All others can be
+/// worked with.
+class RowError : public DatabaseError {
+public:
+    using DatabaseError::DatabaseError;
+};
+
 /// Another daemon has taken the database over.
 class Fenced : public std::runtime_error {
 public:

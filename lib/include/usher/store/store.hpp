@@ -213,6 +213,9 @@ public:
     /// Adds or mends these rows, and makes them due.
     void add_missing(std::span<std::string const> meeting_ids);
 
+    /// Deletes rows of `agenda` that cannot be read; find_missing() finds their meetings then.
+    void forget_unreadable(std::span<MeetingNo const> meetings);
+
     std::optional<MeetingSnapshot> read_one(std::string_view meeting_id) const;
     void mark(std::span<MeetingNo const> meetings);
     /// Likewise, and what failed may be tried again at once.
