@@ -19,6 +19,8 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include <usher/store/contract.hpp>
+
 #include "schedule_csv.hpp"
 
 namespace usher::ctl {
@@ -191,6 +193,9 @@ SQLite::Database open_database(std::string const& path)
     database.exec("PRAGMA temp_store = FILE");
     database.exec("ATTACH '' AS scratch");
     database.exec("PRAGMA temp_store = MEMORY");
+    // Our own triggers mark what is loaded. Those that others have on these tables are not run, since they would be run
+    // with the rights of whoever imports, who is often root.
+    shield(database.getHandle());
     return database;
 }
 
@@ -243,14 +248,12 @@ WritingSql writing_sql(SQLite::Database& database, ScheduleReader<Row> const& re
         if (!reader.has(i))
             continue;
         const std::string name{Row::columns[i].table};
-        SQLite::Statement query{database, "SELECT dflt_value FROM pragma_table_info(?) WHERE name = ?"};
+        SQLite::Statement query{database, "SELECT 1 FROM pragma_table_info(?) WHERE name = ?"};
         query.bind(1, table);
         query.bind(2, name);
         if (!query.executeStep())
-            throw ImportError{"table " + table + " has no column " + name + "; run `usherctl init`"};
-        std::string value = "?" + std::to_string(++parameter);
-        if (!query.isColumnNull(0))
-            value = "COALESCE(" + value + ", " + query.getColumn(0).getString() + ")";
+            throw ImportError{"table " + table + " has no column " + name + "; run `usherctl init --repair`"};
+        const std::string value = "?" + std::to_string(++parameter);
         columns += (columns.empty() ? "" : ", ") + name;
         values += (values.empty() ? "" : ", ") + value;
         if (i < Row::key_columns)
@@ -287,6 +290,13 @@ public:
             throw ImportError{header.error()};
         for (std::string const& name : reader_.unknown_columns())
             problems_ << path_ << ":1: column \"" << name << "\" is not known and ignored\n";
+        for (std::size_t i = 0; i < Row::columns.size(); ++i) {
+            default_values_[i] = contract_default(Row::table, Row::columns[i].table);
+            if (auto const* number = std::get_if<std::int64_t>(&default_values_[i]))
+                defaults_[i] = *number;
+            else if (auto const* text = std::get_if<std::string>(&default_values_[i]))
+                defaults_[i] = text;
+        }
     }
 
     void load(seconds shift, bool progress);
@@ -303,6 +313,8 @@ private:
     Printer& problems_;
     std::ifstream in_;
     ScheduleReader<Row> reader_;
+    std::array<ContractDefault, Row::columns.size()> default_values_;
+    std::array<Cell, Row::columns.size()> defaults_; ///< Of these, for cells that are empty.
     std::optional<SQLite::Statement> insert_;
     std::optional<SQLite::Statement> update_;
     std::optional<SQLite::Statement> note_;
@@ -388,7 +400,7 @@ bool Import<Row>::write(SQLite::Statement& statement, std::array<Cell, Row::colu
     int index = 0;
     for (std::size_t i = 0; i < values.size(); ++i)
         if (reader_.has(i))
-            bind(statement, ++index, values[i]);
+            bind(statement, ++index, values[i].index() != 0 ? values[i] : defaults_[i]);
     return statement.exec() > 0;
 }
 

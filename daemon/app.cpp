@@ -284,6 +284,10 @@ private:
                         std::to_string(result.published.tokens) + " tokens published, " +
                         std::to_string(result.published.withdrawn) + " withdrawn"
         );
+        for (Damage const& damage : provisioner_->damages()) {
+            all_ready_ = false;
+            print_line(stderr, "the contract is damaged: " + damage.sentence + "; do: " + damage.way_out);
+        }
         const sys_seconds now = clock_.now();
         MeetingNo after{0};
         for (;;) {
@@ -343,9 +347,11 @@ private:
             }
             if (watch_->replaced())
                 throw DatabaseError{"the database file was replaced by another; starting again on the new one"};
-            if (const auto version = store_.schema_version(); version != schema) {
+            const auto inspect_at = provisioner_->inspect_again_at();
+            if (const auto version = store_.schema_version();
+                version != schema || (inspect_at && clock_.steady_now() >= *inspect_at)) {
                 schema = version;
-                co_await find_stale(); // puts back triggers
+                co_await find_stale(); // puts back what was lost
                 sweep_wanted_ = true;
             }
             if (sweep_wanted_ || clock_.steady_now() - swept >= sweep_interval) {

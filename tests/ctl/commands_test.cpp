@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // usherctl as its users meet it: command lines in, text and exit status out.
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -61,8 +62,77 @@ protected:
 
 TEST_F(Commands, InitSaysWhatItDid)
 {
-    EXPECT_EQ(call({"init"}).out, path + ": created\n");
-    EXPECT_EQ(call({"init"}).out, path + ": unchanged\n");
+    const Answer created = call({"init"});
+    EXPECT_EQ(created.out.find("Created: " + path + " (0660 "), 0U) << created.out;
+    EXPECT_NE(created.out.find("), schema 1.\ndo: systemctl start usher\n"), std::string::npos) << created.out;
+    EXPECT_EQ(call({"init"}).out, "Unchanged: " + path + ", schema 1.\n");
+    EXPECT_EQ(call({"init", "--repair"}).out, "Unchanged: " + path + ", schema 1.\n");
+    EXPECT_EQ(call({"init", "--json"}).json().at("result"), "unchanged");
+    EXPECT_EQ(call({"init", "--repair", "--public-read"}).status, 2);
+}
+
+class DamagedCommands : public Commands {
+protected:
+    DamagedCommands()
+    {
+        call({"init"});
+        platform.emplace(path, SQLite::OPEN_READWRITE);
+        platform->exec("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('m', 1800000000, 1800003600), "
+                       "('n', 1800000000, 1800003600)");
+        platform->exec("PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, 'CONSTRAINT "
+                       "e2ee_must_be_0_or_1 CHECK (typeof(e2ee) = ''integer'' AND e2ee IN (0, 1))', '') "
+                       "WHERE name = 'meeting'; PRAGMA writable_schema = RESET");
+    }
+
+    std::optional<SQLite::Database> platform;
+};
+
+TEST_F(DamagedCommands, InitNamesTheDamage)
+{
+    const Answer damaged = call({"init"});
+    EXPECT_EQ(damaged.status, 1);
+    EXPECT_EQ(
+        damaged.out, "Failing: the contract is damaged: meeting lost e2ee_must_be_0_or_1.\n"
+                     "do: usherctl init --repair\n"
+    );
+    const auto json = call({"init", "--json"}).json();
+    EXPECT_EQ(json.at("result"), "damaged");
+    EXPECT_EQ(json.at("damage").at(0).at("object"), "meeting");
+    platform->exec("DROP VIEW join_credential");
+    EXPECT_EQ(
+        call({"init"}).out, "Failing: the contract is damaged: meeting lost e2ee_must_be_0_or_1.\n"
+                            "damage     the view join_credential is gone\n"
+                            "do: usherctl init --repair\n"
+    );
+}
+
+TEST_F(DamagedCommands, ARepairSaysWhatIsBack)
+{
+    const Answer repaired = call({"init", "--repair"});
+    EXPECT_EQ(repaired.status, 0) << repaired.err;
+    EXPECT_EQ(repaired.out.find("Done in "), 0U) << repaired.out;
+    EXPECT_NE(repaired.out.find("s: e2ee_must_be_0_or_1 is back; all 2 rows satisfy it.\n"), std::string::npos)
+        << repaired.out;
+    EXPECT_EQ(call({"init"}).status, 0);
+    EXPECT_ANY_THROW(platform->exec("UPDATE meeting SET e2ee = 7"));
+}
+
+TEST_F(DamagedCommands, ARepairListsTheRowsThatStopIt)
+{
+    platform->exec("UPDATE meeting SET e2ee = 7 WHERE id = 'n'");
+    const Answer refused = call({"init", "--repair"});
+    EXPECT_EQ(refused.status, 1);
+    EXPECT_EQ(refused.out, "");
+    EXPECT_EQ(
+        refused.err, "meeting n: e2ee is 7, but e2ee_must_be_0_or_1\n"
+                     "usherctl: init: 1 row breaks the contract. Nothing was done.\n"
+                     "do: correct it, then: usherctl init --repair\n"
+    );
+    platform->exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 24) "
+                   "INSERT INTO meeting (id, starts_at, ends_at, e2ee) SELECT i, 1800000000, 1800003600, 2 FROM n");
+    EXPECT_NE(
+        call({"init", "--repair"}).err.find("\n5 more\nusherctl: init: 25 rows break the contract."), std::string::npos
+    );
 }
 
 TEST_F(Commands, EveryOneHasHelpWithAnExample)

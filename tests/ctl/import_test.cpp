@@ -306,5 +306,32 @@ TEST_F(ImportTest, RefusesADatabaseThatIsNotUshers)
     EXPECT_FALSE(std::filesystem::exists(folder / "none.db"));
 }
 
+TEST_F(ImportTest, RunsNoTriggersOfOthersAndStillMarksWhatItLoads)
+{
+    SQLite::Database{options.database_path, SQLite::OPEN_READWRITE}.exec(
+        "CREATE TABLE log (what TEXT);"
+        "CREATE TRIGGER spy1 AFTER INSERT ON meeting BEGIN INSERT INTO log VALUES ('meeting'); END;"
+        "CREATE TRIGGER spy2 AFTER INSERT ON agenda BEGIN INSERT INTO log VALUES ('agenda'); END;"
+        "DROP TRIGGER usher_meeting_insert"
+    );
+    write(std::string{"m,Title,"} + hour_long, "");
+    EXPECT_FALSE(import().has_bad_rows()) << problems;
+    EXPECT_EQ(query("SELECT meeting_id FROM agenda"), "m");
+    EXPECT_EQ(query("SELECT count(*) FROM log"), "0");
+}
+
+TEST_F(ImportTest, TakesDefaultsFromTheContractAndNotFromTheFile)
+{
+    // A tool of a platform may put anything there, which must not become part of a statement.
+    SQLite::Database{options.database_path, SQLite::OPEN_READWRITE}.exec(
+        "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, 'DEFAULT ''scheduled''', "
+        "'DEFAULT (load_extension(''/tmp/x''))') WHERE name = 'meeting'"
+    );
+    std::ofstream{options.meetings_path, std::ios::binary} << "external_id,title,starts_at_utc,ends_at_utc,status\n"
+                                                           << "m,Title,2021-02-06T09:00:00Z,2021-02-06T10:00:00Z,\n";
+    EXPECT_FALSE(import().has_bad_rows()) << problems;
+    EXPECT_EQ(query("SELECT status FROM meeting"), "scheduled");
+}
+
 } // namespace
 } // namespace usher::ctl

@@ -181,6 +181,20 @@ TEST_F(Process, PrintsWhatRowsArgumentsAndPathsHoldWithoutObeyingIt)
     harmless();
 }
 
+TEST_F(Process, OncePutsBackWhatItMayAndFailsForTheRestOfTheContract)
+{
+    add_meeting("m");
+    platform().exec("DROP INDEX agenda_by_day; DROP VIEW join_credential; DROP TRIGGER usher_meeting_update");
+    EXPECT_EQ(Daemon(path, output, true).end(), 0) << printed();
+    EXPECT_TRUE(ready("m"));
+    platform().exec("ALTER TABLE meeting DROP COLUMN title");
+    EXPECT_EQ(Daemon(path, output, true).end(), 1);
+    EXPECT_NE(
+        printed().find("the contract is damaged: meeting lost the column title; do: usherctl init --repair\n"),
+        std::string::npos
+    ) << printed();
+}
+
 TEST_F(Process, ASecondSignalStopsAtOnce)
 {
     Daemon daemon{path, output};

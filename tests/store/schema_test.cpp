@@ -229,9 +229,13 @@ TEST_F(Schema, ForeignNewerAndEmptyFilesAreRefusedByName)
     EXPECT_EQ(
         refusal(path), path + ": has schema version 2, this usher knows up to 1; install the newer usher that wrote it"
     );
-    open().exec("PRAGMA user_version = 1; PRAGMA application_id = 1");
+    const std::string other = folder.file("other.db");
+    SQLite::Database{other, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE}.exec(
+        "CREATE TABLE meeting (id); PRAGMA application_id = 1"
+    );
     EXPECT_EQ(
-        refusal(path), path + ": is another program's SQLite database (application_id 1); give usher a file of its own"
+        refusal(other),
+        other + ": is another program's SQLite database (application_id 1); give usher a file of its own"
     );
     const std::string empty = folder.file("empty.db");
     std::ofstream{empty};
@@ -239,16 +243,6 @@ TEST_F(Schema, ForeignNewerAndEmptyFilesAreRefusedByName)
     const std::string text = folder.file("text.db");
     std::ofstream{text} << std::string(4096, 'x');
     EXPECT_EQ(refusal(text), text + ": file is not a database");
-}
-
-TEST_F(Schema, DroppedAndChangedTriggersArePutBack)
-{
-    Store store = Store::open(path);
-    EXPECT_TRUE(store.restore_triggers().empty());
-    open().exec("DROP TRIGGER usher_meeting_delete; DROP TRIGGER usher_participant_update;"
-                "CREATE TRIGGER usher_participant_update AFTER UPDATE ON participant BEGIN SELECT 1; END;");
-    EXPECT_EQ(store.restore_triggers(), (std::vector<std::string>{"usher_meeting_delete", "usher_participant_update"}));
-    EXPECT_TRUE(store.restore_triggers().empty());
 }
 
 } // namespace

@@ -37,6 +37,7 @@ constexpr std::size_t batch_participants_min = 128;
 constexpr std::size_t chunk_rows = 500;
 constexpr std::size_t sweep_participants = 1000; // what an edit may have to wait for while a sweep goes on
 constexpr auto long_wait = std::chrono::hours{1};
+constexpr auto inspect_again_after = std::chrono::minutes{1};
 
 /// Whether the meeting was planned under another configuration, or in what has become the future.
 bool is_stale(Store::AgendaEntry const& entry, Projects const& projects, sys_seconds now)
@@ -171,10 +172,34 @@ boost::asio::awaitable<void> Provisioner::on_workers(std::function<void()> work)
         std::rethrow_exception(job->error);
 }
 
+void Provisioner::inspect_schema()
+{
+    // Everything is logged once: what is still the case was logged before.
+    inspected_ = clock_.steady_now();
+    const Inspection before = std::exchange(inspection_, store_.inspect(inspected_));
+    const auto is_new = [](auto const& item, auto const& known) {
+        return std::find(known.begin(), known.end(), item) == known.end();
+    };
+    for (std::string const& sentence : inspection_.put_back)
+        spdlog::warn("contract put back what=\"{}\"", sentence);
+    for (Damage const& damage : inspection_.state.damages)
+        if (is_new(damage, before.state.damages))
+            spdlog::error("contract damaged what=\"{}\" do=\"{}\"", damage.sentence, damage.way_out);
+    for (std::string const& note : inspection_.state.notes)
+        if (is_new(note, before.state.notes))
+            spdlog::info("contract noted what=\"{}\"", note);
+    if (inspection_.state.damages.empty() && !before.state.damages.empty())
+        spdlog::info("contract whole again");
+}
+
+std::optional<Steady::time_point> Provisioner::inspect_again_at() const
+{
+    return inspection_.again ? std::optional{inspected_ + inspect_again_after} : std::nullopt;
+}
+
 boost::asio::awaitable<void> Provisioner::find_stale()
 {
-    for (std::string const& trigger : store_.restore_triggers())
-        spdlog::warn("trigger restored name={}", trigger);
+    inspect_schema();
     store_.record_doors(settings_.base);
     const auto reader = std::make_shared<Store>(store_.reader());
     const auto found = std::make_shared<std::vector<Suspect>>();

@@ -14,8 +14,18 @@ namespace usher {
 enum class Access : std::uint8_t { read_only, read_write };
 
 /// The one place where a connection is opened and set up: WAL, synchronous=FULL, busy timeout, persistent WAL.
-/// Refuses a foreign database, a newer and an older schema by name. Errors: DatabaseError.
+/// Shielded. Refuses a foreign database, a newer and an older schema by name. Errors: DatabaseError.
 std::unique_ptr<SQLite::Database> open_connection(std::string const& path, Access access);
+
+/// Opens a database that is damaged, or lacks its marks, for its repair: views are read, sqlite_master can be written.
+/// Waits for the lock for longer. Refuses what is not usher's. Errors: DatabaseError.
+std::unique_ptr<SQLite::Database> open_for_repair(std::string const& path);
+
+/// Sets application_id and user_version if they are not ours; whether they were not.
+bool adopt(SQLite::Database& database);
+
+/// The part of shield() that needs no schema.
+void harden(sqlite3* database);
 
 /// It blocks the thread, signals included; whoever gets DatabaseBusy tries again.
 constexpr int busy_timeout_ms = 1000;

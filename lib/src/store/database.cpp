@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "connection.hpp"
+#include "contract.hpp"
 #include "migrations.hpp"
 
 namespace usher {
@@ -22,6 +23,7 @@ namespace {
 // token with connection data does; a single change writes least with the smaller ones.
 constexpr int page_size = 8192;
 constexpr int wal_file_max = 32 << 20;
+constexpr int repair_patience_ms = 30'000;
 
 /// SQLite's own busy handler sleeps ever longer, up to 100 ms, and so loses against a platform that writes without a
 /// pause. This one looks every millisecond, for as long in all.
@@ -48,6 +50,7 @@ std::unique_ptr<SQLite::Database> open_file(std::string const& path, int flags)
         auto database = std::make_unique<SQLite::Database>(path, flags | SQLite::OPEN_NOMUTEX, busy_timeout_ms);
         int persist = 1;
         sqlite3_file_control(database->getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
+        harden(database->getHandle());
         return database;
     } catch (SQLite::Exception const& error) {
         throw DatabaseError{path + ": cannot be opened: " + error.what()};
@@ -67,24 +70,56 @@ void set_up(SQLite::Database& database, bool writable)
     database.exec(writable ? "PRAGMA cache_size = -16384" : "PRAGMA cache_size = -4096");
 }
 
+struct Marks {
+    int application_id;
+    int user_version;
+
+    bool are_ours() const { return application_id == database_application_id && user_version > 0; }
+};
+
+Marks marks_of(SQLite::Database const& database)
+{
+    return {pragma(database, "PRAGMA application_id"), pragma(database, "PRAGMA user_version")};
+}
+
+std::string marking_sql(int version)
+{
+    return "PRAGMA application_id = " + std::to_string(database_application_id) +
+           "; PRAGMA user_version = " + std::to_string(version);
+}
+
 /// Refuses what is not ours. Returns the schema's version; 0 for an empty file.
 int known_version(SQLite::Database const& database, std::string const& path)
 {
-    const int id = pragma(database, "PRAGMA application_id");
-    const int version = pragma(database, "PRAGMA user_version");
-    const int tables = pragma(database, "SELECT count(*) FROM sqlite_master");
-    if (id == 0 && version == 0 && tables == 0)
-        return 0;
-    if (id != database_application_id)
-        throw DatabaseError{
-            path + ": is another program's SQLite database (application_id " + std::to_string(id) +
-            "); give usher a file of its own"};
+    const Marks marks = marks_of(database);
     const int newest = migrations().back().version;
-    if (version > newest)
+    if (!marks.are_ours()) {
+        if (pragma(database, "SELECT count(*) FROM sqlite_master") == 0 && marks.user_version == 0 &&
+            (marks.application_id == 0 || marks.application_id == database_application_id))
+            return 0;
+        if (Contract::get().is_recognised_in(database))
+            throw DatabaseError{
+                path + ": has usher's tables but lacks usher's marks, as after a dump was read back; set them with: " +
+                "usherctl --db " + path + " init --repair, which is: " + marking_sql(newest)};
         throw DatabaseError{
-            path + ": has schema version " + std::to_string(version) + ", this usher knows up to " +
+            path + ": is another program's SQLite database (application_id " + std::to_string(marks.application_id) +
+            "); give usher a file of its own"};
+    }
+    if (marks.user_version > newest)
+        throw DatabaseError{
+            path + ": has schema version " + std::to_string(marks.user_version) + ", this usher knows up to " +
             std::to_string(newest) + "; install the newer usher that wrote it"};
-    return version;
+    return marks.user_version;
+}
+
+/// Errors: DatabaseError.
+void expect_file(std::string const& path)
+{
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0)
+        throw DatabaseError{
+            path + ": " + std::strerror(errno) +
+            (errno == ENOENT ? "; create it with: usherctl --db " + path + " init" : std::string{})};
 }
 
 void migrate(SQLite::Database& database, int from)
@@ -96,8 +131,7 @@ void migrate(SQLite::Database& database, int from)
         if (pragma(database, "PRAGMA user_version") >= migration.version)
             continue; // another process was first
         database.exec(std::string{migration.sql});
-        database.exec("PRAGMA application_id = " + std::to_string(database_application_id));
-        database.exec("PRAGMA user_version = " + std::to_string(migration.version));
+        database.exec(marking_sql(migration.version));
         transaction.commit();
     }
 }
@@ -131,11 +165,7 @@ void rethrow(SQLite::Exception const& error, std::string const& path)
 
 std::unique_ptr<SQLite::Database> open_connection(std::string const& path, Access access)
 {
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0)
-        throw DatabaseError{
-            path + ": " + std::strerror(errno) +
-            (errno == ENOENT ? "; create it with: usherctl --db " + path + " init" : std::string{})};
+    expect_file(path);
     auto database = open_file(path, access == Access::read_only ? SQLite::OPEN_READONLY : SQLite::OPEN_READWRITE);
     try {
         const int version = known_version(*database, path);
@@ -148,10 +178,43 @@ std::unique_ptr<SQLite::Database> open_connection(std::string const& path, Acces
         set_up(*database, access == Access::read_write);
         if (access == Access::read_write)
             migrate(*database, version);
+        shield(database->getHandle());
     } catch (SQLite::Exception const& error) {
         rethrow(error, path);
     }
     return database;
+}
+
+std::unique_ptr<SQLite::Database> open_for_repair(std::string const& path)
+{
+    expect_file(path);
+    auto database = open_file(path, SQLite::OPEN_READWRITE);
+    try {
+        if (!Contract::get().is_recognised_in(*database))
+            known_version(*database, path); // says what it is
+        if (const Marks marks = marks_of(*database); marks.are_ours())
+            known_version(*database, path);
+        sqlite3_db_config(database->getHandle(), SQLITE_DBCONFIG_ENABLE_VIEW, 1, nullptr);
+        sqlite3_db_config(database->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 0, nullptr);
+        set_up(*database, true);
+        set_patience(*database, repair_patience_ms);
+    } catch (SQLite::Exception const& error) {
+        rethrow(error, path);
+    }
+    return database;
+}
+
+bool adopt(SQLite::Database& database)
+{
+    if (marks_of(database).are_ours())
+        return false;
+    database.exec(marking_sql(migrations().back().version));
+    return true;
+}
+
+int schema_version_known()
+{
+    return migrations().back().version;
 }
 
 Created create_database(std::string const& path, FileAccess access)

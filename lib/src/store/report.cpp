@@ -2,6 +2,7 @@
 #include <usher/store/report.hpp>
 
 #include "store/connection.hpp"
+#include "store/contract.hpp"
 
 namespace usher {
 namespace {
@@ -104,6 +105,11 @@ Report::Report(std::string const& path) : impl_{std::make_unique<Impl>(path)} {}
 Report::Report(Report&&) noexcept = default;
 Report& Report::operator=(Report&&) noexcept = default;
 Report::~Report() = default;
+
+std::vector<Damage> Report::damages() const
+{
+    return impl_->guarded([&] { return Contract::get().compare(*impl_->database).state().damages; });
+}
 
 std::vector<StateCount> Report::states() const
 {

@@ -13,7 +13,7 @@
 #include <usher/core/row_check.hpp>
 
 #include "connection.hpp"
-#include "migrations.hpp"
+#include "contract.hpp"
 
 namespace usher {
 
@@ -165,6 +165,7 @@ struct Store::Impl {
     std::string path;
     std::unique_ptr<SQLite::Database> database;
     std::unordered_map<char const*, std::unique_ptr<SQLite::Statement>> statements; // by their text, each prepared once
+    ContractKeeper keeper;
     std::int64_t epoch = 0;
     std::vector<SessionRow*> numbered; // in the transaction at hand
     std::uint64_t own_writes = 0;      // transactions that changed what a snapshot holds, but publish()
@@ -282,6 +283,21 @@ struct Store::Impl {
     {
         if (last_seq != 0)
             run("UPDATE daemon SET seq = ? WHERE id = 1", last_seq);
+    }
+
+    /// For `usher_status`: a line for each.
+    void keep_damage(ContractState const& state)
+    {
+        std::string lines;
+        for (Damage const& damage : state.damages)
+            lines.append(lines.empty() ? "" : "\n").append(damage.sentence);
+        try {
+            if (integer("SELECT 1 FROM daemon WHERE id = 1 AND damage IS NOT ?", lines))
+                write([&] { run("UPDATE daemon SET damage = ? WHERE id = 1", lines); });
+        } catch (SQLite::Exception const& error) {
+            if ((error.getErrorCode() & 0xff) != SQLITE_ERROR)
+                throw; // else that column is what was lost
+        }
     }
 
     std::optional<SessionRow> session(SQLite::Column const& column)
@@ -832,33 +848,13 @@ std::string Store::owner() const
     return impl_->guarded([&] { return impl_->owner(); });
 }
 
-std::vector<std::string> Store::restore_triggers()
+Inspection Store::inspect(std::chrono::steady_clock::time_point now)
 {
     Impl& impl = *impl_;
     return impl.guarded([&] {
-        // The schema as it ought to be is made in memory, from the same files, and compared by name and text.
-        SQLite::Database wanted{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
-        for (Migration const& migration : migrations())
-            wanted.exec(std::string{migration.sql});
-        std::vector<std::pair<std::string, std::string>> missing;
-        SQLite::Statement triggers{wanted, "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"};
-        while (triggers.executeStep()) {
-            const std::string name = triggers.getColumn(0).getString();
-            const std::string sql = triggers.getColumn(1).getString();
-            if (!impl.integer("SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = ? AND sql = ?", name, sql))
-                missing.emplace_back(name, sql);
-        }
-        std::vector<std::string> restored;
-        if (missing.empty())
-            return restored;
-        SQLite::Transaction transaction{*impl.database, SQLite::TransactionBehavior::IMMEDIATE};
-        for (auto const& [name, sql] : missing) {
-            impl.database->exec("DROP TRIGGER IF EXISTS " + name);
-            impl.database->exec(sql);
-            restored.push_back(name);
-        }
-        transaction.commit();
-        return restored;
+        Inspection result = impl.keeper.inspect(*impl.database, now);
+        impl.keep_damage(result.state);
+        return result;
     });
 }
 

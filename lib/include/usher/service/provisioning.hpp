@@ -79,12 +79,18 @@ public:
     /// Takes a new configuration; reconcile() makes it visible to the rows. Not while a pass runs.
     void configure(std::vector<Project> projects, ProvisioningSettings settings);
 
-    /// Puts back dropped triggers, and finds what the configuration or a lost trigger makes due. In chunks, but all of
-    /// it.
+    /// Inspects the schema, and finds what the configuration or a lost trigger makes due. In chunks, but all of it.
     boost::asio::awaitable<void> reconcile();
 
-    /// The first part of it, and quick: triggers, and meetings that were planned under another configuration.
+    /// The first part of it, and quick: the schema, and meetings that were planned under another configuration.
     boost::asio::awaitable<void> find_stale();
+
+    /// Puts back what others took from the schema, as far as that may be done beside platforms, and logs the rest.
+    void inspect_schema();
+    /// As the last inspection left it.
+    std::vector<Damage> const& damages() const { return inspection_.state.damages; }
+    /// The instant from which on find_stale() may put back more, if there is something.
+    std::optional<std::chrono::steady_clock::time_point> inspect_again_at() const;
 
     /// The rest in chunks, to be done beside the passes: from the beginning, and whether there is more to do. What is
     /// published meanwhile has been compared then. No pass may be under way when a sweep starts.
@@ -148,6 +154,8 @@ private:
     CertainTime certain_;
     bool stopping_ = false;
     bool pausing_ = false;
+    Inspection inspection_;                             ///< The last one,
+    std::chrono::steady_clock::time_point inspected_{}; ///< and when it was.
 
     std::deque<std::unique_ptr<Batch>> batches_; ///< In hand, in the order in which they are published.
     std::vector<Store> readers_;                 ///< Those that no batch uses.

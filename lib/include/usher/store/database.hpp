@@ -40,6 +40,9 @@ enum class FileAccess : std::uint8_t {
 
 inline constexpr std::int32_t database_application_id = 0x75736872; ///< "ushr", in the file's header.
 
+/// The schema's version that this usher makes.
+int schema_version_known();
+
 /// Creates `path` with the newest schema, or migrates an older one; says which. Leaves -wal and -shm beside it, so that
 /// platforms find them whoever opens first. Errors: DatabaseError for a newer schema or a foreign database.
 enum class Created : std::uint8_t { created, migrated, unchanged };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <usher/core/time.hpp>
+#include <usher/store/contract.hpp>
 #include <usher/store/database.hpp>
 
 namespace usher {
@@ -105,6 +106,9 @@ public:
     Report(Report&&) noexcept;
     Report& operator=(Report&&) noexcept;
     ~Report();
+
+    /// What the database lacks of the contract, by its schema as it is.
+    std::vector<Damage> damages() const;
 
     std::vector<StateCount> states() const;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <usher/core/meeting.hpp>
 #include <usher/core/plan.hpp>
 #include <usher/core/promises.hpp>
+#include <usher/store/contract.hpp>
 #include <usher/store/database.hpp>
 
 namespace usher {
@@ -126,8 +128,9 @@ public:
     sys_seconds take_over(std::string_view who, sys_seconds now);
     std::string owner() const; ///< Who holds the epoch, for messages.
 
-    /// Puts back triggers that a table rebuild dropped; returns their names. Needs no epoch.
-    std::vector<std::string> restore_triggers();
+    /// Compares the schema with the contract; puts back views, triggers and indexes, each at most once a minute; keeps
+    /// the rest for `usher_status`. `now` is of a steady clock.
+    Inspection inspect(std::chrono::steady_clock::time_point now);
 
     /// To be asked before meetings are read, on this store or another one.
     Seen seen() const;
