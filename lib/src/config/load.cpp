@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <sstream>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
@@ -20,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <usher/core/nearest.hpp>
@@ -243,6 +245,51 @@ std::string_view kind_of(YAML::Node const& node)
     return "nothing";
 }
 
+/// Where the second document of a text begins, if there is one. YAML::LoadAll wants all of them, and there is no end of
+/// them in a text that begins with a comma.
+class SecondDocument : public YAML::EventHandler {
+public:
+    static std::optional<Position> find(std::string const& text)
+    {
+        std::istringstream in{text};
+        YAML::Parser parser{in};
+        SecondDocument handler;
+        while (!handler.at_ && parser.HandleNextDocument(handler)) {
+        }
+        return handler.at_;
+    }
+
+    void OnDocumentStart(YAML::Mark const&) override { ++documents_; }
+    void OnDocumentEnd() override {}
+    void OnNull(YAML::Mark const& mark, YAML::anchor_t) override { node(mark); }
+    void OnAlias(YAML::Mark const& mark, YAML::anchor_t) override { node(mark); }
+    void OnScalar(YAML::Mark const& mark, std::string const&, YAML::anchor_t, std::string const&) override
+    {
+        node(mark);
+    }
+    void OnSequenceStart(YAML::Mark const& mark, std::string const&, YAML::anchor_t, YAML::EmitterStyle::value) override
+    {
+        node(mark);
+    }
+    void OnSequenceEnd() override {}
+    void OnMapStart(YAML::Mark const& mark, std::string const&, YAML::anchor_t, YAML::EmitterStyle::value) override
+    {
+        node(mark);
+    }
+    void OnMapEnd() override {}
+
+private:
+    void node(YAML::Mark const& mark)
+    {
+        if (documents_ > 1 && !at_) {
+            at_ = position_of(mark);
+        }
+    }
+
+    int documents_ = 0;
+    std::optional<Position> at_;
+};
+
 class Loader {
 public:
     explicit Loader(std::string const& path) : path_{path}, folder_{std::filesystem::path{path}.parent_path()} {}
@@ -296,16 +343,15 @@ private:
                 add(Position{line, 1}, "", "is not UTF-8 text from this line on; save the file as UTF-8");
                 return std::nullopt;
             }
-            auto const documents = YAML::LoadAll(file->content);
-            if (documents.empty() || !documents.front().IsDefined() || documents.front().IsNull()) {
+            auto const root = YAML::Load(file->content);
+            if (auto const other = SecondDocument::find(file->content)) {
+                add(*other, "", "expected one YAML document, got a second one");
+                return std::nullopt;
+            }
+            if (!root.IsDefined() || root.IsNull()) {
                 add(Position{}, "", "is empty; it needs at least projects: {<name>: {provider: sandbox}}");
                 return std::nullopt;
             }
-            if (documents.size() > 1) {
-                add(position_of(documents[1].Mark()), "", "expected one YAML document, got a second one");
-                return std::nullopt;
-            }
-            auto const& root = documents.front();
             return Entry{root, "", position_of(root.Mark())};
         } catch (YAML::Exception const& error) {
             auto const at = position_of(error.mark);
