@@ -116,6 +116,11 @@ check_promises(MeetingEvidence const& evidence, Projects const& projects, Signat
     if (evidence.due)
         return found;
 
+    if (meeting.has_foreign_session)
+        report("P13", "publishes a session that somebody else wrote");
+    if (meeting.meeting && !meeting.meeting->fault.empty() &&
+        (meeting.state != State::failed || meeting.reason != "row_invalid"))
+        report("P13", "has a row that the contract would refuse and is not told so: " + meeting.meeting->fault);
     const bool explained = !meeting.reason.empty() && !meeting.detail.empty();
     if (meeting.state == State::pending || meeting.state == State::failed) {
         if (!explained)

@@ -36,6 +36,7 @@ constexpr auto batch_goal = std::chrono::milliseconds{60};
 constexpr std::size_t batch_participants_min = 128;
 constexpr std::size_t chunk_rows = 500;
 constexpr std::size_t sweep_participants = 1000; // what an edit may have to wait for while a sweep goes on
+constexpr std::size_t renumbered_together = 200; // meetings in one transaction
 constexpr auto long_wait = std::chrono::hours{1};
 constexpr auto inspect_again_after = std::chrono::minutes{1};
 
@@ -53,7 +54,7 @@ bool is_stale(Store::AgendaEntry const& entry, Projects const& projects, sys_sec
 /// Whether there is something to do, now or before the meeting would be due again.
 bool is_overlooked(MeetingSnapshot const& meeting, Plan const& planned)
 {
-    return meeting.is_unreadable || planned.has_work() || meeting.has_unreadable_rows ||
+    return meeting.is_unreadable || meeting.has_foreign_session || planned.has_work() || meeting.has_unreadable_rows ||
            (planned.due && unix_seconds(*planned.due) < meeting.due_at);
 }
 
@@ -229,6 +230,8 @@ boost::asio::awaitable<bool> Provisioner::sweep()
 {
     if (!sweep_.reader)
         sweep_.reader = std::make_shared<Store>(store_.reader());
+    if (store_.renumber(renumbered_together, clock_.now()))
+        co_return true;
     if (sweep_.ids) { // the agenda rows themselves come first
         const auto missing = std::make_shared<Store::MissingRows>();
         std::function<void()> find = [missing, reader = sweep_.reader, cursor = *sweep_.ids] {
@@ -534,6 +537,10 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     Batch& batch = *batches_.front();
     if (batch.error)
         std::rethrow_exception(batch.error);
+    if (store_.take_restored()) {
+        spdlog::warn("older rows came back meaning=\"a backup was restored; everything is looked at again\"");
+        sweep_wish_ = true;
+    }
     PassResult result;
     result.looked_at = batch.meetings.size();
     co_await publish(batch, result);

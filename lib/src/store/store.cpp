@@ -12,6 +12,7 @@
 
 #include <usher/core/row_check.hpp>
 
+#include "companions.hpp"
 #include "connection.hpp"
 #include "contract.hpp"
 
@@ -170,7 +171,12 @@ struct Store::Impl {
     std::vector<SessionRow*> numbered; // in the transaction at hand
     std::uint64_t own_writes = 0;      // transactions that changed what a snapshot holds, but publish()
     int wal_pages = 0;                 // after the last commit of ours
-    std::int64_t last_seq = 0;         // in the transaction at hand
+    std::optional<Seal> seal;          // without: sessions are not looked at closely
+    std::optional<MarkFile> mark_file;
+    std::string database_id;
+    std::int64_t highest_seq = 0; // that was committed
+    bool restored = false;        // older rows came back since anybody asked
+    std::int64_t last_seq = 0;    // in the transaction at hand
 
     /// `text` must be a literal: where it is is the key.
     SQLite::Statement& prepared(char const* text)
@@ -245,17 +251,23 @@ struct Store::Impl {
     {
         return guarded([&] {
             SQLite::Transaction transaction{*database, SQLite::TransactionBehavior::IMMEDIATE};
-            if (integer("SELECT epoch FROM daemon WHERE id = 1") != epoch)
+            const std::optional<std::int64_t> current = integer("SELECT epoch FROM daemon WHERE id = 1");
+            if (!current || *current < epoch ||
+                (*current == epoch && integer("SELECT seq FROM daemon WHERE id = 1") < highest_seq))
+                note_restore(); // an older copy came back into the file
+            else if (*current != epoch)
                 throw Fenced{path + ": taken over by " + owner() + "; this daemon stops writing"};
             last_seq = 0;
             if constexpr (std::is_void_v<decltype(work())>) {
                 work();
                 keep_seq();
                 transaction.commit();
+                keep_mark();
             } else {
                 auto result = work();
                 keep_seq();
                 transaction.commit();
+                keep_mark();
                 return result;
             }
         });
@@ -279,6 +291,27 @@ struct Store::Impl {
         return last_seq;
     }
 
+    /// The rows are older than what followers have seen: they are told, and every meeting gets a new seq.
+    void note_restore()
+    {
+        run("INSERT OR IGNORE INTO daemon (id) VALUES (1)");
+        run(
+            R"sql(UPDATE daemon SET epoch = ?1, seq = max(CASE WHEN typeof(seq) = 'integer' THEN seq ELSE 0 END, ?2),
+                         restores = restores + 1, restore_cursor = 0, database_id = ?3 WHERE id = 1)sql",
+            epoch, highest_seq, database_id
+        );
+        restored = true;
+    }
+
+    /// After the commit: a reader has seen this seq.
+    void keep_mark()
+    {
+        if (last_seq == 0 || !mark_file)
+            return;
+        highest_seq = std::max(highest_seq, last_seq);
+        mark_file->write({database_id, highest_seq});
+    }
+
     void keep_seq()
     {
         if (last_seq != 0)
@@ -300,27 +333,42 @@ struct Store::Impl {
         }
     }
 
-    std::optional<SessionRow> session(SQLite::Column const& column)
+    /// A session of usher's making for this meeting; nothing for any other.
+    std::optional<SessionRow> session(MeetingSnapshot& meeting, SQLite::Column const& column)
     {
         if (column.isNull())
             return std::nullopt;
-        SQLite::Statement& statement =
-            prepared("SELECT session_no, session_id, provider, project, project_key, options, adopted FROM session "
-                     "WHERE session_no = ?");
+        std::optional<SessionRow> row = sealed_session(column.getInt64(), meeting.id);
+        meeting.has_foreign_session = meeting.has_foreign_session || !row;
+        return row;
+    }
+
+    std::optional<SessionRow> sealed_session(std::int64_t session_no, std::string const& meeting_id)
+    {
+        SQLite::Statement& statement = prepared(
+            R"sql(SELECT session_no, session_id, provider, project, project_key, options, adopted, created_at, mac
+                    FROM session WHERE session_no = ?)sql"
+        );
         const Rewind rewind{statement};
-        statement.bind(1, column.getInt64());
+        statement.bind(1, session_no);
         try {
             if (!statement.executeStep())
                 return std::nullopt;
         } catch (SQLite::Exception const& error) {
             if (error.getErrorCode() != SQLITE_TOOBIG)
                 throw;
-            return std::nullopt; // not of usher's making
+            return std::nullopt;
         }
-        return SessionRow{SessionNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getString(),
-                          statement.getColumn(2).getString(),           statement.getColumn(3).getString(),
-                          statement.getColumn(4).getString(),           statement.getColumn(5).getString(),
-                          statement.getColumn(6).getInt() != 0};
+        SessionRow row{SessionNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getString(),
+                       statement.getColumn(2).getString(),           statement.getColumn(3).getString(),
+                       statement.getColumn(4).getString(),           statement.getColumn(5).getString(),
+                       statement.getColumn(6).getInt() != 0};
+        if (seal && !constant_time_equal(
+                        seal->of(database_id, meeting_id, row, statement.getColumn(7).getInt64()),
+                        statement.getColumn(8).getString()
+                    ))
+            return std::nullopt;
+        return row;
     }
 
     /// A meeting's sessions from its last one back, at most `chain_max`. Numbers go down; a chain that does not is not
@@ -592,8 +640,8 @@ struct Store::Impl {
         result.reason = statement.getColumn(10).getString();
         result.detail = statement.getColumn(11).getString();
         result.ready_at = instant(statement.getColumn(12));
-        result.published = session(statement.getColumn(13));
-        result.staged = session(statement.getColumn(14));
+        result.published = session(result, statement.getColumn(13));
+        result.staged = session(result, statement.getColumn(14));
         result.meeting = read_meeting_row(result.id);
         result.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(15).getInt64());
         result.gone_at = instant(statement.getColumn(18));
@@ -635,6 +683,53 @@ struct Store::Impl {
                    participant.layout_classes
         )
             .has_value();
+    }
+
+    /// In a transaction. Gives the database its id, and finds out whether older rows came back while no daemon ran.
+    void know_database()
+    {
+        read_database_id();
+        const std::int64_t seq = integer("SELECT seq FROM daemon WHERE id = 1").value_or(0);
+        const std::optional<Mark> mark = mark_file->read();
+        highest_seq = seq >= foreign_number ? 0 : seq;
+        if (seq == 0 && !mark)
+            return; // new
+        const bool is_known = mark && mark->database_id == database_id;
+        if (is_known)
+            highest_seq = std::max(highest_seq, mark->seq);
+        if (!is_known || mark->seq > seq)
+            note_restore();
+    }
+
+    void read_database_id()
+    {
+        SQLite::Statement& statement = prepared("SELECT database_id FROM daemon WHERE id = 1");
+        {
+            const Rewind rewind{statement};
+            database_id = statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
+        }
+        if (database_id.empty()) {
+            database_id = random_id();
+            run("UPDATE daemon SET database_id = ? WHERE id = 1", database_id);
+        }
+    }
+
+    std::string meeting_id(MeetingNo meeting)
+    {
+        SQLite::Statement& statement = prepared("SELECT meeting_id FROM agenda WHERE meeting_no = ?");
+        const Rewind rewind{statement};
+        statement.bind(1, number(meeting));
+        return statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
+    }
+
+    void seal_session(std::string const& meeting_id, SessionRow const& session, std::int64_t created_at)
+    {
+        const std::string code = seal->of(database_id, meeting_id, session, created_at);
+        SQLite::Statement& statement = prepared("UPDATE session SET mac = ? WHERE session_no = ?");
+        const Rewind rewind{statement};
+        statement.bind(1, code.data(), static_cast<int>(code.size()));
+        statement.bind(2, number(session.number));
+        statement.exec();
     }
 
     /// Rows that usher never wrote, and that would stop everybody: numbers at the end of their range leave no room for
@@ -801,8 +896,10 @@ struct Store::Impl {
         Publication const& publication, Settled const& outcome, Heads const& heads, std::optional<std::int64_t> seq,
         sys_seconds now
     );
-    SessionNo
-    add_session(MeetingNo meeting, std::optional<std::int64_t> previous, SessionRow const& session, sys_seconds now);
+    SessionNo add_session(
+        MeetingNo meeting, std::string const& meeting_id, std::optional<std::int64_t> previous,
+        SessionRow const& session, sys_seconds now
+    );
     std::optional<SessionNo> end_call(EndedCall const& call, sys_seconds now);
     bool purge(MeetingSnapshot const& meeting, Heads& heads);
 };
@@ -825,21 +922,125 @@ Store Store::open_read_only(std::string const& path)
 sys_seconds Store::take_over(std::string_view who, sys_seconds now)
 {
     Impl& impl = *impl_;
+    impl.seal = read_seal(impl.path);
+    impl.mark_file.emplace(impl.path);
     return impl.guarded([&] {
         SQLite::Transaction transaction{*impl.database, SQLite::TransactionBehavior::IMMEDIATE};
         impl.discard_foreign_rows();
+        if (!impl.seal && impl.integer("SELECT 1 FROM session LIMIT 1"))
+            throw DatabaseError{
+                impl.path +
+                ".key: is missing, and with it the proof that the sessions are usher's own; restore it from "
+                "the backup of the database, or accept all sessions that are there with: usherctl --db " +
+                impl.path + " init --adopt-sessions"};
+        if (!impl.seal)
+            impl.seal = make_seal(impl.path);
         const sys_seconds highest =
             bounded_instant(impl.integer("SELECT clock_high FROM daemon WHERE id = 1").value_or(0));
         // Never one that was there before, also when the row was deleted meanwhile.
         const std::int64_t before = impl.integer("SELECT epoch FROM daemon WHERE id = 1").value_or(0);
         impl.epoch = std::max(std::clamp<std::int64_t>(before, 0, foreign_number) + 1, unix_seconds(now) * 1000);
+        impl.know_database();
         impl.run(
             "UPDATE daemon SET epoch = ?, who = ?, since = ?, heartbeat = ?, clock_high = ? WHERE id = 1", impl.epoch,
             std::string{who}, unix_seconds(now), unix_seconds(now), unix_seconds(now)
         );
         impl.run("UPDATE session_attempt SET outcome = 'abandoned' WHERE outcome = 'started'");
         transaction.commit();
+        impl.mark_file->write({impl.database_id, impl.highest_seq});
         return highest;
+    });
+}
+
+bool Store::take_restored()
+{
+    return std::exchange(impl_->restored, false);
+}
+
+bool Store::renumber(std::size_t limit, sys_seconds now)
+{
+    Impl& impl = *impl_;
+    const auto cursor = impl.guarded([&] { return impl.integer("SELECT restore_cursor FROM daemon WHERE id = 1"); });
+    if (!cursor)
+        return false;
+    return impl.write([&] {
+        return impl.unbounded([&] {
+            std::vector<std::int64_t> meetings;
+            {
+                SQLite::Statement& statement = impl.prepared(
+                    "SELECT meeting_no FROM agenda WHERE meeting_no > ? AND seq IS NOT NULL ORDER BY meeting_no LIMIT ?"
+                );
+                const Rewind rewind{statement};
+                statement.bind(1, *cursor);
+                statement.bind(2, static_cast<std::int64_t>(limit));
+                while (statement.executeStep())
+                    meetings.push_back(statement.getColumn(0).getInt64());
+            }
+            for (const std::int64_t meeting_no : meetings)
+                impl.run("UPDATE agenda SET seq = ? WHERE meeting_no = ?", impl.next_seq(now), meeting_no);
+            if (meetings.empty()) {
+                impl.run("UPDATE daemon SET restore_cursor = NULL WHERE id = 1");
+                return false;
+            }
+            impl.run("UPDATE daemon SET restore_cursor = ? WHERE id = 1", meetings.back());
+            return true;
+        });
+    });
+}
+
+std::int64_t adopt_sessions(std::string const& path)
+{
+    Store store = Store::open(path);
+    return store.adopt_sessions();
+}
+
+std::int64_t Store::adopt_sessions()
+{
+    Impl& impl = *impl_;
+    impl.seal = read_seal(impl.path);
+    if (!impl.seal)
+        impl.seal = make_seal(impl.path);
+    return impl.guarded([&] {
+        std::int64_t adopted = 0;
+        for (std::int64_t after = 0;;) {
+            SQLite::Transaction transaction{*impl.database, SQLite::TransactionBehavior::IMMEDIATE};
+            impl.read_database_id();
+            struct Row {
+                std::string meeting_id;
+                SessionRow session;
+                std::int64_t created_at;
+            };
+            std::vector<Row> rows;
+            {
+                SQLite::Statement& statement = impl.prepared(
+                    R"sql(SELECT s.session_no, s.session_id, s.provider, s.project, s.project_key, s.options, s.adopted,
+                                 s.created_at, a.meeting_id
+                            FROM session s JOIN agenda a ON a.meeting_no = s.meeting_no
+                           WHERE s.session_no > ? ORDER BY s.session_no LIMIT 200)sql"
+                );
+                const Rewind rewind{statement};
+                statement.bind(1, after);
+                while (statement.executeStep())
+                    rows.push_back(
+                        {statement.getColumn(8).getString(),
+                         {SessionNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getString(),
+                          statement.getColumn(2).getString(), statement.getColumn(3).getString(),
+                          statement.getColumn(4).getString(), statement.getColumn(5).getString(),
+                          statement.getColumn(6).getInt() != 0},
+                         statement.getColumn(7).getInt64()}
+                    );
+            }
+            if (rows.empty()) {
+                transaction.commit();
+                return adopted;
+            }
+            for (Row const& row : rows) {
+                impl.seal_session(row.meeting_id, row.session, row.created_at);
+                after = number(row.session.number);
+                ++adopted;
+            }
+            transaction.commit();
+        }
     });
 }
 
@@ -860,7 +1061,10 @@ Inspection Store::inspect(std::chrono::steady_clock::time_point now)
 
 Store Store::reader() const
 {
-    return open_read_only(impl_->path);
+    Store other = open_read_only(impl_->path);
+    other.impl_->seal = impl_->seal;
+    other.impl_->database_id = impl_->database_id;
+    return other;
 }
 
 std::string const& Store::path() const
@@ -992,7 +1196,7 @@ std::optional<SessionNo> Store::Impl::end_call(EndedCall const& call, sys_second
     run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> 0", number(call.meeting));
     if (usable) {
         const auto previous = integer("SELECT last_session_no FROM agenda WHERE meeting_no = ?", number(call.meeting));
-        const SessionNo session = add_session(call.meeting, previous, call.session, now);
+        const SessionNo session = add_session(call.meeting, meeting_id(call.meeting), previous, call.session, now);
         run(R"sql(UPDATE agenda SET staged_no = ?1, last_session_no = ?1, next_at = 0, attempts = 0, failed_inputs = 0
                    WHERE meeting_no = ?2)sql",
             number(session), number(call.meeting));
@@ -1018,13 +1222,14 @@ std::optional<SessionNo> Store::Impl::end_call(EndedCall const& call, sys_second
 }
 
 SessionNo Store::Impl::add_session(
-    MeetingNo meeting, std::optional<std::int64_t> previous, SessionRow const& session, sys_seconds now
+    MeetingNo meeting, std::string const& meeting_id, std::optional<std::int64_t> previous, SessionRow const& session,
+    sys_seconds now
 )
 {
     SQLite::Statement& statement = prepared(
         R"sql(INSERT INTO session (meeting_no, session_id, provider, project, project_key, options, created_at,
-                                   adopted, previous_no)
-              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?))sql"
+                                   adopted, previous_no, mac)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?))sql"
     );
     const Rewind rewind{statement};
     SQLite::bind(
@@ -1032,6 +1237,8 @@ SessionNo Store::Impl::add_session(
         session.options, unix_seconds(now), session.adopted ? 1 : 0
     );
     bind_optional(statement, 9, previous);
+    const std::string code = seal ? seal->of(database_id, meeting_id, session, unix_seconds(now)) : std::string{};
+    statement.bind(10, code.data(), static_cast<int>(code.size()));
     statement.exec();
     return SessionNo{database->getLastInsertRowid()};
 }
@@ -1321,7 +1528,7 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
     const bool added = session != nullptr && session->number == SessionNo{};
     if (added) {
         numbered.push_back(session);
-        session->number = add_session(meeting.number, heads.last_session_no, *session, now);
+        session->number = add_session(meeting.number, meeting.id, heads.last_session_no, *session, now);
         heads.staged_no = heads.last_session_no = number(session->number);
     }
     if (meeting.has_unreadable_rows)
@@ -1393,6 +1600,15 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
             ++counts.settled;
             return;
         }
+    }
+    if (intact && meeting.has_foreign_session) {
+        if (!meeting.published && heads.published_no) {
+            heads.published_no.reset();
+            changed = true;
+        }
+        if (!meeting.staged && heads.staged_no && (session == nullptr || number(session->number) != *heads.staged_no))
+            heads.staged_no.reset();
+        note("foreign_session", "a session row that usher did not write was taken off");
     }
     const bool publishes = (plan.session == SessionStep::publish || plan.session == SessionStep::create) && in_use;
     if (publishes) {

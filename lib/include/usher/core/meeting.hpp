@@ -150,6 +150,7 @@ struct MeetingSnapshot {
     std::optional<MeetingRow> meeting;
     std::optional<SessionRow> published;
     std::optional<SessionRow> staged;
+    bool has_foreign_session = false;         ///< The agenda names a session that somebody else wrote.
     bool has_leftovers = false;      ///< Sessions that are neither published nor staged, with tokens.
     bool has_stale_problems = false; ///< In `participant_problem`, of participants who are gone.
     bool has_unreadable_rows =

@@ -126,6 +126,12 @@ public:
     /// Begins this daemon's epoch: from now on an older daemon's writes are refused. `who` names this daemon to the
     /// next one. Returns the highest clock that was seen before.
     sys_seconds take_over(std::string_view who, sys_seconds now);
+    /// Whether older rows came back into the file while this daemon ran; asking takes it back.
+    bool take_restored();
+    /// After a restore: gives the next meetings a new seq, for those who follow it. Whether there is more to do.
+    bool renumber(std::size_t limit, sys_seconds now);
+    /// Seals all sessions that are there anew, after the key was lost; returns how many. Needs no epoch.
+    std::int64_t adopt_sessions();
     std::string owner() const; ///< Who holds the epoch, for messages.
 
     /// Compares the schema with the contract; puts back views, triggers and indexes, each at most once a minute; keeps

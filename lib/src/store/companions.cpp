@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "companions.hpp"
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <usher/crypto/secret.hpp>
+#include <usher/store/database.hpp>
+
+namespace usher {
+
+namespace {
+
+constexpr std::size_t key_digits = 64;
+constexpr std::size_t mark_bytes = 64; // one line, padded, so that it is overwritten in one piece
+
+[[noreturn]] void fail(std::string const& file, std::string const& what)
+{
+    throw DatabaseError{file + ": " + what + ": " + std::strerror(errno)};
+}
+
+/// Opens a file of usher's own beside the database, never through a link. -1 when it is not there.
+int open_own(std::string const& file, int flags)
+{
+    const int descriptor = ::open(file.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (descriptor < 0 && errno != ENOENT && errno != EEXIST)
+        fail(file, "cannot be opened");
+    return descriptor;
+}
+
+/// A run as root must leave files that the service can use.
+void give_to_owner_of(std::string const& path, int descriptor)
+{
+    struct stat status {};
+    if (::geteuid() == 0 && ::stat(path.c_str(), &status) == 0 &&
+        ::fchown(descriptor, status.st_uid, status.st_gid) != 0)
+        fail(path, "cannot give the owner of the database a file beside it");
+}
+
+std::optional<std::string> contents(std::string const& file)
+{
+    const int descriptor = open_own(file, O_RDONLY);
+    if (descriptor < 0)
+        return std::nullopt;
+    std::string text(key_digits + 2, '\0');
+    const auto size = ::read(descriptor, text.data(), text.size());
+    ::close(descriptor);
+    if (size < 0)
+        fail(file, "cannot be read");
+    text.resize(static_cast<std::size_t>(size));
+    return text;
+}
+
+std::string random_hex(std::size_t bytes)
+{
+    std::string random(bytes, '\0');
+    if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
+        fail("getrandom", "no random bytes");
+    std::string hex = to_hex(random);
+    wipe(random);
+    return hex;
+}
+
+void append(std::string& message, std::string_view part)
+{
+    message.append(std::to_string(part.size())).append(":").append(part);
+}
+
+} // namespace
+
+std::string Seal::of(
+    std::string_view database_id, std::string_view meeting_id, SessionRow const& session, std::int64_t created_at
+) const
+{
+    std::string message = "usher session 1";
+    append(message, database_id);
+    append(message, meeting_id);
+    append(message, session.session_id);
+    append(message, session.provider);
+    append(message, session.project);
+    append(message, session.project_key);
+    append(message, session.options);
+    append(message, session.adopted ? "adopted" : "made");
+    append(message, std::to_string(created_at));
+    return std::string{std::string_view{key_->sign(message)}.substr(0, 16)};
+}
+
+std::optional<Seal> read_seal(std::string const& path)
+{
+    std::string file = path + ".key";
+    std::optional<std::string> key;
+    if (char const* const folder = std::getenv("CREDENTIALS_DIRECTORY")) {
+        file = std::string{folder} + "/usher.db.key";
+        key = contents(file);
+    }
+    if (!key) {
+        file = path + ".key";
+        key = contents(file);
+    }
+    if (!key)
+        return std::nullopt;
+    if (key->ends_with('\n'))
+        key->pop_back();
+    if (key->size() != key_digits || key->find_first_not_of("0123456789abcdef") != std::string::npos)
+        throw DatabaseError{
+            file + ": is no key of usher's, which has 64 hex digits; restore it from the backup of the database"};
+    const Seal seal{*key};
+    wipe(*key);
+    return seal;
+}
+
+Seal make_seal(std::string const& path)
+{
+    const std::string file = path + ".key";
+    const int descriptor = open_own(file, O_WRONLY | O_CREAT | O_EXCL);
+    if (descriptor < 0)
+        fail(file, "cannot be created");
+    give_to_owner_of(path, descriptor);
+    std::string key = random_hex(key_digits / 2);
+    const std::string line = key + "\n";
+    const bool written =
+        ::write(descriptor, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(descriptor) == 0;
+    ::close(descriptor);
+    if (!written) {
+        ::unlink(file.c_str());
+        fail(file, "cannot be written");
+    }
+    const Seal seal{key};
+    wipe(key);
+    return seal;
+}
+
+std::string random_id()
+{
+    return random_hex(16);
+}
+
+MarkFile::MarkFile(std::string const& path) : file_{path + ".mark"}
+{
+    descriptor_ = open_own(file_, O_RDWR | O_CREAT);
+    if (descriptor_ < 0)
+        fail(file_, "cannot be opened");
+    give_to_owner_of(path, descriptor_);
+}
+
+MarkFile::~MarkFile()
+{
+    ::close(descriptor_);
+}
+
+std::optional<Mark> MarkFile::read() const
+{
+    std::array<char, mark_bytes> buffer{};
+    const auto size = ::pread(descriptor_, buffer.data(), buffer.size(), 0);
+    if (size < 0)
+        fail(file_, "cannot be read");
+    const std::string_view line{buffer.data(), static_cast<std::size_t>(size)};
+    const std::size_t space = line.find(' ');
+    if (space == std::string_view::npos)
+        return std::nullopt;
+    Mark mark{std::string{line.substr(0, space)}};
+    char const* const end = line.data() + line.size();
+    if (std::from_chars(line.data() + space + 1, end, mark.seq).ec != std::errc{})
+        return std::nullopt;
+    return mark;
+}
+
+void MarkFile::write(Mark const& mark) const
+{
+    std::string line = mark.database_id + " " + std::to_string(mark.seq);
+    line.resize(mark_bytes - 1, ' ');
+    line += '\n';
+    if (::pwrite(descriptor_, line.data(), line.size(), 0) != static_cast<ssize_t>(line.size()))
+        fail(file_, "cannot be written");
+}
+
+} // namespace usher

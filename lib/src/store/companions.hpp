@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two files beside a database: DATABASE.key, with which session rows are sealed, and DATABASE.mark, which tells
+// whether older rows came back. Both are readable by their owner alone.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <usher/core/meeting.hpp>
+#include <usher/crypto/hmac.hpp>
+
+namespace usher {
+
+/// Seals what a session row says, so that rows of others' making are told apart. Copies share the key.
+class Seal {
+public:
+    explicit Seal(std::string_view key) : key_{std::make_shared<HmacKey>(Digest::sha256, key)} {}
+
+    /// 16 bytes over the database, the meeting, and all of the session but its number and what changes.
+    std::string
+    of(std::string_view database_id, std::string_view meeting_id, SessionRow const& session,
+       std::int64_t created_at) const;
+
+private:
+    std::shared_ptr<HmacKey const> key_;
+};
+
+/// Reads DATABASE.key, or the credential `usher.db.key` where systemd gives one; nothing when there is none.
+/// Errors: DatabaseError when the file cannot be read, or is no key.
+std::optional<Seal> read_seal(std::string const& path);
+
+/// Writes a new DATABASE.key, with the owner of the database. Errors: DatabaseError.
+Seal make_seal(std::string const& path);
+
+/// 16 random bytes, in hex.
+std::string random_id();
+
+/// What DATABASE.mark says.
+struct Mark {
+    std::string database_id;
+    std::int64_t seq = 0;
+};
+
+/// Keeps DATABASE.mark open for writing. Errors: DatabaseError.
+class MarkFile {
+public:
+    explicit MarkFile(std::string const& path);
+    MarkFile(MarkFile const&) = delete;
+    MarkFile& operator=(MarkFile const&) = delete;
+    ~MarkFile();
+
+    std::optional<Mark> read() const; ///< Nothing when it is empty or damaged.
+    void write(Mark const& mark) const;
+
+private:
+    std::string file_;
+    int descriptor_ = -1;
+};
+
+} // namespace usher
