@@ -160,6 +160,7 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
     app.add_option("--db", context.database_path, "Database, with one sandbox project and defaults for all else")
         ->type_name("FILE")
         ->excludes(config);
+    add_backup(app, context);
     add_init(app, context);
     add_import(app, context);
     add_status(app, context);

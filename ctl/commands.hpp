@@ -61,6 +61,7 @@ CLI::App* add_command(
     CLI::App& app, Context& context, std::string const& name, std::string const& summary, std::string const& example
 );
 
+void add_backup(CLI::App& app, Context& context);
 void add_init(CLI::App& app, Context& context);
 void add_import(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);

@@ -193,6 +193,9 @@ SQLite::Database open_database(std::string const& path)
     }
     if (application_id != usher_application_id)
         throw ImportError{path + " is not a database of usher; create one with `usherctl init`"};
+    int persist = 1; // -wal and -shm stay for platforms, whoever closes last; the former is emptied then
+    sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
+    database.exec("PRAGMA journal_size_limit = 33554432");
     // SQLite's own way to wait looks for the lock less and less often, and never finds it free beside a program that
     // writes all the time.
     sqlite3_busy_handler(

@@ -9,7 +9,11 @@
 #include <cstdlib>
 #include <exception>
 #include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -36,9 +40,12 @@
 #include <usher/provider/vendor.hpp>
 #include <usher/service/provisioning.hpp>
 #include <usher/store/change_watch.hpp>
+#include <usher/store/database_files.hpp>
+#include <usher/store/instance_lock.hpp>
+#include <usher/store/process.hpp>
 #include <usher/store/store.hpp>
 
-#include "instance_lock.hpp"
+#include "early_signals.hpp"
 #include "print_line.hpp"
 #include "systemd_notify.hpp"
 
@@ -56,6 +63,15 @@ constexpr int sweep_rest = 4;        // times as long as each of its parts took
 constexpr auto stop_deadline = 10s;  // for the batch in hand
 constexpr auto call_grace = 5s;      // of that, for calls to providers that are under way
 constexpr auto retry_after_busy = 1s;
+constexpr auto retry_at_start = 100ms;
+constexpr auto first_look = 250us;     // after a notice of a change,
+constexpr auto last_look = 256ms;      // ever more slowly until here
+constexpr auto look_unnoticed = 100ms; // where there are no notices
+constexpr auto files_compared = 1s;    // at most so often
+constexpr auto log_every = 60s;        // what repeats
+constexpr auto quiet_before_empty_log = 5s;
+constexpr int empty_log_tries = 20; // at the stop, beside readers
+constexpr auto empty_log_pause = 50ms;
 constexpr int idle_wal_pages = 100; // worth a checkpoint when there is nothing else to do
 
 std::string this_process()
@@ -121,11 +137,20 @@ public:
     WorkerThreads()
     {
         const std::size_t count = std::max(1U, std::thread::hardware_concurrency());
-        for (std::size_t i = 0; i < count; ++i)
-            threads_.emplace_back([this] {
-                ::setpriority(PRIO_PROCESS, 0, worker_nice); // of this thread alone, on Linux
-                context_.run();
-            });
+        try {
+            while (threads_.size() < count)
+                threads_.emplace_back([this] {
+                    ::setpriority(PRIO_PROCESS, 0, worker_nice); // of this thread alone, on Linux
+                    context_.run();
+                });
+        } catch (std::system_error const& error) { // a limit on threads
+            if (threads_.empty())
+                throw;
+            spdlog::warn(
+                "fewer threads than processors threads={} processors={} reason=\"{}{}\"", threads_.size(), count,
+                error.what(), way_out_of(error.code().value())
+            );
+        }
     }
     WorkerThreads(WorkerThreads const&) = delete;
     WorkerThreads& operator=(WorkerThreads const&) = delete;
@@ -150,11 +175,12 @@ class App {
 public:
     App(Config config, Reload reload)
         : reload_{std::move(reload)},
-          database_{config.database},
+          database_{real_path(config.database)},
           who_{this_process()},
-          lock_{config.database, who_},
-          store_{Store::open(config.database)},
+          lock_{database_, who_},
+          store_{open_store()},
           wakeup_{context_.get_executor()},
+          looks_{context_.get_executor()},
           maker_{context_.get_executor(), store_, clock_, random_, [this] { wakeup_.notify(); }},
           tasks_{context_.get_executor(), [this](std::string const& task, std::exception_ptr error) {
                      spdlog::error("task failed name={}", task);
@@ -162,7 +188,8 @@ public:
                      stop_everything();
                  }}
     {
-        const sys_seconds highest = take_over();
+        const sys_seconds highest = patiently_at_start([this] { return store_.take_over(who_, clock_.now()); });
+        files_.emplace(config.database);
         provisioner_ = std::make_unique<Provisioner>(
             store_, clock_, random_, maker_, context_.get_executor(), threads_.workers(),
             projects_of(config, context_.get_executor()), settings_of(config.base, highest)
@@ -177,6 +204,8 @@ public:
         tasks_.spawn("once", once());
         tasks_.spawn("sessions", maker_.run());
         tasks_.spawn("signals", signals());
+        stop_signals_.emplace(context_, SIGTERM, SIGINT);
+        release_hangup(false);
         context_.run();
         finish();
         return all_ready_ ? 0 : 1;
@@ -185,12 +214,18 @@ public:
     int run()
     {
         watch_.emplace(database_);
+        if (!watch_->problem().empty())
+            spdlog::warn("changes are looked for every {} ms reason=\"{}\"", look_unnoticed.count(), watch_->problem());
         tasks_.spawn("provisioning", provision());
         tasks_.spawn("sessions", maker_.run());
-        tasks_.spawn("changes", watch_changes());
+        tasks_.spawn("notices", read_notices());
+        tasks_.spawn("changes", look_for_changes());
         tasks_.spawn("clock", watch_clock());
         tasks_.spawn("signals", signals());
         tasks_.spawn("reload", reload_signals());
+        stop_signals_.emplace(context_, SIGTERM, SIGINT);
+        hangups_.emplace(context_, SIGHUP);
+        release_hangup(true);
         context_.run();
         finish();
         return 0;
@@ -205,30 +240,87 @@ private:
         return settings;
     }
 
-    /// At start there is nothing else to do than to wait for the lock, for half a minute.
-    sys_seconds take_over()
+    /// What another file of this name has left in -wal is not played into this one.
+    Store open_store()
     {
-        for (int tries = 1;; ++tries) {
+        {
+            const DatabaseFiles left{database_}; // closed before SQLite has any lock
+            if (left.has_other_names())
+                throw DatabaseError{
+                    database_ +
+                    ": has another name too (a hard link), beside which SQLite would keep another -wal: "
+                    "remove one of the two, find them with: find -samefile " +
+                    database_};
+            if (left.log_is_foreign(lock_.note()))
+                spdlog::warn(
+                    "the -wal beside the database was that of another file, and is set aside name={}",
+                    left.set_log_aside()
+                );
+        }
+        return patiently_at_start([this] { return Store::open(database_); });
+    }
+
+    /// At start there is nothing else to do than to wait until others are done with the lock, or with the tables.
+    template <class Work>
+    std::invoke_result_t<Work> patiently_at_start(Work work)
+    {
+        const auto deadline = clock_.steady_now() + lock_patience;
+        for (;;) {
             try {
-                return store_.take_over(who_, clock_.now());
+                return work();
             } catch (DatabaseBusy const& error) {
-                if (tries == 30)
+                if (clock_.steady_now() >= deadline)
                     throw;
-                spdlog::warn("database busy, trying again reason=\"{}\"", error.what());
+                hinder(error);
             }
+            std::this_thread::sleep_for(retry_at_start);
         }
     }
 
+    /// Others keep us from working: told once, however often it is tried again.
+    void hinder(DatabaseBusy const& error)
+    {
+        const bool broken = dynamic_cast<SchemaBroken const*>(&error) != nullptr;
+        std::string kind = broken ? "schema incomplete" : "database busy";
+        if (kind == hindered_)
+            return;
+        spdlog::warn("{}, trying again reason=\"{}\"", kind, error.what());
+        tell_status("waiting: " + std::string{error.what()});
+        hindered_ = std::move(kind);
+    }
+
+    void go_on()
+    {
+        if (!std::exchange(hindered_, {}).empty())
+            spdlog::info("the database can be used again");
+    }
+
     /// Runs `work` until it ends otherwise than by DatabaseBusy: a lock that is held by others for too long is a reason
-    /// to wait, not to fail. Gives up, with nothing done, when a stop is requested.
+    /// to wait, not to fail. Tables that are missing are waited for only for as long as at the start. Gives up, with
+    /// nothing done, when a stop is requested.
     template <class T>
     asio::awaitable<T> patiently(std::function<asio::awaitable<T>()> work)
     {
+        std::optional<std::chrono::steady_clock::time_point> deadline;
         for (;;) {
             try {
-                co_return co_await work();
+                if constexpr (std::is_void_v<T>) {
+                    co_await work();
+                    go_on();
+                    co_return;
+                } else {
+                    T result = co_await work();
+                    go_on();
+                    co_return result;
+                }
+            } catch (SchemaBroken const& error) {
+                if (!deadline)
+                    deadline = clock_.steady_now() + lock_patience;
+                if (clock_.steady_now() >= *deadline)
+                    throw;
+                hinder(error);
             } catch (DatabaseBusy const& error) {
-                spdlog::warn("database busy, trying again reason=\"{}\"", error.what());
+                hinder(error);
             }
             co_await clock_.wait(retry_after_busy);
             if (stopping_)
@@ -315,97 +407,165 @@ private:
 
     asio::awaitable<void> provision()
     {
-        co_await find_stale();
-        auto schema = store_.schema_version();
-        auto swept = clock_.steady_now();
-        provisioner_->start_sweep();
-        bool sweeping = true;
-        bool ready = false;
         while (!stopping_) {
-            const PassResult result = co_await settle();
-            log(result);
+            std::chrono::steady_clock::duration wait = retry_after_busy;
+            try {
+                wait = co_await work();
+                go_on();
+            } catch (DatabaseBusy const& error) { // nothing is lost: what is due stays so in the rows
+                hinder(error);
+            }
             if (stopping_)
                 break;
-            if (reload_wanted_) {
-                reload_wanted_ = false;
-                if (reload()) {
-                    co_await find_stale();
-                    sweep_wanted_ = true;
-                }
-                continue;
-            }
-            if (std::exchange(clock_was_set_, false)) {
-                co_await find_stale(); // what was decided in what is the future now
-                continue;
-            }
-            if (store_.wal_pages() >= idle_wal_pages)
-                store_.checkpoint(Store::Checkpoint::passive);
-            if (!ready) {
-                notify_ready();
-                spdlog::info("ready who=\"{}\"", who_);
-                ready = true;
-            }
-            if (watch_->replaced())
-                throw DatabaseError{"the database file was replaced by another; starting again on the new one"};
-            const auto inspect_at = provisioner_->inspect_again_at();
-            if (const auto version = store_.schema_version();
-                version != schema || (inspect_at && clock_.steady_now() >= *inspect_at)) {
-                schema = version;
-                co_await find_stale(); // puts back what was lost
-                sweep_wanted_ = true;
-            }
-            if (sweep_wanted_ || clock_.steady_now() - swept >= sweep_interval) {
-                sweep_wanted_ = false;
-                swept = clock_.steady_now();
-                provisioner_->start_sweep();
-                sweeping = true;
-            }
-            std::chrono::steady_clock::duration wait = slow_poll;
-            if (sweeping) { // beside the passes, for a part of the time
-                const auto started = clock_.steady_now();
-                sweeping = co_await sweep();
-                wait = hurried_ ? 0s : sweep_rest * (clock_.steady_now() - started);
-                hurried_ = hurried_ && sweeping;
-            }
-            seen_version_ = store_.data_version();
-            const std::optional<sys_seconds> due = store_.next_due();
-            if (due)
-                wait = std::clamp<std::chrono::steady_clock::duration>(*due - clock_.now(), 0s, wait);
-            if (result.looked_at == 0)
-                wait = std::max(wait, provisioner_->rest());
-            if (provisioner_->take_sweep_wish())
-                sweep_wanted_ = true;
-            notify_status("nothing due; next " + (due ? to_iso8601(*due) : std::string{"when a platform writes"}));
+            spdlog::default_logger()->flush(); // lines that were held back
             co_await wakeup_.wait(wait);
         }
         co_await maker_.drain(call_grace);
         tasks_.request_stop();
     }
 
-    asio::awaitable<void> watch_changes()
+    /// What there is to do now; returns for how long there is nothing.
+    asio::awaitable<std::chrono::steady_clock::duration> work()
     {
-        // The descriptor is the watch's; Asio gets a copy to close.
-        asio::posix::stream_descriptor notices{context_, ::dup(watch_->descriptor())};
+        const auto inspect_at = provisioner_->inspect_again_at();
+        if (const auto version = store_.schema_version();
+            version != schema_ || (inspect_at && clock_.steady_now() >= *inspect_at)) {
+            co_await provisioner_->find_stale(); // puts back what was lost
+            sweep_wanted_ = true;
+            schema_ = version;
+        }
+        const PassResult result = co_await provisioner_->settle();
+        log(result);
+        if (stopping_)
+            co_return 0s;
+        if (reload_wanted_) {
+            reload_wanted_ = false;
+            if (reload())
+                schema_.reset(); // everything is looked through again
+            co_return 0s;
+        }
+        if (std::exchange(clock_was_set_, false)) {
+            schema_.reset(); // what was decided in what is the future now
+            co_return 0s;
+        }
+        const auto now = clock_.steady_now();
+        if (result.looked_at > 0)
+            worked_at_ = now;
+        const bool quiet = now - worked_at_ >= quiet_before_empty_log;
+        if (store_.wal_pages() >= idle_wal_pages || (quiet && store_.wal_pages() > 0))
+            store_.checkpoint(Store::Checkpoint::passive);
+        if (quiet && store_.wal_pages() > 0) // what is in no WAL cannot be played into a file that is put in its place
+            store_.checkpoint(Store::Checkpoint::truncate);
+        if (!ready_) {
+            notify_ready();
+            spdlog::info("ready who=\"{}\"", who_);
+            ready_ = true;
+        }
+        if (const std::string note = files_->note(lock_.note()); !note.empty())
+            lock_.leave_note(note);
+        if (sweep_wanted_ || clock_.steady_now() - swept_at_ >= sweep_interval) {
+            sweep_wanted_ = false;
+            swept_at_ = clock_.steady_now();
+            provisioner_->start_sweep();
+            sweeping_ = true;
+        }
+        std::chrono::steady_clock::duration wait = slow_poll;
+        if (sweeping_) { // beside the passes, for a part of the time
+            const auto started = clock_.steady_now();
+            sweeping_ = co_await provisioner_->sweep();
+            wait = hurried_ ? 0s : sweep_rest * (clock_.steady_now() - started);
+            hurried_ = hurried_ && sweeping_;
+        }
+        seen_version_ = store_.data_version();
+        if (store_.schema_version() != schema_)
+            co_return 0s;
+        const std::optional<sys_seconds> due = store_.next_due();
+        if (due)
+            wait = std::clamp<std::chrono::steady_clock::duration>(*due - clock_.now(), 0s, wait);
+        if (result.looked_at == 0)
+            wait = std::max(wait, provisioner_->rest());
+        if (provisioner_->take_sweep_wish())
+            sweep_wanted_ = true;
+        if (store_.wal_pages() > 0)
+            wait = std::min<decltype(wait)>(wait, quiet_before_empty_log);
+        tell_status("nothing due; next " + (due ? to_iso8601(*due) : std::string{"when a platform writes"}));
+        co_return wait;
+    }
+
+    asio::awaitable<void> read_notices()
+    {
+        if (!watch_->problem().empty())
+            co_return;
+        const int copy = ::dup(watch_->descriptor()); // the descriptor is the watch's; Asio closes this one
+        if (copy < 0)
+            throw std::system_error{errno, std::generic_category(), "cannot watch the database"};
+        asio::posix::stream_descriptor notices{context_, copy};
         while (!stopping_) {
             co_await notices.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
-            if (!watch_->drain())
-                continue;
-            // The WAL is written before the commit is visible, so look again, ever more slowly.
-            for (std::chrono::microseconds delay = 250us; delay <= 256ms && !stopping_; delay *= 2) {
-                if (watch_->replaced() || store_.data_version() != seen_version_) {
-                    wakeup_.notify();
-                    break;
-                }
-                co_await clock_.wait(delay);
+            const ChangeWatch::Notices seen = watch_->drain();
+            file_noticed_ = file_noticed_ || seen.database;
+            if (seen.database || seen.log)
+                looks_.notify();
+        }
+    }
+
+    /// The WAL is written before the commit is visible, so it is looked again after a notice, ever more slowly; a new
+    /// notice is looked after at once.
+    asio::awaitable<void> look_for_changes()
+    {
+        const std::chrono::steady_clock::duration quiet =
+            watch_->problem().empty() ? std::chrono::steady_clock::duration{slow_poll} : look_unnoticed;
+        std::chrono::steady_clock::duration delay = quiet;
+        while (!stopping_) {
+            const bool noticed = co_await looks_.wait(file_noticed_ ? std::min<decltype(delay)>(delay, 1s) : delay);
+            leave_if_replaced();
+            if (changed()) {
+                wakeup_.notify();
+                delay = quiet;
+            } else {
+                delay = noticed ? first_look : delay < last_look ? 2 * delay : quiet;
             }
         }
     }
 
+    bool changed() const
+    {
+        try {
+            return store_.data_version() != seen_version_;
+        } catch (DatabaseBusy const&) { // then somebody is at work on it
+            return true;
+        }
+    }
+
+    /// Ends the daemon when the database is another one now; the next start works on that.
+    void leave_if_replaced()
+    {
+        if (files_->replaced()) {
+            // What is in -wal belongs to the file that was here. It is moved there, wherever that one is now, and must
+            // not be played into the new one.
+            store_.checkpoint(Store::Checkpoint::passive);
+            store_.checkpoint(Store::Checkpoint::truncate);
+            files_->remove_log();
+            throw DatabaseError{
+                database_ + ": the database file was replaced by another, or taken away; the next start works on the "
+                            "one that is there then"};
+        }
+        const auto now = clock_.steady_now();
+        const bool look = file_noticed_ || !watch_->problem().empty();
+        if (!look || now - files_compared_at_ < files_compared)
+            return;
+        file_noticed_ = false;
+        files_compared_at_ = now;
+        if (files_->log_is_foreign(lock_.note()))
+            throw DatabaseError{
+                database_ + ": the database file was overwritten; what its -wal had for the former contents is in " +
+                files_->set_log_aside() + "; the next start works on what is there now"};
+    }
+
     asio::awaitable<void> reload_signals()
     {
-        asio::signal_set set{context_, SIGHUP};
         for (;;) {
-            co_await set.async_wait(asio::use_awaitable);
+            co_await hangups_->async_wait(asio::use_awaitable);
             reload_wanted_ = true;
             provisioner_->request_pause();
             wakeup_.notify();
@@ -421,7 +581,7 @@ private:
                 spdlog::error("configuration refused, the old one stays reason=\"{}\"", error.text());
             return false;
         }
-        if (loaded->database != database_) {
+        if (real_path(loaded->database) != database_) {
             spdlog::error("configuration refused, the old one stays reason=\"database: changes with a restart only\"");
             return false;
         }
@@ -440,6 +600,8 @@ private:
     asio::awaitable<void> watch_clock()
     {
         const int timer = ::timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+        if (timer < 0)
+            throw std::system_error{errno, std::generic_category(), "cannot watch the clock"};
         asio::posix::stream_descriptor steps{context_, timer};
         while (!stopping_) {
             // Set for the end of time, and cancelled by the kernel whenever the wall clock is set.
@@ -458,22 +620,23 @@ private:
 
     asio::awaitable<void> signals()
     {
-        asio::signal_set set{context_, SIGTERM, SIGINT};
-        co_await set.async_wait(asio::use_awaitable);
+        co_await stop_signals_->async_wait(asio::use_awaitable);
         notify_stopping();
         spdlog::info("stopping reason=signal");
         stopping_ = true;
         provisioner_->request_stop();
         wakeup_.notify();
-        asio::steady_timer deadline{context_, stop_deadline};
-        set.async_wait([&](boost::system::error_code error, int) {
+        const auto deadline = std::make_shared<asio::steady_timer>(context_, stop_deadline);
+        stop_signals_->async_wait([deadline](boost::system::error_code error, int) {
             if (!error)
-                deadline.cancel();
+                deadline->cancel();
         });
         boost::system::error_code second; // a second signal, or the end of the time
-        co_await deadline.async_wait(asio::redirect_error(asio::use_awaitable, second));
-        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
-            co_return; // everything ended in time
+        co_await deadline->async_wait(asio::redirect_error(asio::use_awaitable, second));
+        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+            stop_signals_->cancel(); // everything ended in time
+            co_return;
+        }
         spdlog::warn("stopped at once, the batch in hand is left to the next start");
         spdlog::shutdown();
         std::_Exit(1); // as safe as a kill -9, which the database takes
@@ -493,34 +656,78 @@ private:
     {
         if (failure_)
             std::rethrow_exception(failure_);
-        store_.checkpoint(Store::Checkpoint::truncate); // a leftover WAL would make a restored backup wrong
+        log_published();
+        // A WAL that is left over would be played into a backup that somebody puts in its place. Whoever still reads in
+        // it is waited for with no lock in our hands.
+        store_.checkpoint(Store::Checkpoint::passive);
+        for (int tries = 1; !store_.checkpoint(Store::Checkpoint::truncate); ++tries) {
+            if (tries == empty_log_tries) {
+                spdlog::info("the -wal stays as it is, since others read in it");
+                return;
+            }
+            std::this_thread::sleep_for(empty_log_pause);
+        }
     }
 
-    static void log(PassResult const& result)
+    /// The first pass is told at once, those after it together, once a minute.
+    void log(PassResult const& result)
     {
-        if (result.looked_at > 0)
-            spdlog::info(
-                "published tokens={} withdrawn={} sessions={} meetings={} skipped={}", result.published.tokens,
-                result.published.withdrawn, result.published.sessions, result.published.settled,
-                result.published.skipped
-            );
+        unlogged_ += result;
+        if (unlogged_.looked_at > 0 && clock_.steady_now() >= log_again_)
+            log_published();
+    }
+
+    void log_published()
+    {
+        if (unlogged_.looked_at == 0)
+            return;
+        spdlog::info(
+            "published tokens={} withdrawn={} sessions={} meetings={} skipped={}", unlogged_.published.tokens,
+            unlogged_.published.withdrawn, unlogged_.published.sessions, unlogged_.published.settled,
+            unlogged_.published.skipped
+        );
+        unlogged_ = {};
+        log_again_ = clock_.steady_now() + log_every;
+    }
+
+    void tell_status(std::string const& sentence)
+    {
+        if (sentence == status_)
+            return;
+        notify_status(sentence);
+        status_ = sentence;
     }
 
     Reload reload_;
-    std::string database_;
+    std::string database_; // its real path
     std::string who_;
+    std::string hindered_; // by what, as it was told
+    std::string status_;   // as it was told
     InstanceLock lock_;
     asio::io_context context_{1};
+    std::optional<asio::signal_set> stop_signals_; // from the moment when the tasks are there that serve them
+    std::optional<asio::signal_set> hangups_;
     SystemClock clock_;
     SystemRandom random_;
+    std::optional<DatabaseFiles> files_; // closed after all connections
     Store store_;
     std::optional<ChangeWatch> watch_; // once has nothing to wait for
     Wakeup wakeup_;
+    Wakeup looks_;
     SessionMaker maker_;
     std::unique_ptr<Provisioner> provisioner_; // made once the epoch is ours
     WorkerThreads threads_;                    // after what their work refers to
     std::exception_ptr failure_;
+    PassResult unlogged_;
+    std::chrono::steady_clock::time_point log_again_{};
+    std::chrono::steady_clock::time_point files_compared_at_{};
+    std::chrono::steady_clock::time_point worked_at_{};
+    std::chrono::steady_clock::time_point swept_at_ = clock_.steady_now();
+    std::optional<std::int64_t> schema_; // the version that was looked through
     std::int64_t seen_version_ = 0;
+    bool file_noticed_ = false; // the database was written to
+    bool ready_ = false;
+    bool sweeping_ = false;
     bool stopping_ = false;
     bool reload_wanted_ = false;
     bool sweep_wanted_ = false;

@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log_setup.hpp"
 
+#include <chrono>
 #include <cstdlib>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 #include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <usher/core/printable.hpp>
+
+#include "repeats.hpp"
 
 namespace usher {
 
@@ -50,11 +57,56 @@ public:
     std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<EventAsJson>(); }
 };
 
+/// Hands on what Repeats lets pass; errors always.
+class ThinningSink : public spdlog::sinks::base_sink<std::mutex> {
+public:
+    explicit ThinningSink(std::shared_ptr<spdlog::sinks::sink> out) : out_{std::move(out)} {}
+    ThinningSink(ThinningSink const&) = delete;
+    ThinningSink& operator=(ThinningSink const&) = delete;
+    ~ThinningSink() override { print_due(true); }
+
+protected:
+    void sink_it_(spdlog::details::log_msg const& message) override
+    {
+        if (message.level >= spdlog::level::err)
+            return out_->log(message);
+        const std::string_view event{message.payload.data(), message.payload.size()};
+        if (const auto line = repeats_[message.level].take(event, message.time)) {
+            spdlog::details::log_msg thinned = message;
+            thinned.payload = *line;
+            out_->log(thinned);
+        }
+    }
+    void flush_() override
+    {
+        print_due(false);
+        out_->flush();
+    }
+    void set_pattern_(std::string const& pattern) override { out_->set_pattern(pattern); }
+    void set_formatter_(std::unique_ptr<spdlog::formatter> formatter) override
+    {
+        out_->set_formatter(std::move(formatter));
+    }
+
+private:
+    void print_due(bool all)
+    {
+        for (auto& [level, repeats] : repeats_)
+            for (std::string const& line : repeats.due(std::chrono::system_clock::now(), all))
+                out_->log({"usherd", level, line});
+    }
+
+    std::shared_ptr<spdlog::sinks::sink> out_;
+    std::map<spdlog::level::level_enum, Repeats> repeats_;
+};
+
 } // namespace
 
 void set_up_log(LogConfig const& config)
 {
-    auto logger = std::make_shared<spdlog::logger>("usherd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto logger = std::make_shared<spdlog::logger>(
+        "usherd", std::make_shared<ThinningSink>(std::make_shared<spdlog::sinks::stderr_sink_mt>())
+    );
     const bool journal = config.format == LogFormat::journal ||
                          (config.format == LogFormat::automatic && std::getenv("JOURNAL_STREAM") != nullptr);
     auto pattern = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);

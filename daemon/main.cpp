@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <sstream>
 #include <string>
+#include <system_error>
 
 #include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
+#include <boost/system/system_error.hpp>
 #include <spdlog/spdlog.h>
 
 #include <usher/config/load.hpp>
+#include <usher/store/database.hpp>
+#include <usher/store/process.hpp>
 
 #include "app.hpp"
+#include "early_signals.hpp"
 #include "log_setup.hpp"
 #include "print_line.hpp"
 
@@ -20,13 +27,20 @@ namespace {
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 
+int fail(std::string const& reason, int exit_status = exit_failed)
+{
+    usher::print_line(stderr, "usherd: " + reason);
+    return exit_status;
+}
+
 } // namespace
 
 int main(int argc, char** argv)
 {
     // A core dump would hold the keys. This also keeps the account's other programs from reading this one's memory.
     ::prctl(PR_SET_DUMPABLE, 0);
-
+    usher::prepare_process();
+    usher::set_up_early_signals();
     CLI::App options{"Provisions video sessions and tokens for the meetings of a database."};
     options.footer("Example: usherd --db /var/lib/usher/usher.db --once");
     std::string config_path;
@@ -73,8 +87,10 @@ int main(int argc, char** argv)
             return 0;
         }
         usher::set_up_log(config.log);
-        if (once)
+        if (once) {
+            usher::set_early_exit_status(exit_failed);
             return usher::run_once(std::move(config));
+        }
         return usher::run_daemon(
             std::move(config),
             [&]() -> tl::expected<usher::Config, std::vector<usher::ConfigError>> {
@@ -83,8 +99,15 @@ int main(int argc, char** argv)
                 return usher::load_config(config_path);
             }
         );
+    } catch (usher::DatabaseReadOnly const& error) {
+        return fail(error.what(), exit_usage); // no restart repairs it
+    } catch (std::system_error const& error) {
+        return fail(error.what() + usher::way_out_of(error.code().value()));
+    } catch (boost::system::system_error const& error) {
+        return fail(error.what() + usher::way_out_of(error.code().value()));
+    } catch (std::bad_alloc const&) {
+        return fail(usher::describe_errno(ENOMEM));
     } catch (std::exception const& error) {
-        usher::print_line(stderr, std::string{"usherd: "} + error.what());
-        return exit_failed;
+        return fail(error.what());
     }
 }

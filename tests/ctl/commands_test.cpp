@@ -138,7 +138,8 @@ TEST_F(DamagedCommands, ARepairListsTheRowsThatStopIt)
 TEST_F(Commands, EveryOneHasHelpWithAnExample)
 {
     for (std::string const command :
-         {"init", "import", "status", "credentials", "decode", "explain", "rotate", "retry", "replace-session"}) {
+         {"init", "import", "backup", "restore", "status", "credentials", "decode", "explain", "rotate", "retry",
+          "replace-session"}) {
         const Answer answer = call_plain({"usherctl", command, "--help"});
         EXPECT_EQ(answer.status, 0) << command;
         EXPECT_NE(answer.out.find("Example"), std::string::npos) << command;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,10 +15,10 @@
 
 namespace usher::test {
 
-/// A program of its own; all that it prints goes to a file.
+/// A program of its own; all that it prints goes to a file. `prepare` is called in its process, before it begins.
 class Program {
 public:
-    Program(std::vector<std::string> words, std::string const& output)
+    Program(std::vector<std::string> words, std::string const& output, std::function<void()> const& prepare = {})
     {
         std::vector<char*> argv;
         for (std::string& word : words)
@@ -29,6 +30,8 @@ public:
         const int file = ::open(output.c_str(), O_CREAT | O_APPEND | O_WRONLY, 0644);
         ::dup2(file, 1);
         ::dup2(file, 2);
+        if (prepare)
+            prepare();
         ::execv(argv[0], argv.data());
         ::_exit(127);
     }

@@ -3,65 +3,77 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 
+#include <fcntl.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <usher/store/database.hpp>
+#include <usher/store/process.hpp>
 
 namespace usher {
 
-ChangeWatch::ChangeWatch(std::string path) : path_{std::move(path)}
+namespace {
+
+/// The kernel's words for these limits are those for files and disks.
+std::string why_not_watched(int error)
 {
-    const auto slash = path_.rfind('/');
-    const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path_.substr(0, slash);
-    name_ = slash == std::string::npos ? path_ : path_.substr(slash + 1);
-    struct stat status {};
-    if (::stat(path_.c_str(), &status) == 0) {
-        inode_ = status.st_ino;
-        device_ = status.st_dev;
-    }
+    const int any = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (any >= 0)
+        ::close(any);
+    if (any >= 0 && error == EMFILE)
+        return "too many watchers for this account; raise sysctl fs.inotify.max_user_instances";
+    if (error == ENOSPC)
+        return "too many watches for this account; raise sysctl fs.inotify.max_user_watches";
+    return describe_errno(error);
+}
+
+} // namespace
+
+ChangeWatch::ChangeWatch(std::string const& path)
+{
+    const auto slash = path.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+    name_ = slash == std::string::npos ? path : path.substr(slash + 1);
     descriptor_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (descriptor_ < 0 ||
-        ::inotify_add_watch(descriptor_, directory.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE) < 0) {
-        const std::string reason = std::strerror(errno);
-        if (descriptor_ >= 0)
-            ::close(descriptor_);
-        throw DatabaseError{directory + ": cannot be watched for changes: " + reason};
-    }
+    if (descriptor_ >= 0 && ::inotify_add_watch(
+                                descriptor_, directory.c_str(),
+                                IN_MODIFY | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_MOVE_SELF
+                            ) >= 0)
+        return;
+    problem_ = directory + ": " + why_not_watched(errno);
+    if (descriptor_ >= 0)
+        ::close(descriptor_);
+    descriptor_ = -1;
 }
 
 ChangeWatch::~ChangeWatch()
 {
-    ::close(descriptor_);
+    if (descriptor_ >= 0)
+        ::close(descriptor_);
 }
 
-bool ChangeWatch::drain()
+ChangeWatch::Notices ChangeWatch::drain()
 {
     alignas(inotify_event) std::array<char, 4096> buffer{};
-    bool concerns = false;
+    Notices result;
     for (;;) {
         const auto size = ::read(descriptor_, buffer.data(), buffer.size());
         if (size <= 0)
-            return concerns;
+            return result;
         for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
             inotify_event event{};
             std::memcpy(&event, buffer.data() + at, sizeof event);
             const std::string_view name{event.len > 0 ? buffer.data() + at + sizeof event : ""};
-            // The database and its -wal; -shm is written by readers too.
-            concerns = concerns || name == name_ || name == name_ + "-wal" || (event.mask & IN_Q_OVERFLOW) != 0;
+            const bool lost = (event.mask & (IN_Q_OVERFLOW | IN_MOVE_SELF | IN_IGNORED)) != 0;
+            // -shm is written by readers too.
+            result.database = result.database || lost || name == name_;
+            result.log = result.log || lost || name == name_ + "-wal";
             at += sizeof event + event.len;
         }
     }
-}
-
-bool ChangeWatch::replaced() const
-{
-    struct stat status {};
-    return ::stat(path_.c_str(), &status) != 0 || status.st_ino != inode_ || status.st_dev != device_;
 }
 
 } // namespace usher

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -13,9 +14,13 @@ namespace usher {
 
 enum class Access : std::uint8_t { read_only, read_write };
 
-/// The one place where a connection is opened and set up: WAL, synchronous=FULL, busy timeout, persistent WAL.
-/// Shielded. Refuses a foreign database, a newer and an older schema by name. Errors: DatabaseError.
-std::unique_ptr<SQLite::Database> open_connection(std::string const& path, Access access);
+/// The one place where a connection is opened and set up: WAL, synchronous=FULL, `patience` with locks, persistent WAL.
+/// Shielded. Refuses a foreign database, a newer and an older schema by name. Errors: DatabaseError, DatabaseBusy.
+std::unique_ptr<SQLite::Database>
+open_connection(std::string const& path, Access access, std::chrono::milliseconds patience = lock_patience);
+
+/// Refuses what is not a database of usher's, or a newer one, by name. Errors: DatabaseError.
+void check_version(SQLite::Database const& database, std::string const& path);
 
 /// Opens a database that is damaged, or lacks its marks, for its repair: views are read, sqlite_master can be written.
 /// Waits for the lock for longer. Refuses what is not usher's. Errors: DatabaseError.
@@ -28,13 +33,17 @@ bool adopt(SQLite::Database& database);
 void harden(sqlite3* database);
 
 /// It blocks the thread, signals included; whoever gets DatabaseBusy tries again.
-constexpr int busy_timeout_ms = 1000;
+constexpr std::chrono::milliseconds busy_timeout{1000};
 
 /// How long `database` waits for locks that others hold.
-void set_patience(SQLite::Database& database, int milliseconds);
+void set_patience(SQLite::Database& database, std::chrono::milliseconds patience);
 
-/// Rethrows what SQLiteCpp threw as the store's own exceptions.
-[[noreturn]] void rethrow(SQLite::Exception const& error, std::string const& path);
+/// Rethrows what SQLiteCpp threw as the store's own exceptions; `handle`, where there is one, knows what the system
+/// said.
+[[noreturn]] void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* handle = nullptr);
+
+/// Waits for nobody: what others are in the way of is not done. Whether all of it was done.
+bool move_wal(SQLite::Database& database, CheckpointMode mode);
 
 /// Rewinds a prepared statement however the scope ends: one left mid-step keeps its read lock.
 class Rewind {

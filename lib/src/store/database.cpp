@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/store/database.hpp>
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <string_view>
 
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <usher/store/process.hpp>
 
 #include "connection.hpp"
 #include "contract.hpp"
@@ -23,7 +31,6 @@ namespace {
 // token with connection data does; a single change writes least with the smaller ones.
 constexpr int page_size = 8192;
 constexpr int wal_file_max = 32 << 20;
-constexpr int repair_patience_ms = 30'000;
 
 /// SQLite's own busy handler sleeps ever longer, up to 100 ms, and so loses against a platform that writes without a
 /// pause. This one looks every millisecond, for as long in all.
@@ -41,28 +48,84 @@ int pragma(SQLite::Database const& database, char const* statement)
     return query.getColumn(0).getInt();
 }
 
-std::unique_ptr<SQLite::Database> open_file(std::string const& path, int flags)
+std::string user_name(uid_t user)
+{
+    passwd const* found = ::getpwuid(user);
+    return found != nullptr ? found->pw_name : std::to_string(user);
+}
+
+std::string group_name(gid_t group)
+{
+    ::group const* found = ::getgrgid(group);
+    return found != nullptr ? found->gr_name : std::to_string(group);
+}
+
+std::string folder_of(std::string const& path)
+{
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// Which of the database's files this account may not write, whose it is, and the commands that mend it.
+std::string why_read_only(std::string const& path)
+{
+    const std::string me = user_name(::geteuid());
+    struct stat folder {};
+    ::stat(folder_of(path).c_str(), &folder);
+    for (std::string const& file : {path, path + "-wal", path + "-shm"}) {
+        if (::faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) == 0)
+            continue;
+        if (errno == EROFS)
+            return file + ": its file system is mounted read-only; mount it for writing";
+        struct stat status {};
+        if (errno != EACCES || ::stat(file.c_str(), &status) != 0)
+            continue;
+        std::array<char, 8> mode{};
+        std::snprintf(mode.data(), mode.size(), "%04o", status.st_mode & 07777U);
+        return file + ": the account " + me + " may not write it: it belongs to " + user_name(status.st_uid) + ":" +
+               group_name(status.st_gid) + " with mode " + mode.data() + "; as root: chown " + me + ":" +
+               group_name(folder.st_gid) + " " + file + " && chmod 0660 " + file;
+    }
+    return path + ": may not be written by the account " + me + "; its folder belongs to " + user_name(folder.st_uid) +
+           ":" + group_name(folder.st_gid) + ", and must let the daemon's account create -wal and -shm";
+}
+
+/// What the system has against opening `path`. SQLite does not tell.
+int why_not_opened(std::string const& path)
+{
+    const int any = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (any < 0)
+        return errno;
+    ::close(any);
+    return ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0 ? 0 : errno;
+}
+
+std::unique_ptr<SQLite::Database> open_file(std::string const& path, int flags, std::chrono::milliseconds patience)
 {
     // Without its count of memory SQLite needs no lock that all connections share. Too late if it has been used: no
     // harm.
     [[maybe_unused]] static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     try {
-        auto database = std::make_unique<SQLite::Database>(path, flags | SQLite::OPEN_NOMUTEX, busy_timeout_ms);
+        auto database = std::make_unique<SQLite::Database>(path, flags | SQLite::OPEN_NOMUTEX);
+        set_patience(*database, patience);
+        // -wal and -shm stay, so that platforms find them, whoever opens first.
         int persist = 1;
         sqlite3_file_control(database->getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
         harden(database->getHandle());
         return database;
     } catch (SQLite::Exception const& error) {
-        throw DatabaseError{path + ": cannot be opened: " + error.what()};
+        const int reason = why_not_opened(path);
+        if (reason == EACCES)
+            throw DatabaseReadOnly{why_read_only(path)};
+        throw DatabaseError{path + ": cannot be opened: " + (reason != 0 ? describe_errno(reason) : error.what())};
     }
 }
 
 void set_up(SQLite::Database& database, bool writable)
 {
     if (writable) {
-        set_patience(database, busy_timeout_ms);
         database.exec("PRAGMA journal_mode = WAL");
-        // The WAL's file stays, so that commits write where there are blocks already; the last close empties it.
+        // The WAL's file stays, so that commits write where there are blocks already; a stop empties it.
         database.exec("PRAGMA journal_size_limit = " + std::to_string(wal_file_max));
     }
     database.exec("PRAGMA synchronous = FULL");
@@ -146,27 +209,83 @@ void set_rights(std::string const& path, FileAccess access)
 
 } // namespace
 
-void set_patience(SQLite::Database& database, int milliseconds)
+void set_patience(SQLite::Database& database, std::chrono::milliseconds patience)
 {
     sqlite3_busy_handler(
-        database.getHandle(), wait_a_millisecond, reinterpret_cast<void*>(std::intptr_t{milliseconds})
+        database.getHandle(), wait_a_millisecond, reinterpret_cast<void*>(std::intptr_t{patience.count()})
     );
 }
 
-void rethrow(SQLite::Exception const& error, std::string const& path)
+void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* handle)
 {
-    const int code = error.getErrorCode() & 0xff;
-    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-        throw DatabaseBusy{path + ": another connection holds the write lock: " + error.what()};
-    if (code == SQLITE_TOOBIG || code == SQLITE_MISMATCH || code == SQLITE_CONSTRAINT)
-        throw RowError{path + ": " + error.what()};
+    const std::string_view what = error.what();
+    const auto says = [&](std::string_view part) { return what.find(part) != std::string_view::npos; };
+    switch (error.getErrorCode() & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        throw DatabaseBusy{
+            path + ": another connection holds the lock: " + error.what() + "; have it end its transaction"};
+    case SQLITE_READONLY: throw DatabaseReadOnly{why_read_only(path)};
+    case SQLITE_ERROR:
+        if (!says("no such ") && !says("has no column named"))
+            break;
+        [[fallthrough]];
+    case SQLITE_SCHEMA:
+        throw SchemaBroken{
+            path + ": " + error.what() +
+            "; a table of usher's is being rebuilt, or was taken away; if so: usherctl init --repair"};
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_FULL: {
+        int reason = handle != nullptr ? sqlite3_system_errno(handle) : 0;
+        if (reason == 0 && (error.getErrorCode() & 0xff) == SQLITE_FULL)
+            reason = ENOSPC;
+        if (reason == EACCES || reason == EPERM || reason == EROFS)
+            throw DatabaseReadOnly{why_read_only(path)};
+        throw DatabaseError{path + ": " + error.what() + (reason != 0 ? ": " + describe_errno(reason) : std::string{})};
+    }
+    case SQLITE_TOOBIG:
+    case SQLITE_MISMATCH:
+    case SQLITE_CONSTRAINT: throw RowError{path + ": " + error.what()};
+    default: break;
+    }
     throw DatabaseError{path + ": " + error.what()};
 }
 
-std::unique_ptr<SQLite::Database> open_connection(std::string const& path, Access access)
+bool move_wal(SQLite::Database& database, CheckpointMode mode)
+{
+    const int sqlite_mode = mode == CheckpointMode::passive   ? SQLITE_CHECKPOINT_PASSIVE
+                            : mode == CheckpointMode::restart ? SQLITE_CHECKPOINT_RESTART
+                                                              : SQLITE_CHECKPOINT_TRUNCATE;
+    set_patience(database, std::chrono::milliseconds{0}); // it would wait for readers with the write lock in its hands
+    const int result = sqlite3_wal_checkpoint_v2(database.getHandle(), "main", sqlite_mode, nullptr, nullptr);
+    set_patience(database, busy_timeout);
+    if (mode == CheckpointMode::passive) {
+        // SQLite leaves this to whoever moves the last page, who then waits for the disk with the write lock held.
+        sqlite3_file* file = nullptr;
+        sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+        if (file != nullptr && file->pMethods != nullptr)
+            file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+    }
+    return result == SQLITE_OK;
+}
+
+std::string real_path(std::string const& path)
+{
+    char* resolved = ::realpath(path.c_str(), nullptr);
+    if (resolved == nullptr)
+        return path;
+    std::string result = resolved;
+    std::free(resolved);
+    return result;
+}
+
+std::unique_ptr<SQLite::Database>
+open_connection(std::string const& path, Access access, std::chrono::milliseconds patience)
 {
     expect_file(path);
-    auto database = open_file(path, access == Access::read_only ? SQLite::OPEN_READONLY : SQLite::OPEN_READWRITE);
+    auto database =
+        open_file(path, access == Access::read_only ? SQLite::OPEN_READONLY : SQLite::OPEN_READWRITE, patience);
     try {
         const int version = known_version(*database, path);
         if (version == 0)
@@ -180,7 +299,7 @@ std::unique_ptr<SQLite::Database> open_connection(std::string const& path, Acces
             migrate(*database, version);
         shield(database->getHandle());
     } catch (SQLite::Exception const& error) {
-        rethrow(error, path);
+        rethrow(error, path, database->getHandle());
     }
     return database;
 }
@@ -188,7 +307,7 @@ std::unique_ptr<SQLite::Database> open_connection(std::string const& path, Acces
 std::unique_ptr<SQLite::Database> open_for_repair(std::string const& path)
 {
     expect_file(path);
-    auto database = open_file(path, SQLite::OPEN_READWRITE);
+    auto database = open_file(path, SQLite::OPEN_READWRITE, lock_patience);
     try {
         if (!Contract::get().is_recognised_in(*database))
             known_version(*database, path); // says what it is
@@ -197,9 +316,8 @@ std::unique_ptr<SQLite::Database> open_for_repair(std::string const& path)
         sqlite3_db_config(database->getHandle(), SQLITE_DBCONFIG_ENABLE_VIEW, 1, nullptr);
         sqlite3_db_config(database->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 0, nullptr);
         set_up(*database, true);
-        set_patience(*database, repair_patience_ms);
     } catch (SQLite::Exception const& error) {
-        rethrow(error, path);
+        rethrow(error, path, database->getHandle());
     }
     return database;
 }
@@ -217,18 +335,25 @@ int schema_version_known()
     return migrations().back().version;
 }
 
-Created create_database(std::string const& path, FileAccess access)
+void check_version(SQLite::Database const& database, std::string const& path)
 {
+    if (known_version(database, path) == 0)
+        throw DatabaseError{path + ": is empty"};
+}
+
+Created create_database(std::string const& named, FileAccess access)
+{
+    const std::string path = real_path(named);
     // SQLite gives -wal and -shm the rights of the database, so the file is made with its final rights.
     const int file = ::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
     const bool is_new = file >= 0;
     if (is_new)
         ::close(file);
     else if (errno != EEXIST)
-        throw DatabaseError{path + ": cannot be created: " + std::strerror(errno)};
+        throw DatabaseError{path + ": cannot be created: " + describe_errno(errno)};
     if (is_new)
         set_rights(path, access);
-    auto database = open_file(path, SQLite::OPEN_READWRITE);
+    auto database = open_file(path, SQLite::OPEN_READWRITE, lock_patience);
     try {
         const int version = known_version(*database, path);
         if (version == 0)
@@ -236,11 +361,14 @@ Created create_database(std::string const& path, FileAccess access)
         set_up(*database, true);
         migrate(*database, version);
         const bool current = version == migrations().back().version;
-        if (!current)
+        if (!current) {
             set_rights(path, access);
+            move_wal(*database, CheckpointMode::passive);
+            move_wal(*database, CheckpointMode::truncate);
+        }
         return version == 0 ? Created::created : current ? Created::unchanged : Created::migrated;
     } catch (SQLite::Exception const& error) {
-        rethrow(error, path);
+        rethrow(error, path, database->getHandle());
     }
 }
 

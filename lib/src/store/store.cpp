@@ -147,8 +147,10 @@ PublishCounts& PublishCounts::operator+=(PublishCounts const& other)
 }
 
 struct Store::Impl {
-    Impl(std::string file, Access access) : path{std::move(file)}, database{open_connection(path, access)}
+    Impl(std::string file, Access access) : path{std::move(file)}, database{open_connection(path, access, busy_timeout)}
     {
+        // Only checkpoint() moves what is in the WAL: the file may have been replaced when this is closed.
+        sqlite3_db_config(database->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
         sqlite3_wal_hook(
             database->getHandle(),
             [](void* pages, sqlite3*, char const*, int count) {
@@ -241,7 +243,7 @@ struct Store::Impl {
         try {
             return work();
         } catch (SQLite::Exception const& error) {
-            rethrow(error, path);
+            rethrow(error, path, database->getHandle());
         }
     }
 
@@ -2134,25 +2136,10 @@ int Store::wal_pages() const
 
 bool Store::checkpoint(Checkpoint mode)
 {
-    Impl& impl = *impl_;
-    const int sqlite_mode = mode == Checkpoint::passive   ? SQLITE_CHECKPOINT_PASSIVE
-                            : mode == Checkpoint::restart ? SQLITE_CHECKPOINT_RESTART
-                                                          : SQLITE_CHECKPOINT_TRUNCATE;
-    if (mode == Checkpoint::restart)
-        set_patience(*impl.database, 0); // it would wait for readers with the write lock in its hands
-    const int result = sqlite3_wal_checkpoint_v2(impl.database->getHandle(), "main", sqlite_mode, nullptr, nullptr);
-    if (mode == Checkpoint::restart)
-        set_patience(*impl.database, busy_timeout_ms);
-    if (mode == Checkpoint::passive) {
-        // SQLite leaves this to whoever moves the last page, who then waits for the disk with the write lock held.
-        sqlite3_file* file = nullptr;
-        sqlite3_file_control(impl.database->getHandle(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
-        if (file != nullptr && file->pMethods != nullptr)
-            file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
-    } else if (result == SQLITE_OK) {
-        impl.wal_pages = 0;
-    }
-    return result == SQLITE_OK;
+    const bool moved = move_wal(*impl_->database, mode);
+    if (moved && mode != Checkpoint::passive)
+        impl_->wal_pages = 0;
+    return moved;
 }
 
 } // namespace usher

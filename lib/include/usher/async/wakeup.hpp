@@ -15,8 +15,8 @@ public:
 
     void notify();
 
-    /// Returns at a notice or after `limit`, whichever comes first.
-    boost::asio::awaitable<void> wait(std::chrono::steady_clock::duration limit);
+    /// Returns at a notice or after `limit`, whichever comes first; whether there was a notice.
+    boost::asio::awaitable<bool> wait(std::chrono::steady_clock::duration limit);
 
 private:
     boost::asio::steady_timer timer_;

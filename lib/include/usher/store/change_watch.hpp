@@ -1,36 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 namespace usher {
 
 /// Tells that somebody may have committed to the database: inotify on its directory. A notice is only a hint, since
-/// the WAL is written before the commit is visible; what decides is Store::data_version(). Also tells when the file
-/// was replaced by another.
+/// the WAL is written before the commit is visible; what decides is Store::data_version().
 class ChangeWatch {
 public:
-    /// Errors: DatabaseError when the directory cannot be watched.
-    explicit ChangeWatch(std::string path);
+    /// `path` is a real path. Where nothing can be watched, problem() says why, and there are no notices.
+    explicit ChangeWatch(std::string const& path);
     ChangeWatch(ChangeWatch const&) = delete;
     ChangeWatch& operator=(ChangeWatch const&) = delete;
     ~ChangeWatch();
 
+    std::string const& problem() const { return problem_; }
     int descriptor() const { return descriptor_; } ///< Readable when there is a notice.
 
-    /// Reads what is there; whether any of it concerns the database.
-    bool drain();
-
-    /// Whether the path now names another file than at construction, or none.
-    bool replaced() const;
+    /// What the notices that are there concern.
+    struct Notices {
+        bool database = false; ///< The file itself: a checkpoint, or another one in its place.
+        bool log = false;
+    };
+    Notices drain();
 
 private:
-    std::string path_;
     std::string name_;
+    std::string problem_;
     int descriptor_ = -1;
-    std::uint64_t inode_ = 0;
-    std::uint64_t device_ = 0;
 };
 
 } // namespace usher

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -13,7 +14,13 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-/// Another connection holds the write lock for longer than the busy timeout: try again later.
+/// This account may not write the database; the message says whose it is and how to change that.
+class DatabaseReadOnly : public DatabaseError {
+public:
+    using DatabaseError::DatabaseError;
+};
+
+/// Another connection holds the lock for longer than the busy timeout: try again later.
 class DatabaseBusy : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
@@ -24,6 +31,12 @@ public:
 class RowError : public DatabaseError {
 public:
     using DatabaseError::DatabaseError;
+};
+
+/// A table, column or index of usher's is not there: somebody rebuilds it at this moment, or took it. Try again later.
+class SchemaBroken : public DatabaseBusy {
+public:
+    using DatabaseBusy::DatabaseBusy;
 };
 
 /// Another daemon has taken the database over.
@@ -42,6 +55,16 @@ inline constexpr std::int32_t database_application_id = 0x75736872; ///< "ushr",
 
 /// The schema's version that this usher makes.
 int schema_version_known();
+
+/// For how long a program waits at its start, or a command at all, for a lock that others hold.
+inline constexpr std::chrono::seconds lock_patience{30};
+
+/// How much of the WAL is moved into the database; see Store::checkpoint().
+enum class CheckpointMode : std::uint8_t { passive, restart, truncate };
+
+/// The file that `path` means, behind symbolic links: SQLite keeps -wal and -shm beside that one. A path that does not
+/// exist is returned as it is.
+std::string real_path(std::string const& path);
 
 /// Creates `path` with the newest schema, or migrates an older one; says which. Leaves -wal and -shm beside it, so that
 /// platforms find them whoever opens first. Errors: DatabaseError for a newer schema or a foreign database.

@@ -268,9 +268,9 @@ public:
     int wal_pages() const;
 
     /// Moves the WAL into the database: what nobody else reads (passive); all of it, so that the next commit starts the
-    /// WAL anew (restart), or the file is emptied, after waiting for readers (truncate). Whether it was done; what
-    /// others are in the way of is to be tried again.
-    enum class Checkpoint : std::uint8_t { passive, restart, truncate };
+    /// WAL anew (restart), or the file is emptied (truncate). Whether it was done. It waits for nobody, since it would
+    /// keep everybody from writing meanwhile; what others are in the way of is to be tried again.
+    using Checkpoint = CheckpointMode;
     bool checkpoint(Checkpoint mode);
 
 private:

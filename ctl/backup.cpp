@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copies of the database: taken, and put in its place.
+#include <memory>
+#include <string>
+
+#include <unistd.h>
+
+#include <usher/store/backup.hpp>
+
+#include "commands.hpp"
+#include "output.hpp"
+
+namespace usher::ctl {
+namespace {
+
+struct BackupArguments {
+    std::string file;
+    bool yes = false;
+};
+
+/// `u.db, u.db.key`.
+std::string joined(std::vector<std::string> const& words)
+{
+    std::string list;
+    for (std::string const& word : words)
+        list += (list.empty() ? "" : ", ") + word;
+    return list;
+}
+
+/// Asks before something that cannot be taken back; only a terminal can answer.
+bool agreed(Context& context, BackupArguments const& arguments, std::string const& command, std::string const& warning)
+{
+    if (arguments.yes)
+        return true;
+    context.err << warning;
+    if (::isatty(STDIN_FILENO) == 0) {
+        context.err << "\nusherctl: " << command << ": no terminal to ask. Nothing was done.\ndo: add --yes\n";
+        return false;
+    }
+    context.err << " Go on? [y/N] ";
+    std::string answer;
+    std::getline(context.in, answer);
+    if (answer == "y" || answer == "Y")
+        return true;
+    context.err << "Nothing was done.\n";
+    return false;
+}
+
+int backup(Context& context, BackupArguments const& arguments)
+{
+    const std::string database = context.database();
+    const bool there = ::access(arguments.file.c_str(), F_OK) == 0;
+    if (there && !agreed(context, arguments, "backup", arguments.file + " is there already and is replaced."))
+        return exit_could_not;
+    const std::vector<std::string> files = back_up(database, arguments.file);
+    if (context.json)
+        print(context.out, Json{{"version", 1}, {"command", "backup"}, {"files", files}});
+    else
+        context.out << "Done, checked: " << joined(files) << ". Keep them secret.\n";
+    return exit_done;
+}
+
+int restore(Context& context, BackupArguments const& arguments)
+{
+    const std::string database = context.database();
+    const std::string who = "usherctl restore, pid " + std::to_string(::getpid());
+    std::optional<Restore> copy;
+    try {
+        copy.emplace(database, arguments.file, who);
+    } catch (AlreadyAtWork const& error) {
+        const std::string holder = error.holder().substr(0, error.holder().find(" on "));
+        context.err << "usherctl: restore: usherd (" << holder
+                    << ") is at work. Nothing was done.\ndo: systemctl stop usher\n";
+        return exit_could_not;
+    }
+    const std::string lost =
+        "What was written since " + at_and_relative(copy->taken_at(), current_time()) + " is lost.";
+    if (!agreed(context, arguments, "restore", lost))
+        return exit_could_not;
+    const Restore::Result result = copy->commit();
+    if (context.json) {
+        print(
+            context.out,
+            Json{
+                {"version", 1},
+                {"command", "restore"},
+                {"database", database},
+                {"taken_at", to_iso8601(copy->taken_at())},
+                {"replaced", result.replaced.empty() ? Json(nullptr) : Json(result.replaced)},
+                {"still_open", result.still_open}}
+        );
+        return exit_done;
+    }
+    context.out << "Done, checked" << (result.replaced.empty() ? std::string{} : "; the old file is " + result.replaced)
+                << ".\n";
+    if (result.still_open)
+        context.out << "note       somebody has the old file open, and goes on with it\n"
+                       "  do: restart the platforms\n";
+    context.out << "do: systemctl start usher\n";
+    return exit_done;
+}
+
+void add(
+    CLI::App& app, Context& context, std::string const& name, std::string const& summary, std::string const& example,
+    std::string const& yes, int (*run)(Context&, BackupArguments const&)
+)
+{
+    CLI::App* command = add_command(app, context, name, summary, example);
+    auto arguments = std::make_shared<BackupArguments>();
+    command->add_option("file", arguments->file, "The copy")->required()->type_name("FILE");
+    command->add_flag("--yes", arguments->yes, yes);
+    command->callback([&context, arguments, run] {
+        context.action = [&context, arguments, run] { return run(context, *arguments); };
+    });
+}
+
+} // namespace
+
+void add_backup(CLI::App& app, Context& context)
+{
+    add(app, context, "backup", "Copy the database, while usherd and platforms work on it", "usherctl backup u.db",
+        "Replace a file that is there already, without asking", backup);
+    add(app, context, "restore", "Put a copy in the database's place, while usherd is stopped", "usherctl restore u.db",
+        "Do not ask", restore);
+}
+
+} // namespace usher::ctl

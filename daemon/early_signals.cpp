@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "early_signals.hpp"
+
+#include <csignal>
+#include <initializer_list>
+#include <string_view>
+
+#include <unistd.h>
+
+namespace usher {
+
+namespace {
+
+volatile std::sig_atomic_t early_exit_status = 0;
+
+void leave(int /*signal*/)
+{
+    constexpr std::string_view text = "usherd: stopped by a signal before its work began\n";
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+    ::_exit(early_exit_status); // as safe as a kill -9, which the database takes
+}
+
+void change_mask(int how, std::initializer_list<int> signals)
+{
+    sigset_t set;
+    ::sigemptyset(&set);
+    for (const int signal : signals)
+        ::sigaddset(&set, signal);
+    ::pthread_sigmask(how, &set, nullptr); // threads that are started later inherit it
+}
+
+} // namespace
+
+void set_up_early_signals()
+{
+    change_mask(SIG_BLOCK, {SIGHUP});
+    ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGTERM, leave);
+    ::signal(SIGINT, leave);
+    change_mask(SIG_UNBLOCK, {SIGTERM, SIGINT}); // whoever started us may have blocked them
+}
+
+void set_early_exit_status(int exit_status)
+{
+    early_exit_status = exit_status;
+}
+
+void release_hangup(bool serve)
+{
+    if (!serve)
+        ::signal(SIGHUP, SIG_IGN);
+    change_mask(SIG_UNBLOCK, {SIGHUP});
+}
+
+} // namespace usher

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace usher {
+
+/// What signals do until App takes them over: SIGTERM and SIGINT leave at once with `exit_status`, since nothing was
+/// done yet; SIGHUP waits. SIGPIPE is ignored for good.
+void set_up_early_signals();
+void set_early_exit_status(int exit_status);
+
+/// SIGHUP is served from now on, or, without `serve`, ignored.
+void release_hangup(bool serve);
+
+} // namespace usher

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <usher/core/time.hpp>
+#include <usher/store/instance_lock.hpp>
+
+namespace usher {
+
+/// Copies `database`, as it is at one instant, to `target`, which is checked and readable by this account alone;
+/// DATABASE.key and DATABASE.mark go with it where they are. What was of these names is replaced once the copies are
+/// whole. Returns the files. Errors: DatabaseError, DatabaseBusy.
+std::vector<std::string> back_up(std::string const& database, std::string const& target);
+
+/// Puts a copy of a database in its place, in two steps: what it takes is read and checked by the constructor, and
+/// nothing is replaced before commit(). No usherd can start meanwhile. Errors: AlreadyAtWork, DatabaseError,
+/// DatabaseBusy.
+class Restore {
+public:
+    /// `who` is for the message of a usherd that starts meanwhile.
+    Restore(std::string const& database, std::string const& backup, std::string const& who);
+    Restore(Restore const&) = delete;
+    Restore& operator=(Restore const&) = delete;
+    ~Restore();
+
+    /// The last instant that the copy's rows, or its file, know of.
+    sys_seconds taken_at() const { return taken_at_; }
+
+    struct Result {
+        std::string replaced;    ///< Where the former file is; empty when there was none.
+        bool still_open = false; ///< Others have the former file open, and go on with it.
+    };
+    /// The copy gets the mode and owner of the former file, whose -wal and -shm are gone afterwards. DATABASE.mark
+    /// stays: by it usherd sees that the rows are older than what was read already.
+    Result commit();
+
+private:
+    std::string database_;
+    std::string backup_;
+    InstanceLock lock_;
+    std::string copy_;
+    std::optional<std::string> key_; ///< Likewise a copy.
+    sys_seconds taken_at_{};
+};
+
+} // namespace usher

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace usher {
+
+/// The files behind a database as they were opened: itself, -wal and -shm. Tells when the database was replaced, be it
+/// by another file of its name or by other contents, so that its -wal is not played into a file that it is not of.
+/// Closing the descriptors drops all locks of SQLite in this process: let none of its connections be open then.
+class DatabaseFiles {
+public:
+    /// `named` is the path as the configuration has it. What is not there is not looked at.
+    explicit DatabaseFiles(std::string const& named);
+    DatabaseFiles(DatabaseFiles const&) = delete;
+    DatabaseFiles& operator=(DatabaseFiles const&) = delete;
+    ~DatabaseFiles();
+
+    /// Whether the name now means another file, or none.
+    bool replaced() const;
+
+    /// Whether the database is reached by another name as well: each would have a -wal of its own.
+    bool has_other_names() const;
+
+    /// Whether -wal was begun beside other contents than the database's: what it had written there is gone. `note` is a
+    /// note() taken before, maybe by a process that was killed. False where nothing tells.
+    bool log_is_foreign(std::string_view note) const;
+
+    /// What the database is while -wal has been begun and nothing of it is moved. Empty when that is not so, and when
+    /// `last` was taken beside the same -wal.
+    std::string note(std::string_view last) const;
+
+    /// Takes -wal and -shm away from beside another database, where they still are the ones that were opened.
+    void remove_log() const;
+    /// Likewise, but keeps -wal as DATABASE-wal.foreign, whose path it returns.
+    std::string set_log_aside() const;
+
+private:
+    struct Index;
+    std::optional<Index> index() const;
+    bool file_differs(Index const& index, std::string_view note) const;
+    bool pages_differ(Index const& index) const;
+    std::string sample(std::uint32_t page_bytes) const;
+
+    std::string named_;
+    std::string path_;
+    int database_ = -1;
+    int log_ = -1;
+    int index_ = -1;
+};
+
+} // namespace usher

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/store/backup.hpp>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <thread>
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <usher/store/process.hpp>
+
+#include "connection.hpp"
+
+namespace usher {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t small_file_bytes_max = 1U << 16U;
+constexpr int empty_log_tries = 20;
+constexpr auto empty_log_pause = 50ms;
+
+[[noreturn]] void fail(std::string const& file, std::string const& what)
+{
+    throw DatabaseError{file + ": " + what + ": " + describe_errno(errno)};
+}
+
+class File {
+public:
+    File(std::string const& path, int flags) : descriptor_{::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)}
+    {}
+    File(File const&) = delete;
+    File& operator=(File const&) = delete;
+    ~File()
+    {
+        if (descriptor_ >= 0)
+            ::close(descriptor_);
+    }
+    operator int() const { return descriptor_; }
+
+private:
+    int descriptor_;
+};
+
+std::string folder_of(std::string const& path)
+{
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// An empty file that nobody else can open.
+void make_empty(std::string const& path)
+{
+    ::unlink(path.c_str()); // what an interrupted run has left
+    if (File{path, O_CREAT | O_EXCL | O_WRONLY} < 0)
+        fail(path, "cannot be created");
+}
+
+void make_durable(std::string const& path)
+{
+    const File file{path, O_RDONLY};
+    if (file < 0 || ::fsync(file) != 0)
+        fail(path, "cannot be made durable");
+}
+
+void move(std::string const& from, std::string const& to)
+{
+    if (::rename(from.c_str(), to.c_str()) != 0)
+        fail(from, "cannot be renamed to " + to);
+}
+
+bool exists(std::string const& path)
+{
+    return ::access(path.c_str(), F_OK) == 0;
+}
+
+/// Of a file that has its place beside the database and is small.
+void copy_small(std::string const& from, std::string const& to)
+{
+    std::array<char, small_file_bytes_max> bytes{};
+    const File source{from, O_RDONLY};
+    const auto size = source < 0 ? -1 : ::read(source, bytes.data(), bytes.size());
+    if (size < 0)
+        fail(from, "cannot be read");
+    make_empty(to);
+    const File target{to, O_WRONLY};
+    if (target < 0 || ::write(target, bytes.data(), static_cast<std::size_t>(size)) != size || ::fsync(target) != 0)
+        fail(to, "cannot be written");
+}
+
+/// A path as SQLite takes it in a URI, for a file that nobody writes to: it is read without locks and without a -wal.
+std::string immutable_uri(std::string const& path)
+{
+    std::string uri = "file:";
+    for (const char c : path) {
+        std::array<char, 4> escaped{};
+        std::snprintf(escaped.data(), escaped.size(), "%%%02X", static_cast<unsigned char>(c));
+        if (c == '%' || c == '?' || c == '#')
+            uri += escaped.data();
+        else
+            uri += c;
+    }
+    return uri + "?immutable=1";
+}
+
+SQLite::Database open_immutable(std::string const& path)
+{
+    return SQLite::Database{immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI | SQLite::OPEN_NOMUTEX};
+}
+
+/// All pages of `source` at one instant, to a file beside the final one, checked.
+void copy_pages(SQLite::Database& source, std::string const& from, std::string const& to)
+{
+    make_empty(to);
+    try {
+        SQLite::Database target{to, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX};
+        target.exec("PRAGMA journal_mode = OFF");
+        target.exec("PRAGMA synchronous = OFF"); // see make_durable
+        const std::unique_ptr<sqlite3_backup, decltype(&sqlite3_backup_finish)> backup{
+            sqlite3_backup_init(target.getHandle(), "main", source.getHandle(), "main"), sqlite3_backup_finish};
+        const int result = backup ? sqlite3_backup_step(backup.get(), -1) : sqlite3_errcode(target.getHandle());
+        if (result != SQLITE_DONE)
+            throw SQLite::Exception{sqlite3_errstr(result), result};
+    } catch (SQLite::Exception const& error) {
+        rethrow(error, from);
+    }
+    make_durable(to);
+    try {
+        SQLite::Database copy = open_immutable(to);
+        const std::string answer = copy.execAndGet("PRAGMA integrity_check(1)").getString();
+        if (answer != "ok")
+            throw DatabaseError{from + ": is damaged: " + answer};
+    } catch (SQLite::Exception const& error) {
+        rethrow(error, from);
+    }
+}
+
+/// Whoever is asked: the rows tell when they were last written to.
+sys_seconds last_instant(std::string const& copy, std::string const& file)
+{
+    try {
+        SQLite::Database database = open_immutable(copy);
+        const std::int64_t at =
+            database.execAndGet("SELECT max(since, heartbeat, clock_high) FROM daemon WHERE id = 1").getInt64();
+        if (at > 0)
+            return from_unix(at);
+    } catch (SQLite::Exception const&) { // of a version that has other columns
+    }
+    struct stat status {};
+    return from_unix(::stat(file.c_str(), &status) == 0 ? status.st_mtim.tv_sec : 0);
+}
+
+/// The mode and owner of `like`; without it those that `usherctl init` gives.
+void take_rights(std::string const& path, std::string const& like)
+{
+    struct stat status {};
+    if (::stat(like.c_str(), &status) != 0) {
+        if (::stat(folder_of(like).c_str(), &status) != 0)
+            fail(folder_of(like), "cannot be looked at");
+        status.st_mode = 0660;
+        if (::geteuid() != 0)
+            status.st_uid = ::geteuid();
+    }
+    const File file{path, O_RDONLY};
+    struct stat ours {};
+    if (file < 0 || ::fstat(file, &ours) != 0)
+        fail(path, "cannot be opened");
+    const bool same = ours.st_uid == status.st_uid && ours.st_gid == status.st_gid;
+    if ((!same && ::fchown(file, status.st_uid, status.st_gid) != 0) || ::fchmod(file, status.st_mode & 07777U) != 0)
+        fail(path, "cannot be given the owner and mode of " + like + "; run this as root or as its owner");
+}
+
+/// Moves all of -wal into the database, so that it is whole without it. Returns the connection, if it keeps everybody
+/// else out until it is closed.
+std::unique_ptr<SQLite::Database> close_for_good(std::string const& path)
+{
+    const auto open = [&] {
+        auto database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX);
+        int persist = 1;
+        sqlite3_file_control(database->getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
+        sqlite3_db_config(database->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+        set_patience(*database, busy_timeout);
+        return database;
+    };
+    try {
+        auto alone = open();
+        alone->exec("PRAGMA locking_mode = EXCLUSIVE");
+        alone->exec("BEGIN EXCLUSIVE; COMMIT");
+        move_wal(*alone, CheckpointMode::truncate);
+        return alone;
+    } catch (SQLite::Exception const&) { // others have it open, or it is damaged
+    }
+    try {
+        const auto beside = open();
+        move_wal(*beside, CheckpointMode::passive);
+        for (int tries = 1; !move_wal(*beside, CheckpointMode::truncate) && tries < empty_log_tries; ++tries)
+            std::this_thread::sleep_for(empty_log_pause);
+    } catch (SQLite::Exception const&) { // its -wal is kept with it then
+    }
+    return nullptr;
+}
+
+} // namespace
+
+std::vector<std::string> back_up(std::string const& database, std::string const& target)
+{
+    if (real_path(target) == real_path(database))
+        throw DatabaseError{target + ": is the database itself; name another file"};
+    const std::string copy = target + ".partial";
+    std::vector<std::string> files{target};
+    try {
+        {
+            const auto source = open_connection(database, Access::read_only);
+            copy_pages(*source, database, copy);
+        }
+        move(copy, target);
+        ::unlink((target + "-wal").c_str()); // of what was there before
+        ::unlink((target + "-shm").c_str());
+        for (std::string const suffix : {".key", ".mark"}) {
+            const std::string from = real_path(database) + suffix;
+            if (!exists(from))
+                continue;
+            copy_small(from, copy);
+            move(copy, target + suffix);
+            files.push_back(target + suffix);
+        }
+        make_durable(folder_of(target));
+    } catch (...) {
+        ::unlink(copy.c_str());
+        throw;
+    }
+    return files;
+}
+
+Restore::Restore(std::string const& database, std::string const& backup, std::string const& who)
+    : database_{real_path(database)}, backup_{backup}, lock_{database_, who}, copy_{database_ + ".restoring"}
+{
+    if (real_path(backup) == database_)
+        throw DatabaseError{backup + ": is the database itself; name a copy"};
+    if (!exists(backup))
+        fail(backup, "cannot be read");
+    try {
+        struct stat log {};
+        const bool has_log = ::stat((backup + "-wal").c_str(), &log) == 0 && log.st_size > 0;
+        try {
+            SQLite::Database source = has_log ? SQLite::Database{backup, SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX}
+                                              : open_immutable(backup);
+            set_patience(source, lock_patience);
+            check_version(source, backup);
+            copy_pages(source, backup, copy_);
+        } catch (SQLite::Exception const& error) {
+            rethrow(error, backup);
+        }
+        take_rights(copy_, database_);
+        taken_at_ = last_instant(copy_, backup);
+        if (exists(backup + ".key")) {
+            key_ = copy_ + ".key";
+            copy_small(backup + ".key", *key_);
+            take_rights(*key_, database_);
+            if (::chmod(key_->c_str(), 0600) != 0)
+                fail(*key_, "cannot be given its mode");
+        }
+    } catch (...) {
+        ::unlink(copy_.c_str());
+        ::unlink((copy_ + ".key").c_str());
+        throw;
+    }
+}
+
+Restore::~Restore()
+{
+    ::unlink(copy_.c_str());
+    if (key_)
+        ::unlink(key_->c_str());
+}
+
+Restore::Result Restore::commit()
+{
+    Result result;
+    const std::string log = database_ + "-wal";
+    if (exists(database_)) {
+        result.replaced = database_ + ".replaced";
+        const auto alone = close_for_good(database_);
+        result.still_open = alone == nullptr;
+        for (std::string const suffix : {"-wal", "-shm"})
+            ::unlink((result.replaced + suffix).c_str());
+        // The name is nobody's for a moment: whoever came upon the old -wal and the new file would mix them.
+        move(database_, result.replaced);
+        struct stat status {};
+        if (::stat(log.c_str(), &status) == 0 && status.st_size > 0)
+            move(log, result.replaced + "-wal"); // it could not be moved into the file
+    }
+    ::unlink(log.c_str());
+    ::unlink((database_ + "-shm").c_str());
+    if (key_) {
+        if (exists(database_ + ".key"))
+            move(database_ + ".key", database_ + ".replaced.key");
+        move(*key_, database_ + ".key");
+    }
+    move(copy_, database_);
+    make_durable(folder_of(database_));
+    open_connection(database_, Access::read_write); // leaves -wal and -shm, for platforms that could not make them
+    return result;
+}
+
+} // namespace usher

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/store/database_files.hpp>
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <unordered_map>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <usher/store/database.hpp>
+
+namespace usher {
+
+namespace {
+
+// The formats are SQLite's: https://www.sqlite.org/walformat.html
+constexpr std::size_t log_header_bytes = 32;
+constexpr std::size_t frame_header_bytes = 24;
+constexpr std::uint32_t frames_max = 1U << 18U; // 2 GB of pages; what is longer is not looked through
+constexpr std::size_t compared_pages_max = 64;
+constexpr std::uint64_t sampled_pages = 32;
+constexpr int looks_max = 8; // while somebody is at work on the files
+
+bool read_exactly(int file, void* to, std::size_t bytes, std::uint64_t at)
+{
+    return ::pread(file, to, bytes, static_cast<off_t>(at)) == static_cast<ssize_t>(bytes);
+}
+
+std::uint32_t big_endian(unsigned char const* bytes)
+{
+    return std::uint32_t{bytes[0]} << 24U | std::uint32_t{bytes[1]} << 16U | std::uint32_t{bytes[2]} << 8U | bytes[3];
+}
+
+/// When the machine was started, by its clock.
+std::int64_t boot_time()
+{
+    timespec wall{};
+    timespec up{};
+    ::clock_gettime(CLOCK_REALTIME, &wall);
+    ::clock_gettime(CLOCK_BOOTTIME, &up);
+    return wall.tv_sec - up.tv_sec;
+}
+
+using Salts = std::array<unsigned char, 8>;
+
+std::string text_of(Salts const& salts)
+{
+    std::string result;
+    for (const unsigned char byte : salts)
+        result.append(result.empty() ? "" : ".").append(std::to_string(byte));
+    return result;
+}
+
+/// The value behind `name` in a note.
+std::string_view field(std::string_view note, std::string_view name)
+{
+    const auto at = note.find(name);
+    if (at == std::string_view::npos)
+        return {};
+    const std::string_view rest = note.substr(at + name.size());
+    return rest.substr(0, rest.find(' '));
+}
+
+bool same_file(int descriptor, std::string const& path)
+{
+    struct stat ours {};
+    struct stat named {};
+    return ::fstat(descriptor, &ours) == 0 && ::stat(path.c_str(), &named) == 0 && ours.st_ino == named.st_ino &&
+           ours.st_dev == named.st_dev;
+}
+
+} // namespace
+
+/// What -shm says about -wal, where the two agree.
+struct DatabaseFiles::Index {
+    Salts salts{};
+    std::uint32_t page_bytes = 0;
+    std::uint32_t frames = 0;         ///< Committed.
+    std::uint32_t database_pages = 0; ///< As of the last of them.
+    std::uint32_t moved = 0;          ///< So many are in the database,
+    std::uint32_t attempted = 0;      ///< and so many may be.
+
+    friend bool operator==(Index const&, Index const&) = default;
+};
+
+DatabaseFiles::DatabaseFiles(std::string const& named) : named_{named}, path_{real_path(named)}
+{
+    database_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+    log_ = ::open((path_ + "-wal").c_str(), O_RDONLY | O_CLOEXEC);
+    index_ = ::open((path_ + "-shm").c_str(), O_RDONLY | O_CLOEXEC);
+}
+
+DatabaseFiles::~DatabaseFiles()
+{
+    for (const int file : {database_, log_, index_})
+        if (file >= 0)
+            ::close(file);
+}
+
+bool DatabaseFiles::replaced() const
+{
+    return !same_file(database_, named_);
+}
+
+bool DatabaseFiles::has_other_names() const
+{
+    struct stat status {};
+    return ::fstat(database_, &status) == 0 && status.st_nlink > 1;
+}
+
+std::optional<DatabaseFiles::Index> DatabaseFiles::index() const
+{
+    constexpr std::size_t copy_bytes = 48; // it is there twice, so that a half-written one is noticed
+    std::array<unsigned char, 2 * copy_bytes + 40> shared{};
+    std::array<unsigned char, log_header_bytes> header{};
+    if (!read_exactly(index_, shared.data(), shared.size(), 0) ||
+        !read_exactly(log_, header.data(), header.size(), 0) ||
+        std::memcmp(shared.data(), shared.data() + copy_bytes, copy_bytes) != 0 || shared[12] == 0 ||
+        std::memcmp(shared.data() + 32, header.data() + 16, 8) != 0)
+        return std::nullopt;
+    const auto native = [&](std::size_t at) {
+        std::uint32_t value = 0;
+        std::memcpy(&value, shared.data() + at, sizeof value);
+        return value;
+    };
+    Index result;
+    std::memcpy(result.salts.data(), header.data() + 16, result.salts.size());
+    result.page_bytes = big_endian(header.data() + 8);
+    result.frames = native(16);
+    result.database_pages = native(20);
+    result.moved = native(96);
+    result.attempted = native(128);
+    if (result.page_bytes < 512 || result.page_bytes > 65536 || result.frames == 0 || result.moved > result.frames)
+        return std::nullopt;
+    return result;
+}
+
+bool DatabaseFiles::log_is_foreign(std::string_view note) const
+{
+    for (int look = 0; look < looks_max; ++look) {
+        const std::optional<Index> before = index();
+        if (!before)
+            return false;
+        const bool differs = before->moved > 0        ? pages_differ(*before)
+                             : before->attempted == 0 ? file_differs(*before, note)
+                                                      : false; // any page may be moved
+        if (!differs)
+            return false;
+        if (index() == before) // else somebody moves pages at this moment
+            return true;
+    }
+    return false;
+}
+
+/// Nothing of -wal was moved, so the database must be what it was when the note was taken.
+bool DatabaseFiles::file_differs(Index const& index, std::string_view note) const
+{
+    if (field(note, "log=") != text_of(index.salts))
+        return false;
+    std::int64_t boot = 0;
+    const std::string_view noted = field(note, "boot=");
+    std::from_chars(noted.data(), noted.data() + noted.size(), boot);
+    if (std::abs(boot - boot_time()) > 2)
+        return false; // after a crash of the machine -shm may be older than the database
+    const std::string now = sample(index.page_bytes);
+    return !now.empty() && field(note, "file=") != now;
+}
+
+/// What is moved to the database is there, unless it was written again.
+bool DatabaseFiles::pages_differ(Index const& index) const
+{
+    const std::uint64_t frame_bytes = frame_header_bytes + index.page_bytes;
+    std::unordered_map<std::uint32_t, std::uint32_t> last; // of each page, its last frame
+    for (std::uint32_t frame = 1;; ++frame) {
+        std::array<unsigned char, frame_header_bytes> header{};
+        if (!read_exactly(log_, header.data(), header.size(), log_header_bytes + (frame - 1) * frame_bytes) ||
+            std::memcmp(header.data() + 8, index.salts.data(), index.salts.size()) != 0)
+            break;
+        if (frame > frames_max)
+            return false;
+        last[big_endian(header.data())] = frame;
+    }
+    std::size_t compared = 0;
+    std::vector<char> logged(index.page_bytes);
+    std::vector<char> stored(index.page_bytes);
+    for (auto const& [page, frame] : last) {
+        if (frame > index.moved || page == 0 || page > index.database_pages)
+            continue;
+        if (++compared > compared_pages_max)
+            break;
+        if (!read_exactly(
+                log_, logged.data(), logged.size(), log_header_bytes + (frame - 1) * frame_bytes + frame_header_bytes
+            ))
+            return false;
+        if (!read_exactly(database_, stored.data(), stored.size(), std::uint64_t{page - 1} * index.page_bytes) ||
+            logged != stored)
+            return true;
+    }
+    return false;
+}
+
+/// Which file it is, its size, and a hash over some of its pages: a new date alone says nothing.
+std::string DatabaseFiles::sample(std::uint32_t page_bytes) const
+{
+    struct stat status {};
+    if (::fstat(database_, &status) != 0)
+        return {};
+    const std::uint64_t pages = static_cast<std::uint64_t>(status.st_size) / page_bytes;
+    std::uint64_t hash = 0xcbf29ce484222325U; // FNV-1a
+    std::string page(page_bytes, '\0');
+    for (std::uint64_t i = 0; i < sampled_pages && i < pages; ++i) {
+        const std::uint64_t number = pages <= sampled_pages ? i : i * (pages - 1) / (sampled_pages - 1);
+        if (!read_exactly(database_, page.data(), page.size(), number * page_bytes))
+            return {};
+        for (const char byte : page)
+            hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3U;
+    }
+    return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) + ":" + std::to_string(status.st_size) +
+           ":" + std::to_string(hash);
+}
+
+std::string DatabaseFiles::note(std::string_view last) const
+{
+    const std::optional<Index> before = index();
+    if (!before || before->attempted > 0 || before->moved > 0 || field(last, "log=") == text_of(before->salts))
+        return {};
+    const std::string file = sample(before->page_bytes);
+    const std::optional<Index> after = index();
+    if (file.empty() || !after || after->salts != before->salts || after->attempted > 0)
+        return {};
+    return "log=" + text_of(before->salts) + " file=" + file + " boot=" + std::to_string(boot_time());
+}
+
+void DatabaseFiles::remove_log() const
+{
+    for (auto const& [file, suffix] : {std::pair{log_, "-wal"}, std::pair{index_, "-shm"}})
+        if (same_file(file, path_ + suffix))
+            ::unlink((path_ + suffix).c_str());
+}
+
+std::string DatabaseFiles::set_log_aside() const
+{
+    std::string aside = path_ + "-wal.foreign";
+    if (same_file(log_, path_ + "-wal"))
+        ::rename((path_ + "-wal").c_str(), aside.c_str());
+    if (same_file(index_, path_ + "-shm"))
+        ::unlink((path_ + "-shm").c_str());
+    return aside;
+}
+
+} // namespace usher

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <gtest/gtest.h>
+
+#include <usher/store/database.hpp>
+
+#include "support/program.hpp"
+#include "support/temp_dir.hpp"
+
+namespace usher::test {
+
+inline std::string read_text(std::string const& path)
+{
+    std::ifstream file{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+/// A database, and the programs that work on it.
+class Machine : public testing::Test {
+protected:
+    Machine() { create_database(path, FileAccess::group_and_read); }
+
+    Program usherd(std::vector<std::string> const& options = {}, std::function<void()> const& prepare = {}) const
+    {
+        std::ofstream{output}; // emptied
+        std::vector<std::string> words{USHERD, "--db", path};
+        words.insert(words.end(), options.begin(), options.end());
+        return Program{words, output, prepare};
+    }
+    Program once(std::function<void()> const& prepare = {}) const { return usherd({"--once"}, prepare); }
+
+    /// What usherctl prints; its exit status is in `status`.
+    std::string usherctl(std::vector<std::string> const& options, std::function<void()> const& prepare = {}) const
+    {
+        const std::string answer = folder.file("answer");
+        std::ofstream{answer};
+        std::vector<std::string> words{USHERCTL, "--db", path};
+        words.insert(words.end(), options.begin(), options.end());
+        status = Program(words, answer, prepare).end();
+        return read_text(answer);
+    }
+
+    SQLite::Database platform() const { return SQLite::Database{path, SQLite::OPEN_READWRITE, 20000}; }
+
+    std::string ask(std::string const& query) const
+    {
+        SQLite::Database database{path, SQLite::OPEN_READONLY, 20000};
+        return database.execAndGet(query).getString();
+    }
+
+    std::string printed() const { return read_text(output); }
+    bool says(std::string const& text) const { return printed().find(text) != std::string::npos; }
+    bool said(std::string const& text) const
+    {
+        return eventually([&] { return says(text); });
+    }
+
+    static std::string rows_of(std::string const& id)
+    {
+        return "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('" + id +
+               "', strftime('%s', 'now') + 300, strftime('%s', 'now') + 7200);"
+               "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('" +
+               id + "', 'ann', 'publisher')";
+    }
+    void add_meeting(std::string const& id) const { platform().exec(rows_of(id)); }
+
+    bool is_ready(std::string const& id) const
+    {
+        return ask("SELECT count(*) FROM join_credential WHERE meeting_id = '" + id + "'") == "1";
+    }
+    bool gets_ready(std::string const& id) const
+    {
+        return eventually([&] { return is_ready(id); });
+    }
+
+    static bool exists(std::string const& file) { return ::access(file.c_str(), F_OK) == 0; }
+
+    TempDir folder;
+    std::string path = folder.file("usher.db");
+    std::string output = folder.file("output");
+    mutable int status = 0;
+};
+
+} // namespace usher::test

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+// A database whose file is replaced, by hand and by usherctl, and one whose tables are rebuilt beside the daemon.
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "checker.hpp"
+#include "machine.hpp"
+
+namespace usher {
+namespace {
+
+using test::eventually;
+using test::Program;
+using test::read_text;
+
+enum class State { running, stopped, killed };
+enum class Way { move, copy, copy_with_dates };
+
+class Replaced : public test::Machine, public testing::WithParamInterface<std::tuple<State, Way, char const*>> {
+protected:
+    /// As an administrator would, who knows nothing of -wal.
+    void replace(std::string const& copy, Way way) const
+    {
+        if (way == Way::move) {
+            std::filesystem::rename(copy, path);
+            return;
+        }
+        struct stat status {};
+        ASSERT_EQ(::stat(copy.c_str(), &status), 0);
+        std::ofstream{path, std::ios::binary} << read_text(copy);
+        if (way == Way::copy_with_dates) {
+            const timespec times[2] = {status.st_atim, status.st_mtim};
+            ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+        }
+    }
+};
+
+TEST_P(Replaced, TheNewFileIsServedWithNothingOfTheOld)
+{
+    const auto [state, way, taken] = GetParam();
+    const std::string copy = folder.file("copy.db");
+    std::optional<Program> daemon{usherd()};
+    add_meeting("old");
+    ASSERT_TRUE(gets_ready("old")) << printed();
+    if (std::string{taken} == "vacuum")
+        platform().exec("VACUUM INTO '" + copy + "'");
+    else
+        platform().backup(copy.c_str(), SQLite::Database::BackupType::Save);
+    add_meeting("lost");
+    ASSERT_TRUE(gets_ready("lost")) << printed();
+    // The pages that the copy has otherwise, too many for one page.
+    for (int i = 0; i < 30; ++i)
+        add_meeting("lost" + std::to_string(i));
+    ASSERT_TRUE(gets_ready("lost29")) << printed();
+    if (state == State::stopped)
+        ASSERT_EQ(daemon->end(SIGTERM), 0) << printed();
+    if (state == State::killed)
+        daemon->end(SIGKILL);
+
+    replace(copy, way);
+
+    if (state == State::running) {
+        EXPECT_EQ(daemon->end(), 1) << printed();
+        EXPECT_TRUE(says("the database file was ")) << printed();
+        struct stat log {};
+        EXPECT_TRUE(::stat((path + "-wal").c_str(), &log) != 0 || log.st_size == 0);
+    }
+    EXPECT_EQ(once().end(), 0) << printed();
+    EXPECT_EQ(ask("PRAGMA integrity_check"), "ok");
+    EXPECT_EQ(ask("SELECT group_concat(id) FROM meeting"), "old");
+    EXPECT_TRUE(is_ready("old"));
+    EXPECT_EQ(test::check_database(path), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    InEveryOrder, Replaced,
+    testing::Combine(
+        testing::Values(State::running, State::stopped, State::killed),
+        testing::Values(Way::move, Way::copy, Way::copy_with_dates), testing::Values("vacuum", "backup")
+    )
+);
+
+TEST_F(Replaced, AKilledDaemonsOwnLogIsPlayed)
+{
+    std::optional<Program> daemon{usherd()};
+    for (int i = 0; i < 5; ++i)
+        add_meeting("m" + std::to_string(i));
+    ASSERT_TRUE(gets_ready("m4")) << printed();
+    daemon->end(SIGKILL);
+    struct stat log {};
+    ASSERT_EQ(::stat((path + "-wal").c_str(), &log), 0);
+    ASSERT_GT(log.st_size, 0);
+    ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), nullptr, 0), 0); // a new date is no new file
+
+    EXPECT_EQ(once().end(), 0) << printed();
+    EXPECT_FALSE(says("set aside")) << printed();
+    EXPECT_EQ(ask("SELECT count(*) FROM meeting"), "5");
+}
+
+TEST_F(Replaced, AFileThatIsMovedAwayKeepsAllThatWasWritten)
+{
+    Program daemon = usherd();
+    add_meeting("m");
+    ASSERT_TRUE(gets_ready("m")) << printed();
+    const std::string kept = folder.file("kept.db");
+    std::filesystem::rename(path, kept);
+    EXPECT_EQ(daemon.end(), 1) << printed();
+    SQLite::Database database{kept, SQLite::OPEN_READONLY};
+    EXPECT_EQ(database.execAndGet("SELECT count(*) FROM join_credential").getInt(), 1);
+    EXPECT_FALSE(exists(path + "-wal"));
+}
+
+TEST_F(Replaced, ABackupIsWholePrivateAndHasKeyAndMark)
+{
+    const Program daemon = usherd();
+    add_meeting("m");
+    ASSERT_TRUE(gets_ready("m")) << printed();
+    std::ofstream{path + ".key"} << "the key";
+    std::ofstream{path + ".mark"} << "the mark";
+    const std::string copy = folder.file("u.db");
+
+    const std::string answer = usherctl({"backup", copy});
+
+    EXPECT_EQ(status, 0) << answer;
+    EXPECT_EQ(answer, "Done, checked: " + copy + ", " + copy + ".key, " + copy + ".mark. Keep them secret.\n");
+    for (std::string const file : {"", ".key", ".mark"}) {
+        struct stat made {};
+        ASSERT_EQ(::stat((copy + file).c_str(), &made), 0);
+        EXPECT_EQ(made.st_mode & 07777U, 0600U) << file;
+    }
+    EXPECT_EQ(read_text(copy + ".key"), "the key");
+    EXPECT_EQ(read_text(copy + ".mark"), "the mark");
+    SQLite::Database database{copy, SQLite::OPEN_READWRITE};
+    EXPECT_EQ(database.execAndGet("SELECT count(*) FROM join_credential").getInt(), 1);
+
+    const std::string again = usherctl({"backup", copy});
+    EXPECT_EQ(status, 1) << again;
+    EXPECT_NE(again.find("no terminal to ask. Nothing was done.\ndo: add --yes\n"), std::string::npos) << again;
+    usherctl({"backup", copy, "--yes"});
+    EXPECT_EQ(status, 0);
+    EXPECT_NE(usherctl({"backup", path, "--yes"}).find("is the database itself"), std::string::npos);
+    EXPECT_EQ(status, 1);
+}
+
+TEST_F(Replaced, ARestoreNeedsAStoppedDaemonAndAnAnswer)
+{
+    std::optional<Program> daemon{usherd()};
+    add_meeting("m");
+    ASSERT_TRUE(gets_ready("m")) << printed();
+    const std::string copy = folder.file("u.db");
+    usherctl({"backup", copy});
+    ASSERT_EQ(status, 0);
+    add_meeting("lost");
+    ASSERT_TRUE(gets_ready("lost")) << printed();
+
+    EXPECT_EQ(
+        usherctl({"restore", copy, "--yes"}), "usherctl: restore: usherd (pid " + std::to_string(daemon->process()) +
+                                                  ") is at work. Nothing was done.\ndo: systemctl stop usher\n"
+    );
+    EXPECT_EQ(status, 1);
+    ASSERT_EQ(daemon->end(SIGTERM), 0);
+    const std::string unasked = usherctl({"restore", copy});
+    EXPECT_EQ(status, 1);
+    EXPECT_EQ(unasked.find("What was written since "), 0U) << unasked;
+    EXPECT_NE(unasked.find("no terminal to ask. Nothing was done.\ndo: add --yes\n"), std::string::npos) << unasked;
+    EXPECT_TRUE(is_ready("lost"));
+    EXPECT_FALSE(exists(path + ".restoring"));
+}
+
+class Restored : public Replaced {};
+
+TEST_P(Restored, TheCopyIsInPlaceAndTheOldFileIsWhole)
+{
+    const State state = std::get<State>(GetParam());
+    std::optional<Program> daemon{usherd()};
+    add_meeting("m");
+    ASSERT_TRUE(gets_ready("m")) << printed();
+    const std::string copy = folder.file("u.db");
+    std::ofstream{path + ".key"} << "the key";
+    usherctl({"backup", copy});
+    ASSERT_EQ(status, 0);
+    std::ofstream{path + ".key"} << "a later key";
+    std::ofstream{path + ".mark"} << "a later mark";
+    add_meeting("lost");
+    ASSERT_TRUE(gets_ready("lost")) << printed();
+    daemon->end(state == State::killed ? SIGKILL : SIGTERM);
+    std::optional<SQLite::Database> platform_that_stays;
+    if (state == State::running) { // the platform, that is
+        platform_that_stays.emplace(platform());
+        platform_that_stays->execAndGet("SELECT count(*) FROM meeting");
+    }
+    struct stat before {};
+    ASSERT_EQ(::stat(path.c_str(), &before), 0);
+
+    const std::string answer = usherctl({"restore", copy, "--yes"});
+
+    ASSERT_EQ(status, 0) << answer;
+    EXPECT_EQ(answer.find("Done, checked; the old file is " + path + ".replaced.\n"), 0U) << answer;
+    EXPECT_EQ(answer.find("somebody has the old file open") != std::string::npos, state == State::running) << answer;
+    EXPECT_NE(answer.find("do: systemctl start usher\n"), std::string::npos) << answer;
+    struct stat after {};
+    ASSERT_EQ(::stat(path.c_str(), &after), 0);
+    EXPECT_EQ(after.st_mode, before.st_mode);
+    EXPECT_EQ(after.st_uid, before.st_uid);
+    EXPECT_TRUE(exists(path + "-wal"));
+    EXPECT_TRUE(exists(path + "-shm"));
+    EXPECT_EQ(read_text(path + ".key"), "the key");
+    EXPECT_EQ(read_text(path + ".mark"), "a later mark");
+    EXPECT_EQ(ask("SELECT group_concat(id) FROM meeting"), "m");
+    EXPECT_EQ(once().end(), 0) << printed();
+    EXPECT_EQ(ask("PRAGMA integrity_check"), "ok");
+    EXPECT_EQ(test::check_database(path), "");
+    SQLite::Database old{path + ".replaced", SQLite::OPEN_READONLY};
+    EXPECT_EQ(old.execAndGet("SELECT count(*) FROM join_credential").getInt(), 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    InEveryState, Restored,
+    testing::Combine(
+        testing::Values(State::running, State::stopped, State::killed), testing::Values(Way::move),
+        testing::Values("restore")
+    )
+);
+
+TEST_F(Replaced, WhatIsNoCopyIsNotRestored)
+{
+    add_meeting("m");
+    const std::string text = folder.file("text");
+    std::ofstream{text} << std::string(10000, 'x');
+    const std::string other = folder.file("other.db");
+    SQLite::Database{other, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE}.exec("CREATE TABLE a (b)");
+    const std::string damaged = folder.file("damaged.db");
+    usherctl({"backup", damaged});
+    ASSERT_EQ(status, 0);
+    {
+        std::fstream file{damaged, std::ios::in | std::ios::out | std::ios::binary};
+        file.seekp(8192 * 3);
+        file << std::string(8192 * 4, 'x');
+    }
+    struct Case {
+        std::string file;
+        std::string reason;
+    };
+    for (auto const& [file, reason] :
+         {Case{text, "not a database"}, Case{other, "another program's SQLite database"}, Case{damaged, "is damaged"},
+          Case{folder.file("none"), "No such file"}}) {
+        SCOPED_TRACE(file);
+        const std::string answer = usherctl({"restore", file, "--yes"});
+        EXPECT_EQ(status, 1);
+        EXPECT_NE(answer.find(reason), std::string::npos) << answer;
+        EXPECT_EQ(ask("SELECT count(*) FROM meeting"), "1");
+        EXPECT_FALSE(exists(path + ".restoring"));
+        EXPECT_FALSE(exists(path + ".replaced"));
+    }
+}
+
+/// A table, taken away in one transaction and put back in another.
+class Rebuilt : public test::Machine {
+protected:
+    void take_away() const
+    {
+        SQLite::Database database = platform();
+        database.exec("PRAGMA foreign_keys = OFF");
+        definition_ =
+            database
+                .execAndGet("SELECT group_concat(sql, '; ') FROM (SELECT sql FROM sqlite_master WHERE tbl_name = "
+                            "'participant' AND type IN ('table', 'index') AND sql IS NOT NULL ORDER BY type DESC)")
+                .getString();
+        database.exec("BEGIN IMMEDIATE; CREATE TABLE aside AS SELECT * FROM participant; DROP TABLE participant; COMMIT"
+        );
+    }
+    void put_back() const
+    {
+        SQLite::Database database = platform();
+        database.exec(
+            "BEGIN IMMEDIATE; " + definition_ +
+            "; INSERT INTO participant SELECT * FROM aside; DROP TABLE aside; COMMIT"
+        );
+    }
+
+private:
+    mutable std::string definition_;
+};
+
+TEST_F(Rebuilt, ATableThatIsGoneForAMomentIsWaitedFor)
+{
+    Program daemon = usherd();
+    add_meeting("first");
+    ASSERT_TRUE(gets_ready("first")) << printed();
+    take_away();
+    ASSERT_TRUE(said("schema incomplete, trying again reason=")) << printed();
+    EXPECT_TRUE(says("no such table")) << printed();
+    put_back();
+    EXPECT_TRUE(said("the database can be used again")) << printed();
+    add_meeting("second");
+    EXPECT_TRUE(gets_ready("second")) << printed();
+    const std::string text = printed();
+    EXPECT_EQ(text.find("schema incomplete"), text.rfind("schema incomplete")) << text;
+    EXPECT_EQ(daemon.end(SIGTERM), 0) << printed();
+}
+
+TEST_F(Rebuilt, ATableThatIsGoneAtTheStartIsWaitedFor)
+{
+    add_meeting("first");
+    take_away();
+    Program daemon = usherd();
+    ASSERT_TRUE(said("schema incomplete, trying again reason=")) << printed();
+    put_back();
+    EXPECT_TRUE(gets_ready("first")) << printed();
+    EXPECT_EQ(daemon.end(SIGTERM), 0) << printed();
+}
+
+TEST_F(Rebuilt, AStopIsServedMeanwhile)
+{
+    Program daemon = usherd();
+    ASSERT_TRUE(said("ready who=")) << printed();
+    take_away();
+    ASSERT_TRUE(said("schema incomplete, trying again reason=")) << printed();
+    EXPECT_EQ(daemon.end(SIGTERM), 0) << printed();
+}
+
+} // namespace
+} // namespace usher
