@@ -179,7 +179,7 @@ TEST_F(Machine, ALimitIsNamedWithTheWayOut)
     EXPECT_EQ(once([] { limit(RLIMIT_FSIZE, 4096); }).end(), 1);
     EXPECT_TRUE(says("File too large; raise this program's limit on the size of files: LimitFSIZE=")) << printed();
 
-    for (const rlim_t most : {4, 6, 8, 10, 12, 14}) {
+    for (const rlim_t most : {4U, 6U, 8U, 10U, 12U, 14U}) {
         SCOPED_TRACE(most);
         if (once([most] { limit(RLIMIT_NOFILE, most); }).end() == 0)
             continue;

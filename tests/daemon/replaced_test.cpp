@@ -31,11 +31,11 @@ protected:
             std::filesystem::rename(copy, path);
             return;
         }
-        struct stat status {};
-        ASSERT_EQ(::stat(copy.c_str(), &status), 0);
+        struct stat file {};
+        ASSERT_EQ(::stat(copy.c_str(), &file), 0);
         std::ofstream{path, std::ios::binary} << read_text(copy);
         if (way == Way::copy_with_dates) {
-            const timespec times[2] = {status.st_atim, status.st_mtim};
+            const timespec times[2] = {file.st_atim, file.st_mtim};
             ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
         }
     }
@@ -58,8 +58,9 @@ TEST_P(Replaced, TheNewFileIsServedWithNothingOfTheOld)
     for (int i = 0; i < 30; ++i)
         add_meeting("lost" + std::to_string(i));
     ASSERT_TRUE(gets_ready("lost29")) << printed();
-    if (state == State::stopped)
+    if (state == State::stopped) {
         ASSERT_EQ(daemon->end(SIGTERM), 0) << printed();
+    }
     if (state == State::killed)
         daemon->end(SIGKILL);
 
