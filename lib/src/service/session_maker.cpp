@@ -201,7 +201,8 @@ bool SessionMaker::has_news() const
 
 bool SessionMaker::busy()
 {
-    return has_news() || std::any_of(projects_.begin(), projects_.end(), [](auto const& entry) {
+    return !results_.empty() || !to_look_at_.empty() ||
+           std::any_of(projects_.begin(), projects_.end(), [](auto const& entry) {
                Project const& project = *entry.second;
                return project.pace.running() > 0 || !project.begun.empty() ||
                       (!project.pace.open() && !project.queue.empty());
@@ -258,7 +259,7 @@ Steady::duration SessionMaker::step()
     news.all_projects = rows_.has_value();
     news.to_look_at = first_of(to_look_at_, marked_together);
     news.disconnects = first_of(ended_disconnects_, ended_together);
-    const bool changed = !over.empty() || !news.to_look_at.empty();
+    const bool changed = has_news();
     // Whatever is written here may find the database busy: then all is as before, for the next step.
     Steady::time_point locked = steady;
     const CallRecord record = store_.record_calls(news, now, [&] { locked = clock_.steady_now(); });
