@@ -764,6 +764,30 @@ TEST_F(Sessions, AMarkThatSomebodyForgedThrowsNobodyOut)
     }
 }
 
+TEST_F(Sessions, NobodyIsThrownOutOfASessionThatSomebodyElseWrote)
+{
+    policy.disconnect_on_cancel = true;
+    restart();
+    meetings(2, 60);
+    quiesce();
+    vendor.connect(vendor.sessions().at(1).id, clock.now());
+    sql("UPDATE meeting SET status = 'cancelled' WHERE id = 'm0'");
+    pass_time(1min);
+    const std::size_t before = vendor.requests().size();
+
+    // The session of the meeting that is on, as if it were the cancelled one's.
+    sql("UPDATE session SET disconnect = 1, meeting_no = (SELECT meeting_no FROM agenda WHERE meeting_id = 'm0')"
+        " WHERE session_id = '" +
+        vendor.sessions().at(1).id + "'");
+    maker->want_disconnects();
+    pass_time(1min);
+
+    EXPECT_EQ(vendor.sessions().at(1).connections.size(), 1U);
+    EXPECT_EQ(vendor.requests().size(), before);
+    EXPECT_EQ(number("SELECT count(*) FROM session WHERE disconnect = 1"), 0);
+    EXPECT_EQ(number("SELECT count(*) FROM history WHERE event = 'disconnect_failed'"), 0);
+}
+
 TEST_F(Sessions, AStepIsOneTransaction)
 {
     policy.disconnect_on_cancel = true;

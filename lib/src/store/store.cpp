@@ -1290,9 +1290,9 @@ bool Store::Impl::has_session(std::string const& session_id)
         .has_value();
 }
 
-bool Store::Impl::is_ours(SessionRow const&, MeetingNo)
+bool Store::Impl::is_ours(SessionRow const& session, MeetingNo meeting)
 {
-    return true;
+    return sealed_session(number(session.number), meeting_id(meeting)).has_value();
 }
 
 std::vector<Disconnect> Store::read_disconnects(std::optional<std::string> const& project, std::size_t limit) const
