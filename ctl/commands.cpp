@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <exception>
 #include <ostream>
 #include <sstream>
@@ -110,19 +111,15 @@ int report(Context& context, std::string_view code, std::string const& message, 
 
 } // namespace
 
-Config const& Context::config()
+Config Context::load(Secrets secrets)
 {
-    if (config_)
-        return *config_;
-    if (!database_path.empty()) {
-        config_ = default_config(database_path);
-        return *config_;
-    }
+    if (!database_path.empty())
+        return default_config(database_path);
     if (config_path.empty() && ::access(default_config_path, F_OK) != 0 && errno == ENOENT)
         throw UsageError{
             std::string{default_config_path} +
             " does not exist; name a configuration with --config FILE, or a database with --db FILE"};
-    auto loaded = load_config(config_path.empty() ? default_config_path : config_path);
+    auto loaded = load_config(config_path.empty() ? default_config_path : config_path, secrets);
     if (!loaded) {
         std::string lines;
         for (ConfigError const& error : loaded.error())
@@ -131,8 +128,28 @@ Config const& Context::config()
     }
     for (std::string const& warning : loaded->warnings)
         err << "warning: " << warning << '\n';
-    config_ = std::move(*loaded);
+    return std::move(*loaded);
+}
+
+Config const& Context::config()
+{
+    if (!config_)
+        config_ = load(Secrets::leave);
     return *config_;
+}
+
+Config const& Context::config_with_keys()
+{
+    if (!config_with_keys_)
+        config_with_keys_ = load(Secrets::read);
+    return *config_with_keys_;
+}
+
+sys_seconds Context::now()
+{
+    if (!screen_.now)
+        screen_.now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
+    return *screen_.now;
 }
 
 CLI::App* add_command(
@@ -142,13 +159,14 @@ CLI::App* add_command(
     CLI::App* command = app.add_subcommand(name, summary);
     command->fallthrough(); // --config and --db also after the command
     command->add_flag("--json", context.json, "Print JSON");
+    command->add_flag("--local", context.local, "Times in this machine's zone");
     command->footer("Example:\n  " + example);
     return command;
 }
 
-int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, std::ostream& err)
+int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, std::ostream& err, Screen screen)
 {
-    Context context{in, out, err};
+    Context context{in, out, err, screen};
     CLI::App app{"", "usherctl"};
     app.set_version_flag("--version", "usherctl " USHER_VERSION ", schema " + std::to_string(schema_version_known()));
     app.require_subcommand(0, 1);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <memory>
 
 #include <usher/store/report.hpp>
 
 #include "commands.hpp"
 #include "output.hpp"
+#include "page.hpp"
+#include "times.hpp"
 
 namespace usher::ctl {
 namespace {
@@ -12,50 +15,118 @@ namespace {
 struct CredentialArguments {
     std::string meeting;
     std::optional<std::string> participant;
+    bool show = false;
 };
+
+Json json_of(CredentialReport const& credential, bool show)
+{
+    return Json{
+        {"meeting", credential.meeting_id},
+        {"participant", credential.participant_id},
+        {"role", credential.role},
+        {"project", credential.project},
+        {"project_key", credential.project_key},
+        {"session_id", credential.session_id},
+        {"token", show ? Json(credential.token) : Json(nullptr)},
+        {"issued_at", ctl::json_of(credential.issued_at)},
+        {"expires_at", ctl::json_of(credential.expires_at)},
+        {"opens_at", ctl::json_of(credential.opens)},
+        {"closes_at", ctl::json_of(credential.closes)}};
+}
+
+/// The tokens, and nothing else: with the participant's id where there may be several.
+void print_tokens(Printer& out, Listing<CredentialReport> const& found, bool one)
+{
+    for (CredentialReport const& credential : found.items) {
+        if (!one)
+            out << credential.participant_id << "  ";
+        out << credential.token << "\n";
+    }
+}
+
+void print_hidden(Page& page, Listing<CredentialReport> const& found, bool one, Times const& times)
+{
+    CredentialReport const& first = found.items.front();
+    const std::string hidden = std::string{"hidden; --show prints "} + (one ? "it" : "them") + ", nothing else";
+    if (one) {
+        page.sentence(
+            whole(first.meeting_id) + ", " + whole(first.participant_id) + ": " + whole(first.role) + ", works until " +
+            times.relative(first.expires_at) + "."
+        );
+        return page.line("token", hidden);
+    }
+    page.sentence(
+        whole(first.meeting_id) + ": " + counted(static_cast<std::int64_t>(found.total), "credential") +
+        (found.total == 1 ? " is" : " are") + " shown."
+    );
+    page.line("tokens", hidden);
+    std::size_t widest = 9;
+    for (CredentialReport const& credential : found.items)
+        widest = std::max(widest, whole(credential.participant_id).size());
+    for (CredentialReport const& credential : found.items) {
+        std::string id = whole(credential.participant_id);
+        id.resize(widest, ' ');
+        page.sentence(id + "  " + whole(credential.role) + ", works until " + times.relative(credential.expires_at));
+    }
+    if (found.total > found.items.size())
+        page.sentence(grouped(static_cast<std::int64_t>(found.total - found.items.size())) + " more");
+}
+
+/// Says why nothing is shown to whoever asks.
+int say_why_not(
+    Context& context, Report const& rows, Config const& config, CredentialArguments const& arguments, Times const& times
+)
+{
+    const auto meeting = rows.meeting(arguments.meeting, {times.now(), config.base, true});
+    if (!meeting)
+        return not_found(
+            context, "credentials", "meeting", arguments.meeting, rows.nearest_meeting(arguments.meeting),
+            "usherctl credentials "
+        );
+    std::string why;
+    if (arguments.participant) {
+        const std::optional<PersonReport> person = rows.person(arguments.meeting, *arguments.participant);
+        if (!person)
+            return not_found(
+                context, "credentials", "participant of " + whole(arguments.meeting), *arguments.participant,
+                rows.nearest_participant(arguments.meeting, *arguments.participant),
+                "usherctl credentials " + whole(arguments.meeting) + " "
+            );
+        why = whole(*arguments.participant) + " has no credential";
+        if (person->reason == "before_door" && person->opens)
+            why += " that is shown before " + times.relative(*person->opens);
+        else if (!person->reason.empty())
+            why += ": " + whole(person->reason);
+    } else {
+        why = "nobody has a credential that is shown: it is " + std::string{to_text(meeting->standing.word)};
+    }
+    return cannot(
+        context, "credentials",
+        {"no_credential", whole(arguments.meeting) + ": " + why, "usherctl explain " + whole(arguments.meeting)}
+    );
+}
 
 int credentials(Context& context, CredentialArguments const& arguments)
 {
-    const sys_seconds now = current_time();
-    const auto found = Report{context.database()}.credentials(arguments.meeting, arguments.participant);
+    Config const& config = context.config();
+    const Times times{context.now(), context.local};
+    const Report rows{config.database, times.now()};
+    const auto found = rows.credentials(arguments.meeting, arguments.participant);
+    if (found.total == 0)
+        return say_why_not(context, rows, config, arguments, times);
+    const bool one = arguments.participant.has_value();
     if (context.json) {
-        Json document = Json::array();
-        for (CredentialReport const& credential : found) {
-            Json item = Json::object();
-            item["meeting"] = credential.meeting_id;
-            item["participant"] = credential.participant_id;
-            item["role"] = credential.role;
-            item["project"] = credential.project;
-            item["project_key"] = credential.project_key;
-            item["session_id"] = credential.session_id;
-            item["token"] = credential.token;
-            item["issued_at"] = json_of(credential.issued_at);
-            item["expires_at"] = json_of(credential.expires_at);
-            item["opens_at"] = json_of(credential.opens);
-            item["closes_at"] = json_of(credential.closes);
-            document.push_back(std::move(item));
-        }
+        Json document = answer("credentials", times.now());
+        document["credentials"] =
+            json_of_listing(found, [&](CredentialReport const& each) { return json_of(each, arguments.show); });
         print(context.out, document);
-    } else if (!found.empty()) {
-        CredentialReport const& first = found.front();
-        context.out << "meeting " << printable(first.meeting_id) << ", project " << printable(first.project) << " ("
-                    << printable(first.project_key) << ")\n";
-        if (first.opens && first.closes)
-            context.out << "open from " << at_and_relative(*first.opens, now) << " to "
-                        << at_and_relative(*first.closes, now) << '\n';
-        context.out << "session " << printable(first.session_id) << '\n';
-        for (CredentialReport const& credential : found)
-            context.out << '\n'
-                        << printable(credential.participant_id) << ", " << printable(credential.role) << ", expires "
-                        << at_and_relative(credential.expires_at, now) << "\n  " << printable(credential.token) << '\n';
+    } else if (arguments.show) {
+        print_tokens(context.out, found, one);
+    } else {
+        Page page = context.page();
+        print_hidden(page, found, one, times);
     }
-    if (!found.empty())
-        return exit_done;
-    context.err << "usherctl: " << printable(arguments.meeting);
-    if (arguments.participant)
-        context.err << ", " << printable(*arguments.participant);
-    context.err << ": nobody there has a published token; see why with: usherctl explain MEETING\n";
-    return exit_could_not;
+    return exit_done;
 }
 
 } // namespace
@@ -63,13 +134,14 @@ int credentials(Context& context, CredentialArguments const& arguments)
 void add_credentials(CLI::App& app, Context& context)
 {
     CLI::App* command = add_command(
-        app, context, "credentials", "Show what a platform would read for a meeting now, tokens included",
+        app, context, "credentials", "Show what a platform would read for a meeting now; tokens are hidden",
         "usherctl credentials board-2026-05 alice"
     );
     auto arguments = std::make_shared<CredentialArguments>();
     command->add_option("meeting", arguments->meeting, "The meeting's id")->required()->type_name("MEETING");
     command->add_option("participant", arguments->participant, "The participant's id; all if none is named")
         ->type_name("PARTICIPANT");
+    command->add_flag("--show", arguments->show, "Print the tokens, and nothing else");
     command->callback([&context, arguments] {
         context.action = [&context, arguments] { return credentials(context, *arguments); };
     });

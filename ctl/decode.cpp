@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
 #include <istream>
 #include <memory>
 
@@ -6,18 +8,16 @@
 
 #include "commands.hpp"
 #include "output.hpp"
+#include "page.hpp"
+#include "times.hpp"
 
 namespace usher::ctl {
 namespace {
 
 constexpr std::size_t longest_input = 1024 * 1024;
-
-enum class Signature { valid, invalid, not_checked };
-
-struct Verdict {
-    Signature signature;
-    std::string sentence;
-};
+constexpr std::size_t key_shown = 6;
+constexpr seconds longest_life{30 * 86400};
+constexpr seconds usual_life{86400}; // where a token names no end
 
 std::string read_token(std::istream& in)
 {
@@ -29,96 +29,166 @@ std::string read_token(std::istream& in)
     return begin == std::string::npos ? std::string{} : text.substr(begin, text.find_last_not_of(space) + 1 - begin);
 }
 
-Verdict check(Config const& config, DecodedToken const& decoded, std::string const& token)
+struct Signature {
+    enum class State : std::uint8_t { good, bad, unchecked } state = State::unchecked;
+    std::string by; ///< `key 9c1d07 of default`; where it was not checked, why.
+};
+
+/// Without its full stop.
+std::string sentence_of(Failure const& failure)
 {
-    Verdict verdict{
-        Signature::not_checked, "not checked: no configured project has the key " + printable(decoded.project_key)};
+    const bool stops = !failure.message.empty() && failure.message.back() == '.';
+    return failure.message.substr(0, failure.message.size() - (stops ? 1 : 0));
+}
+
+Signature check(Config const& config, DecodedToken const& decoded, std::string const& token)
+{
+    Signature result{Signature::State::unchecked, "no configured project has the key " + whole(decoded.project_key)};
     for (ProjectConfig const& project : config.projects) {
         if (project.project_key != decoded.project_key)
             continue;
         const auto signer = project.signer(decoded.format);
         if (!signer) {
-            verdict.sentence = "not checked: project " + printable(project.name) + ": " + signer.error().message;
+            result.by = "project " + whole(project.name) + ": " + signer.error().message;
             continue;
         }
-        const auto verified = signer->verify(token);
-        if (verified)
-            return {Signature::valid, "valid, by the key of project " + printable(project.name)};
-        verdict = {
-            Signature::invalid, "not valid for project " + printable(project.name) + ": " + verified.error().message};
+        result.by = "key " + std::string{signer->key_id().substr(0, key_shown)} + " of " + whole(project.name);
+        result.state = signer->verify(token) ? Signature::State::good : Signature::State::bad;
+        if (result.state == Signature::State::good)
+            break;
     }
-    return verdict;
+    return result;
 }
 
 /// Without a configuration a token can still be read.
-Verdict check(Context& context, DecodedToken const& decoded, std::string const& token)
+Signature check(Context& context, DecodedToken const& decoded, std::string const& token)
 {
     if (!context.config_path.empty() || !context.database_path.empty())
-        return check(context.config(), decoded, token);
+        return check(context.config_with_keys(), decoded, token);
     try {
-        return check(context.config(), decoded, token);
+        return check(context.config_with_keys(), decoded, token);
     } catch (UsageError const&) {
-        return {Signature::not_checked, "not checked: there is no configuration to take a key from; use --config FILE"};
+        return {Signature::State::unchecked, "there is no configuration to take a key from; use --config FILE"};
     }
 }
 
-std::string_view to_text(Signature signature)
-{
-    return signature == Signature::valid ? "valid" : signature == Signature::invalid ? "invalid" : "not_checked";
-}
+enum class Judgement : std::uint8_t { good, expired, bad, unchecked };
+
+struct Judged {
+    Judgement judgement;
+    std::string sentence;
+};
 
 std::optional<sys_seconds> instant(std::optional<std::int64_t> value)
 {
-    constexpr std::int64_t year_5138 = 100000000000; // beyond it, a time is not in seconds
+    constexpr std::int64_t year_5138 = 100'000'000'000; // from there on a time is not in seconds
     return value && *value >= 0 && *value < year_5138 ? std::optional{from_unix(*value)} : std::nullopt;
 }
 
-void print_decoded(Printer& out, DecodedToken const& decoded, Verdict const& verdict, sys_seconds now)
+bool is_none(std::string_view algorithm)
 {
-    out << "format: " << (decoded.format == TokenFormat::t1 ? "t1" : "jwt") << ", " << printable(decoded.algorithm)
-        << "\nsignature: " << verdict.sentence << "\nproject key: " << printable(decoded.project_key)
-        << "\nsession: " << printable(decoded.session_id) << "\nrole: " << printable(decoded.role) << '\n';
-    const auto time = [&](char const* name, std::optional<std::int64_t> value) {
-        if (const auto at = instant(value))
-            out << name << ": " << at_and_relative(*at, now) << '\n';
-        else if (value)
-            out << name << ": " << *value << '\n';
-    };
-    time("issued", decoded.issued_at);
-    time("expires", decoded.expires_at);
-    if (!decoded.connection_data.empty())
-        out << "connection data: " << decoded.connection_data << '\n';
-    if (!decoded.layout_classes.empty())
-        out << "layout classes: " << decoded.layout_classes << '\n';
-    out << "fields:\n";
-    for (auto const& [name, value] : decoded.fields)
-        out << "  " << name << " = " << value << '\n';
-    for (std::string const& note : decoded.notes)
-        out << "note: " << printable(note) << '\n';
+    constexpr std::string_view none = "none";
+    return std::equal(algorithm.begin(), algorithm.end(), none.begin(), none.end(), [](char a, char b) {
+        return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+    });
 }
 
-Json json_of_decoded(DecodedToken const& decoded, Verdict const& verdict)
+bool is_taken(std::string_view algorithm)
 {
-    Json document = Json::object();
-    document["format"] = decoded.format == TokenFormat::t1 ? "t1" : "jwt";
-    document["algorithm"] = decoded.algorithm;
-    document["signature"] = to_text(verdict.signature);
-    document["signature_detail"] = verdict.sentence;
-    document["project_key"] = decoded.project_key;
-    document["session_id"] = decoded.session_id;
-    document["role"] = decoded.role;
-    document["issued_at"] = json_of(instant(decoded.issued_at));
-    document["expires_at"] = json_of(instant(decoded.expires_at));
-    document["connection_data"] = decoded.connection_data;
-    document["layout_classes"] = decoded.layout_classes;
+    constexpr std::array<std::string_view, 3> taken{"HMAC-SHA1", "HS256", "RS256"};
+    return std::find(taken.begin(), taken.end(), algorithm) != taken.end();
+}
+
+/// Whether the vendor would let somebody in with it, now.
+Judged judge(DecodedToken const& token, Signature const& signature, Times const& times)
+{
+    const auto bad = [](std::string why) { return Judged{Judgement::bad, "Bad: " + std::move(why) + "."}; };
+    if (is_none(token.algorithm))
+        return bad("alg is none: nobody signed it, and the vendor refuses it");
+    if (!is_taken(token.algorithm))
+        return bad(
+            (token.algorithm.empty() ? "it names no alg" : "alg is " + whole(token.algorithm)) +
+            ": the vendor takes HS256 and RS256 only"
+        );
+    if (signature.state == Signature::State::bad)
+        return bad("it is not signed by " + signature.by);
+    const auto issued = instant(token.issued_at);
+    auto expires = instant(token.expires_at);
+    if (!issued)
+        return bad(token.issued_at ? "the time of its issue is not in seconds" : "it does not say when it was issued");
+    if (!expires && token.expires_at)
+        return bad("its end is not in seconds");
+    expires = expires.value_or(*issued + usual_life);
+    if (*expires - *issued > longest_life)
+        return bad("it lives for " + span_text(*expires - *issued) + ": the vendor refuses more than 30d");
+    if (*issued > times.now())
+        return bad("it is issued in the future, " + times.relative(*issued) + ": the vendor refuses it until then");
+    const bool good = signature.state == Signature::State::good;
+    if (*expires <= times.now())
+        return {
+            Judgement::expired, "Expired: it worked until " + times.relative(*expires) + "; signature " +
+                                    (good ? "good." : "not checked.")};
+    if (!good)
+        return {
+            Judgement::unchecked,
+            "Unchecked: " + signature.by + "; it says that it works until " + times.relative(*expires) + "."};
+    return {Judgement::good, "Good: signed by " + signature.by + "; works until " + times.relative(*expires) + "."};
+}
+
+std::vector<std::string> notes_of(DecodedToken const& token)
+{
+    std::vector<std::string> notes = token.notes;
+    if (!token.expires_at)
+        notes.emplace_back("It names no end: the vendor ends it 24h after its issue.");
+    return notes;
+}
+
+void print_decoded(Page& page, DecodedToken const& token, Judged const& judged, Times const& times)
+{
+    page.sentence(judged.sentence);
+    std::string text = token.format == TokenFormat::t1 ? "t1" : "jwt " + whole(token.algorithm);
+    if (!token.role.empty())
+        text += ", " + whole(token.role);
+    if (const auto issued = instant(token.issued_at))
+        text += ", issued " + times.relative(*issued);
+    page.line("token", text);
+    page.line("session", whole(token.session_id));
+    page.line("project", whole(token.project_key));
+    if (!token.connection_data.empty())
+        page.line("data", prose(token.connection_data));
+    if (!token.layout_classes.empty())
+        page.line("classes", prose(token.layout_classes));
+    for (auto const& [name, value] : token.fields)
+        page.line("field", whole(name) + " = " + prose(value));
+    for (std::string const& note : notes_of(token))
+        page.line("note", prose(note));
+}
+
+Json json_of_decoded(DecodedToken const& token, Signature const& signature, Judged const& judged, sys_seconds now)
+{
+    Json document = answer("decode", now);
+    document["verdict"] = judged.judgement == Judgement::good      ? "good"
+                          : judged.judgement == Judgement::expired ? "expired"
+                          : judged.judgement == Judgement::bad     ? "bad"
+                                                                   : "unchecked";
+    document["sentence"] = unbound(judged.sentence);
+    document["format"] = token.format == TokenFormat::t1 ? "t1" : "jwt";
+    document["algorithm"] = token.algorithm;
+    document["signature"] = signature.state == Signature::State::good  ? "valid"
+                            : signature.state == Signature::State::bad ? "invalid"
+                                                                       : "not_checked";
+    document["signature_detail"] = unbound(signature.by);
+    document["project_key"] = token.project_key;
+    document["session_id"] = token.session_id;
+    document["role"] = token.role;
+    document["issued_at"] = json_of(instant(token.issued_at));
+    document["expires_at"] = json_of(instant(token.expires_at));
+    document["connection_data"] = token.connection_data;
+    document["layout_classes"] = token.layout_classes;
     document["fields"] = Json::array(); // a name may come twice
-    for (auto const& [name, value] : decoded.fields) {
-        Json field = Json::object();
-        field["name"] = name;
-        field["value"] = value;
-        document["fields"].push_back(std::move(field));
-    }
-    document["notes"] = decoded.notes;
+    for (auto const& [name, value] : token.fields)
+        document["fields"].push_back(Json{{"name", name}, {"value", value}});
+    document["notes"] = notes_of(token);
     return document;
 }
 
@@ -130,16 +200,18 @@ int decode(Context& context, std::vector<std::string> const& arguments)
     if (token.empty())
         throw UsageError{"decode found no token on standard input"};
     const auto decoded = decode_token(token);
-    if (!decoded) {
-        context.err << "usherctl: " << printable(decoded.error().message) << '\n';
-        return exit_could_not;
+    if (!decoded)
+        return cannot(context, "decode", {"token_malformed", sentence_of(decoded.error())});
+    const Times times{context.now(), context.local};
+    const Signature signature = check(context, *decoded, token);
+    const Judged judged = judge(*decoded, signature, times);
+    if (context.json) {
+        print(context.out, json_of_decoded(*decoded, signature, judged, times.now()));
+    } else {
+        Page page = context.page();
+        print_decoded(page, *decoded, judged, times);
     }
-    const Verdict verdict = check(context, *decoded, token);
-    if (context.json)
-        print(context.out, json_of_decoded(*decoded, verdict));
-    else
-        print_decoded(context.out, *decoded, verdict, current_time());
-    return verdict.signature == Signature::invalid ? exit_could_not : exit_done;
+    return judged.judgement == Judgement::good ? exit_done : exit_could_not;
 }
 
 } // namespace
@@ -147,7 +219,7 @@ int decode(Context& context, std::vector<std::string> const& arguments)
 void add_decode(CLI::App& app, Context& context)
 {
     CLI::App* command = add_command(
-        app, context, "decode", "Show what a token from standard input says, and check its signature",
+        app, context, "decode", "Say whether a token from standard input works, and what is in it",
         "usherctl decode < token.txt"
     );
     auto arguments = std::make_shared<std::vector<std::string>>();

@@ -1,115 +1,416 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <memory>
 
 #include <usher/store/report.hpp>
 
 #include "commands.hpp"
+#include "daemon_process.hpp"
 #include "output.hpp"
+#include "page.hpp"
+#include "reasons.hpp"
+#include "times.hpp"
 
 namespace usher::ctl {
 namespace {
 
-constexpr std::size_t history_shown = 50;
+constexpr seconds long_session{8 * 3600};
 
-/// What the state means, for those who see it for the first time.
-std::string_view sentence_of(MeetingReport const& meeting)
+struct Explanation {
+    MeetingReport const& meeting;
+    Times const& times;
+    DaemonState daemon;
+    std::optional<std::string> cancelled_policy; ///< What the project does when a meeting is cancelled, if known.
+    std::string sentence{};
+    std::vector<std::string> to_do{};
+    std::vector<std::string> notes{};
+};
+
+std::size_t servable(MeetingReport const& meeting)
 {
-    if (meeting.state == "ready")
-        return "Everybody who can be served can join.";
-    const bool refused = meeting.attempts > 0 || meeting.reason.rfind("provider_", 0) == 0;
-    if (meeting.state == "pending" && refused)
-        return "Its session could not be made yet; the daemon tries again by itself.";
-    if (meeting.state == "pending" && meeting.reason == "session_ordered")
-        return "Its session is on its way.";
-    if (meeting.state == "pending")
-        return "The daemon is going to look at it; if this stays, the daemon does not run.";
-    if (meeting.state == "failed")
-        return "It could not be made ready; the daemon tries again by itself.";
-    if (meeting.state == "cancelled")
-        return meeting.row_status.empty() ? "Its row was deleted, so nobody can join."
-                                          : "It is cancelled, so nobody can join.";
-    if (meeting.state == "ended")
-        return "It is over.";
-    if (meeting.reason == "no_meeting")
-        return "It has participants, and no row in the table meeting yet.";
-    if (meeting.reason == "not_yet")
-        return "It is too early to make its session or its tokens.";
-    return "";
+    return meeting.people.total - meeting.people_unserved - meeting.people_blocked;
 }
 
-int explain(Context& context, std::string const& id)
+std::string number(std::size_t count)
 {
-    const sys_seconds now = current_time();
-    const Report report{context.database()};
-    const auto meeting = report.meeting(id);
-    if (!meeting) {
-        context.err << "usherctl: " << printable(id) << ": there is no such meeting\n";
-        return exit_could_not;
-    }
-    const auto problems = report.problems_of(id);
-    const auto history = report.history_of(id, history_shown);
-    const std::string_view sentence = sentence_of(*meeting);
-    if (context.json) {
-        Json document = json_of(*meeting);
-        document["sentence"] = sentence;
-        document["problems"] = Json::array();
-        for (ProblemReport const& problem : problems)
-            document["problems"].push_back(json_of(problem));
-        document["history"] = Json::array();
-        for (HistoryReport const& event : history.items) {
-            Json item = Json::object();
-            item["at"] = json_of(event.at);
-            item["event"] = event.event;
-            item["detail"] = event.detail;
-            document["history"].push_back(std::move(item));
-        }
-        document["history_total"] = history.total;
-        print(context.out, document);
-        return exit_done;
-    }
+    return grouped(static_cast<std::int64_t>(count));
+}
 
-    Printer& out = context.out;
-    out << printable(meeting->id);
-    if (!meeting->title.empty())
-        out << "  " << printable(meeting->title);
-    out << "\nstate: " << printable(meeting->state);
-    if (!meeting->reason.empty())
-        out << ", " << printable(meeting->reason);
-    out << '\n';
-    if (!sentence.empty())
-        out << sentence << '\n';
-    if (!meeting->detail.empty())
-        out << printable(meeting->detail) << '\n';
-    if (!meeting->project.empty())
-        out << "project: " << printable(meeting->project) << '\n';
-    const auto time = [&](char const* name, std::optional<sys_seconds> instant) {
-        if (instant)
-            out << name << ": " << at_and_relative(*instant, now) << '\n';
-    };
-    time("opens", meeting->opens);
-    time("starts", meeting->starts_at);
-    time("ends", meeting->ends_at);
-    time("closes", meeting->closes);
-    time("ready since", meeting->ready_at);
-    if (meeting->next_at)
-        out << "next attempt: " << next_attempt(*meeting->next_at, now) << '\n';
-    if (meeting->attempts > 0)
-        out << "failures in a row: " << meeting->attempts << '\n';
-    if (!problems.empty())
-        out << "participants that cannot be served:\n";
-    for (ProblemReport const& problem : problems)
-        out << "  " << printable(problem.participant_id) << ", since " << at_and_relative(problem.since, now)
-            << "\n    " << printable(problem.reason) << ": " << printable(problem.detail) << '\n';
-    out << (history.items.empty() ? "history: none\n" : "history, newest first:\n");
-    for (HistoryReport const& event : history.items) {
-        out << "  " << at_and_relative(event.at, now) << "  " << printable(event.event);
-        if (!event.detail.empty())
-            out << ": " << printable(event.detail);
-        out << '\n';
+std::string tokens(std::size_t count)
+{
+    return counted(static_cast<std::int64_t>(count), "token") + (count == 1 ? " comes" : " come");
+}
+
+Reason reason_of(MeetingReport const& meeting)
+{
+    MeetingStanding const& standing = meeting.standing;
+    return {standing.reason, standing.detail, standing.project, standing.id};
+}
+
+/// The column that a participant's problem is in.
+std::string_view column_of(std::string_view reason)
+{
+    const auto mentions = [&](std::string_view text) { return reason.find(text) != std::string_view::npos; };
+    return mentions("connection_data") ? "connection_data"
+           : mentions("layout_class")  ? "layout_classes"
+           : mentions("role")          ? "the role"
+                                       : "the row";
+}
+
+/// `all 65 can join until 09:45 UTC (in 25m)`.
+std::string who_can_join(Explanation const& explanation)
+{
+    MeetingReport const& meeting = explanation.meeting;
+    Times const& times = explanation.times;
+    MeetingFacts const& facts = meeting.standing.facts;
+    const std::size_t count = servable(meeting);
+    if (count == 0)
+        return meeting.people.total == 0 ? "nobody is in it" : "nobody is to be let in";
+    const std::string who = count == 1 ? "the one person" : "all " + number(count);
+    if (meeting.people_let_in == count) {
+        auto until = facts.closes;
+        if (explanation.daemon != DaemonState::at_work && meeting.first_expiry) // nobody replaces tokens
+            until = std::min(until.value_or(*meeting.first_expiry), *meeting.first_expiry);
+        return who + " can join" + (until ? " until " + times.relative(*until) : "");
     }
-    if (history.total > history.items.size())
-        out << "  and " << history.total - history.items.size() << " more\n";
-    return exit_done;
+    const bool live = is_live(facts, times.now());
+    std::string text =
+        live ? number(meeting.people_let_in) + " of " + number(count) + " may enter, all" : who + " can join";
+    if (meeting.last_door)
+        text += " from " + times.relative(*meeting.last_door);
+    return text;
+}
+
+void explain_ready(Explanation& result)
+{
+    MeetingReport const& meeting = result.meeting;
+    MeetingStanding const& standing = meeting.standing;
+    const std::string live = is_live(standing.facts, result.times.now()) ? ", live" : "";
+    if (meeting.people_unserved == 0) {
+        result.sentence = " is ready" + live + ": " + who_can_join(result) + ".";
+        return;
+    }
+    PersonReport const& first = meeting.people.items.front();
+    const std::size_t more = meeting.people_unserved - 1;
+    result.sentence = " is ready" + live + " for " + number(servable(meeting)) + " of " +
+                      number(meeting.people.total - meeting.people_blocked) + ": " + whole(first.participant_id) +
+                      (more > 0 ? ", " + number(more) + " more are" : " is") + " not served.";
+}
+
+/// What is done, and what comes next, of a meeting that is not ready.
+std::string what_comes(Explanation const& result)
+{
+    MeetingReport const& meeting = result.meeting;
+    MeetingStanding const& standing = meeting.standing;
+    if (standing.word == Word::at_risk && result.daemon != DaemonState::at_work)
+        return result.daemon == DaemonState::hung ? "usherd does not look" : "usherd does not run";
+    if (!standing.facts.exists)
+        return "people are there, the meeting's own row is not; usher waits for it";
+    if (standing.reason.empty()) {
+        if (standing.facts.wanted_since)
+            return "usherd has not looked at it for " + result.times.since(*standing.facts.wanted_since);
+        return "usherd has not looked at it since it was written";
+    }
+    const auto when = [&] { return meeting.next_work ? result.times.relative(*meeting.next_work) : "now"; };
+    if (standing.facts.state == State::waiting) {
+        if (meeting.session_id.empty())
+            return "its session comes " + when();
+        const std::string made = meeting.session_adopted ? "" : "session made, ";
+        return made + (servable(meeting) == 0 ? "nobody needs a token" : tokens(servable(meeting)) + " " + when());
+    }
+    return standing.reason == "session_ordered" ? "its session is being made" : "usher tries again by itself";
+}
+
+void explain_not_ready(Explanation& result, Config const* config)
+{
+    MeetingReport const& meeting = result.meeting;
+    MeetingStanding const& standing = meeting.standing;
+    const bool failed = standing.word == Word::failed;
+    const std::string word = failed ? " has failed: " : " is " + std::string{to_text(standing.word)} + ": ";
+    std::string what = headline(reason_of(meeting));
+    if (what.empty())
+        what = failed ? "somebody has to help" : what_comes(result);
+    result.sentence = word + what;
+    if (standing.word == Word::on_schedule) {
+        result.sentence += ".";
+        return;
+    }
+    if (meeting.people.total > 0)
+        result.sentence += "; " + number(meeting.people_let_in) + " of " + number(meeting.people.total) + " can join";
+    result.sentence += ".";
+    if (!failed && result.daemon != DaemonState::at_work)
+        result.to_do.emplace_back(
+            result.daemon == DaemonState::hung ? "systemctl restart usher" : "systemctl start usher"
+        );
+    std::string command = way_out(reason_of(meeting), config);
+    if (command != "usherctl explain " + whole(standing.id))
+        result.to_do.push_back(std::move(command));
+}
+
+void explain_cancelled(Explanation& result)
+{
+    MeetingReport const& meeting = result.meeting;
+    std::string text = meeting.row_status.empty() ? " is cancelled, its row is deleted: " : " is cancelled: ";
+    text += "no token is shown";
+    if (meeting.tokens_out > 0 && meeting.tokens_out_until)
+        text += ", but " + grouped(meeting.tokens_out) +
+                (meeting.tokens_out == 1 ? " is out and opens" : " are out and open") +
+                " its abandoned session until " + result.times.relative(*meeting.tokens_out_until) + ".";
+    else
+        text += ", and none is out.";
+    result.sentence = text;
+    if (meeting.tokens_out > 0 && result.cancelled_policy == "keep")
+        result.notes.emplace_back("on_cancel: disconnect would have thrown people out");
+}
+
+Explanation explain_meeting(
+    MeetingReport const& meeting, Times const& times, DaemonState daemon, Config const& config, bool configured
+)
+{
+    MeetingStanding const& standing = meeting.standing;
+    Explanation result{meeting, times, daemon, {}};
+    for (ProjectConfig const& project : config.projects)
+        if (configured && project.name == standing.project && project.provider != "sandbox")
+            result.cancelled_policy = project.disconnect_on_cancel ? "disconnect" : "keep";
+    switch (standing.word) {
+    case Word::ended:
+        result.sentence = standing.facts.closes
+                              ? " has ended: it closed " + times.relative(*standing.facts.closes) + "."
+                              : " has ended.";
+        break;
+    case Word::cancelled: explain_cancelled(result); break;
+    case Word::ready: explain_ready(result); break;
+    case Word::failed:
+    case Word::at_risk:
+    case Word::on_schedule: explain_not_ready(result, &config); break;
+    }
+    result.sentence.insert(0, whole(standing.id));
+    const bool over = standing.word == Word::ended || standing.word == Word::cancelled;
+    if (meeting.people_unserved > 0 && !over && standing.word != Word::failed) {
+        PersonReport const& first = meeting.people.items.front();
+        result.to_do.push_back(
+            "the platform corrects " + std::string{column_of(first.reason)} + " of " + whole(first.participant_id) +
+            "; usher follows"
+        );
+    }
+    if (!over && meeting.tokens_out > 0 && meeting.tokens_out_until)
+        result.notes.push_back(
+            counted(meeting.tokens_out, "token") + " of people who were removed or blocked " +
+            (meeting.tokens_out == 1 ? "works" : "work") + " at the vendor until " +
+            times.relative(*meeting.tokens_out_until)
+        );
+    if (!over && standing.facts.opens && standing.facts.closes &&
+        *standing.facts.closes - *standing.facts.opens > long_session)
+        result.notes.emplace_back("over 8h, the vendor may cut its session");
+    return result;
+}
+
+/// `opened 08:45 moderator, 08:55 others; starts 09:00, ends 09:30 UTC`.
+std::string times_of(MeetingReport const& meeting, Times const& times)
+{
+    std::vector<RoleDoor> const& doors = meeting.doors; // by their instant
+    const auto opens = doors.empty() ? meeting.standing.facts.opens : std::optional{doors.front().opens};
+    std::string text;
+    if (opens)
+        text = *opens <= times.now() ? "opened " : "opens ";
+    std::string parts;
+    for (std::size_t i = 0; i < doors.size();) {
+        std::size_t next = i;
+        std::string roles;
+        for (; next < doors.size() && doors[next].opens == doors[i].opens; ++next)
+            roles += (roles.empty() ? "" : " and ") + whole(doors[next].role);
+        const bool all = next - i == doors.size();
+        const bool rest = i > 0 && next == doors.size();
+        parts +=
+            (parts.empty() ? "" : ", ") + times.bare(doors[i].opens) + (all ? "" : " " + (rest ? "others" : roles));
+        i = next;
+    }
+    if (parts.empty() && opens)
+        parts = times.bare(*opens);
+    text += parts;
+    if (meeting.starts_at)
+        text += (text.empty() ? "" : "; ") + std::string{"starts "} + times.bare(*meeting.starts_at);
+    if (meeting.ends_at)
+        text += (text.empty() ? "" : ", ") + std::string{"ends "} + times.at(*meeting.ends_at);
+    return text;
+}
+
+/// Whose door is when, and what they hold.
+struct PersonLine {
+    std::string id;
+    std::string role;
+    std::string door;
+    std::string token;
+};
+
+PersonLine line_of(PersonReport const& person, Times const& times)
+{
+    PersonLine line{whole(person.participant_id), whole(person.role), "", ""};
+    if (person.opens)
+        line.door = *person.opens <= times.now() ? times.bare(*person.opens) + " open"
+                                                 : times.bare(*person.opens) + " (" + times.away(*person.opens) + ")";
+    if (person.expires)
+        line.token =
+            "until " + times.bare(*person.expires) + (person.reason == "before_door" ? ", hidden till then" : "");
+    else
+        line.token = "none" + (person.reason.empty() ? "" : ": " + whole(person.reason));
+    return line;
+}
+
+void print_table(Page& page, std::vector<PersonLine> const& lines)
+{
+    constexpr std::size_t narrowest_id = 9; // as wide as the labels above
+    std::size_t id = narrowest_id;
+    std::size_t role = 0;
+    std::size_t door = 0;
+    for (PersonLine const& line : lines) {
+        id = std::max(id, line.id.size());
+        role = std::max(role, line.role.size());
+        door = std::max(door, line.door.size());
+    }
+    const auto padded = [](std::string text, std::size_t width) {
+        text.resize(std::max(width, text.size()), ' ');
+        return text + "  ";
+    };
+    for (PersonLine const& line : lines)
+        page.sentence(padded(line.id, id) + padded(line.role, role) + padded(line.door, door) + line.token);
+}
+
+/// Those who cannot be served, and then the others; a terminal shows the first of them.
+void print_people(Page& page, MeetingReport const& meeting, bool everybody, Times const& times)
+{
+    constexpr std::size_t on_a_screen = 20;
+    const std::size_t most = everybody || !page.is_terminal() ? meeting.people.items.size() : on_a_screen;
+    std::vector<PersonLine> unserved;
+    std::vector<PersonLine> others;
+    for (PersonReport const& person : meeting.people.items)
+        if (const std::size_t shown = unserved.size() + others.size(); shown < most)
+            (shown < meeting.people_unserved ? unserved : others).push_back(line_of(person, times));
+    print_table(page, unserved);
+    print_table(page, others);
+    if (const std::size_t shown = unserved.size() + others.size(); shown < meeting.people.total)
+        page.sentence(
+            number(meeting.people.total - shown) + " more" +
+            (shown < meeting.people.items.size() ? "; see --people" : "")
+        );
+}
+
+void print_explanation(Page& page, Explanation const& found, bool everybody)
+{
+    MeetingReport const& meeting = found.meeting;
+    MeetingStanding const& standing = meeting.standing;
+    Times const& times = found.times;
+    const bool is_over = standing.word == Word::cancelled || standing.word == Word::ended;
+    page.sentence(found.sentence);
+    for (std::string const& command : found.to_do)
+        page.to_do(command);
+    const bool is_told = standing.reason == "not_yet" || standing.reason == "participant_problems" || is_over;
+    if (!standing.reason.empty() && !is_told) {
+        std::string text = whole(standing.reason) + ": " + prose(standing.detail);
+        if (standing.next_at)
+            text += "; next " + (*standing.next_at > times.now() ? times.at(*standing.next_at) : "now");
+        page.line("reason", text);
+    }
+    if (!is_over) {
+        if (const std::string text = times_of(meeting, times); !text.empty())
+            page.line("times", text);
+        if (!meeting.session_id.empty()) {
+            std::string text = whole(meeting.session_id);
+            if (meeting.session_adopted)
+                text += ", the platform's (meeting.session_id)";
+            else if (meeting.session_since)
+                text += ", published " + times.at(*meeting.session_since);
+            page.line("session", text);
+        }
+        if (standing.word == Word::ready && meeting.next_work && standing.facts.closes &&
+            *meeting.next_work < *standing.facts.closes)
+            page.line("next", "usher looks again " + times.relative(*meeting.next_work));
+    }
+    for (std::string const& note : found.notes)
+        page.line("note", note);
+    for (HistoryReport const& event : meeting.history.items)
+        page.line(
+            "done",
+            times.at(event.at) + " " + whole(event.event) + (event.detail.empty() ? "" : ": " + prose(event.detail))
+        );
+    if (!is_over)
+        print_people(page, meeting, everybody, times);
+}
+
+Json json_of_explanation(Explanation const& found)
+{
+    MeetingReport const& meeting = found.meeting;
+    MeetingStanding const& standing = meeting.standing;
+    Json document = answer("explain", found.times.now());
+    document["sentence"] = unbound(found.sentence);
+    document["do"] = json_of_texts(found.to_do);
+    document["meeting"] = standing.id;
+    document["title"] = meeting.title;
+    document["project"] = json_or_null(standing.project);
+    document["status"] = json_or_null(meeting.row_status);
+    std::string word{to_text(standing.word)};
+    std::replace(word.begin(), word.end(), ' ', '_');
+    document["word"] = word;
+    document["reason"] = json_or_null(standing.reason);
+    document["detail"] = json_or_null(standing.detail);
+    document["starts_at"] = json_of(meeting.starts_at);
+    document["ends_at"] = json_of(meeting.ends_at);
+    document["opens_at"] = json_of(standing.facts.opens);
+    document["closes_at"] = json_of(standing.facts.closes);
+    document["doors"] = Json::array();
+    for (RoleDoor const& door : meeting.doors)
+        document["doors"].push_back(Json{
+            {"role", door.role}, {"opens_at", json_of(door.opens)}, {"hidden_before", door.hidden}});
+    document["session"] = json_or_null(meeting.session_id);
+    document["session_adopted"] = meeting.session_adopted;
+    document["session_published_at"] = json_of(meeting.session_since);
+    document["next_attempt_at"] = json_of(standing.next_at);
+    document["next_work_at"] = json_of(meeting.next_work);
+    document["failures_in_a_row"] = meeting.attempts;
+    document["can_join"] = meeting.people_let_in;
+    document["tokens_out"] = meeting.tokens_out;
+    document["tokens_out_until"] = json_of(meeting.tokens_out_until);
+    document["people"] = json_of_listing(meeting.people, [](PersonReport const& person) {
+        return Json{
+            {"participant", person.participant_id},
+            {"role", person.role},
+            {"state", person.state},
+            {"reason", json_or_null(person.reason)},
+            {"detail", json_or_null(person.detail)},
+            {"opens_at", json_of(person.opens)},
+            {"expires_at", json_of(person.expires)}};
+    });
+    document["history"] = Json::array();
+    for (HistoryReport const& event : meeting.history.items)
+        document["history"].push_back(Json{
+            {"at", json_of(event.at)}, {"event", event.event}, {"detail", json_or_null(event.detail)}});
+    document["notes"] = json_of_texts(found.notes);
+    return document;
+}
+
+int explain(Context& context, std::string const& id, bool everybody)
+{
+    Config const& config = context.config();
+    const sys_seconds now = context.now();
+    const Times times{now, context.local};
+    const Report rows{config.database, now};
+    const DaemonReport daemon = rows.daemon();
+    const DaemonState state =
+        daemon_state(!daemon.who.empty(), daemon.looked_at, process_state(daemon.who, config.database), now);
+    const auto meeting = rows.meeting(id, {now, config.base, state == DaemonState::at_work});
+    if (!meeting)
+        return not_found(context, "explain", "meeting", id, rows.nearest_meeting(id), "usherctl explain ");
+    const Explanation found = explain_meeting(*meeting, times, state, config, context.database_path.empty());
+    if (context.json) {
+        print(context.out, json_of_explanation(found));
+    } else {
+        Page page = context.page();
+        print_explanation(page, found, everybody);
+    }
+    const Word word = meeting->standing.word;
+    const bool over = word == Word::ended || word == Word::cancelled;
+    const bool bad = word == Word::failed || word == Word::at_risk || (!over && meeting->people_unserved > 0);
+    return bad ? exit_could_not : exit_done;
 }
 
 } // namespace
@@ -117,13 +418,15 @@ int explain(Context& context, std::string const& id)
 void add_explain(CLI::App& app, Context& context)
 {
     CLI::App* command = add_command(
-        app, context, "explain", "Show why a meeting is in its state, and what was done for it",
+        app, context, "explain", "Show who can join a meeting and until when, and why somebody cannot",
         "usherctl explain board-2026-05"
     );
     auto meeting = std::make_shared<std::string>();
+    auto everybody = std::make_shared<bool>(false);
     command->add_option("meeting", *meeting, "The meeting's id")->required()->type_name("MEETING");
-    command->callback([&context, meeting] {
-        context.action = [&context, meeting] { return explain(context, *meeting); };
+    command->add_flag("--people", *everybody, "List everybody, however many");
+    command->callback([&context, meeting, everybody] {
+        context.action = [&context, meeting, everybody] { return explain(context, *meeting, *everybody); };
     });
 }
 

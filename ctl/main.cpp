@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
 #include <iostream>
+
+#include <unistd.h>
 
 #include <usher/store/process.hpp>
 
@@ -9,7 +12,10 @@ int main(int argc, char** argv)
 {
     usher::prepare_process();
     std::ios::sync_with_stdio(false);
-    const int status = usher::ctl::run(argc, argv, std::cin, std::cout, std::cerr);
+    usher::ctl::Screen screen;
+    screen.width = usher::ctl::terminal_width(STDOUT_FILENO);
+    screen.colour = screen.width > 0 && std::getenv("NO_COLOR") == nullptr;
+    const int status = usher::ctl::run(argc, argv, std::cin, std::cout, std::cerr, screen);
     std::cout.flush();
     if (!std::cout && status == usher::ctl::exit_done) {
         std::cerr << "usherctl: standard output cannot be written\n";

@@ -1,28 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "output.hpp"
 
-#include <chrono>
+#include "page.hpp"
 
 namespace usher::ctl {
 
-sys_seconds current_time()
+std::string grouped(std::int64_t number)
 {
-    return std::chrono::floor<seconds>(std::chrono::system_clock::now());
-}
-
-std::string at_and_relative(sys_seconds instant, sys_seconds now)
-{
-    return to_iso8601(instant) + " (" + to_relative(instant, now) + ")";
-}
-
-std::string next_attempt(sys_seconds instant, sys_seconds now)
-{
-    return instant > now ? at_and_relative(instant, now) : "due now";
+    std::string digits = std::to_string(number);
+    const std::size_t sign = number < 0 ? 1 : 0;
+    for (std::size_t at = digits.size(); at > sign + 3;)
+        digits.insert(at -= 3, ",");
+    return digits;
 }
 
 std::string counted(std::int64_t count, std::string_view thing)
 {
-    return std::to_string(count) + " " + std::string{thing} + (count == 1 ? "" : "s");
+    return grouped(count) + " " + std::string{thing} + (count == 1 ? "" : "s");
 }
 
 void print(Printer& out, Json const& document)
@@ -30,57 +24,62 @@ void print(Printer& out, Json const& document)
     out.json(document.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
+Json answer(std::string_view command, sys_seconds now)
+{
+    Json document = Json::object();
+    document["version"] = 1;
+    document["command"] = command;
+    document["now"] = to_iso8601(now);
+    return document;
+}
+
 Json json_of(std::optional<sys_seconds> instant)
 {
     return instant ? Json(to_iso8601(*instant)) : Json(nullptr);
 }
 
-Json json_of(MeetingReport const& meeting)
+Json json_or_null(std::string const& text)
 {
-    Json result = Json::object();
-    result["meeting"] = meeting.id;
-    result["title"] = meeting.title;
-    result["project"] = meeting.project;
-    result["status"] = meeting.row_status.empty() ? Json(nullptr) : Json(meeting.row_status);
-    result["starts_at"] = json_of(meeting.starts_at);
-    result["ends_at"] = json_of(meeting.ends_at);
-    result["opens_at"] = json_of(meeting.opens);
-    result["closes_at"] = json_of(meeting.closes);
-    result["state"] = meeting.state;
-    result["reason"] = meeting.reason;
-    result["detail"] = meeting.detail;
-    result["ready_at"] = json_of(meeting.ready_at);
-    result["next_attempt_at"] = json_of(meeting.next_at);
-    result["failures_in_a_row"] = meeting.attempts;
+    return text.empty() ? Json(nullptr) : Json(text);
+}
+
+Json json_of_texts(std::vector<std::string> const& texts)
+{
+    Json result = Json::array();
+    for (std::string const& text : texts)
+        result.push_back(unbound(text));
     return result;
 }
 
-Json json_of(ProblemReport const& problem)
+int cannot(Context& context, std::string_view command, Error const& error)
 {
-    Json result = Json::object();
-    result["meeting"] = problem.meeting_id;
-    result["participant"] = problem.participant_id;
-    result["reason"] = problem.reason;
-    result["detail"] = problem.detail;
-    result["since"] = json_of(problem.since);
-    return result;
+    if (context.json) {
+        Json document = Json::object();
+        document["version"] = 1;
+        document["error"] = Json::object();
+        document["error"]["code"] = error.code;
+        document["error"]["message"] = unbound(error.message);
+        document["error"]["do"] = json_or_null(unbound(error.to_do));
+        print(context.out, document);
+        return exit_could_not;
+    }
+    context.err << "usherctl: " << command << ": " << unbound(error.message) << ".\n";
+    if (!error.to_do.empty())
+        context.err << "do: " << unbound(error.to_do) << "\n";
+    return exit_could_not;
 }
 
-void print(Printer& out, MeetingReport const& meeting, sys_seconds now)
+int not_found(
+    Context& context, std::string_view name, std::string const& what, std::string_view id,
+    std::optional<std::string> const& nearest, std::string const& command
+)
 {
-    out << "  " << printable(meeting.id);
-    if (!meeting.title.empty())
-        out << "  " << printable(meeting.title);
-    if (meeting.starts_at)
-        out << "  starts " << at_and_relative(*meeting.starts_at, now);
-    out << "\n    " << printable(meeting.state);
-    if (!meeting.reason.empty())
-        out << ", " << printable(meeting.reason);
-    if (!meeting.detail.empty())
-        out << ": " << printable(meeting.detail);
-    if (meeting.next_at)
-        out << "; next attempt " << next_attempt(*meeting.next_at, now);
-    out << '\n';
+    Error error{"not_found", "no " + what + " " + whole(id)};
+    if (nearest) {
+        error.message += "; nearest: " + whole(*nearest);
+        error.to_do = command + whole(*nearest);
+    }
+    return cannot(context, name, error);
 }
 
 } // namespace usher::ctl

@@ -1,41 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include <usher/core/time.hpp>
 #include <usher/store/report.hpp>
 
+#include "commands.hpp"
 #include "printer.hpp"
 
 namespace usher::ctl {
 
 using Json = nlohmann::ordered_json;
 
-/// The instant that "now" is for one command.
-sys_seconds current_time();
+/// `2,104`.
+std::string grouped(std::int64_t number);
 
-/// `2021-02-06T09:00:00Z (in 2h 5m)`.
-std::string at_and_relative(sys_seconds instant, sys_seconds now);
-
-/// As above while it lies ahead; `due now` once it is being tried, or waits for its turn or for a daemon.
-std::string next_attempt(sys_seconds instant, sys_seconds now);
-
-/// `1 meeting`, `2 meetings`.
+/// `1 meeting`, `2,104 meetings`.
 std::string counted(std::int64_t count, std::string_view thing);
 
 /// Writes one document, indented. Bytes that are not UTF-8 become U+FFFD.
 void print(Printer& out, Json const& document);
 
-Json json_of(std::optional<sys_seconds> instant);
-Json json_of(MeetingReport const& meeting);
-Json json_of(ProblemReport const& problem);
+/// What every answer begins with. Keys are only ever added; one without a value is null.
+Json answer(std::string_view command, sys_seconds now);
 
-/// Two lines about a meeting: what it is, and what is the matter with it.
-void print(Printer& out, MeetingReport const& meeting, sys_seconds now);
+Json json_of(std::optional<sys_seconds> instant);
+Json json_or_null(std::string const& text); ///< Null where it is empty.
+Json json_of_texts(std::vector<std::string> const& texts);
+
+/// `{total, items}`.
+template <class Item, class Convert>
+Json json_of_listing(Listing<Item> const& listing, Convert convert)
+{
+    Json items = Json::array();
+    for (Item const& item : listing.items)
+        items.push_back(convert(item));
+    Json result = Json::object();
+    result["total"] = listing.total;
+    result["items"] = std::move(items);
+    return result;
+}
+
+/// What a command could not do, with the way out if there is one. Returns exit_could_not.
+struct Error {
+    std::string_view code; ///< For programs.
+    std::string message;   ///< What it could not, without the full stop.
+    std::string to_do{};
+};
+int cannot(Context& context, std::string_view command, Error const& error);
+
+/// `usherctl: explain: no meeting openning; nearest: opening.` `command` becomes the way out, with the nearest.
+int not_found(
+    Context& context, std::string_view name, std::string const& what, std::string_view id,
+    std::optional<std::string> const& nearest, std::string const& command
+);
 
 } // namespace usher::ctl

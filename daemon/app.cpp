@@ -43,6 +43,7 @@
 #include <usher/store/database_files.hpp>
 #include <usher/store/instance_lock.hpp>
 #include <usher/store/process.hpp>
+#include <usher/store/report.hpp>
 #include <usher/store/store.hpp>
 
 #include "early_signals.hpp"
@@ -57,11 +58,13 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 constexpr int worker_nice = 5;
-constexpr auto slow_poll = 30s;      // the last resort, should every notice be lost
-constexpr auto sweep_interval = 24h; // everything is compared with everything
-constexpr int sweep_rest = 4;        // times as long as each of its parts took
-constexpr auto stop_deadline = 10s;  // for the batch in hand
-constexpr auto call_grace = 5s;      // of that, for calls to providers that are under way
+constexpr auto slow_poll = 30s; // the last resort, should every notice be lost
+constexpr auto heartbeat_interval = 1min;
+constexpr std::size_t told_max = 1000; // meetings that are not ready, one by one
+constexpr auto sweep_interval = 24h;   // everything is compared with everything
+constexpr int sweep_rest = 4;          // times as long as each of its parts took
+constexpr auto stop_deadline = 10s;    // for the batch in hand
+constexpr auto call_grace = 5s;        // of that, for calls to providers that are under way
 constexpr auto retry_after_busy = 1s;
 constexpr auto retry_at_start = 100ms;
 constexpr auto first_look = 250us;     // after a notice of a change,
@@ -380,29 +383,39 @@ private:
             all_ready_ = false;
             print_line(stderr, "the contract is damaged: " + damage.sentence + "; do: " + damage.way_out);
         }
-        const sys_seconds now = clock_.now();
-        MeetingNo after{0};
-        for (;;) {
-            const std::vector<Store::AgendaEntry> entries = store_.scan(after, 500);
-            if (entries.empty())
-                break;
-            after = entries.back().number;
-            std::vector<MeetingNo> failing;
-            for (Store::AgendaEntry const& entry : entries)
-                if (entry.state == State::failed || entry.state == State::pending)
-                    failing.push_back(entry.number);
-            for (MeetingSnapshot const& meeting : store_.read_orders(failing)) {
-                if (!meeting.meeting || meeting.meeting->cancelled)
-                    continue;
-                const Schedule schedule = schedule_of(meeting.id, *meeting.meeting, provisioner_->projects().base);
-                if (now < schedule.tokens_from || now >= schedule.closes)
-                    continue;
-                all_ready_ = false;
-                print_line(stderr, meeting.id + ": not ready: " + meeting.reason + ": " + meeting.detail);
-            }
-        }
+        say_what_is_not_ready();
         co_await maker_.drain(call_grace); // after a signal; else nothing is under way
         stop_everything();
+    }
+
+    void say_what_is_not_ready()
+    {
+        const sys_seconds now = clock_.now();
+        std::size_t count = 0;
+        Report{database_, now}.each_meeting({now, provisioner_->projects().base}, [&](MeetingStanding const& meeting) {
+            if (!wanted_and_not_ready(meeting.facts, now) || ++count > told_max)
+                return;
+            const std::string why = meeting.reason.empty() ? "the platform wrote it while usherd ended"
+                                                           : meeting.reason + ": " + meeting.detail;
+            print_line(stderr, meeting.id + ": not ready: " + why);
+        });
+        if (count > told_max)
+            print_line(stderr, std::to_string(count - told_max) + " more are not ready");
+        all_ready_ = all_ready_ && count == 0;
+    }
+
+    /// Has `usher_status` say that somebody is at work, also while there is nothing to do.
+    void beat()
+    {
+        const auto steady = clock_.steady_now();
+        if (beaten_ && steady - *beaten_ < heartbeat_interval)
+            return;
+        try {
+            store_.beat(clock_.now());
+            beaten_ = steady;
+        } catch (DatabaseBusy const&) {
+            // whoever holds the lock lets go; the next round tries again
+        }
     }
 
     asio::awaitable<void> provision()
@@ -735,7 +748,8 @@ private:
     bool clock_was_set_ = false;
     bool hurried_ = false; // the sweep takes no rests
     bool all_ready_ = true;
-    TaskGroup tasks_; // last: its coroutines refer to everything above
+    std::optional<std::chrono::steady_clock::time_point> beaten_; // the last heartbeat
+    TaskGroup tasks_;                                             // last: its coroutines refer to everything above
 };
 
 } // namespace

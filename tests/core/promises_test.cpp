@@ -78,6 +78,20 @@ struct Planted {
     char const* while_due; ///< And in one that waits for its pass.
 };
 
+TEST(CheckPromises, NothingIsShownBeforeTheDoorWherePolicySaysSo)
+{
+    MeetingEvidence hidden = evidence();
+    hidden.published.clear();
+    Projects shown_at_door = projects();
+    Policy& policy = shown_at_door.by_name.at("default").policy;
+    policy.visible_at_opens = true;
+    policy.early_join.set(Role::publisher, 5min);
+    const SignatureCheck verify = [](std::string_view, Credential const&) -> Result<void> { return {}; };
+    EXPECT_EQ(check_promises(hidden, shown_at_door, verify, starts - 5min - 1s).size(), 0U);
+    EXPECT_EQ(check_promises(hidden, shown_at_door, verify, starts - 5min).size(), 1U);
+    EXPECT_EQ(check_promises(hidden, projects(), verify, starts - 5min - 1s).size(), 1U) << "shown at all times";
+}
+
 TEST(CheckPromises, FindsEachViolationAndNoOther)
 {
     for (Planted const& planted : {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // usherctl as its users meet it: command lines in, text and exit status out.
+#include <cstdint>
+#include <fstream>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -8,6 +11,10 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+
+#include <usher/config/config.hpp>
+#include <usher/crypto/base64.hpp>
+#include <usher/crypto/hmac.hpp>
 
 #include "commands.hpp"
 #include "support/temp_dir.hpp"
@@ -33,15 +40,23 @@ protected:
 
     static Answer call_plain(std::vector<std::string> const& words, std::string const& input = {})
     {
+        return call_at(std::nullopt, words, input);
+    }
+
+    static Answer
+    call_at(std::optional<sys_seconds> now, std::vector<std::string> const& words, std::string const& input = {})
+    {
         std::vector<char const*> argv;
         for (std::string const& word : words)
             argv.push_back(word.c_str());
         std::istringstream in{input};
         std::ostringstream out;
         std::ostringstream err;
-        const int status = run(static_cast<int>(argv.size()), argv.data(), in, out, err);
+        const int status = run(static_cast<int>(argv.size()), argv.data(), in, out, err, {0, false, now});
         return {status, out.str(), err.str()};
     }
+
+    void sql(std::string const& statements) const { SQLite::Database{path, SQLite::OPEN_READWRITE}.exec(statements); }
 
     void import_example()
     {
@@ -158,117 +173,123 @@ TEST_F(Commands, UsageAndMissingFilesHaveTheirExitStatus)
     EXPECT_NE(missing.err.find("create it with: usherctl --db " + path + " init"), std::string::npos) << missing.err;
 }
 
-TEST_F(Commands, StatusCountsAndWarnsOfTheSandbox)
+TEST_F(Commands, StatusSaysThatNobodyIsAtWork)
 {
     import_example();
+    const Answer answer = call({"status"});
+    EXPECT_EQ(answer.status, 1);
+    EXPECT_EQ(answer.out.find("At risk: usherd has never looked at this database.\ndo: systemctl start usher\n\n"), 0U)
+        << answer.out;
     const auto status = call({"status", "--json"}).json();
-    EXPECT_EQ(status.at("states").at("pending"), 40);
-    EXPECT_NE(
-        call({"status"}).out.find("project default is on the sandbox: its tokens open no real meeting"),
-        std::string::npos
-    );
+    EXPECT_EQ(status.at("version"), 1);
+    EXPECT_EQ(status.at("verdict"), "at_risk");
+    EXPECT_EQ(status.at("sentence"), "usherd has never looked at this database.");
+    EXPECT_EQ(status.at("do"), nlohmann::json::array({"systemctl start usher"}));
+    EXPECT_EQ(status.at("usherd"), nlohmann::json::array());
+    std::map<std::string, int> words;
+    for (auto const& window : status.at("windows"))
+        for (std::string const word : {"ready", "on_schedule", "at_risk", "failed"})
+            words[word] += window.at(word).get<int>();
+    EXPECT_EQ(words, (std::map<std::string, int>{{"ready", 0}, {"on_schedule", 0}, {"at_risk", 40}, {"failed", 0}}));
 }
 
 TEST_F(Commands, StatusListsParticipantsWithoutTheirMeeting)
 {
     ASSERT_EQ(call({"init"}).status, 0);
-    SQLite::Database{path, SQLite::OPEN_READWRITE}.exec(
-        "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('42', 'ann', 'publisher');"
-        "UPDATE agenda SET state = 'waiting', reason = 'no_meeting', due_at = 9223372036854775807"
+    sql("INSERT INTO participant (meeting_id, participant_id, role) VALUES ('42', 'ann', 'publisher');"
+        "UPDATE agenda SET state = 'waiting', reason = 'no_meeting', due_at = 9223372036854775807");
+    EXPECT_NE(
+        call({"status"}).out.find("\nnote       42: people are there, the meeting's own row is not\n"),
+        std::string::npos
     );
-    EXPECT_NE(call({"status"}).out.find("42"), std::string::npos);
 }
 
-TEST_F(Commands, StatusShowsProjectsAndHowFarANewKeyHasCome)
+TEST_F(Commands, StatusShowsWhatTheDatabaseSaysOfProjects)
 {
     ASSERT_EQ(call({"init"}).status, 0);
     EXPECT_EQ(call({"status", "--json"}).json().at("projects"), nlohmann::json::array());
-    SQLite::Database{path, SQLite::OPEN_READWRITE}.exec(
-        "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('m', 4000000000, 4000003600), ('n', 4000000000, "
-        "4000003600);"
-        "INSERT INTO session (session_no, meeting_no, session_id, provider, project, project_key, options, created_at) "
-        "SELECT meeting_no, meeting_no, 'id-' || meeting_id, 'opentok', 'default', '47665971', '', 1 FROM agenda;"
-        "UPDATE agenda SET session_no = meeting_no, state = 'failed', due_at = 4000000000, attempts = 2, "
-        "reason = 'credentials_refused', detail = 'the secret is wrong', next_at = 4000000000;"
-        "INSERT INTO token (session_no, participant_id, token, role, reason, issued_at, expires_at, generation, "
-        "key_id, fingerprint) VALUES (1, 'ann', 'x', 1, 0, 1, 4000003600, 0, 'old', 0), "
-        "(1, 'ben', 'x', 1, 0, 1, 4000003600, 0, 'new', 0), (2, 'ann', 'x', 1, 0, 1, 4000003600, 0, 'old', 0), "
-        "(7, 'ann', 'x', 1, 0, 1, 4000003600, 0, 'old', 0);" // not published: no meeting has this session
-        "INSERT INTO project_status VALUES "
-        "('default', 'opentok', '47665971', 'new', 'credentials_refused', 'the secret is wrong', 4000000000, 2, 1), "
+    EXPECT_EQ(call({"status"}).out.find("sandbox"), std::string::npos) << "nothing says so";
+    sql("INSERT INTO project_status VALUES "
+        "('default', 'opentok', '47665971', 'new', 'credentials_refused', 'the secret is wrong', 4000000000, 6, 1), "
         "('quiet', 'vonage', '29f760f8', 'k', '', '', NULL, -75, 1), ('same', 'sandbox', '1', 'k', '', '', NULL, 0, 1)"
     );
     const Answer text = call({"status"});
-    EXPECT_NE(
-        text.out.find("project default: opentok 47665971\n"
-                      "  not asked for now, credentials_refused: the secret is wrong\n"
-                      "  next probe 2096-10-02T07:06:40Z (in "),
-        std::string::npos
-    ) << text.out;
-    EXPECT_NE(
-        text.out.find("  this machine's clock is 2s ahead of the provider's\n"
-                      "  2 of 3 tokens still carry the old key\n"
-                      "project quiet: vonage 29f760f8\n"
-                      "  this machine's clock is 75s behind the provider's\n"
-                      "project same: sandbox 1\n"
-                      "project default is on the sandbox"),
-        std::string::npos
-    ) << text.out;
-
+    for (std::string const line :
+         {"vendors    quiet answers", "default    credentials_refused: the secret is wrong",
+          "note       this machine's clock is 6s ahead of that of the vendor of default",
+          "note       this machine's clock is 1m 15s behind that of the vendor of quiet",
+          "note       same is on the sandbox: its tokens open no real meeting"})
+        EXPECT_NE(text.out.find("\n" + line + "\n"), std::string::npos) << line << "\n" << text.out;
     const auto projects = call({"status", "--json"}).json().at("projects");
-    EXPECT_EQ(
-        projects.at(0), nlohmann::json::parse(R"({"name": "default", "provider": "opentok", "project_key": "47665971",
-            "reason": "credentials_refused", "detail": "the secret is wrong", "next_probe_at": "2096-10-02T07:06:40Z",
-            "clock_ahead_seconds": 2, "tokens": 3, "tokens_with_old_key": 2})")
-    );
-    EXPECT_EQ(projects.at(1).at("clock_ahead_seconds"), -75);
+    EXPECT_EQ(projects.at(0), nlohmann::json::parse(R"({"project": "default", "provider": "opentok",
+            "project_key": "47665971", "reason": "credentials_refused", "detail": "the secret is wrong",
+            "next_probe_at": "2096-10-02T07:06:40Z", "clock_ahead_s": 6, "key": "new", "tokens": 0,
+            "tokens_of_old_key": 0, "live_tokens_of_old_key": 0})"));
+    EXPECT_EQ(projects.at(1).at("clock_ahead_s"), -75);
+    EXPECT_TRUE(projects.at(1).at("reason").is_null());
     EXPECT_TRUE(projects.at(1).at("next_probe_at").is_null());
-
-    const Answer explained = call({"explain", "m"});
-    EXPECT_EQ(
-        explained.out.find("m\nstate: failed, credentials_refused\n"
-                           "It could not be made ready; the daemon tries again by itself.\n"
-                           "the secret is wrong\n"),
-        0
-    ) << explained.out;
-    EXPECT_NE(explained.out.find("next attempt: 2096-10-02T07:06:40Z (in "), std::string::npos) << explained.out;
-    EXPECT_NE(explained.out.find("failures in a row: 2\n"), std::string::npos) << explained.out;
-
-    SQLite::Database{path, SQLite::OPEN_READWRITE}.exec("UPDATE agenda SET next_at = 1000 WHERE meeting_id = 'm'");
-    EXPECT_NE(call({"explain", "m"}).out.find("\nnext attempt: due now\n"), std::string::npos);
-    EXPECT_NE(call({"status"}).out.find("; next attempt due now\n"), std::string::npos);
 }
 
 TEST_F(Commands, ExplainTellsAProviderThatDoesNotAnswerFromADaemonThatDoesNotRun)
 {
     ASSERT_EQ(call({"init"}).status, 0);
-    SQLite::Database{path, SQLite::OPEN_READWRITE}.exec(
-        "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('m', 4000000000, 4000003600), ('n', 4000000000, "
-        "4000003600);"
-        "UPDATE agenda SET state = 'pending', due_at = 4000000000, reason = 'provider_tls', detail = 'no handshake' "
-        "WHERE meeting_id = 'm'"
-    );
+    sql("INSERT INTO meeting (id, starts_at, ends_at) SELECT id, strftime('%s', 'now') + 60, strftime('%s', 'now') + "
+        "600 "
+        "FROM (SELECT 'm' AS id UNION SELECT 'n');"
+        "UPDATE agenda SET state = 'pending', due_at = 4000000000, reason = 'provider_tls', detail = 'no handshake', "
+        "next_at = 1000 WHERE meeting_id = 'm'");
+    const Answer answer = call({"explain", "m"});
     EXPECT_EQ(
-        call({"explain", "m", "--json"}).json().at("sentence"),
-        "Its session could not be made yet; the daemon tries again by itself."
-    );
-    EXPECT_EQ(
-        call({"explain", "n", "--json"}).json().at("sentence"),
-        "The daemon is going to look at it; if this stays, the daemon does not run."
-    );
+        answer.out.find("m is at risk: usherd does not run.\n"
+                        "do: systemctl start usher\n"
+                        "reason     provider_tls: no handshake; next now\n"),
+        0U
+    ) << answer.out;
+    EXPECT_EQ(answer.status, 1);
+    const auto unseen = call({"explain", "n", "--json"}).json();
+    EXPECT_EQ(unseen.at("sentence"), "n is at risk: usherd does not run.");
+    EXPECT_EQ(unseen.at("word"), "at_risk");
+    EXPECT_TRUE(unseen.at("reason").is_null());
+    EXPECT_TRUE(unseen.at("session").is_null());
+    EXPECT_EQ(unseen.at("people").at("total"), 0);
 }
 
 TEST_F(Commands, ExplainAndCredentialsNameWhatIsNotThere)
 {
     import_example();
-    EXPECT_EQ(call({"explain", "nowhere"}).status, 1);
-    EXPECT_EQ(call({"explain", "nowhere"}).err, "usherctl: nowhere: there is no such meeting\n");
+    const Answer misspelt = call({"explain", "openning"});
+    EXPECT_EQ(misspelt.status, 1);
+    EXPECT_EQ(
+        misspelt.err, "usherctl: explain: no meeting openning; nearest: opening.\ndo: usherctl explain opening\n"
+    );
+    EXPECT_EQ(
+        call({"explain", "nothing-like-any-of-them"}).err, "usherctl: explain: no meeting nothing-like-any-of-them.\n"
+    );
+    EXPECT_EQ(
+        call({"credentials", "openning", "speaker-1"}).err,
+        "usherctl: credentials: no meeting openning; nearest: opening.\ndo: usherctl credentials opening\n"
+    );
+    EXPECT_EQ(
+        call({"credentials", "opening", "speaker-l"}).err,
+        "usherctl: credentials: no participant of opening speaker-l; nearest: speaker-1.\n"
+        "do: usherctl credentials opening speaker-1\n"
+    );
+    EXPECT_EQ(
+        call({"explain", "openning", "--json"}).json(),
+        nlohmann::json::parse(R"({"version": 1, "error": {"code": "not_found",
+            "message": "no meeting openning; nearest: opening", "do": "usherctl explain opening"}})")
+    );
     const Answer none = call({"credentials", "green-room"});
     EXPECT_EQ(none.status, 1);
     EXPECT_EQ(
-        none.err, "usherctl: green-room: nobody there has a published token; see why with: usherctl explain MEETING\n"
+        none.err, "usherctl: credentials: green-room: nobody has a credential that is shown: it is at risk.\n"
+                  "do: usherctl explain green-room\n"
     );
-    EXPECT_EQ(call({"explain", "green-room", "--json"}).json().at("state"), "pending");
+    EXPECT_EQ(
+        call({"credentials", "green-room", "speaker-1"}).err,
+        "usherctl: credentials: green-room: speaker-1 has no credential.\ndo: usherctl explain green-room\n"
+    );
+    EXPECT_EQ(call({"explain", "green-room", "--json"}).json().at("word"), "at_risk");
 }
 
 TEST_F(Commands, RequestsAreFiled)
@@ -392,6 +413,93 @@ TEST_F(Commands, TheHelpOfARequestSaysWhomItHits)
 }
 
 TEST_F(Commands, DecodeReadsStandardInputOnly)
+class Decode : public Commands {
+protected:
+    static constexpr std::int64_t at = 1'800'000'000; // 2027-01-15 08:00 UTC
+
+    /// A token of the sandbox project, as it prints at `at`.
+    Answer decode(std::string const& header, std::string const& payload, bool sign = true) const
+    {
+        std::string token = base64url_encode(header) + "." + base64url_encode(payload);
+        token += "." + (sign ? base64url_encode(HmacKey{Digest::sha256, sandbox_api_secret}.sign(token)) : "AAAA");
+        return call_at(from_unix(at), {"usherctl", "--db", path, "decode"}, token + "\n");
+    }
+
+    static std::string payload(std::int64_t issued, std::int64_t expires)
+    {
+        return R"({"iss":"100000","role":"publisher","session_id":"s","iat":)" + std::to_string(issued) + R"(,"exp":)" +
+               std::to_string(expires) + "}";
+    }
+
+    static std::string first_line(Answer const& answer) { return answer.out.substr(0, answer.out.find('\n')); }
+
+    static constexpr char const* hs256 = R"({"alg":"HS256","typ":"JWT"})";
+};
+
+TEST_F(Decode, SaysWhetherATokenWorks)
+{
+    struct {
+        char const* header;
+        std::int64_t issued;
+        std::int64_t expires;
+        bool sign;
+        int status;
+        char const* sentence;
+    } const rows[] = {
+        {hs256, at - 60, at + 1500, true, 0, "Good: signed by key KEY of default; works until 08:25 UTC (in 25m)."},
+        {hs256, at, at + 1, true, 0, "Good: signed by key KEY of default; works until 08:00:01 UTC (in 1s)."},
+        {hs256, at - 60, at, true, 1, "Expired: it worked until 08:00 UTC (now); signature good."},
+        {hs256, at - 3600, at - 900, true, 1, "Expired: it worked until 07:45 UTC (15m ago); signature good."},
+        {hs256, at + 1, at + 60, true, 1,
+         "Bad: it is issued in the future, 08:00:01 UTC (in 1s): the vendor refuses it until then."},
+        {hs256, at, at + 30 * 86400, true, 0,
+         "Good: signed by key KEY of default; works until 2027-02-14 08:00 UTC (in 30d)."},
+        {hs256, at, at + 30 * 86400 + 1, true, 1, "Bad: it lives for 30d: the vendor refuses more than 30d."},
+        {hs256, at * 1000, at * 1000 + 1, true, 1, "Bad: the time of its issue is not in seconds."},
+        {hs256, at - 60, at * 1000, true, 1, "Bad: its end is not in seconds."},
+        {hs256, at - 60, at + 1500, false, 1, "Bad: it is not signed by key KEY of default."},
+        {R"({"alg":"none"})", at - 60, at + 1500, false, 1,
+         "Bad: alg is none: nobody signed it, and the vendor refuses it."},
+        {R"({"alg":"NoNe"})", at - 60, at + 1500, true, 1,
+         "Bad: alg is none: nobody signed it, and the vendor refuses it."},
+        {R"({"alg":"HS512"})", at - 60, at + 1500, true, 1,
+         "Bad: alg is HS512: the vendor takes HS256 and RS256 only."},
+    };
+    const std::string key{default_config(path).projects.front().signer()->key_id().substr(0, 6)};
+    for (auto const& row : rows) {
+        const Answer answer = decode(row.header, payload(row.issued, row.expires), row.sign);
+        std::string sentence = row.sentence;
+        if (const auto place = sentence.find("KEY"); place != std::string::npos)
+            sentence.replace(place, 3, key);
+        EXPECT_EQ(first_line(answer), sentence) << answer.err;
+        EXPECT_EQ(answer.status, row.status) << sentence;
+    }
+}
+
+TEST_F(Decode, ATokenWithoutAnEndLivesForADay)
+{
+    const auto without_end = [](std::int64_t issued) {
+        return R"({"iss":"100000","iat":)" + std::to_string(issued) + "}";
+    };
+    EXPECT_EQ(decode(hs256, without_end(at - 86400 + 1)).status, 0);
+    const Answer answer = decode(hs256, without_end(at - 86400));
+    EXPECT_EQ(first_line(answer), "Expired: it worked until 08:00 UTC (now); signature good.");
+    EXPECT_NE(
+        answer.out.find("\nnote       It names no end: the vendor ends it 24h after its issue.\n"), std::string::npos
+    );
+}
+
+TEST_F(Decode, AnotherKeysSignatureIsNotChecked)
+{
+    const Answer answer = decode(hs256, R"({"iss":"47665971","iat":1799999940,"exp":1800001500})");
+    EXPECT_EQ(
+        first_line(answer),
+        "Unchecked: no configured project has the key 47665971; it says that it works until 08:25 UTC (in 25m)."
+    );
+    EXPECT_EQ(answer.status, 1) << "nobody knows whether it works";
+}
+
+TEST_F(Decode, ReadsStandardInputOnly)
 {
     const Answer argument = call({"decode", "T1==abc"});
     EXPECT_EQ(argument.status, 2);
@@ -405,7 +513,40 @@ TEST_F(Commands, DecodeReadsStandardInputOnly)
                               "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
     );
     EXPECT_EQ(forged.json().at("role"), "moderator");
-    EXPECT_NE(forged.out.find("invalid"), std::string::npos) << forged.out;
+    EXPECT_EQ(forged.json().at("verdict"), "bad");
+    EXPECT_EQ(forged.json().at("signature"), "invalid");
+}
+
+TEST_F(Commands, ReadingNeedsNoSecret)
+{
+    ASSERT_EQ(call({"init"}).status, 0);
+    std::ofstream{folder.file("usher.yaml")}
+        << "database: usher.db\n"
+           "projects: {default: {provider: opentok, api_key: \"1\", api_secret: {file: not-for-us.secret}},\n"
+           "           other: {provider: vonage, application_id: 29f760f8-7ce1-46c9-ade3-f2dedee4ed5f,\n"
+           "                   private_key: {credential: video-key}}}\n";
+    const std::string config = folder.file("usher.yaml");
+    const Answer status = call_plain({"usherctl", "--config", config, "status"});
+    EXPECT_EQ(status.out.find("At risk: usherd has never looked at this database.\n"), 0U) << status.err;
+    EXPECT_EQ(call_plain({"usherctl", "--config", config, "explain", "m"}).status, 1);
+    const Answer decode = call_plain({"usherctl", "--config", config, "decode"}, "T1==abc\n");
+    EXPECT_EQ(decode.err.find(config), std::string::npos) << "a token that cannot be read needs no key";
+
+    sql("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('m', strftime('%s', 'now') + 60, strftime('%s', 'now') + "
+        "600);"
+        "UPDATE agenda SET state = 'failed', due_at = 4000000000, reason = 'credentials_refused', detail = 'said 403'");
+    const Answer failed = call_plain({"usherctl", "--config", config, "explain", "m"});
+    EXPECT_EQ(
+        failed.out.find(
+            "m has failed: the vendor refuses default's secret.\n"
+            "do: correct " +
+            folder.file("not-for-us.secret") +
+            "; systemctl reload usher\n"
+            "reason     credentials_refused: said 403\n"
+        ),
+        0U
+    ) << failed.out
+      << failed.err;
 }
 
 } // namespace

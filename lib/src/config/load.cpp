@@ -292,7 +292,9 @@ private:
 
 class Loader {
 public:
-    explicit Loader(std::string const& path) : path_{path}, folder_{std::filesystem::path{path}.parent_path()} {}
+    Loader(std::string const& path, Secrets secrets)
+        : path_{path}, folder_{std::filesystem::path{path}.parent_path()}, secrets_{secrets}
+    {}
 
     tl::expected<Config, std::vector<ConfigError>> load()
     {
@@ -606,6 +608,7 @@ private:
             check_keys(project, map, *provider);
         }
         auto project_key = application ? read_application_id(map) : read_api_key(map);
+        key_source_.clear();
         auto secret = application ? read_private_key(map) : read_api_secret(map, provider);
         auto connection = provider && *provider != "sandbox" ? read_connection(map, *provider) : ConnectionConfig{};
         auto const format = choice<TokenFormat>(
@@ -627,7 +630,7 @@ private:
                 name, provider.value_or(""), project_key ? std::move(*project_key) : std::string{sandbox_api_key},
                 secret ? std::move(*secret) : Secret{std::string{sandbox_api_secret}}, format,
                 life.value_or(default_life), margin.value_or(life.value_or(default_life) / 3), std::move(connection),
-                removal.value_or(false), cancel.value_or(false), end.value_or(false)});
+                removal.value_or(false), cancel.value_or(false), end.value_or(false), key_source_});
         }
     }
 
@@ -768,8 +771,8 @@ private:
     std::optional<Secret> read_private_key(Entries const& map)
     {
         auto key = read_secret(map, "private_key");
-        if (!key) {
-            return std::nullopt;
+        if (!key || secrets_ == Secrets::leave) {
+            return key;
         }
         auto const& entry = map.find("private_key")->second;
         if (!is_pem(key->reveal())) {
@@ -803,8 +806,8 @@ private:
     std::optional<Secret> read_api_secret(Entries const& map, std::optional<std::string> const& provider)
     {
         auto secret = read_secret(map, "api_secret");
-        if (!secret) {
-            return std::nullopt;
+        if (!secret || secrets_ == Secrets::leave) {
+            return secret;
         }
         auto const& entry = map.find("api_secret")->second;
         if (is_pem(secret->reveal())) {
@@ -937,6 +940,10 @@ private:
         if (!written) {
             return std::nullopt;
         }
+        key_source_ = kind == "file" ? beside_config(*written) : "credential " + *written;
+        if (secrets_ == Secrets::leave) {
+            return Secret{std::string{}};
+        }
         return kind == "file" ? secret_file(source, beside_config(*written)) : credential(source, *written);
     }
 
@@ -993,6 +1000,8 @@ private:
 
     std::string path_;
     std::filesystem::path folder_;
+    Secrets secrets_;
+    std::string key_source_; ///< Of the project at hand.
     std::vector<ConfigError> errors_;
     std::vector<std::string> warnings_;
 };
@@ -1046,9 +1055,9 @@ Config default_config(std::string database_path)
     return config;
 }
 
-tl::expected<Config, std::vector<ConfigError>> load_config(std::string const& path)
+tl::expected<Config, std::vector<ConfigError>> load_config(std::string const& path, Secrets secrets)
 {
-    return Loader{path}.load();
+    return Loader{path, secrets}.load();
 }
 
 } // namespace usher

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 
+#include <usher/core/readiness.hpp>
+
 namespace usher {
 
 namespace {
@@ -132,15 +134,20 @@ check_promises(MeetingEvidence const& evidence, Projects const& projects, Signat
     const ProjectFacts* const project = projects.find(meeting.meeting->project);
     const Schedule schedule =
         schedule_of(meeting.id, *meeting.meeting, project != nullptr ? project->policy : projects.base);
-    if (now >= schedule.closes || now < schedule.tokens_from)
+    if (wanted_at(schedule, now) != Wanted::session_and_tokens)
         return found;
     if (!meeting.published)
         report("P1", "has no published session though its tokens are wanted");
     if (meeting.state != State::ready)
         report("P8", "has tokens and is " + std::string{to_text(meeting.state)});
+    Policy const& policy = project != nullptr ? project->policy : projects.base;
+    const auto before_door = [&](ParticipantRow const& participant) {
+        return policy.visible_at_opens && participant.role &&
+               now < door_of(*meeting.meeting, *participant.role, policy);
+    };
     for (ParticipantRow const& participant : meeting.participants)
         if (participant.present && !participant.blocked && participant.problem.empty() &&
-            !published.contains(participant.id))
+            !published.contains(participant.id) && !before_door(participant))
             report("P1", participant.id + " has no published token and no reason");
     return found;
 }

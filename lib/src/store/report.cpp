@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/store/report.hpp>
 
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include <sqlite3.h>
+
+#include <usher/core/nearest.hpp>
+
 #include "store/connection.hpp"
 #include "store/contract.hpp"
 
@@ -10,47 +18,286 @@ namespace {
 using SQLite::Column;
 using SQLite::Statement;
 
+constexpr std::size_t shown_ids = 3;    // of a group
+constexpr std::size_t shown_items = 20; // of a listing
+constexpr std::size_t shown_people = 1000;
+constexpr std::size_t shown_credentials = 10'000;
+constexpr std::size_t groups_max = 100;          // a platform may name any number of projects
+constexpr std::int64_t candidates_max = 200'000; // ids to compare a mistyped one with
+constexpr seconds hour{3600};
+constexpr seconds long_session{8 * 3600}; // the vendor may move longer ones to another server
+
+/// Rows may hold any number; sums of these do not overflow.
 std::optional<sys_seconds> instant(Column const& column)
 {
+    constexpr std::int64_t limit = 1'000'000'000'000;
     if (column.isNull())
         return std::nullopt;
-    return from_unix(column.getInt64());
+    return from_unix(std::clamp(column.getInt64(), -limit, limit));
 }
 
-// Every query for a meeting selects these columns, with `s` for meeting_status.
-#define USHER_MEETING_COLUMNS                                                                                          \
-    "s.meeting_id, m.title, m.project, m.status, m.starts_at, m.ends_at, s.state, s.reason, s.detail, s.opens_at, "    \
-    "s.closes_at, s.ready_at, s.next_at, (SELECT attempts FROM agenda a WHERE a.meeting_id = s.meeting_id)"
-
-MeetingReport meeting_of(Statement& row)
+std::optional<seconds> duration(Column const& column)
 {
-    return {
-        .id = row.getColumn(0).getString(),
-        .title = row.getColumn(1).getString(),
-        .project = row.getColumn(2).getString(),
-        .row_status = row.getColumn(3).getString(),
-        .starts_at = instant(row.getColumn(4)),
-        .ends_at = instant(row.getColumn(5)),
-        .state = row.getColumn(6).getString(),
-        .reason = row.getColumn(7).getString(),
-        .detail = row.getColumn(8).getString(),
-        .opens = instant(row.getColumn(9)),
-        .closes = instant(row.getColumn(10)),
-        .ready_at = instant(row.getColumn(11)),
-        .next_at = instant(row.getColumn(12)),
-        .attempts = row.getColumn(13).getInt64(),
-    };
+    constexpr std::int64_t limit = 1'000'000'000;
+    if (column.isNull())
+        return std::nullopt;
+    return seconds{std::clamp(column.getInt64(), -limit, limit)};
 }
 
-ProblemReport problem_of(Statement& row)
+/// Adds to a listing that keeps its first few items.
+template <class Item>
+void add(Listing<Item>& listing, Item item, std::size_t limit = shown_items)
 {
-    return {
-        .meeting_id = row.getColumn(0).getString(),
-        .participant_id = row.getColumn(1).getString(),
-        .reason = row.getColumn(2).getString(),
-        .detail = row.getColumn(3).getString(),
-        .since = from_unix(row.getColumn(4).getInt64()),
+    ++listing.total;
+    if (listing.items.size() < limit)
+        listing.items.push_back(std::move(item));
+}
+
+bool opens_before(MeetingRef const& a, MeetingRef const& b)
+{
+    constexpr sys_seconds never = sys_seconds::max();
+    return std::pair{a.opens.value_or(never), std::string_view{a.id}} <
+           std::pair{b.opens.value_or(never), std::string_view{b.id}};
+}
+
+/// Keeps the earliest few, in their order.
+void add_in_order(Listing<MeetingRef>& listing, MeetingRef ref)
+{
+    ++listing.total;
+    const auto at = std::upper_bound(listing.items.begin(), listing.items.end(), ref, opens_before);
+    if (listing.items.size() == shown_ids && at == listing.items.end())
+        return;
+    listing.items.insert(at, std::move(ref));
+    if (listing.items.size() > shown_ids)
+        listing.items.pop_back();
+}
+
+/// Finds when somebody first cannot enter, and into which meetings.
+class SafeUntil {
+public:
+    void somebody_cannot_enter(std::string const& meeting, sys_seconds from)
+    {
+        if (result_.until && from > *result_.until)
+            return;
+        if (!result_.until || from < *result_.until)
+            result_ = {from, {}};
+        add(result_.then_not, meeting);
+    }
+
+    SafeReport result()
+    {
+        std::sort(result_.then_not.items.begin(), result_.then_not.items.end());
+        return std::move(result_);
+    }
+
+private:
+    SafeReport result_;
+};
+
+/// Sums up meetings as they come by.
+class Sum {
+public:
+    explicit Sum(sys_seconds now) : now_{now} {}
+
+    void add_meeting(MeetingStanding const& meeting)
+    {
+        const std::optional<sys_seconds> opens = meeting.facts.opens;
+        const bool is_near = !opens || *opens <= now_ + verdict_span;
+        if (!meeting.facts.exists && meeting.word != Word::cancelled && meeting.has_people)
+            add(status_.without_row, meeting.id);
+        if (meeting.word == Word::ended || meeting.word == Word::cancelled || !meeting.facts.exists)
+            return;
+        WordCounts& window = is_live(meeting.facts, now_) ? status_.live
+                             : !opens                     ? status_.later
+                             : *opens <= now_ + hour      ? status_.within_hour
+                             : is_near                    ? status_.within_day
+                                                          : status_.later;
+        ++window[static_cast<std::size_t>(meeting.word)];
+        if (is_near && opens && meeting.facts.closes && *meeting.facts.closes - *opens > long_session)
+            add(status_.long_ones, meeting.id);
+        if (meeting.word == Word::failed && is_near)
+            ++status_.failed_near;
+        if (meeting.word == Word::at_risk)
+            ++status_.at_risk;
+        if (meeting.word == Word::failed || meeting.word == Word::at_risk)
+            add_to_group(meeting, is_near);
+        if (meeting.word != Word::ready && meeting.has_people && opens)
+            safe_.somebody_cannot_enter(meeting.id, std::max(*opens, now_));
+    }
+
+    void token_ends(std::string const& meeting, sys_seconds at) { safe_.somebody_cannot_enter(meeting, at); }
+
+    StatusReport result()
+    {
+        for (auto& [key, group] : groups_)
+            add(status_.groups, std::move(group), groups_max);
+        status_.groups.total += groups_left_out_.size();
+        std::sort(status_.groups.items.begin(), status_.groups.items.end(), [](auto const& a, auto const& b) {
+            return std::pair{a.word, a.near == 0} != std::pair{b.word, b.near == 0}
+                       ? std::pair{a.near == 0, a.word} < std::pair{b.near == 0, b.word}
+                       : opens_before(a.meetings.items.front(), b.meetings.items.front());
+        });
+        status_.safe = safe_.result();
+        return std::move(status_);
+    }
+
+private:
+    using Key = std::tuple<Word, std::string, std::string>;
+
+    void add_to_group(MeetingStanding const& meeting, bool is_near)
+    {
+        Key key{meeting.word, meeting.reason, meeting.project};
+        if (groups_.size() == groups_max && !groups_.contains(key)) {
+            if (groups_left_out_.size() < groups_max)
+                groups_left_out_.emplace(std::move(key), true);
+            return;
+        }
+        MeetingGroup& group = groups_[std::move(key)];
+        if (group.meetings.total == 0) {
+            group.word = meeting.word;
+            group.reason = meeting.reason;
+            group.project = meeting.project;
+        }
+        MeetingRef ref{meeting.id, meeting.facts.opens};
+        if (group.meetings.items.empty() || opens_before(ref, group.meetings.items.front()))
+            group.detail = meeting.detail;
+        add_in_order(group.meetings, std::move(ref));
+        group.near += is_near ? 1 : 0;
+        group.has_session = group.has_session || meeting.has_session;
+        const auto earlier = [](std::optional<sys_seconds>& kept, std::optional<sys_seconds> other) {
+            if (other && (!kept || *other < *kept))
+                kept = other;
+        };
+        earlier(group.since, meeting.facts.wanted_since);
+        earlier(group.next_at, meeting.next_at);
+    }
+
+    sys_seconds now_;
+    StatusReport status_;
+    SafeUntil safe_;
+    std::map<Key, MeetingGroup> groups_;
+    std::map<Key, bool> groups_left_out_;
+};
+
+// A meeting's rows, in the order in which Standing reads them. What has to be looked up elsewhere is looked up only
+// where the word depends on it. While a project's vendor is not asked, its next probe is the next attempt.
+constexpr char const* standing_sql = R"sql(
+    SELECT a.meeting_id, m.id IS NOT NULL, m.status, m.starts_at, m.ends_at, m.early_join, m.grace,
+           coalesce(m.project, ''), a.opens, a.closes, a.due_at, coalesce(o.next_at, nullif(a.next_at, 0)), a.state, a.reason, substr(a.detail, 1, 1000),
+           a.session_no IS NOT NULL,
+           CASE WHEN a.state IN ('pending', 'failed')
+                THEN (SELECT h.at FROM history h WHERE h.history_no = a.last_history_no) END,
+           CASE WHEN a.state <> 'ready' OR a.due_at <= ?1
+                THEN EXISTS (SELECT 1 FROM participant p WHERE p.meeting_id = a.meeting_id) END,
+           CASE WHEN a.session_no IS NOT NULL AND (a.state = 'pending' OR a.due_at <= ?1)
+                THEN EXISTS (
+                    SELECT 1 FROM participant p
+                     WHERE p.meeting_id = a.meeting_id
+                       AND NOT EXISTS (SELECT 1 FROM token t JOIN door d ON d.code = t.role
+                                        WHERE t.session_no = a.session_no AND t.participant_id = p.participant_id
+                                          AND d.role = p.role AND t.issued_at <= ?1 AND t.expires_at > ?1)
+                       AND NOT EXISTS (SELECT 1 FROM block b
+                                        WHERE b.meeting_id = p.meeting_id AND b.participant_id = p.participant_id)
+                       AND NOT EXISTS (SELECT 1 FROM participant_problem q
+                                        WHERE q.meeting_no = a.meeting_no AND q.participant_id = p.participant_id)) END
+      FROM agenda a
+      LEFT JOIN meeting m ON m.id = a.meeting_id
+      LEFT JOIN project_status o ON o.name = m.project AND o.reason = a.reason AND o.reason <> ''
+     WHERE )sql";
+
+/// Reads one meeting after another into the same object.
+class StandingReader {
+public:
+    explicit StandingReader(Viewpoint const& view) : view_{view} {}
+
+    MeetingStanding const& read(Statement& row)
+    {
+        standing_.id = row.getColumn(0).getString();
+        standing_.project = row.getColumn(7).getString();
+        standing_.reason = row.getColumn(13).getString();
+        standing_.detail = row.getColumn(14).getString();
+        standing_.has_session = row.getColumn(15).getInt() != 0;
+        standing_.has_people = row.getColumn(17).isNull() || row.getColumn(17).getInt() != 0;
+        standing_.next_at = instant(row.getColumn(11));
+
+        MeetingFacts& facts = standing_.facts;
+        facts = {};
+        facts.state = parse_state(row.getColumn(12).getString()).value_or(State::pending);
+        facts.exists = row.getColumn(1).getInt() != 0;
+        facts.cancelled = row.getColumn(2).getString() == "cancelled";
+        facts.opens = instant(row.getColumn(8));
+        facts.closes = instant(row.getColumn(9));
+        read_wanted(row);
+        standing_.word = word_of(facts, view_.at_work, view_.now);
+        return standing_;
+    }
+
+private:
+    void read_wanted(Statement& row)
+    {
+        MeetingFacts& facts = standing_.facts;
+        const std::int64_t due_at = row.getColumn(10).getInt64();
+        const std::int64_t now = unix_seconds(view_.now);
+        const bool is_due = due_at <= now;
+        facts.served = standing_.has_session &&
+                       (row.getColumn(18).isNull() ? facts.state == State::ready : row.getColumn(18).getInt() == 0);
+        Wanted wanted = Wanted::nothing;
+        // A row that the contract would refuse has no times that mean anything.
+        if (facts.exists && row.getColumn(3).isInteger() && row.getColumn(4).isInteger()) {
+            MeetingRow meeting{};
+            meeting.starts_at = instant(row.getColumn(3)).value_or(sys_seconds{});
+            meeting.ends_at = instant(row.getColumn(4)).value_or(sys_seconds{});
+            meeting.early_join = duration(row.getColumn(5));
+            meeting.grace = duration(row.getColumn(6));
+            const Schedule schedule = schedule_of(standing_.id, meeting, view_.policy);
+            wanted = wanted_at(schedule, view_.now);
+            if (due_at == 0 || !facts.opens) { // usher has not looked at the row as it is now
+                facts.opens = schedule.opens;
+                facts.closes = schedule.closes;
+            }
+        }
+        if (due_at > 0 && is_due) {
+            facts.wanted = facts.exists;
+            facts.wanted_since = from_unix(due_at);
+        } else if (due_at == 0) {
+            facts.wanted =
+                wanted == Wanted::session_and_tokens || (wanted == Wanted::session && !standing_.has_session);
+        } else if (facts.state == State::pending || facts.state == State::failed) {
+            facts.wanted = facts.state == State::pending || wanted != Wanted::nothing;
+            facts.wanted_since = instant(row.getColumn(16));
+        }
+        if (is_due && facts.state != State::failed) { // what was recorded is of another time
+            standing_.reason.clear();
+            standing_.detail.clear();
+        }
+    }
+
+    Viewpoint const& view_;
+    MeetingStanding standing_;
+};
+
+constexpr char const* person_columns = "SELECT s.participant_id, s.role, s.state, s.reason, substr(s.detail, 1, 1000), "
+                                       "s.opens_at, s.expires_at";
+
+bool has_token(PersonReport const& person)
+{
+    return person.state == "ready" || person.reason == "before_door";
+}
+
+PersonReport person_of(Statement& row)
+{
+    PersonReport person{
+        .participant_id = row.getColumn(0).getString(),
+        .role = row.getColumn(1).getString(),
+        .state = row.getColumn(2).getString(),
+        .reason = row.getColumn(3).getString(),
+        .detail = row.getColumn(4).getString(),
+        .opens = instant(row.getColumn(5)),
+        .expires = instant(row.getColumn(6)),
     };
+    if (!has_token(person))
+        person.expires.reset();
+    return person;
 }
 
 HistoryReport history_of_row(Statement& row)
@@ -61,262 +308,378 @@ HistoryReport history_of_row(Statement& row)
 } // namespace
 
 struct Report::Impl {
-    explicit Impl(std::string file) : path{std::move(file)}, database{open_connection(path, Access::read_only)}
+    Impl(std::string file, sys_seconds at)
+        : path{std::move(file)}, now{at}, database{open_connection(path, Access::read_only)}
     {
-        guarded([&] { database->exec("BEGIN"); }); // one snapshot for all questions; ends with the connection
+        // The views ask for the clock by this name: they are to speak of the same instant as all else here.
+        const int code = sqlite3_create_function_v2(
+            database->getHandle(), "strftime", 2, SQLITE_UTF8 | SQLITE_INNOCUOUS, &now,
+            [](sqlite3_context* call, int, sqlite3_value**) {
+                auto const* const held = static_cast<sys_seconds const*>(sqlite3_user_data(call));
+                sqlite3_result_int64(call, unix_seconds(*held));
+            },
+            nullptr, nullptr, nullptr
+        );
+        if (code != SQLITE_OK)
+            throw DatabaseError{path + ": cannot be read: " + sqlite3_errstr(code)};
     }
 
     std::string path;
+    sys_seconds now;
     std::unique_ptr<SQLite::Database> database;
 
+    /// Runs `work` on one snapshot.
     template <class Work>
-    auto guarded(Work&& work) const -> decltype(work())
+    auto on_snapshot(Work&& work) const -> decltype(work())
     {
         try {
+            const SQLite::Transaction transaction{*database};
             return work();
         } catch (SQLite::Exception const& error) {
             rethrow(error, path);
         }
     }
 
-    /// All rows, or the first `limit` of them and the count of all.
+    /// Calls `read` with each row, on the snapshot at hand.
     template <class Read, class... Values>
-    auto list(std::size_t limit, Read read, char const* sql, Values const&... values) const
+    void each(Read read, std::string const& sql, Values const&... values) const
     {
-        return guarded([&] {
-            Listing<decltype(read(std::declval<Statement&>()))> result;
-            Statement statement{*database, sql};
-            SQLite::bind(statement, values...);
-            for (; statement.executeStep(); ++result.total)
-                if (result.items.size() < limit)
-                    result.items.push_back(read(statement));
-            return result;
-        });
+        Statement statement{*database, sql};
+        SQLite::bind(statement, values...);
+        while (statement.executeStep())
+            read(statement);
     }
 
-    template <class Read, class... Values>
-    auto all(Read read, char const* sql, Values const&... values) const
+    template <class... Values>
+    std::int64_t integer(std::string const& sql, Values const&... values) const
     {
-        return list(static_cast<std::size_t>(-1), read, sql, values...).items;
+        std::int64_t result = 0;
+        each([&](Statement& row) { result = row.getColumn(0).getInt64(); }, sql, values...);
+        return result;
+    }
+
+    DaemonReport daemon() const;
+    std::vector<ProjectReport> projects() const;
+    void each_standing(Viewpoint const& view, std::function<void(MeetingStanding const&)> const& visit) const;
+    void read_people(MeetingReport& report, std::string const& id) const;
+    void read_tokens_out(MeetingReport& report, std::string const& id) const;
+
+    /// What in the first column of `sql` is nearest to `id`.
+    template <class... Values>
+    std::optional<std::string> nearest_of(std::string_view id, std::string const& sql, Values const&... values) const
+    {
+        return on_snapshot([&]() -> std::optional<std::string> {
+            std::vector<std::string> ids;
+            each([&](Statement& row) { ids.push_back(row.getColumn(0).getString()); }, sql, values...);
+            const std::vector<std::string_view> known{ids.begin(), ids.end()};
+            const std::optional<std::string_view> found = nearest(id, known);
+            return found ? std::optional{std::string{*found}} : std::nullopt;
+        });
     }
 };
 
-Report::Report(std::string const& path) : impl_{std::make_unique<Impl>(path)} {}
+Report::Report(std::string const& path, sys_seconds now) : impl_{std::make_unique<Impl>(path, now)} {}
 Report::Report(Report&&) noexcept = default;
 Report& Report::operator=(Report&&) noexcept = default;
 Report::~Report() = default;
 
 std::vector<Damage> Report::damages() const
 {
-    return impl_->guarded([&] { return Contract::get().compare(*impl_->database).state().damages; });
-}
-
-std::vector<StateCount> Report::states() const
-{
-    return impl_->all(
-        [](Statement& row) {
-            return StateCount{row.getColumn(0).getString(), row.getColumn(1).getInt64()};
-        },
-        "SELECT state, count(*) FROM meeting_status GROUP BY state ORDER BY state"
-    );
-}
-
-Listing<MeetingReport> Report::not_ready(sys_seconds now, sys_seconds until, std::size_t limit) const
-{
-    return impl_->list(
-        limit, meeting_of,
-        "SELECT " USHER_MEETING_COLUMNS
-        R"sql( FROM meeting m JOIN meeting_status s ON s.meeting_id = m.id
-              WHERE m.status = 'scheduled' AND m.starts_at <= ?2 AND coalesce(s.closes_at, m.ends_at) > ?1
-                AND s.state <> 'ready' AND NOT (s.state = 'waiting' AND s.reason = 'not_yet')
-              ORDER BY m.starts_at, m.id)sql",
-        unix_seconds(now), unix_seconds(until)
-    );
-}
-
-Listing<MeetingReport> Report::failing(std::size_t limit) const
-{
-    return impl_->list(
-        limit, meeting_of,
-        "SELECT " USHER_MEETING_COLUMNS
-        R"sql( FROM meeting_status s LEFT JOIN meeting m ON m.id = s.meeting_id
-              WHERE s.state = 'failed' ORDER BY m.starts_at, s.meeting_id)sql"
-    );
-}
-
-Listing<MeetingReport> Report::without_row(std::size_t limit) const
-{
-    return impl_->list(
-        limit, meeting_of,
-        "SELECT " USHER_MEETING_COLUMNS
-        R"sql( FROM meeting_status s LEFT JOIN meeting m ON m.id = s.meeting_id
-              WHERE s.state = 'waiting' AND s.reason = 'no_meeting' ORDER BY s.meeting_id)sql"
-    );
-}
-
-Listing<ProblemReport> Report::problems(std::size_t limit) const
-{
-    return impl_->list(
-        limit, problem_of,
-        R"sql(SELECT a.meeting_id, p.participant_id, p.reason, p.detail, p.since
-                FROM participant_problem p JOIN agenda a ON a.meeting_no = p.meeting_no
-               ORDER BY a.starts_at, a.meeting_id, p.participant_id)sql"
-    );
-}
-
-Readiness Report::readiness(sys_seconds now, sys_seconds until, seconds early_join, seconds grace) const
-{
-    const auto rows = impl_->all(
-        [](Statement& row) {
-            return Readiness{row.getColumn(0).getInt64(), row.getColumn(1).getInt64()};
-        },
-        R"sql(SELECT count(*), coalesce(sum(s.state = 'ready'), 0)
-                FROM meeting m LEFT JOIN meeting_status s ON s.meeting_id = m.id
-               WHERE m.status = 'scheduled' AND coalesce(s.opens_at, m.starts_at - ?3) <= ?2
-                 AND coalesce(s.closes_at, m.ends_at + ?4) > ?1)sql",
-        unix_seconds(now), unix_seconds(until), std::int64_t{early_join.count()}, std::int64_t{grace.count()}
-    );
-    return rows.at(0);
-}
-
-std::optional<sys_seconds> Report::valid_until(sys_seconds now) const
-{
-    return impl_
-        ->all(
-            [](Statement& row) { return instant(row.getColumn(0)); },
-            R"sql(SELECT min(t.expires_at) FROM meeting m
-                    JOIN agenda a ON a.meeting_id = m.id JOIN token t ON t.session_no = a.session_no
-                   WHERE m.status = 'scheduled' AND a.closes > ? AND t.expires_at < a.closes)sql",
-            unix_seconds(now)
-        )
-        .at(0);
-}
-
-std::int64_t Report::abandoned_attempts() const
-{
-    return impl_
-        ->all(
-            [](Statement& row) { return row.getColumn(0).getInt64(); },
-            "SELECT count(*) FROM session_attempt WHERE outcome = 'abandoned'"
-        )
-        .at(0);
+    return impl_->on_snapshot([&] { return Contract::get().compare(*impl_->database).state().damages; });
 }
 
 DaemonReport Report::daemon() const
 {
-    return impl_
-        ->all(
-            [](Statement& row) {
-                return DaemonReport{
-                    row.getColumn(0).getString(), from_unix(row.getColumn(1).getInt64()),
-                    from_unix(row.getColumn(2).getInt64())};
+    return impl_->on_snapshot([&] {
+        DaemonReport result;
+        impl_->each(
+            [&](Statement& row) {
+                result.who = row.getColumn(0).getString();
+                result.since = instant(row.getColumn(1)).value_or(sys_seconds{});
+                result.looked_at = instant(row.getColumn(2)).value_or(sys_seconds{});
             },
-            "SELECT who, since, heartbeat FROM daemon WHERE id = 1"
-        )
-        .at(0);
+            "SELECT who, since, looked_at FROM usher_status"
+        );
+        return result;
+    });
 }
 
-std::vector<ProjectReport> Report::projects() const
+void Report::Impl::each_standing(Viewpoint const& view, std::function<void(MeetingStanding const&)> const& visit) const
 {
-    return impl_->all(
-        [](Statement& row) {
-            ProjectReport project{
-                .name = row.getColumn(0).getString(),
-                .provider = row.getColumn(1).getString(),
-                .project_key = row.getColumn(2).getString(),
-                .reason = row.getColumn(3).getString(),
-                .detail = row.getColumn(4).getString(),
-                .next_probe = instant(row.getColumn(5)),
-                .clock_ahead = {},
-                .tokens = row.getColumn(7).getInt64(),
-                .tokens_with_old_key = row.getColumn(8).getInt64(),
-            };
-            if (!row.getColumn(6).isNull())
-                project.clock_ahead = seconds{row.getColumn(6).getInt64()};
-            return project;
+    StandingReader reader{view};
+    each(
+        [&](Statement& row) { visit(reader.read(row)); },
+        std::string{standing_sql} + "NOT (a.state = 'ended' AND a.due_at > ?1)", unix_seconds(view.now)
+    );
+}
+
+void Report::each_meeting(Viewpoint const& view, std::function<void(MeetingStanding const&)> const& visit) const
+{
+    impl_->on_snapshot([&] { impl_->each_standing(view, visit); });
+}
+
+std::vector<ProjectReport> Report::Impl::projects() const
+{
+    std::vector<ProjectReport> result;
+    each(
+        [&](Statement& row) {
+            ProjectReport project;
+            project.name = row.getColumn(0).getString();
+            project.provider = row.getColumn(1).getString();
+            project.project_key = row.getColumn(2).getString();
+            project.reason = row.getColumn(3).getString();
+            project.detail = row.getColumn(4).getString();
+            project.next_probe = instant(row.getColumn(5));
+            project.clock_ahead = duration(row.getColumn(6));
+            project.key_id = row.getColumn(7).getString();
+            project.tokens = row.getColumn(8).getInt64();
+            project.tokens_of_old_key = row.getColumn(9).getInt64();
+            project.live_tokens_of_old_key = row.getColumn(10).getInt64();
+            project.old_key_id = row.getColumn(11).getString();
+            project.first_of_new_key = instant(row.getColumn(12));
+            result.push_back(std::move(project));
         },
-        R"sql(SELECT p.name, p.provider, p.project_key, p.reason, p.detail, p.next_at, p.clock_ahead,
-                     coalesce(n.tokens, 0), coalesce(n.old, 0)
+        R"sql(SELECT p.name, p.provider, p.project_key, p.reason, p.detail, p.next_at, p.clock_ahead, p.key_id,
+                     coalesce(n.tokens, 0), coalesce(n.old, 0), coalesce(n.live_old, 0), coalesce(n.old_key, ''),
+                     n.first_new
                 FROM project_status p
-                LEFT JOIN (SELECT s.project, count(*) AS tokens, sum(t.key_id <> q.key_id) AS old
+                LEFT JOIN (SELECT s.project, count(*) AS tokens, sum(t.key_id <> q.key_id) AS old,
+                                  sum(t.key_id <> q.key_id AND a.opens <= ?1) AS live_old,
+                                  max(CASE WHEN t.key_id <> q.key_id THEN t.key_id END) AS old_key,
+                                  min(CASE WHEN t.key_id = q.key_id THEN t.issued_at END) AS first_new
                              FROM agenda a
                              JOIN session s ON s.session_no = a.session_no
                              JOIN project_status q ON q.name = s.project
                              JOIN token t ON t.session_no = a.session_no
+                            WHERE a.closes > ?1
                             GROUP BY s.project) n ON n.project = p.name
-               ORDER BY p.name)sql"
+               ORDER BY p.name)sql",
+        unix_seconds(now)
     );
+    return result;
 }
 
-std::optional<MeetingReport> Report::meeting(std::string_view id) const
+StatusReport Report::status(Viewpoint const& view) const
 {
-    auto rows = impl_->all(
-        meeting_of,
-        "SELECT " USHER_MEETING_COLUMNS
-        " FROM meeting_status s LEFT JOIN meeting m ON m.id = s.meeting_id WHERE s.meeting_id = ?",
-        std::string{id}
-    );
-    if (rows.empty())
-        return std::nullopt;
-    return std::move(rows.front());
+    Impl const& impl = *impl_;
+    const std::int64_t now = unix_seconds(view.now);
+    return impl.on_snapshot([&] {
+        Sum sum{view.now};
+        impl.each_standing(view, [&](MeetingStanding const& meeting) { sum.add_meeting(meeting); });
+        // Where no token ends before its meeting, the meeting is due when it closes.
+        impl.each(
+            [&](Statement& row) {
+                sum.token_ends(row.getColumn(0).getString(), instant(row.getColumn(1)).value_or(view.now));
+            },
+            R"sql(SELECT a.meeting_id, min(t.expires_at) FROM agenda a JOIN token t ON t.session_no = a.session_no
+                   WHERE a.state = 'ready' AND a.closes > ?1 AND a.due_at < a.closes
+                     AND t.expires_at > ?1 AND t.expires_at < a.closes
+                   GROUP BY a.meeting_no)sql",
+            now
+        );
+        StatusReport result = sum.result();
+        result.any_meeting = impl.integer("SELECT EXISTS (SELECT 1 FROM meeting)") != 0;
+        impl.each(
+            [&](Statement& row) {
+                add(result.not_served,
+                    {row.getColumn(0).getString(), row.getColumn(1).getString(), row.getColumn(2).getString(),
+                     row.getColumn(3).getString(), instant(row.getColumn(4)).value_or(sys_seconds{})});
+            },
+            R"sql(SELECT a.meeting_id, q.participant_id, q.reason, substr(q.detail, 1, 1000), q.since
+                    FROM participant_problem q
+                    JOIN agenda a ON a.meeting_no = q.meeting_no
+                    JOIN meeting m ON m.id = a.meeting_id AND m.status = 'scheduled'
+                    JOIN participant p ON p.meeting_id = a.meeting_id AND p.participant_id = q.participant_id
+                   WHERE a.closes > ?1 AND NOT EXISTS (SELECT 1 FROM block b WHERE b.meeting_id = a.meeting_id
+                                                          AND b.participant_id = q.participant_id)
+                   ORDER BY a.opens, a.meeting_id, q.participant_id)sql",
+            now
+        );
+        impl.each(
+            [&](Statement& row) { result.next_work = instant(row.getColumn(0)); },
+            "SELECT due_at FROM agenda WHERE due_at > ?1 AND due_at < 1000000000000 ORDER BY due_at LIMIT 1", now
+        );
+        result.projects = impl.projects();
+        result.abandoned_attempts = impl.integer("SELECT count(*) FROM session_attempt WHERE outcome = 'abandoned'");
+        return result;
+    });
 }
 
-std::vector<ProblemReport> Report::problems_of(std::string_view meeting_id) const
+void Report::Impl::read_people(MeetingReport& report, std::string const& id) const
 {
-    return impl_->all(
-        problem_of,
-        R"sql(SELECT a.meeting_id, p.participant_id, p.reason, p.detail, p.since
-                FROM agenda a JOIN participant_problem p ON p.meeting_no = a.meeting_no
-               WHERE a.meeting_id = ? ORDER BY p.participant_id)sql",
-        std::string{meeting_id}
+    const sys_seconds at = now;
+    each(
+        [&](Statement& row) {
+            PersonReport person = person_of(row);
+            report.people_unserved += row.getColumn(7).getInt() != 0 ? 1U : 0U;
+            report.people_blocked += person.reason == "blocked" ? 1U : 0U;
+            const bool holds = has_token(person);
+            report.people_with_token += holds ? 1 : 0;
+            if (person.expires)
+                report.first_expiry = std::min(report.first_expiry.value_or(*person.expires), *person.expires);
+            if (holds && person.opens && *person.opens <= at)
+                ++report.people_let_in;
+            else if (holds && person.opens)
+                report.last_door = std::max(report.last_door.value_or(*person.opens), *person.opens);
+            add(report.people, std::move(person), shown_people);
+        },
+        std::string{person_columns} + R"sql(, q.reason IS NOT NULL AND s.reason <> 'blocked' AS unserved
+                FROM participant_status s
+                LEFT JOIN agenda a ON a.meeting_id = s.meeting_id
+                LEFT JOIN participant_problem q
+                       ON q.meeting_no = a.meeting_no AND q.participant_id = s.participant_id
+               WHERE s.meeting_id = ?1
+               ORDER BY unserved DESC, s.reason = 'before_door', s.opens_at, s.role, s.participant_id)sql",
+        id
+    );
+    each(
+        [&](Statement& row) {
+            report.doors.push_back(
+                {row.getColumn(0).getString(), instant(row.getColumn(1)).value_or(sys_seconds{}),
+                 row.getColumn(2).getInt() != 0}
+            );
+        },
+        R"sql(SELECT d.role, m.starts_at - COALESCE(m.early_join, d.early_join) AS opens, d.hidden
+                FROM meeting m JOIN door d
+               WHERE m.id = ?1 AND EXISTS (SELECT 1 FROM participant p WHERE p.meeting_id = m.id AND p.role = d.role)
+               ORDER BY opens, d.role)sql",
+        id
     );
 }
 
-Listing<HistoryReport> Report::history_of(std::string_view meeting_id, std::size_t limit) const
+/// Tokens that were withdrawn work at the vendor until they expire. Those of a meeting that usher has not looked at
+/// since it was cancelled are still where they were.
+void Report::Impl::read_tokens_out(MeetingReport& report, std::string const& id) const
 {
-    return impl_->list(
-        limit, history_of_row,
-        R"sql(WITH RECURSIVE chain (history_no) AS (
-                  SELECT last_history_no FROM agenda WHERE meeting_id = ?
-                  UNION ALL SELECT h.previous_no FROM history h JOIN chain USING (history_no))
-              SELECT h.at, h.event, h.detail FROM chain JOIN history h USING (history_no)
-               ORDER BY h.history_no DESC)sql",
-        std::string{meeting_id}
+    each(
+        [&](Statement& row) {
+            report.tokens_out = row.getColumn(0).getInt64();
+            report.tokens_out_until = instant(row.getColumn(1));
+        },
+        R"sql(SELECT count(*), max(expires_at)
+                FROM (SELECT t.expires_at
+                        FROM agenda a
+                        JOIN token t ON t.session_no = a.last_session_no
+                        LEFT JOIN meeting m ON m.id = a.meeting_id
+                       WHERE a.meeting_id = ?1 AND m.status IS NOT 'scheduled'
+                       UNION ALL
+                      SELECT t.expires_at
+                        FROM agenda a
+                        JOIN session s ON s.meeting_no = a.meeting_no AND s.has_past = 1
+                        JOIN token_past t ON t.session_no = s.session_no
+                        JOIN token_reason r ON r.code = t.withdrawn_reason
+                       WHERE a.meeting_id = ?1 AND r.reason IN ('removed', 'blocked', 'cancelled', 'deleted'))
+               WHERE expires_at > ?2)sql",
+        id, unix_seconds(now)
     );
 }
 
-std::vector<CredentialReport>
+std::optional<MeetingReport> Report::meeting(std::string_view meeting_id, Viewpoint const& view) const
+{
+    Impl const& impl = *impl_;
+    const std::string id{meeting_id};
+    return impl.on_snapshot([&] {
+        std::optional<MeetingReport> result;
+        StandingReader reader{view};
+        impl.each(
+            [&](Statement& row) { result.emplace().standing = reader.read(row); },
+            std::string{standing_sql} + "a.meeting_id = ?2", unix_seconds(view.now), id
+        );
+        if (!result)
+            return result;
+        MeetingReport& report = *result;
+        impl.each(
+            [&](Statement& row) {
+                report.title = row.getColumn(0).getString();
+                report.row_status = row.getColumn(1).getString();
+                report.starts_at = instant(row.getColumn(2));
+                report.ends_at = instant(row.getColumn(3));
+                report.attempts = row.getColumn(4).getInt64();
+                if (const auto due = instant(row.getColumn(5)); *due > view.now && due < from_unix(100'000'000'000))
+                    report.next_work = due;
+                report.session_id = row.getColumn(6).getString();
+                report.session_adopted = row.getColumn(7).getInt() != 0;
+                report.session_since = instant(row.getColumn(8));
+            },
+            R"sql(SELECT m.title, m.status, m.starts_at, m.ends_at, a.attempts, a.due_at,
+                         coalesce(s.session_id, m.session_id), coalesce(s.adopted, m.session_id IS NOT NULL),
+                         s.created_at
+                    FROM agenda a
+                    LEFT JOIN meeting m ON m.id = a.meeting_id
+                    LEFT JOIN session s ON s.session_no = a.session_no
+                   WHERE a.meeting_id = ?1)sql",
+            id
+        );
+        impl.read_people(report, id);
+        impl.read_tokens_out(report, id);
+        impl.each(
+            [&](Statement& row) { report.history.items.push_back(history_of_row(row)); },
+            R"sql(WITH RECURSIVE chain (history_no, depth) AS (
+                      SELECT last_history_no, 1 FROM agenda WHERE meeting_id = ?1
+                      UNION ALL SELECT h.previous_no, depth + 1 FROM history h JOIN chain c USING (history_no)
+                                 WHERE depth < 5 AND h.previous_no < c.history_no)
+                  SELECT h.at, h.event, substr(h.detail, 1, 1000) FROM chain JOIN history h USING (history_no)
+                   ORDER BY h.history_no DESC)sql",
+            id
+        );
+        return result;
+    });
+}
+
+std::optional<PersonReport> Report::person(std::string_view meeting_id, std::string_view participant_id) const
+{
+    return impl_->on_snapshot([&] {
+        std::optional<PersonReport> result;
+        impl_->each(
+            [&](Statement& row) { result = person_of(row); },
+            std::string{person_columns} +
+                " FROM participant_status s WHERE s.meeting_id = ?1 AND s.participant_id = ?2",
+            std::string{meeting_id}, std::string{participant_id}
+        );
+        return result;
+    });
+}
+
+Listing<CredentialReport>
 Report::credentials(std::string_view meeting_id, std::optional<std::string> const& participant) const
 {
-    const auto read = [](Statement& row) {
-        return CredentialReport{
-            .meeting_id = row.getColumn(0).getString(),
-            .participant_id = row.getColumn(1).getString(),
-            .project = row.getColumn(2).getString(),
-            .project_key = row.getColumn(3).getString(),
-            .session_id = row.getColumn(4).getString(),
-            .token = row.getColumn(5).getString(),
-            .role = row.getColumn(6).getString(),
-            .issued_at = from_unix(row.getColumn(7).getInt64()),
-            .expires_at = from_unix(row.getColumn(8).getInt64()),
-            .opens = instant(row.getColumn(9)),
-            .closes = instant(row.getColumn(10)),
+    return impl_->on_snapshot([&] {
+        Listing<CredentialReport> result;
+        const auto read = [&](Statement& row) {
+            add(result,
+                {.meeting_id = row.getColumn(0).getString(),
+                 .participant_id = row.getColumn(1).getString(),
+                 .project = row.getColumn(2).getString(),
+                 .project_key = row.getColumn(3).getString(),
+                 .session_id = row.getColumn(4).getString(),
+                 .token = row.getColumn(5).getString(),
+                 .role = row.getColumn(6).getString(),
+                 .issued_at = instant(row.getColumn(7)).value_or(sys_seconds{}),
+                 .expires_at = instant(row.getColumn(8)).value_or(sys_seconds{}),
+                 .opens = instant(row.getColumn(9)),
+                 .closes = instant(row.getColumn(10))},
+                shown_credentials);
         };
-    };
-    if (participant)
-        return impl_->all(
-            read,
-            R"sql(SELECT meeting_id, participant_id, project, project_key, session_id, token, role, issued_at,
-                         expires_at, opens_at, closes_at
-                    FROM join_credential WHERE meeting_id = ? AND participant_id = ?)sql",
-            std::string{meeting_id}, *participant
-        );
-    return impl_->all(
-        read,
-        R"sql(SELECT meeting_id, participant_id, project, project_key, session_id, token, role, issued_at,
-                     expires_at, opens_at, closes_at
-                FROM join_credential WHERE meeting_id = ? ORDER BY participant_id)sql",
-        std::string{meeting_id}
+        const std::string columns = R"sql(SELECT meeting_id, participant_id, project, project_key, session_id, token,
+            role, issued_at, expires_at, opens_at, closes_at FROM join_credential WHERE meeting_id = ?1)sql";
+        if (participant)
+            impl_->each(read, columns + " AND participant_id = ?2", std::string{meeting_id}, *participant);
+        else
+            impl_->each(read, columns + " ORDER BY participant_id", std::string{meeting_id});
+        return result;
+    });
+}
+
+std::optional<std::string> Report::nearest_meeting(std::string_view id) const
+{
+    return impl_->nearest_of(id, "SELECT substr(meeting_id, 1, 255) FROM agenda LIMIT ?", candidates_max);
+}
+
+std::optional<std::string> Report::nearest_participant(std::string_view meeting_id, std::string_view id) const
+{
+    return impl_->nearest_of(
+        id, "SELECT substr(participant_id, 1, 255) FROM participant WHERE meeting_id = ? LIMIT ?",
+        std::string{meeting_id}, candidates_max
     );
 }
 

@@ -55,6 +55,7 @@ struct ProjectConfig {
     bool replace_on_removal = false;
     bool disconnect_on_cancel = false;
     bool disconnect_at_close = false;
+    std::string key_source{}; ///< Where `key` comes from: a path, `credential NAME`, or nothing.
 
     /// Signs by what is configured, in the project's format or another one. Errors: those of TokenSigner, and the RSA
     /// key's; none for a configuration that was loaded.

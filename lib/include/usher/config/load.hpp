@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,12 @@ struct ConfigError {
     std::string text() const;
 };
 
+/// Whether the secrets that a configuration names are read. Who only looks at the database needs none of them, and may
+/// have no right to them: keys are empty then.
+enum class Secrets : std::uint8_t { read, leave };
+
 /// Reads and checks a configuration file and the secrets it names. All mistakes are reported at once, in the order of
 /// their positions; after the first hundred, one more says that there are others.
-tl::expected<Config, std::vector<ConfigError>> load_config(std::string const& path);
+tl::expected<Config, std::vector<ConfigError>> load_config(std::string const& path, Secrets secrets = Secrets::read);
 
 } // namespace usher

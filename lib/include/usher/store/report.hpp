@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <usher/core/policy.hpp>
+#include <usher/core/readiness.hpp>
 #include <usher/core/time.hpp>
 #include <usher/store/contract.hpp>
 #include <usher/store/database.hpp>
@@ -22,23 +26,46 @@ struct Listing {
     std::size_t total = 0;
 };
 
-/// A meeting as `meeting_status` has it, with what its own row adds while there is one.
-struct MeetingReport {
-    std::string id;
-    std::string title;
-    std::string project;
-    std::string row_status; ///< `scheduled`, `cancelled`, or empty when the meeting has no row.
-    std::optional<sys_seconds> starts_at;
-    std::optional<sys_seconds> ends_at;
-    std::string state;
-    std::string reason;
-    std::string detail;
-    std::optional<sys_seconds> opens;
-    std::optional<sys_seconds> closes;
-    std::optional<sys_seconds> ready_at;
-    std::optional<sys_seconds> next_at; ///< No network call before this.
-    std::int64_t attempts = 0;
+/// How a report looks at the rows.
+struct Viewpoint {
+    sys_seconds now;
+    Policy policy;       ///< For meetings that usher has not looked at since they were written.
+    bool at_work = true; ///< Somebody looks after the database.
 };
+
+/// A meeting, and what its word is made from.
+struct MeetingStanding {
+    std::string id;
+    std::string project;
+    std::string reason; ///< Empty while usher has not looked at it since it was written or became due.
+    std::string detail;
+    MeetingFacts facts;
+    Word word = Word::on_schedule;
+    std::optional<sys_seconds> next_at; ///< No network call before this.
+    bool has_session = false;
+    bool has_people = false;
+};
+
+struct MeetingRef {
+    std::string id;
+    std::optional<sys_seconds> opens;
+};
+
+/// Meetings that have failed or are at risk for the same reason in the same project.
+struct MeetingGroup {
+    Word word = Word::failed;
+    std::string reason;
+    std::string detail; ///< Of the first.
+    std::string project;
+    bool has_session = false; ///< Any of them.
+    std::size_t near = 0;     ///< How many are live or open within `verdict_span`.
+    std::optional<sys_seconds> since;
+    std::optional<sys_seconds> next_at;
+    Listing<MeetingRef> meetings; ///< The first to open.
+};
+
+/// How many meetings have each word, by `Word`.
+using WordCounts = std::array<std::int64_t, word_count>;
 
 struct ProblemReport {
     std::string meeting_id;
@@ -48,26 +75,10 @@ struct ProblemReport {
     sys_seconds since;
 };
 
-struct HistoryReport {
-    sys_seconds at;
-    std::string event;
-    std::string detail;
-};
-
-struct StateCount {
-    std::string state;
-    std::int64_t meetings;
-};
-
-struct Readiness {
-    std::int64_t meetings = 0; ///< That can be joined within the time asked for, or now.
-    std::int64_t ready = 0;    ///< Of these.
-};
-
 struct DaemonReport {
     std::string who; ///< Empty when no daemon ever ran.
     sys_seconds since;
-    sys_seconds heartbeat;
+    sys_seconds looked_at;
 };
 
 /// A configured project as the daemon last saw it, and how far its published tokens have come after a new secret.
@@ -79,8 +90,85 @@ struct ProjectReport {
     std::string detail;
     std::optional<sys_seconds> next_probe;
     std::optional<seconds> clock_ahead; ///< Of this machine, against the provider's.
+    std::string key_id;                 ///< Of the key that new tokens are signed with.
     std::int64_t tokens = 0;            ///< Published ones.
-    std::int64_t tokens_with_old_key = 0;
+    std::string old_key_id;             ///< One of those that are not `key_id`.
+    std::int64_t tokens_of_old_key = 0;
+    std::int64_t live_tokens_of_old_key = 0;     ///< Of these, in meetings that are live.
+    std::optional<sys_seconds> first_of_new_key; ///< When the first token with the new key was issued.
+};
+
+/// Until when everybody can enter though no daemon runs.
+struct SafeReport {
+    std::optional<sys_seconds> until; ///< Empty: for all there is.
+    Listing<std::string> then_not;    ///< Meetings that somebody cannot enter at that instant.
+};
+
+/// Everything that `status` tells, as of one instant.
+struct StatusReport {
+    bool any_meeting = false;
+    WordCounts live{};
+    WordCounts within_hour{}; ///< Opens later than now; likewise below, each without those before.
+    WordCounts within_day{};
+    WordCounts later{};
+    Listing<MeetingGroup> groups; ///< The worst first.
+    std::size_t failed_near = 0;  ///< Meetings, for the verdict.
+    std::size_t at_risk = 0;
+    Listing<ProblemReport> not_served; ///< People of meetings that are neither over nor cancelled.
+    Listing<std::string> without_row;  ///< Meetings that have people and no row of their own.
+    Listing<std::string> long_ones;    ///< Meetings of over 8 hours that are live or open within a day.
+    SafeReport safe;
+    std::optional<sys_seconds> next_work;
+    std::vector<ProjectReport> projects; ///< By name; none before a daemon ran.
+    std::int64_t abandoned_attempts = 0;
+};
+
+struct HistoryReport {
+    sys_seconds at;
+    std::string event;
+    std::string detail;
+};
+
+/// A row of `participant_status`.
+struct PersonReport {
+    std::string participant_id;
+    std::string role;
+    std::string state;
+    std::string reason;
+    std::string detail;
+    std::optional<sys_seconds> opens;   ///< Their own door.
+    std::optional<sys_seconds> expires; ///< Of their token, when they have one.
+};
+
+struct RoleDoor {
+    std::string role;
+    sys_seconds opens;
+    bool hidden = false; ///< Credentials are not shown before.
+};
+
+/// Everything that `explain` tells of a meeting, as of one instant.
+struct MeetingReport {
+    MeetingStanding standing;
+    std::string title;
+    std::string row_status; ///< `scheduled`, `cancelled`, or empty when the meeting has no row.
+    std::optional<sys_seconds> starts_at;
+    std::optional<sys_seconds> ends_at;
+    std::int64_t attempts = 0;            ///< Failed network calls in a row.
+    std::optional<sys_seconds> next_work; ///< When usher looks again; empty while it is due.
+    std::string session_id;               ///< The published one, or empty.
+    bool session_adopted = false;
+    std::optional<sys_seconds> session_since;
+    std::vector<RoleDoor> doors;     ///< Of the roles in this meeting.
+    Listing<PersonReport> people;    ///< Those that cannot be served first.
+    std::size_t people_unserved = 0; ///< Of these.
+    std::size_t people_blocked = 0;
+    std::size_t people_with_token = 0;    ///< One that works.
+    std::size_t people_let_in = 0;        ///< And whose door is open.
+    std::optional<sys_seconds> first_expiry; ///< Of their tokens.
+    std::optional<sys_seconds> last_door; ///< Of those with a token whose door is not open yet.
+    std::int64_t tokens_out = 0;          ///< Withdrawn, and not expired.
+    std::optional<sys_seconds> tokens_out_until;
+    Listing<HistoryReport> history; ///< Newest first.
 };
 
 /// A row of `join_credential`.
@@ -98,11 +186,11 @@ struct CredentialReport {
     std::optional<sys_seconds> closes;
 };
 
-/// What operators ask of a database. Every answer of one report is as of the instant of its first question.
+/// What operators ask of a database. Each question is answered from one snapshot, which ends with it.
 class Report {
 public:
-    /// Opens for reading only. Errors: DatabaseError.
-    explicit Report(std::string const& path);
+    /// Opens for reading only. The views' clock is `now`. Errors: DatabaseError.
+    Report(std::string const& path, sys_seconds now);
     Report(Report&&) noexcept;
     Report& operator=(Report&&) noexcept;
     ~Report();
@@ -110,33 +198,23 @@ public:
     /// What the database lacks of the contract, by its schema as it is.
     std::vector<Damage> damages() const;
 
-    std::vector<StateCount> states() const;
-
-    /// Scheduled meetings that are not over and begin before `until`, without those that are ready.
-    Listing<MeetingReport> not_ready(sys_seconds now, sys_seconds until, std::size_t limit) const;
-    Listing<MeetingReport> failing(std::size_t limit) const;
-    /// Meetings that have participants and no row of their own.
-    Listing<MeetingReport> without_row(std::size_t limit) const;
-    Listing<ProblemReport> problems(std::size_t limit) const;
-
-    /// Scheduled meetings that can be joined at some instant from `now` to `until`. `early_join` and `grace` give the
-    /// window of those that have not been planned yet.
-    Readiness readiness(sys_seconds now, sys_seconds until, seconds early_join, seconds grace) const;
-
-    /// The earliest end of a published token that does not outlive its meeting; nothing when all do.
-    std::optional<sys_seconds> valid_until(sys_seconds now) const;
-
-    std::int64_t abandoned_attempts() const;
     DaemonReport daemon() const;
-    std::vector<ProjectReport> projects() const; ///< By name; none before a daemon ran.
+    StatusReport status(Viewpoint const& view) const;
 
-    std::optional<MeetingReport> meeting(std::string_view id) const;
-    std::vector<ProblemReport> problems_of(std::string_view meeting_id) const;
-    Listing<HistoryReport> history_of(std::string_view meeting_id, std::size_t limit) const; ///< Newest first.
+    /// Every meeting that is not over, in no order.
+    void each_meeting(Viewpoint const& view, std::function<void(MeetingStanding const&)> const& visit) const;
+
+    std::optional<MeetingReport> meeting(std::string_view id, Viewpoint const& view) const;
+
+    std::optional<PersonReport> person(std::string_view meeting_id, std::string_view participant_id) const;
 
     /// What a platform would read now; of one participant when one is named.
-    std::vector<CredentialReport>
+    Listing<CredentialReport>
     credentials(std::string_view meeting_id, std::optional<std::string> const& participant) const;
+
+    /// The meeting, or the participant of `meeting_id`, that was probably meant by `id`.
+    std::optional<std::string> nearest_meeting(std::string_view id) const;
+    std::optional<std::string> nearest_participant(std::string_view meeting_id, std::string_view id) const;
 
 private:
     struct Impl;

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+#include <ctime>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "output.hpp"
+#include "page.hpp"
+#include "times.hpp"
+
+namespace usher::ctl {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr sys_seconds now = std::chrono::sys_days{std::chrono::year{2026} / 3 / 2} + 9h + 20min;
+
+TEST(Times, SecondsUnlessZeroTheDateUnlessToday)
+{
+    const Times times{now, false};
+    EXPECT_EQ(times.relative(now + 1h + 40min), "11:00 UTC (in 1h 40m)");
+    EXPECT_EQ(times.relative(now + 10s), "09:20:10 UTC (in 10s)");
+    EXPECT_EQ(times.relative(now), "09:20 UTC (now)");
+    EXPECT_EQ(times.relative(now - 26h), "2026-03-01 07:20 UTC (1d 2h ago)");
+    EXPECT_EQ(times.at(now + 14h + 39min + 59s), "23:59:59 UTC");
+    EXPECT_EQ(times.at(now + 14h + 40min), "2026-03-03 00:00 UTC");
+    EXPECT_EQ(times.with_date(now), "2026-03-02 09:20 UTC");
+    EXPECT_EQ(times.bare(now), "09:20");
+    EXPECT_EQ(times.since(now - 81min), "1h 21m");
+    EXPECT_EQ(times.since(now + 1s), "0s") << "the clock was set back";
+    EXPECT_EQ(times.at(sys_seconds{400'000'000'000s}), "@400000000000") << "no date has four digits for it";
+}
+
+TEST(Times, LocalTimesHaveTheirOffset)
+{
+    const char* const before = std::getenv("TZ");
+    const std::string kept = before != nullptr ? before : "";
+    ::setenv("TZ", "XXX-05:30", 1);
+    ::tzset();
+    const Times times{now, true};
+    EXPECT_EQ(times.relative(now + 1h), "15:50 +05:30 (in 1h)");
+    EXPECT_EQ(times.at(now + 10h), "2026-03-03 00:50 +05:30");
+    ::setenv("TZ", "XXX+3", 1);
+    ::tzset();
+    EXPECT_EQ(times.at(now), "06:20 -03:00");
+    before != nullptr ? ::setenv("TZ", kept.c_str(), 1) : ::unsetenv("TZ");
+    ::tzset();
+}
+
+std::string printed(std::size_t width, std::string const& label, std::string const& text)
+{
+    std::ostringstream out;
+    Printer printer{out};
+    Page page{printer, width, false};
+    page.line(label, text);
+    return out.str();
+}
+
+TEST(Page, WrapsBetweenWordsAndKeepsIdsWhole)
+{
+    const std::string text = "one two three four five six seven eight nine ten eleven twelve";
+    EXPECT_EQ(printed(0, "note", text), "note       " + text + "\n");
+    EXPECT_EQ(
+        printed(60, "note", text), "note       one two three four five six seven eight nine ten\n"
+                                   "  eleven twelve\n"
+    );
+    const std::string id(100, 'x');
+    EXPECT_EQ(printed(60, "note", "a " + whole(id) + " b"), "note       a\n  " + id + "\n  b\n");
+    EXPECT_EQ(
+        printed(60, "x", whole(std::string(30, 'a') + " " + std::string(30, 'b'))),
+        "x          " + std::string(30, 'a') + " " + std::string(30, 'b') + "\n"
+    );
+}
+
+TEST(Page, ControlsAreShown)
+{
+    EXPECT_EQ(printed(80, "note", whole("a\x1b[2Jb\nc")), "note       a\\x1b[2Jb\\x0ac\n");
+}
+
+TEST(Page, TheVerdictHasAColourOnATerminal)
+{
+    std::ostringstream out;
+    Printer printer{out};
+    Page{printer, 80, true}.verdict(Verdict::failing, "Failing: x.");
+    EXPECT_EQ(out.str(), "\x1b[31mFailing: x.\n\x1b[0m");
+}
+
+TEST(Numbers, HaveThousands)
+{
+    EXPECT_EQ(grouped(0), "0");
+    EXPECT_EQ(grouped(999), "999");
+    EXPECT_EQ(grouped(1000), "1,000");
+    EXPECT_EQ(grouped(1000000), "1,000,000");
+    EXPECT_EQ(grouped(-1234), "-1,234");
+    EXPECT_EQ(counted(1, "meeting"), "1 meeting");
+    EXPECT_EQ(counted(2104, "meeting"), "2,104 meetings");
+}
+
+} // namespace
+} // namespace usher::ctl

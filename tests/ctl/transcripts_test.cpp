@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0
+// What usherctl prints of examples/ on its day, 2026-03-02 09:20 UTC, when usherd has been at work since the day
+// before.
+#include <array>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "commands.hpp"
+#include "import.hpp"
+#include "service/world.hpp"
+
+namespace usher::ctl {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::sys_days;
+
+constexpr sys_seconds imported = sys_days{std::chrono::year{2026} / 3 / 1} + 8h + 2min + 10s;
+constexpr sys_seconds now = sys_days{std::chrono::year{2026} / 3 / 2} + 9h + 20min;
+
+struct Answer {
+    int status;
+    std::string out;
+    std::string err;
+};
+
+/// A vendor's project whose sessions are made here.
+Project vendor(std::string name, std::string kind, std::string key, Policy policy)
+{
+    Project project = test::sandbox(std::move(name), std::move(key), policy);
+    project.facts.provider = std::move(kind);
+    return project;
+}
+
+class Transcripts : public testing::Test {
+protected:
+    Transcripts()
+    {
+        Policy& policy = world.policy;
+        policy.early_join = EarlyJoin{5min};
+        policy.early_join.set(Role::moderator, 15min);
+        policy.visible_at_opens = true;
+        world.second_project = false;
+        world.default_project = [&](std::vector<Project>& projects) {
+            projects.push_back(vendor("default", "vonage", "123456", policy));
+            projects.push_back(vendor("partner", "opentok", "654321", policy));
+        };
+        world.clock.set(imported);
+        world.restart();
+    }
+
+    void import_examples()
+    {
+        ImportOptions options;
+        options.meetings_path = USHER_SOURCE_DIR "/examples/meetings.csv";
+        options.participants_path = USHER_SOURCE_DIR "/examples/participants.csv";
+        options.database_path = world.path;
+        std::ostringstream problems;
+        Printer printer{problems};
+        ASSERT_FALSE(import_schedule(options, printer).has_bad_rows()) << problems.str();
+        world.sql("UPDATE meeting SET project = 'partner' WHERE id LIKE 'track-b-%'");
+    }
+
+    /// The daemon looks whenever something is due, until `end`, and last three seconds before.
+    void run_until(sys_seconds end)
+    {
+        world.settle();
+        for (auto due = world.store->next_due(); due && *due <= end; due = world.store->next_due()) {
+            world.clock.advance(std::max(*due, world.clock.now()) - world.clock.now());
+            world.settle();
+        }
+        world.clock.advance(end - world.clock.now());
+        world.settle();
+        looked(3s, "pid 812");
+        world.sql(
+            "DELETE FROM project_status; INSERT INTO project_status (name, provider, project_key, key_id, changed_at) "
+            "SELECT DISTINCT s.project, s.provider, s.project_key, t.key_id, 1 "
+            "FROM session s JOIN token t ON t.session_no = s.session_no"
+        );
+    }
+
+    void looked(seconds ago, std::string const& who)
+    {
+        world.sql("UPDATE daemon SET who = '" + who + "', heartbeat = " + std::to_string(unix_seconds(now - ago)));
+    }
+
+    void example_day()
+    {
+        import_examples();
+        run_until(now);
+    }
+
+    Answer call(std::vector<std::string> words, std::string const& input = {})
+    {
+        words.insert(words.begin(), {"usherctl", "--db", world.path});
+        std::vector<char const*> argv;
+        for (std::string const& word : words)
+            argv.push_back(word.c_str());
+        std::istringstream in{input};
+        std::ostringstream out;
+        std::ostringstream err;
+        const Screen screen{80, false, now};
+        const int status = run(static_cast<int>(argv.size()), argv.data(), in, out, err, screen);
+        return {status, out.str(), err.str()};
+    }
+
+    /// The first lines of what is printed.
+    std::string head(std::vector<std::string> const& words, std::size_t lines, int expected_status = 0)
+    {
+        const Answer answer = call(words);
+        EXPECT_EQ(answer.status, expected_status) << answer.out << answer.err;
+        std::istringstream all{answer.out};
+        std::string result;
+        for (std::string line; lines > 0 && std::getline(all, line); --lines)
+            result += line + "\n";
+        return result;
+    }
+
+    /// As though the vendor of partner had refused or not answered for `since`.
+    void fail_partner(std::string const& state, std::string const& reason, std::string const& detail, seconds next)
+    {
+        const std::string at = std::to_string(unix_seconds(now - (1h + 21min)));
+        const std::string next_at = std::to_string(unix_seconds(now + next));
+        world.sql(
+            "INSERT INTO history (at, meeting_no, event, detail) SELECT " + at +
+            ", meeting_no, 'session_failed', '' FROM agenda WHERE meeting_id LIKE 'track-b-%';"
+            "DELETE FROM token WHERE session_no IN (SELECT session_no FROM agenda WHERE meeting_id LIKE 'track-b-%');"
+            "UPDATE agenda SET session_no = NULL, state = '" +
+            state + "', reason = '" + reason + "', detail = '" + detail + "', attempts = 5, next_at = " + next_at +
+            ", due_at = " + next_at +
+            ", last_history_no = (SELECT max(history_no) FROM history h WHERE h.meeting_no = agenda.meeting_no) "
+            "WHERE meeting_id LIKE 'track-b-%';"
+            "UPDATE project_status SET reason = '" +
+            reason + "', detail = '" + detail + "' WHERE name = 'partner'"
+        );
+    }
+
+    test::World world;
+};
+
+TEST_F(Transcripts, AllIsWell)
+{
+    example_day();
+    const Answer answer = call({"status"});
+    EXPECT_EQ(
+        answer.out, "All well: all 13 meetings that are live or open within 1h are ready.\n"
+                    "\n"
+                    "now        2026-03-02 09:20 UTC\n"
+                    "live       5 ready\n"
+                    "within 1h  8 ready\n"
+                    "within 24h 26 on schedule\n"
+                    "usherd     at work: pid 812, looked 3s ago; next work 09:45 UTC (in 25m)\n"
+                    "safe       without usherd to 11:00 UTC (in 1h 40m), then not track-a-3, 2 more\n"
+                    "vendors    default, partner answer\n"
+                    "note       green-room, help-desk: over 8h, the vendor may cut their sessions\n"
+    );
+    EXPECT_EQ(answer.status, 0);
+}
+
+TEST_F(Transcripts, AVendorDoesNotAnswer)
+{
+    example_day();
+    fail_partner("pending", "provider_unreachable", "api.opentok.com:443 refuses connections", 22s);
+    const Answer answer = call({"status"});
+    EXPECT_EQ(
+        answer.out, "At risk: 6 meetings have no session; track-b-1 opens in 10m.\n"
+                    "do: usherctl explain track-b-1\n"
+                    "\n"
+                    "6 at risk  provider_unreachable: api.opentok.com:443 refuses connections\n"
+                    "  for 1h 21m; next attempt in 22s\n"
+                    "  track-b-1 (opens in 10m), track-b-2, track-b-3, 3 more\n"
+                    "now        2026-03-02 09:20 UTC\n"
+                    "live       5 ready\n"
+                    "within 1h  6 ready, 2 at risk\n"
+                    "within 24h 22 on schedule, 4 at risk\n"
+                    "usherd     at work: pid 812, looked 3s ago; next work 09:20:22 UTC (in 22s)\n"
+                    "safe       without usherd to 09:30 UTC (in 10m), then not track-b-1\n"
+                    "vendors    default answers\n"
+                    "note       green-room, help-desk: over 8h, the vendor may cut their sessions\n"
+    );
+    EXPECT_EQ(answer.status, 1);
+}
+
+TEST_F(Transcripts, UsherdStopped)
+{
+    example_day();
+    looked(17min, "pid 812");
+    EXPECT_EQ(
+        head({"status"}, 7, 1), "At risk: usherd stopped 17m ago; all stays ready until 11:00 UTC (in 1h 40m).\n"
+                                "do: systemctl start usher\n"
+                                "\n"
+                                "now        2026-03-02 09:20 UTC\n"
+                                "live       5 ready\n"
+                                "within 1h  8 ready\n"
+                                "within 24h 26 on schedule\n"
+    );
+}
+
+TEST_F(Transcripts, UsherdHangs)
+{
+    example_day();
+    const std::string self = "pid " + std::to_string(::getpid());
+    std::array<char, 256> host{};
+    ::gethostname(host.data(), host.size() - 1);
+    looked(4min + 10s, self + " on " + host.data() + ", started x");
+    const std::string lock = world.path + ".lock"; // as usherd holds it
+    const int descriptor = ::open(lock.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    ASSERT_EQ(::flock(descriptor, LOCK_EX), 0);
+    EXPECT_EQ(
+        head({"status"}, 2, 1), "At risk: usherd (" + self +
+                                    ") runs but has not looked for 4m 10s.\n"
+                                    "do: systemctl restart usher\n"
+    );
+    looked(3s, self + " on " + host.data() + ", started x");
+    EXPECT_EQ(head({"status"}, 1), "All well: all 13 meetings that are live or open within 1h are ready.\n");
+
+    ::close(descriptor); // the number is another process's by now
+    EXPECT_EQ(head({"status"}, 1, 1), "At risk: usherd stopped 3s ago; all stays ready until 11:00 UTC (in 1h 40m).\n");
+}
+
+TEST_F(Transcripts, TheContractIsDamaged)
+{
+    example_day();
+    world.sql(
+        "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, 'CONSTRAINT e2ee_must_be_0_or_1 "
+        "CHECK (typeof(e2ee) = ''integer'' AND e2ee IN (0, 1))', '') WHERE name = 'meeting'; "
+        "PRAGMA writable_schema = RESET"
+    );
+    EXPECT_EQ(
+        head({"status"}, 2, 1), "Failing: the contract is damaged: meeting lost e2ee_must_be_0_or_1.\n"
+                                "do: usherctl init --repair\n"
+    );
+}
+
+TEST_F(Transcripts, ANewKeyIsOnItsWay)
+{
+    example_day();
+    const std::string issued = std::to_string(unix_seconds(now - 100s));
+    world.sql(
+        "UPDATE token SET key_id = '9c1d07aaaaaaaaaa';"
+        "UPDATE project_status SET key_id = '4f2a91bbbbbbbbbb' WHERE name = 'default';"
+        "UPDATE token SET key_id = '4f2a91bbbbbbbbbb', issued_at = " +
+        issued +
+        " WHERE session_no IN (SELECT session_no FROM agenda WHERE opens <= " + std::to_string(unix_seconds(now)) + ")"
+    );
+    const Answer answer = call({"status"});
+    EXPECT_NE(
+        answer.out.find("default    key 4f2a91 has 91 of 133 tokens, all live; 46s left\n"
+                        "  do: keep key 9c1d07 at the vendor until all are\n"),
+        std::string::npos
+    ) << answer.out;
+    EXPECT_EQ(answer.status, 0);
+}
+
+TEST_F(Transcripts, NinetyNineFailuresAreOne)
+{
+    for (int i = 1; i <= 99; ++i) {
+        const std::string id = "lesson-" + std::to_string(i);
+        const sys_seconds starts = now + 40min + seconds{i - 1};
+        world.sql(
+            "INSERT INTO meeting (id, starts_at, ends_at, project) VALUES ('" + id + "', " +
+            std::to_string(unix_seconds(starts)) + ", " + std::to_string(unix_seconds(starts + 1h)) + ", 'lessons')"
+        );
+        world.participant("ann", "publisher", id);
+    }
+    run_until(now);
+    EXPECT_EQ(
+        head({"status"}, 6, 1), "Failing: 99 meetings: project lessons is not in the configuration.\n"
+                                "do: add lessons under projects: in usher.yaml; systemctl reload usher\n"
+                                "\n"
+                                "99 failed  unknown_project: lesson-1 (opens in 25m), lesson-2, lesson-3, 96 more\n"
+                                "now        2026-03-02 09:20 UTC\n"
+                                "within 1h  99 failed\n"
+    );
+}
+
+TEST_F(Transcripts, ThereAreNoMeetings)
+{
+    looked(3s, "pid 812");
+    EXPECT_EQ(
+        call({"status"}).out, "All well: there are no meetings; usherd waits for rows.\n"
+                              "\n"
+                              "now        2026-03-02 09:20 UTC\n"
+                              "usherd     at work: pid 812, looked 3s ago\n"
+    );
+    world.sql("UPDATE daemon SET who = ''");
+    EXPECT_EQ(
+        head({"status"}, 2, 1), "At risk: usherd has never looked at this database.\n"
+                                "do: systemctl start usher\n"
+    );
+}
+
+TEST_F(Transcripts, EverybodyCanJoin)
+{
+    example_day();
+    EXPECT_EQ(
+        head({"explain", "opening"}, 2),
+        "opening is ready, live: all 65 can join until 09:45 UTC (in 25m).\n"
+        "times      opened 08:45 moderator, 08:55 others; starts 09:00, ends 09:30 UTC\n"
+    );
+}
+
+TEST_F(Transcripts, TokensComeLater)
+{
+    example_day();
+    EXPECT_EQ(
+        head({"explain", "keynote"}, 1),
+        "keynote is on schedule: session made, 19 tokens come 15:09:54 UTC (in 5h 49m).\n"
+    );
+}
+
+TEST_F(Transcripts, ACancelledMeetingsTokensAreOut)
+{
+    example_day();
+    world.sql("UPDATE meeting SET status = 'cancelled' WHERE id = 'workshop-2'");
+    const std::string expected = "workshop-2 is cancelled: no token is shown, but 10 are out and open its\n"
+                                 "abandoned session until 12:00 UTC (in 2h 40m).\n";
+    EXPECT_EQ(head({"explain", "workshop-2"}, 2), expected);
+    world.settle();
+    EXPECT_EQ(head({"explain", "workshop-2"}, 2), expected);
+}
+
+TEST_F(Transcripts, TheVendorRefusesTheSecret)
+{
+    example_day();
+    fail_partner("failed", "credentials_refused", "403 \"Invalid signature\"", 4min + 10s);
+    EXPECT_EQ(
+        head({"explain", "track-b-2"}, 3, 1),
+        "track-b-2 has failed: the vendor refuses partner's secret; 0 of 5 can join.\n"
+        "do: correct the secret of partner; systemctl reload usher\n"
+        "reason     credentials_refused: 403 \"Invalid signature\"; next 09:24:10 UTC\n"
+    );
+}
+
+TEST_F(Transcripts, OneIsNotServed)
+{
+    import_examples();
+    world.sql("UPDATE participant SET connection_data = CAST(x'ff' AS TEXT) "
+              "WHERE meeting_id = 'track-a-1' AND participant_id = 'speaker-1'");
+    run_until(now);
+    EXPECT_EQ(
+        head({"explain", "track-a-1"}, 2, 1), "track-a-1 is ready for 5 of 6: speaker-1 is not served.\n"
+                                              "do: the platform corrects connection_data of speaker-1; usher follows\n"
+    );
+    EXPECT_NE(
+        call({"explain", "track-a-1"})
+            .out.find("\nspeaker-1  publisher  09:40 (in 20m)  none: connection_data_not_utf8\n"),
+        std::string::npos
+    );
+    EXPECT_EQ(
+        head({"status"}, 2, 1), "At risk: 1 person is not served: speaker-1 in track-a-1.\n"
+                                "do: usherctl explain track-a-1\n"
+    );
+}
+
+TEST_F(Transcripts, AnAdoptedSessionIsThePlatforms)
+{
+    import_examples();
+    world.sql("UPDATE meeting SET session_id = 'permanent-room' WHERE id = 'lunch-table-1'");
+    run_until(now);
+    const Answer answer = call({"explain", "lunch-table-1"});
+    EXPECT_EQ(
+        answer.out.substr(0, answer.out.find('\n') + 1),
+        "lunch-table-1 is on schedule: 6 tokens come 10:38:40 UTC (in 1h 18m).\n"
+    );
+    EXPECT_NE(answer.out.find("\nsession    permanent-room, the platform's (meeting.session_id)\n"), std::string::npos)
+        << answer.out;
+}
+
+TEST_F(Transcripts, EachHasADoor)
+{
+    example_day();
+    const Answer answer = call({"explain", "exhibit-maps"});
+    EXPECT_EQ(
+        answer.out.substr(0, answer.out.find('\n') + 1),
+        "exhibit-maps is ready, live: 1 of 2 may enter, all from 09:25 UTC (in 5m).\n"
+    );
+    EXPECT_NE(
+        answer.out.find("\nhelper-3   moderator      09:15 open     until 16:15\n"
+                        "camera-2   publisheronly  09:25 (in 5m)  until 16:15, hidden till then\n"),
+        std::string::npos
+    ) << answer.out;
+}
+
+TEST_F(Transcripts, ATokenIsHidden)
+{
+    example_day();
+    EXPECT_EQ(
+        call({"credentials", "opening", "speaker-1"}).out,
+        "opening, speaker-1: publisher, works until 09:45 UTC (in 25m).\n"
+        "token      hidden; --show prints it, nothing else\n"
+    );
+    EXPECT_EQ(
+        call({"credentials", "opening", "speaker-1", "--show"}).out,
+        world.credentials("opening").at("speaker-1").token + "\n"
+    );
+}
+
+} // namespace
+} // namespace usher::ctl
