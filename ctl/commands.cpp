@@ -1,19 +1,112 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <exception>
 #include <ostream>
 #include <sstream>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <unistd.h>
+
+#include <usher/core/nearest.hpp>
+#include <usher/core/printable.hpp>
+#include <usher/store/database.hpp>
+
+#include "output.hpp"
 
 namespace usher::ctl {
 namespace {
 
 constexpr char const* default_config_path = "/etc/usher/usher.yaml";
+
+struct CommandGroup {
+    std::string_view name;
+    std::string_view commands;
+};
+
+constexpr std::array<CommandGroup, 4> groups{{
+    {"look   ", "status list explain history credentials plan forecast"},
+    {"act    ", "rotate replace-session retry requests forget"},
+    {"data   ", "init import export backup restore copy"},
+    {"check  ", "doctor check-config config decode completion"},
+}};
+
+std::vector<std::string> command_names(CLI::App& app)
+{
+    std::vector<std::string> names;
+    for (CLI::App const* const command : app.get_subcommands([](CLI::App*) { return true; }))
+        names.push_back(command->get_name());
+    return names;
+}
+
+/// Those that the program has.
+std::string overview(CLI::App& app)
+{
+    const std::vector<std::string> names = command_names(app);
+    std::string text = "Usage: usherctl [--config FILE | --db FILE] COMMAND [--json] [--local]\n";
+    for (CommandGroup const& group : groups) {
+        std::string line{group.name};
+        std::istringstream words{std::string{group.commands}};
+        for (std::string name; words >> name;)
+            if (std::find(names.begin(), names.end(), name) != names.end())
+                line += (line.size() == group.name.size() ? "" : " ") + name;
+        text += line + "\n";
+    }
+    return text +
+           "Start: usherctl status. Exit 0 well, 1 not well, 2 usage.\n"
+           "One of them: usherctl COMMAND --help. Configuration: " +
+           default_config_path + " if none is named.\n";
+}
+
+std::string nearest_text(std::string_view word, std::vector<std::string> const& known)
+{
+    const std::vector<std::string_view> views{known.begin(), known.end()};
+    const auto found = nearest(word, views);
+    return found ? "; nearest: " + std::string{*found} : std::string{};
+}
+
+/// Why a command line cannot be understood: names the word, and what was probably meant.
+std::string complaint(CLI::App& app, CLI::ParseError const& error)
+{
+    const auto chosen = app.get_subcommands();
+    CLI::App& command = chosen.empty() ? app : *chosen.front();
+    const std::string in = chosen.empty() ? "" : command.get_name() + ": ";
+    const std::string help = "; see usherctl " + (chosen.empty() ? "" : command.get_name() + " ") + "--help";
+    if (dynamic_cast<CLI::ExtrasError const*>(&error) == nullptr)
+        return in + error.what() + help;
+    const std::vector<std::string> words = app.remaining(true);
+    std::string const& word = words.front();
+    if (word.starts_with('-')) {
+        std::vector<std::string> names;
+        for (CLI::App* const owner : {&app, &command})
+            for (CLI::Option const* const option : owner->get_options())
+                for (std::string const& name : option->get_lnames())
+                    names.push_back("--" + name);
+        return in + "there is no option " + printable(word, 64) + nearest_text(word.substr(0, word.find('=')), names);
+    }
+    if (!chosen.empty())
+        return in + "does not take " + in_quotes(word) + help;
+    return "there is no command " + printable(word, 64) + nearest_text(word, command_names(app));
+}
+
+int report(Context& context, std::string_view code, std::string const& message, int status)
+{
+    if (!context.json) {
+        context.err << "usherctl: " << message << '\n';
+        return status;
+    }
+    Json document = Json::object();
+    document["version"] = 1;
+    document["error"] = {{"code", code}, {"message", message}, {"do", nullptr}};
+    print(context.out, document);
+    return status;
+}
 
 } // namespace
 
@@ -30,7 +123,7 @@ Config Context::load(Secrets secrets)
         std::string lines;
         for (ConfigError const& error : loaded.error())
             lines += (lines.empty() ? "" : "\n") + error.text();
-        throw UsageError{lines};
+        throw BadConfiguration{lines};
     }
     for (std::string const& warning : loaded->warnings)
         err << "warning: " << warning << '\n';
@@ -73,11 +166,11 @@ CLI::App* add_command(
 int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, std::ostream& err, Screen screen)
 {
     Context context{in, out, err, screen};
-    CLI::App app{
-        "Looks after a database of usher: loads schedules, shows what is ready, asks for new tokens.", "usherctl"};
-    app.footer("Exit status: 0 done, 1 could not, 2 usage or bad configuration.\n"
-               "Example:\n  usherctl --config /etc/usher/usher.yaml status");
-    app.require_subcommand(1);
+    CLI::App app{"", "usherctl"};
+    app.set_version_flag("--version", "usherctl " USHER_VERSION ", schema " + std::to_string(schema_version_known()));
+    app.require_subcommand(0, 1);
+    app.add_flag("--json", context.json, "Print JSON");
+    app.add_flag("--local", context.local, "Times in this machine's zone");
     auto* config = app.add_option(
         "--config", context.config_path, "Configuration; " + std::string{default_config_path} + " if none is named"
     );
@@ -94,21 +187,32 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
     add_requests(app, context);
     try {
         app.parse(argc, argv);
-        return context.action();
-    } catch (CLI::ParseError const& error) {
-        std::ostringstream help;
-        if (app.exit(error, help, help) == 0) {
-            context.out.lines(help.str());
-            return exit_done;
+        if (!context.action) {
+            context.err.lines(overview(app));
+            return exit_usage;
         }
-        context.err << "usherctl: " << error.what() << "; see usherctl --help\n"; // names arguments
-        return exit_usage;
-    } catch (UsageError const& error) {
+        return context.action();
+    } catch (CLI::CallForHelp const& error) {
+        std::ostringstream help;
+        app.exit(error, help, help);
+        context.out.lines(app.get_subcommands().empty() ? overview(app) : help.str());
+        return exit_done;
+    } catch (CLI::Success const& error) { // --version
+        std::ostringstream text;
+        app.exit(error, text, text);
+        context.out.lines(text.str());
+        return exit_done;
+    } catch (CLI::ParseError const& error) {
+        return report(context, "usage", complaint(app, error), exit_usage);
+    } catch (BadConfiguration const& error) {
+        if (context.json)
+            return report(context, "configuration", error.what(), exit_usage);
         context.err.lines(error.what());
         return exit_usage;
+    } catch (UsageError const& error) {
+        return report(context, "usage", error.what(), exit_usage);
     } catch (std::exception const& error) {
-        context.err << "usherctl: " << error.what() << '\n';
-        return exit_could_not;
+        return report(context, "failed", error.what(), exit_could_not);
     }
 }
 

@@ -24,9 +24,14 @@ enum ExitStatus : int {
     exit_usage = 2, ///< Or bad configuration.
 };
 
-/// Ends the program with `exit_usage`; the message has no prefix and may have several lines.
+/// Ends the program with `exit_usage`.
 struct UsageError : std::runtime_error {
     using std::runtime_error::runtime_error;
+};
+
+/// Likewise; each line names its file and place.
+struct BadConfiguration : UsageError {
+    using UsageError::UsageError;
 };
 
 /// Where usherctl's answers go, and what the time is there.

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <usher/core/utf8.hpp>
+
 namespace usher::ctl {
 
 CsvReader::CsvReader(std::istream& in, CsvLimits limits)
@@ -45,49 +47,53 @@ int CsvReader::get()
         return byte;
     ++position_;
     if (byte == '\n')
-        ++current_line_;
+        here_ = {here_.line + 1, 1};
+    else if ((byte & 0xC0) != 0x80) // begins a character
+        ++here_.column;
     return byte;
 }
 
 /// Goes back, which takes a stream that can seek when it is further than the buffer.
-bool CsvReader::skip_to(Place place)
+bool CsvReader::skip_to(LineStart start)
 {
-    if (place.offset >= buffer_offset_) {
-        position_ = static_cast<std::size_t>(place.offset - buffer_offset_);
+    if (start.offset >= buffer_offset_) {
+        position_ = static_cast<std::size_t>(start.offset - buffer_offset_);
     } else {
         if (base_ < 0)
             return false;
         in_.clear();
-        in_.seekg(base_ + static_cast<std::streamoff>(place.offset));
+        in_.seekg(base_ + static_cast<std::streamoff>(start.offset));
         if (!in_)
             return false;
-        buffer_offset_ = place.offset;
+        buffer_offset_ = start.offset;
         position_ = 0;
         filled_ = 0;
     }
-    current_line_ = place.line;
+    here_ = {start.line, 1};
     return true;
 }
 
-void CsvReader::report(std::size_t line, std::string reason)
+void CsvReader::report(Place place, std::string reason)
 {
     if (row_is_bad_)
         return; // the first problem of a row is the one to mend
     row_is_bad_ = true;
-    line_ = line;
+    place_ = place;
     problem_ = std::move(reason);
 }
 
 void CsvReader::add_field()
 {
     if (count_ == limits_.columns) {
-        report(line_, "has more than " + std::to_string(limits_.columns) + " fields");
+        report(place_, "has more than " + std::to_string(limits_.columns) + " fields");
         --count_; // goes on into the last one, to find the end of the row
     }
     if (count_ == fields_.size())
         fields_.emplace_back();
+    if (count_ == places_.size())
+        places_.emplace_back();
+    places_[count_] = here_;
     fields_[count_++].clear();
-    field_line_ = current_line_;
     field_too_long_ = false;
 }
 
@@ -97,7 +103,7 @@ void CsvReader::add(std::string_view bytes)
     const std::size_t room = limits_.field_bytes - field.size();
     field += bytes.substr(0, room);
     if (bytes.size() > room && !std::exchange(field_too_long_, true))
-        report(field_line_, "has a field of more than " + std::to_string(limits_.field_bytes) + " bytes");
+        report(places_[count_ - 1], "has a field of more than " + std::to_string(limits_.field_bytes) + " bytes");
 }
 
 void CsvReader::add_byte(int byte)
@@ -111,19 +117,25 @@ void CsvReader::add_plain()
 {
     char const* const first = buffer_.data() + position_;
     char const* const last = buffer_.data() + filled_;
-    char const* const end =
-        std::find_if(first, last, [](char byte) { return byte == ',' || byte == '"' || byte == '\n' || byte == '\r'; });
+    char const* const end = std::find_if(first, last, [this](char byte) {
+        return byte == separator_ || byte == '"' || byte == '\n' || byte == '\r';
+    });
     const auto count = static_cast<std::size_t>(end - first);
     add({first, count});
     position_ += count;
+    here_.column += count_characters({first, count});
 }
 
-/// Skips the rest of a line that is bad.
-CsvReader::Step CsvReader::skip_line()
+std::string_view CsvReader::line_ahead() const
+{
+    const std::string_view ahead{buffer_.data() + position_, filled_ - position_};
+    return ahead.substr(0, ahead.find_first_of("\r\n"));
+}
+
+void CsvReader::skip_line()
 {
     for (int byte = get(); byte != '\n' && byte != end_of_file;)
         byte = get();
-    return Step::problem;
 }
 
 /// Each of the three reads to the end of a field, and returns false when it could not find that.
@@ -138,17 +150,17 @@ bool CsvReader::read_plain()
     for (;;) {
         add_plain();
         const int byte = peek();
-        if (byte == ',' || byte == '\n' || byte == end_of_file)
+        if (byte == separator_ || byte == '\n' || byte == end_of_file)
             return true;
         get();
         if (byte == '\r') {
             if (peek() == '\n' || peek() == end_of_file)
                 return true;
-            report(current_line_, "has a carriage return that does not end the line; quote the field");
+            report(here_, "has a carriage return that does not end the line; quote the field");
         }
         if (byte == '"')
             report(
-                current_line_,
+                here_,
                 "has a quote in a field that does not begin with one; quote the field and double the quotes in it"
             );
         add_byte(byte);
@@ -157,8 +169,8 @@ bool CsvReader::read_plain()
 
 bool CsvReader::read_quoted()
 {
-    const std::size_t quote_line = current_line_;
-    Place after_line; // the beginning of the line after the quote, once there
+    const Place quote = here_;
+    LineStart after_line; // the beginning of the line after the quote, once there
     get();
     for (;;) {
         add_plain();
@@ -167,8 +179,8 @@ bool CsvReader::read_quoted()
             row_is_bad_ = false; // explains an over-long field, too
             const bool skipped = after_line.offset == 0 || skip_to(after_line);
             report(
-                quote_line, skipped ? "has a quote that is not closed"
-                                    : "has a quote that is not closed; everything after it was skipped"
+                quote, skipped ? "has a quote that is not closed"
+                               : "has a quote that is not closed; everything after it was skipped"
             );
             return false;
         }
@@ -177,50 +189,64 @@ bool CsvReader::read_quoted()
         if (byte == '"')
             get();
         if (byte == '\n' && after_line.offset == 0)
-            after_line = {buffer_offset_ + position_, current_line_};
+            after_line = {buffer_offset_ + position_, here_.line};
         add_byte(byte);
     }
     if (peek() == '\r') {
         get();
         if (peek() == '\n' || peek() == end_of_file)
             return true;
-    } else if (peek() == ',' || peek() == '\n' || peek() == end_of_file) {
+    } else if (peek() == separator_ || peek() == '\n' || peek() == end_of_file) {
         return true;
     }
     row_is_bad_ = false;
-    report(quote_line, "has text after a closing quote; double the quotes inside a quoted field");
+    report(quote, "has text after a closing quote; double the quotes inside a quoted field");
     if (after_line.offset == 0 || !skip_to(after_line))
         skip_line();
     return false;
 }
 
-CsvReader::Step CsvReader::next()
+/// Whether a row follows, or a line that is none.
+bool CsvReader::skip_empty_lines()
 {
-    // Empty lines
     for (;;) {
         const int byte = peek();
-        if (byte == end_of_file)
-            return Step::end;
         if (byte != '\n' && byte != '\r')
-            break;
-        if (byte == '\n') {
+            return byte != end_of_file;
+        if (byte == '\r') {
             get();
-            continue;
+            if (peek() == end_of_file)
+                return false;
+            if (peek() != '\n') {
+                stray_return_ = true;
+                return true;
+            }
         }
         get();
-        if (peek() == '\n' || peek() == end_of_file)
-            continue;
-        row_is_bad_ = false;
-        report(current_line_, "has a carriage return that does not end the line; quote the field");
-        return skip_line();
+    }
+}
+
+bool CsvReader::has_more()
+{
+    return stray_return_ || skip_empty_lines();
+}
+
+CsvReader::Step CsvReader::next()
+{
+    if (!has_more())
+        return Step::end;
+    row_is_bad_ = false;
+    if (std::exchange(stray_return_, false)) {
+        report(here_, "has a carriage return that does not end the line; quote the field");
+        skip_line();
+        return Step::problem;
     }
     count_ = 0;
-    row_is_bad_ = false;
-    line_ = current_line_;
+    place_ = here_;
     for (;;) {
         if (!read_field())
             return Step::problem;
-        if (get() != ',') // or the row has ended
+        if (get() != separator_) // or the row has ended
             break;
     }
     return row_is_bad_ ? Step::problem : Step::row;

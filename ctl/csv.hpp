@@ -19,6 +19,8 @@ struct CsvLimits {
 /// Reads RFC 4180 from a stream, a row at a time and in memory that does not grow with the file. Also takes lines that
 /// end in LF alone and a UTF-8 byte order mark; skips empty lines.
 ///
+/// The separator is a comma unless another is set.
+///
 /// A malformed row costs that row only. When its quotes do not match, the next row is taken to begin on the line after
 /// the one where the mismatched quote opened.
 class CsvReader {
@@ -29,15 +31,30 @@ public:
         end,
     };
 
+    struct Place {
+        std::size_t line = 1;   ///< From 1.
+        std::size_t column = 1; ///< Likewise, in characters.
+    };
+
     explicit CsvReader(std::istream& in, CsvLimits limits = {});
 
+    /// What the next row begins with, to its end or to that of the buffer.
+    std::string_view line_ahead() const;
+    void set_separator(char separator) { separator_ = separator; }
+    void skip_line();
+
     Step next();
+    /// Whether anything but empty lines follows.
+    bool has_more();
 
     /// Valid until the next call of `next()`.
     std::span<std::string const> fields() const { return {fields_.data(), count_}; }
 
-    /// The line, from 1, where the row began; for a problem, where that began.
-    std::size_t line() const { return line_; }
+    /// Where the row began; for a problem, where that began.
+    Place place() const { return place_; }
+    std::size_t line() const { return place_.line; }
+    /// Where a field of the row began.
+    Place place_of(std::size_t field) const { return places_[field]; }
     std::string const& problem() const { return problem_; }
 
     /// The stream broke before its end.
@@ -46,21 +63,21 @@ public:
 private:
     static constexpr int end_of_file = -1;
 
-    struct Place {
+    struct LineStart {
         std::uint64_t offset = 0; ///< in bytes from where the stream stood at first
         std::size_t line = 1;
     };
 
     int peek();
     int get();
-    bool skip_to(Place place);
+    bool skip_to(LineStart start);
     bool refill();
     void add_field();
     void add(std::string_view bytes);
     void add_byte(int byte);
     void add_plain();
-    void report(std::size_t line, std::string reason);
-    Step skip_line();
+    void report(Place place, std::string reason);
+    bool skip_empty_lines();
     bool read_field();
     bool read_quoted();
     bool read_plain();
@@ -72,15 +89,17 @@ private:
     std::uint64_t buffer_offset_ = 0; ///< of the buffer's first byte
     std::size_t position_ = 0;
     std::size_t filled_ = 0;
-    std::size_t current_line_ = 1;
+    Place here_; ///< of the next character
+    char separator_ = ',';
 
     std::vector<std::string> fields_; ///< kept from row to row, for their memory
     std::size_t count_ = 0;
-    std::size_t field_line_ = 1;
+    std::vector<Place> places_; ///< of the fields
     bool field_too_long_ = false;
-    std::size_t line_ = 1;
+    Place place_;
     std::string problem_;
     bool row_is_bad_ = false;
+    bool stray_return_ = false; ///< taken already, and no line end
     bool failed_ = false;
 };
 

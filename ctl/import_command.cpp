@@ -12,6 +12,7 @@ namespace {
 struct ImportArguments {
     ImportOptions options;
     std::string shift_start;
+    std::string separator;
 };
 
 Json json_of_counts(ImportCounts const& counts)
@@ -20,15 +21,67 @@ Json json_of_counts(ImportCounts const& counts)
     result["added"] = counts.added;
     result["changed"] = counts.changed;
     result["unchanged"] = counts.unchanged;
-    result["bad"] = counts.bad;
+    result["refused"] = counts.refused;
     result["pruned"] = counts.pruned;
     return result;
 }
 
-void print_counts(Printer& out, char const* what, ImportCounts const& counts)
+/// `2 changed, 37 unchanged, 1 refused`.
+std::string text_of(ImportCounts const& counts)
 {
-    out << what << ": " << counts.added << " added, " << counts.changed << " changed, " << counts.unchanged
-        << " unchanged, " << counts.bad << " bad, " << counts.pruned << " pruned\n";
+    std::string text;
+    const auto add = [&](std::size_t count, char const* word) {
+        if (count > 0)
+            text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + word;
+    };
+    add(counts.added, "added");
+    add(counts.changed, "changed");
+    add(counts.unchanged, "unchanged");
+    add(counts.pruned, "deleted");
+    add(counts.refused, "refused");
+    return text.empty() ? "none" : text;
+}
+
+std::size_t total_of(ImportCounts const& counts)
+{
+    return counts.added + counts.changed + counts.unchanged + counts.refused;
+}
+
+std::string refused_rows(std::size_t count, bool dry_run)
+{
+    return counted(static_cast<std::int64_t>(count), "row") +
+           (dry_run      ? " would be"
+            : count == 1 ? " is"
+                         : " are") +
+           " refused";
+}
+
+std::string sentence_of(ImportReport const& report, ImportOptions const& options)
+{
+    const std::size_t refused = report.refused();
+    if (!options.dry_run)
+        return refused == 0 ? "Done." : "In part: " + refused_rows(refused, false) + ".";
+    std::string text;
+    const auto tell = [&](ImportCounts const& counts, std::string_view thing, std::string_view things) {
+        std::string changes;
+        const auto add = [&](std::size_t count, char const* verb) {
+            if (count > 0)
+                changes += (changes.empty() ? "" : ", ") + std::string{verb} + " " + std::to_string(count);
+        };
+        add(counts.added, "add");
+        add(counts.changed, "change");
+        add(counts.pruned, "delete");
+        if (changes.empty())
+            return;
+        const std::size_t total = total_of(counts);
+        text += (text.empty() ? "Would " : ", ") + changes + " of " + std::to_string(total) + " " +
+                std::string{total == 1 ? thing : things};
+    };
+    tell(report.meetings, "meeting", "meetings");
+    tell(report.participants, "person", "people");
+    if (text.empty())
+        text = "Would change nothing";
+    return text + (refused == 0 ? "." : "; " + refused_rows(refused, true) + ".");
 }
 
 int import(Context& context, ImportArguments const& arguments)
@@ -36,34 +89,67 @@ int import(Context& context, ImportArguments const& arguments)
     ImportOptions options = arguments.options;
     if (options.meetings_path.empty() && options.participants_path.empty())
         throw UsageError{"import needs --meetings FILE, --participants FILE, or both"};
+    options.now = context.now();
+    options.local = context.local;
     if (!arguments.shift_start.empty()) {
-        const auto start =
-            parse_shift_start(arguments.shift_start, std::chrono::floor<seconds>(std::chrono::system_clock::now()));
+        if (options.meetings_path.empty())
+            throw UsageError{"--shift-start moves meetings; name them with --meetings FILE"};
+        const auto start = parse_shift_start(arguments.shift_start, options.now);
         if (!start)
             throw UsageError{"--shift-start: " + start.error().message};
         options.shift_start = *start;
     }
+    if (options.force && !options.prune)
+        throw UsageError{"--force lets --prune delete everything; it needs --prune"};
+    if (arguments.separator == "tab" || arguments.separator == "\\t")
+        options.separator = '\t';
+    else if (arguments.separator.size() == 1 && arguments.separator.find_first_of("\"\r\n") == std::string::npos)
+        options.separator = arguments.separator.front();
+    else if (!arguments.separator.empty())
+        throw UsageError{"--separator: " + in_quotes(arguments.separator) + " is not one character, or the word tab"};
     options.database_path = context.database();
     options.progress = !context.json;
     const ImportReport report = import_schedule(options, context.err);
-    if (context.json) {
+    const bool failed = !report.failure.empty();
+    const int status = failed || (report.refused() > 0 && !options.dry_run) ? exit_could_not : exit_done;
+    if (failed && context.json) {
         Json document = Json::object();
+        document["version"] = 1;
+        document["error"] = {
+            {"code", "import_failed"}, {"message", report.failure}, {"do", json_or_null(report.to_do)}};
+        print(context.out, document);
+        return status;
+    }
+    if (failed) {
+        context.err.lines("usherctl: " + report.failure);
+        if (!report.to_do.empty())
+            context.err << "do: " << report.to_do << '\n';
+        return status;
+    }
+    const std::string sentence = sentence_of(report, options);
+    if (context.json) {
+        Json document = answer("import", options.now);
+        document["sentence"] = sentence;
+        document["dry_run"] = options.dry_run;
         document["meetings"] = json_of_counts(report.meetings);
         document["participants"] = json_of_counts(report.participants);
         document["prune_skipped"] = report.prune_skipped;
-        document["failure"] = report.failure.empty() ? Json(nullptr) : Json(report.failure);
+        document["changes"] = {{"total", report.would_count}, {"items", report.would}};
         print(context.out, document);
-    } else {
-        if (!options.meetings_path.empty())
-            print_counts(context.out, "meetings", report.meetings);
-        if (!options.participants_path.empty())
-            print_counts(context.out, "participants", report.participants);
+        return status;
     }
+    context.out << sentence << '\n';
+    for (std::string const& change : report.would)
+        context.out << change << '\n';
+    if (report.would_count > report.would.size())
+        context.out << report.would_count - report.would.size() << " more\n";
+    if (!options.dry_run && !options.meetings_path.empty())
+        context.out << "meetings   " << text_of(report.meetings) << '\n';
+    if (!options.dry_run && !options.participants_path.empty())
+        context.out << "people     " << text_of(report.participants) << '\n';
     if (report.prune_skipped)
-        context.err << "nothing was pruned, since a row is bad\n";
-    if (!report.failure.empty())
-        context.err << "usherctl: " << report.failure << '\n';
-    return report.has_bad_rows() || !report.failure.empty() ? exit_could_not : exit_done;
+        context.err << "Nothing was deleted, since a row is refused.\n";
+    return status;
 }
 
 } // namespace
@@ -71,7 +157,9 @@ int import(Context& context, ImportArguments const& arguments)
 void add_import(CLI::App& app, Context& context)
 {
     CLI::App* command = add_command(
-        app, context, "import", "Load a schedule from CSV files; rows that are there already stay as they are",
+        app, context, "import",
+        "Load a schedule from CSV files. New rows are added, and rows that differ are changed; what the file leaves "
+        "empty, or has no column for, stays as it is. Nothing is deleted without --prune.",
         "usherctl import --meetings meetings.csv --participants participants.csv"
     );
     auto arguments = std::make_shared<ImportArguments>();
@@ -79,11 +167,19 @@ void add_import(CLI::App& app, Context& context)
     command->add_option("--participants", arguments->options.participants_path, "Participants")->type_name("FILE");
     command
         ->add_option(
+            "--separator", arguments->separator,
+            "Between two fields, if it is none of comma, semicolon and tab, which are found"
+        )
+        ->type_name("CHARACTER");
+    command
+        ->add_option(
             "--shift-start", arguments->shift_start,
             "Move all meetings so that the first one begins then: ISO 8601, or +5m"
         )
         ->type_name("TIME");
     command->add_flag("--prune", arguments->options.prune, "Delete what the files do not have");
+    command->add_flag("--force", arguments->options.force, "With --prune, also when a file has no rows");
+    command->add_flag("--dry-run", arguments->options.dry_run, "Write nothing; tell what would change");
     command->callback([&context, arguments] {
         context.action = [&context, arguments] { return import(context, *arguments); };
     });

@@ -2,246 +2,186 @@
 #include "schedule_csv.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
+
+#include <usher/core/nearest.hpp>
+#include <usher/core/printable.hpp>
+#include <usher/core/row_check.hpp>
+#include <usher/core/utf8.hpp>
+#include <usher/store/contract.hpp>
 
 namespace usher::ctl {
 namespace {
 
-constexpr std::int64_t first_not_seconds = 100'000'000'000; // the year 5138; from there on it is milliseconds
+constexpr std::string_view separators = ",;\t";       // that are found by themselves
+constexpr std::string_view other_separators = "|:^~"; // that are named when they fit
+constexpr std::string_view blanks = " \t";
 
-struct Problem {
-    std::string_view column; ///< empty when it is about the whole row
-    std::string reason;
-};
-
-using Fields = std::span<std::string const* const>; ///< by column of the row's type; null for one the file lacks
-using Check = std::optional<Problem>;
-
-/// A value as messages show it: short, and harmless to a terminal.
-std::string quoted(std::string_view text)
+std::string_view trimmed(std::string_view text)
 {
-    constexpr std::size_t longest = 40;
-    std::string shown = "\"";
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(text[i]);
-        if (i >= longest && (byte & 0xC0U) != 0x80U) { // not within a character
-            shown += "...";
-            break;
-        }
-        shown += byte < 0x20 || byte == 0x7F ? '?' : text[i];
-    }
-    return shown + '"';
+    const std::size_t begin = text.find_first_not_of(blanks);
+    return begin == std::string_view::npos ? std::string_view{}
+                                           : text.substr(begin, text.find_last_not_of(blanks) + 1 - begin);
 }
 
-bool is_utf8(std::string_view text)
+std::string lower(std::string_view text)
 {
-    for (std::size_t i = 0; i < text.size();) {
-        const auto first = static_cast<unsigned char>(text[i++]);
-        if (first < 0x80)
-            continue;
-        const int more = first >= 0xC2 && first < 0xE0   ? 1
-                         : (first & 0xF0U) == 0xE0       ? 2
-                         : first >= 0xF0 && first < 0xF5 ? 3
-                                                         : 0;
-        // The second byte rules out overlong forms, surrogates and what lies beyond U+10FFFF.
-        unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-        unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-        for (int k = 0; k < more; ++k, ++i, low = 0x80, high = 0xBF) {
-            if (i == text.size())
-                return false;
-            const auto next = static_cast<unsigned char>(text[i]);
-            if (next < low || next > high)
-                return false;
-        }
-        if (more == 0)
-            return false;
-    }
-    return true;
-}
-
-std::string bytes(std::size_t count)
-{
-    return std::to_string(count) + (count == 1 ? " byte" : " bytes");
-}
-
-std::size_t characters(std::string_view utf8)
-{
-    return static_cast<std::size_t>(std::ranges::count_if(utf8, [](char c) {
-        return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-    }));
-}
-
-bool is_ipv4(std::string_view text)
-{
-    int parts = 0;
-    for (;; ++parts) {
-        const std::size_t dot = text.find('.');
-        const std::string_view part = text.substr(0, dot);
-        if (part.empty() || part.size() > 3)
-            return false;
-        int value = 0;
-        for (const char c : part) {
-            if (c < '0' || c > '9')
-                return false;
-            value = value * 10 + (c - '0');
-        }
-        if (value > 255)
-            return false;
-        if (dot == std::string_view::npos)
-            return parts == 3;
-        text.remove_prefix(dot + 1);
-    }
-}
-
-/// The value, or nullopt for an empty one and for a column that the file lacks.
-std::optional<std::string> optional_text(std::string const* field)
-{
-    if (field == nullptr || field->empty())
-        return std::nullopt;
-    return *field;
-}
-
-Check check_length(std::string_view column, std::string_view value, std::size_t longest)
-{
-    if (value.empty())
-        return Problem{column, "is empty"};
-    if (value.size() > longest)
-        return Problem{column, "has " + bytes(value.size()) + "; at most " + std::to_string(longest) + " are allowed"};
-    return std::nullopt;
-}
-
-Check check_one_of(
-    std::string_view column, std::optional<std::string> const& value, std::initializer_list<std::string_view> allowed
-)
-{
-    if (!value || std::ranges::find(allowed, *value) != allowed.end())
-        return std::nullopt;
-    std::string list;
-    for (std::size_t i = 0; i < allowed.size(); ++i) {
-        if (i > 0)
-            list += i + 1 == allowed.size() ? " or " : ", ";
-        list += allowed.begin()[i];
-    }
-    return Problem{column, quoted(*value) + " is not " + list};
-}
-
-Check read_switch(std::string_view column, std::string const* field, std::optional<bool>& value)
-{
-    std::optional<std::string> text = optional_text(field);
-    value = std::nullopt;
-    if (!text)
-        return std::nullopt;
-    for (char& c : *text)
+    std::string result{text};
+    for (char& c : result)
         if (c >= 'A' && c <= 'Z')
             c = static_cast<char>(c - 'A' + 'a');
-    if (*text != "0" && *text != "1" && *text != "false" && *text != "true")
-        return Problem{column, quoted(*field) + " is not 0, 1, false or true"};
-    value = *text == "1" || *text == "true";
-    return std::nullopt;
+    return result;
 }
 
-Check read_time(std::string_view column, std::string_view text, sys_seconds& time)
+/// The name of a column as a header may write it: ` External_ID`.
+std::string column_name(std::string_view text)
 {
-    const Result<sys_seconds> parsed = parse_iso8601(text);
-    if (!parsed)
-        return Problem{column, quoted(text) + " is not a time with a zone, like 2021-02-06T09:00:00Z"};
-    if (unix_seconds(*parsed) < 0 || unix_seconds(*parsed) >= first_not_seconds)
-        return Problem{column, quoted(text) + " is before 1970 or after 5138"};
-    time = *parsed;
-    return std::nullopt;
+    return lower(trimmed(text));
 }
 
-Check read_row(Fields field, MeetingRow& row)
+template <class Table>
+std::optional<std::size_t> index_of(std::string_view name)
 {
-    row.external_id = *field[0];
-    row.title = *field[1];
-    row.status = optional_text(field[4]);
-    row.project = optional_text(field[5]);
-    row.media_mode = optional_text(field[6]);
-    row.archive_mode = optional_text(field[7]);
-    row.archive_name = optional_text(field[8]);
-    row.archive_resolution = optional_text(field[9]);
-    row.location = optional_text(field[10]);
-
-    if (auto problem = check_length("external_id", row.external_id, 255))
-        return problem;
-    if (auto problem = read_time("starts_at_utc", *field[2], row.starts_at))
-        return problem;
-    if (auto problem = read_time("ends_at_utc", *field[3], row.ends_at))
-        return problem;
-    if (row.ends_at <= row.starts_at)
-        return Problem{"ends_at_utc", quoted(*field[3]) + " is not after the start, " + quoted(*field[2])};
-    if (auto problem = check_one_of("status", row.status, {"scheduled", "cancelled"}))
-        return problem;
-    if (row.project)
-        if (auto problem = check_length("project", *row.project, 64))
-            return problem;
-    if (auto problem = check_one_of("media_mode", row.media_mode, {"routed", "relayed"}))
-        return problem;
-    if (auto problem = check_one_of("archive_mode", row.archive_mode, {"manual", "always"}))
-        return problem;
-    if (row.archive_name && characters(*row.archive_name) > 80)
-        return Problem{
-            "archive_name",
-            "has " + std::to_string(characters(*row.archive_name)) + " characters; at most 80 are allowed"};
-    if (auto problem = check_one_of(
-            "archive_resolution", row.archive_resolution,
-            {"640x480", "480x640", "1280x720", "720x1280", "1920x1080", "1080x1920"}
-        ))
-        return problem;
-    if (row.location && !is_ipv4(*row.location))
-        return Problem{"location", quoted(*row.location) + " is not an IPv4 address"};
-    if (auto problem = read_switch("e2ee", field[11], row.e2ee))
-        return problem;
-
-    const bool relayed = row.media_mode == "relayed";
-    const bool always = row.archive_mode == "always";
-    if (always && relayed)
-        return Problem{"archive_mode", "always needs media_mode routed"};
-    if (row.archive_name && !always)
-        return Problem{"archive_name", "needs archive_mode always"};
-    if (row.archive_resolution && !always)
-        return Problem{"archive_resolution", "needs archive_mode always"};
-    if (row.e2ee == true && (relayed || always))
-        return Problem{"e2ee", "needs media_mode routed and archive_mode manual"};
-    return std::nullopt;
+    auto const& columns = Table::columns();
+    const auto found = std::ranges::find(columns, name, &ScheduleColumn::name);
+    if (found == columns.end())
+        return std::nullopt;
+    return static_cast<std::size_t>(found - columns.begin());
 }
 
-Check read_row(Fields field, ParticipantRow& row)
+/// How many columns the header would have that are known.
+template <class Table>
+std::size_t known_columns(std::string_view header, char separator)
 {
-    row.meeting_external_id = *field[0];
-    row.external_id = *field[1];
-    row.display_name = optional_text(field[2]);
-    row.connection_data = optional_text(field[4]);
-    row.layout_classes = optional_text(field[5]);
-
-    if (auto problem = check_length("meeting_external_id", row.meeting_external_id, 255))
-        return problem;
-    if (auto problem = check_length("external_id", row.external_id, 255))
-        return problem;
-    const std::optional<Role> role = field[3]->empty() ? Role::publisher : parse_role(*field[3]);
-    if (!role)
-        return Problem{
-            "role", quoted(*field[3]) + " is not subscriber, publisher, publisheronly, moderator or empty (publisher)"};
-    row.role = *role;
-    if (row.connection_data)
-        if (auto problem = check_length("connection_data", *row.connection_data, 1000))
-            return problem;
-    if (row.layout_classes) {
-        std::string const& classes = *row.layout_classes;
-        if (auto problem = check_length("layout_classes", classes, 1000))
-            return problem;
-        const auto is_part = [](char c) {
-            return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-                   c == ' ';
-        };
-        if (!std::ranges::all_of(classes, is_part) || classes.front() == ' ' || classes.back() == ' ' ||
-            classes.find("  ") != std::string::npos)
-            return Problem{
-                "layout_classes",
-                quoted(classes) + " are not names of letters, digits, _ and - with one space between two"};
+    std::size_t count = 0;
+    for (bool more = true; more;) {
+        const std::size_t end = header.find(separator);
+        std::string_view name = trimmed(header.substr(0, end));
+        if (name.size() >= 2 && name.front() == '"' && name.back() == '"')
+            name = name.substr(1, name.size() - 2);
+        count += index_of<Table>(column_name(name)) ? 1U : 0U;
+        more = end != std::string_view::npos;
+        if (more)
+            header.remove_prefix(end + 1);
     }
-    return std::nullopt;
+    return count;
+}
+
+/// The known column that an unknown one was probably meant for, among those that the file lacks. A short name has to be
+/// closer: `room` is not `role`.
+template <class Table>
+std::optional<std::string_view> meant_by(std::string const& name, auto const& has)
+{
+    std::string plain = name;
+    std::ranges::replace_if(
+        plain, [](char c) { return c == ' ' || c == '-'; }, '_'
+    );
+    std::vector<std::string_view> lacking;
+    for (std::size_t i = 0; i < Table::size; ++i) {
+        ScheduleColumn const& column = Table::columns()[i];
+        if (has(i))
+            continue;
+        if (plain == column.name || plain == column.table)
+            return column.name;
+        lacking.push_back(column.name);
+    }
+    return nearest(plain, lacking, plain.size() < 6 ? 1 : 2);
+}
+
+bool is_blank_at_an_end(std::string_view text)
+{
+    constexpr std::string_view no_break_space = "\xc2\xa0";
+    return !text.empty() &&
+           (trimmed(text).size() != text.size() || text.starts_with(no_break_space) || text.ends_with(no_break_space));
+}
+
+/// An error's message says `value: reason`, or only the reason where the value is empty.
+struct BadCell {
+    std::string message;
+};
+
+tl::expected<Value, BadCell> read_cell(ColumnKind kind, std::string const& field)
+{
+    const auto bad = [&](std::string const& reason) {
+        return tl::unexpected{BadCell{printable(field, 64) + ": " + reason}};
+    };
+    if (field.find('\0') != std::string::npos)
+        return tl::unexpected{BadCell{"contains a NUL character"}};
+    if (!is_utf8(field))
+        return bad("is not UTF-8");
+    const std::string_view text = trimmed(field);
+    switch (kind) {
+    case ColumnKind::id:
+        if (is_blank_at_an_end(field))
+            return tl::unexpected{BadCell{in_quotes(field) + ": has blanks at its ends, and would be another id"}};
+        if (printable(field, field.size()) != field)
+            return bad("has a character that cannot be seen, and would be another id");
+        return Value{field};
+    case ColumnKind::text: return field.empty() ? Value{} : Value{field};
+    case ColumnKind::word: return text.empty() ? Value{} : Value{std::string{text}};
+    case ColumnKind::time: {
+        if (text.empty())
+            return Value{};
+        const Result<sys_seconds> time = parse_iso8601(text);
+        if (!time)
+            return tl::unexpected{BadCell{time.error().message}};
+        return Value{unix_seconds(*time)};
+    }
+    case ColumnKind::flag: {
+        const std::string flag = lower(text);
+        if (flag.empty())
+            return Value{};
+        if (flag != "0" && flag != "1" && flag != "false" && flag != "true")
+            return bad("expected 0, 1, false or true");
+        return Value{std::int64_t{flag == "1" || flag == "true"}};
+    }
+    case ColumnKind::number: {
+        if (text.empty())
+            return Value{};
+        std::int64_t number = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (error != std::errc{} || end != text.data() + text.size())
+            return bad("expected a whole number");
+        return Value{number};
+    }
+    }
+    return Value{};
+}
+
+RowValue raw(Value const& value)
+{
+    if (auto const* const number = std::get_if<std::int64_t>(&value))
+        return *number;
+    if (auto const* const number = std::get_if<double>(&value))
+        return *number;
+    if (auto const* const text = std::get_if<std::string>(&value))
+        return std::string_view{*text};
+    return {};
+}
+
+std::optional<RowFault> fault_of(Row<Meetings> const& row)
+{
+    return check_row(RawMeeting{
+        raw(row[0]), raw(row[1]), raw(row[2]), raw(row[3]), raw(row[4]), raw(row[5]), raw(row[6]), raw(row[7]),
+        raw(row[8]), raw(row[9]), raw(row[10]), raw(row[11]), raw(row[12]), raw(row[13]), raw(row[14])});
+}
+
+std::optional<RowFault> fault_of(Row<Participants> const& row)
+{
+    return check_row(RawParticipant{raw(row[0]), raw(row[1]), raw(row[2]), raw(row[3]), raw(row[4]), raw(row[5])});
+}
+
+/// The contract's default is a new row's value, unless the column says another.
+template <class Table>
+std::array<ScheduleColumn, Table::size> with_defaults(std::array<ScheduleColumn, Table::size> columns)
+{
+    for (ScheduleColumn& column : columns)
+        if (std::holds_alternative<std::monostate>(column.initial))
+            std::visit(
+                [&](auto const& value) { column.initial = value; }, contract_default(Table::table, column.table)
+            );
+    return columns;
 }
 
 std::string join(std::span<std::string const> names)
@@ -254,91 +194,234 @@ std::string join(std::span<std::string const> names)
 
 } // namespace
 
-template <class Row>
-ScheduleReader<Row>::ScheduleReader(std::istream& in, std::string name) : name_{std::move(name)}, csv_{in}
+std::array<ScheduleColumn, Meetings::size> const& Meetings::columns()
+{
+    using enum ColumnKind;
+    static auto const all = with_defaults<Meetings>({{
+        {"external_id", "id", id, true},
+        {"title", "title", text, true},
+        {"starts_at_utc", "starts_at", time, true},
+        {"ends_at_utc", "ends_at", time, true},
+        {"status", "status", word},
+        {"project", "project", word},
+        {"media_mode", "media_mode", word},
+        {"archive_mode", "archive_mode", word},
+        {"archive_name", "archive_name", text},
+        {"archive_resolution", "archive_resolution"},
+        {"location", "location"},
+        {"e2ee", "e2ee", flag},
+        {"session_id", "session_id"},
+        {"early_join", "early_join", number},
+        {"grace", "grace", number},
+    }});
+    return all;
+}
+
+std::array<ScheduleColumn, Participants::size> const& Participants::columns()
+{
+    using enum ColumnKind;
+    static std::array<ScheduleColumn, size> const all{{
+        {"meeting_external_id", "meeting_id", id, true},
+        {"external_id", "participant_id", id, true},
+        {"display_name", "display_name", text},
+        {"role", "role", word, true, "publisher"}, // the vendor's default
+        {"connection_data", "connection_data", text},
+        {"layout_classes", "layout_classes", text},
+    }};
+    return all;
+}
+
+template <class Table>
+ScheduleReader<Table>::ScheduleReader(std::istream& in, std::string name, std::optional<char> separator)
+    : name_{std::move(name)}, csv_{in}, separator_{separator}
 {}
 
-template <class Row>
-tl::expected<void, std::string> ScheduleReader<Row>::read_header()
+template <class Table>
+std::string ScheduleReader<Table>::at(CsvReader::Place place) const
 {
-    const auto error = [&](std::string reason) { return tl::unexpected{name_ + ": " + std::move(reason)}; };
+    return name_ + ":" + std::to_string(place.line) + ":" + std::to_string(place.column) + ": ";
+}
+
+template <class Table>
+std::optional<FileError> ScheduleReader<Table>::find_separator()
+{
+    if (separator_) {
+        csv_.set_separator(*separator_);
+        return std::nullopt;
+    }
+    std::string_view header = csv_.line_ahead();
+    if (header.size() == 5 && lower(header.substr(0, 4)) == "sep=") { // what Excel writes and reads
+        csv_.set_separator(header.back());
+        csv_.skip_line();
+        return std::nullopt;
+    }
+    const auto known = [&](char separator) { return known_columns<Table>(header, separator); };
+    const char best = *std::ranges::max_element(separators, {}, known);
+    csv_.set_separator(best);
+    if (known(best) > 0 || header.find(best) != std::string_view::npos)
+        return std::nullopt;
+    const char other = *std::ranges::max_element(other_separators, {}, known);
+    const std::string which = known(other) > 1 ? "'" + std::string{other} + "'" : "CHARACTER";
+    if (known(other) > 1 ||
+        std::ranges::any_of(header, [](char c) { return other_separators.find(c) != std::string_view::npos; }))
+        return FileError{name_ + ":1: one column " + in_quotes(header) + ". Nothing was done.", "--separator " + which};
+    return std::nullopt;
+}
+
+template <class Table>
+std::optional<FileError> ScheduleReader<Table>::place_columns()
+{
+    std::vector<std::string> unknown;
+    for (std::size_t i = 0; i < csv_.fields().size(); ++i) {
+        std::string const& written = csv_.fields()[i];
+        if (written.find('\0') != std::string::npos || !is_utf8(written))
+            return FileError{
+                name_ + ":1: is not text in UTF-8. Nothing was done.",
+                written.starts_with("\xff\xfe") || written.starts_with("\xfe\xff") ||
+                        written.find('\0') != std::string::npos
+                    ? "it looks like UTF-16: save it as CSV UTF-8"
+                    : "save it as CSV UTF-8"};
+        const auto known = index_of<Table>(column_name(written));
+        if (known && place_[*known])
+            return FileError{
+                at(csv_.place_of(i)) + "column " + in_quotes(written) + " is there twice. Nothing was done."};
+        if (known)
+            place_[*known] = i;
+        else
+            unknown.push_back(at(csv_.place_of(i)) + "column " + in_quotes(written) + " is not known");
+    }
+    width_ = csv_.fields().size();
+    const auto has_column = [this](std::size_t i) { return has(i); };
+    std::string guesses;
+    for (std::size_t i = 0, n = 0; i < width_; ++i) {
+        std::string const& written = csv_.fields()[i];
+        if (index_of<Table>(column_name(written)))
+            continue;
+        std::string const& sentence = unknown[n++];
+        if (const auto meant = meant_by<Table>(column_name(written), has_column))
+            guesses += (guesses.empty() ? "" : "\n") + sentence + "; did you mean " + std::string{*meant} + "?";
+        else
+            notes_.push_back(sentence + ", and ignored");
+    }
+    if (!guesses.empty())
+        return FileError{guesses + " Nothing was done.", "rename the column, or leave it out"};
+    std::vector<std::string> missing;
+    for (std::size_t i = 0; i < Table::size; ++i)
+        if (Table::columns()[i].required && !has(i))
+            missing.emplace_back(Table::columns()[i].name);
+    if (missing.empty())
+        return std::nullopt;
+    std::string found;
+    for (std::string const& name : csv_.fields())
+        found += (found.empty() ? "" : ", ") + printable(name, 64);
+    return FileError{
+        name_ + ":1: lacks the column" + (missing.size() == 1 ? " " : "s ") + join(missing) + "; it has " +
+        printable(found) + ". Nothing was done."};
+}
+
+template <class Table>
+tl::expected<void, FileError> ScheduleReader<Table>::read_header()
+{
+    if (auto error = find_separator())
+        return tl::unexpected{std::move(*error)};
     const CsvReader::Step step = csv_.next();
     if (csv_.failed())
-        return error("cannot be read");
+        return tl::unexpected{FileError{name_ + ": cannot be read. Nothing was done."}};
     if (step == CsvReader::Step::end)
-        return error("is empty; the first line must name the columns");
+        return tl::unexpected{FileError{name_ + ": is empty; the first line must name the columns. Nothing was done."}};
     if (step == CsvReader::Step::problem)
-        return error("the line that names the columns " + csv_.problem());
-    for (std::string const& name : csv_.fields()) {
-        if (name.find('\0') != std::string::npos || !is_utf8(name))
-            return error("is not text in UTF-8");
-        if (!name.empty() && std::ranges::find(names_, name) != names_.end())
-            return error("column " + quoted(name) + " is there twice");
-        const auto* const known = std::ranges::find(Row::columns, name, &ScheduleColumn::name);
-        if (known != Row::columns.end())
-            place_[static_cast<std::size_t>(known - Row::columns.begin())] = names_.size();
-        else
-            unknown_columns_.push_back(name);
-        names_.push_back(name);
-    }
-    std::vector<std::string> missing;
-    for (std::size_t i = 0; i < Row::columns.size(); ++i)
-        if (Row::columns[i].required && !has(i))
-            missing.emplace_back(Row::columns[i].name);
-    if (!missing.empty())
-        return error((missing.size() == 1 ? "lacks the column " : "lacks the columns ") + join(missing));
+        return tl::unexpected{
+            FileError{at(csv_.place()) + "the line that names the columns " + csv_.problem() + ". Nothing was done."}};
+    if (auto error = place_columns())
+        return tl::unexpected{std::move(*error)};
     return {};
 }
 
-template <class Row>
-typename ScheduleReader<Row>::Step ScheduleReader<Row>::next()
+template <class Table>
+std::string ScheduleReader<Table>::at(Record<Table> const& row, std::size_t column, std::string const& sentence) const
 {
-    const auto bad = [&](Problem const& problem) {
-        problem_ = name_ + ":" + std::to_string(csv_.line()) + ": ";
-        if (!problem.column.empty())
-            problem_.append(problem.column).append(": ");
-        problem_ += problem.reason;
+    return at(row.places[column]) + sentence;
+}
+
+template <class Table>
+std::string ScheduleReader<Table>::bad_cell(std::size_t column, std::string const& reason) const
+{
+    return at(row_, column, std::string{Table::columns()[column].name} + ": " + reason);
+}
+
+template <class Table>
+typename ScheduleReader<Table>::Step ScheduleReader<Table>::next()
+{
+    const auto bad = [&](std::string problem) {
+        problem_ = std::move(problem);
         return Step::problem;
     };
     switch (csv_.next()) {
     case CsvReader::Step::end: return Step::end;
-    case CsvReader::Step::problem: return bad({{}, csv_.problem()});
+    case CsvReader::Step::problem: return bad(at(csv_.place()) + csv_.problem());
     case CsvReader::Step::row: break;
     }
     const std::span<std::string const> fields = csv_.fields();
-    if (fields.size() != names_.size())
+    if (fields.size() != width_)
         return bad(
-            {{},
-             "has " + std::to_string(fields.size()) + (fields.size() == 1 ? " field" : " fields") +
-                 " where the header has " + std::to_string(names_.size())}
+            at(csv_.place()) + "has " + std::to_string(fields.size()) + (fields.size() == 1 ? " field" : " fields") +
+            " where the header has " + std::to_string(width_)
         );
-    std::array<std::string const*, Row::columns.size()> known{};
-    for (std::size_t i = 0; i < known.size(); ++i) {
+    for (std::size_t i = 0; i < Table::size; ++i) {
+        row_.values[i] = Value{};
+        row_.written[i].clear();
+        row_.places[i] = has(i) ? csv_.place_of(*place_[i]) : csv_.place();
+    }
+    for (std::size_t i = 0; i < Table::size; ++i) {
         if (!has(i))
             continue;
-        known[i] = &fields[*place_[i]];
-        if (known[i]->find('\0') != std::string::npos)
-            return bad({Row::columns[i].name, "contains a NUL byte"});
-        if (!is_utf8(*known[i]))
-            return bad({Row::columns[i].name, "is not UTF-8"});
+        std::string const& field = fields[*place_[i]];
+        const ColumnKind kind = Table::columns()[i].kind;
+        auto value = read_cell(kind, field);
+        if (!value)
+            return bad(bad_cell(i, value.error().message));
+        if (i < Table::key_columns && field.empty())
+            return bad(bad_cell(i, "is empty"));
+        row_.values[i] = std::move(*value);
+        if (kind == ColumnKind::time)
+            row_.written[i] = trimmed(field);
     }
-    if (const Check problem = read_row(known, row_))
-        return bad(*problem);
     return Step::row;
 }
 
-template class ScheduleReader<MeetingRow>;
-template class ScheduleReader<ParticipantRow>;
-
-tl::expected<std::optional<sys_seconds>, std::string> earliest_start(std::istream& meetings, std::string name)
+template <class Table>
+std::optional<std::string> ScheduleReader<Table>::check(Record<Table> const& row, Row<Table> const& completed) const
 {
-    MeetingReader reader{meetings, std::move(name)};
+    auto const& columns = Table::columns();
+    for (std::size_t i = 0; i < Table::size; ++i)
+        if (columns[i].required && std::holds_alternative<std::monostate>(completed[i]))
+            return at(row, i, std::string{columns[i].name} + ": is empty");
+    const auto fault = fault_of(completed);
+    if (!fault)
+        return std::nullopt;
+    const auto column =
+        static_cast<std::size_t>(std::ranges::find(columns, fault->column, &ScheduleColumn::table) - columns.begin());
+    const std::string value = row.written[column].empty() ? fault->value : printable(row.written[column], 64);
+    return at(row, column, std::string{columns[column].name} + ": " + value + ": " + fault->reason);
+}
+
+template class ScheduleReader<Meetings>;
+template class ScheduleReader<Participants>;
+
+tl::expected<std::optional<sys_seconds>, FileError>
+earliest_start(std::istream& meetings, std::string name, std::optional<char> separator)
+{
+    using Reader = ScheduleReader<Meetings>;
+    Reader reader{meetings, std::move(name), separator};
     if (auto header = reader.read_header(); !header)
         return tl::unexpected{std::move(header.error())};
     std::optional<sys_seconds> earliest;
-    for (auto step = reader.next(); step != MeetingReader::Step::end; step = reader.next())
-        if (step == MeetingReader::Step::row && (!earliest || reader.row().starts_at < *earliest))
-            earliest = reader.row().starts_at;
+    for (auto step = reader.next(); step != Reader::Step::end; step = reader.next()) {
+        if (step != Reader::Step::row || reader.check(reader.row(), with_initials<Meetings>(reader.row().values)))
+            continue;
+        const sys_seconds start = from_unix(std::get<std::int64_t>(reader.row().values[Meetings::starts_at]));
+        earliest = earliest ? std::min(*earliest, start) : start;
+    }
     return earliest;
 }
 

@@ -9,81 +9,76 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include <tl/expected.hpp>
 
 #include <usher/core/failure.hpp>
-#include <usher/core/role.hpp>
 #include <usher/core/time.hpp>
 
 #include "csv.hpp"
 
 namespace usher::ctl {
 
+/// A value of a table. What a file leaves empty, or has no column for, is std::monostate: what the row has stays, and a
+/// new row gets the column's `initial`.
+using Value = std::variant<std::monostate, std::int64_t, double, std::string>;
+
+enum class ColumnKind : std::uint8_t {
+    id,     ///< Text; blanks at its ends and what cannot be seen are refused.
+    text,   ///< As it is.
+    word,   ///< Without blanks at its ends.
+    time,   ///< ISO 8601 in the file, Unix seconds in the table.
+    flag,   ///< 0, 1, false or true.
+    number, ///< Whole.
+};
+
 struct ScheduleColumn {
-    std::string_view name;  ///< in the file
-    std::string_view table; ///< in the database
-    bool required = false;
+    std::string_view name;  ///< In the file.
+    std::string_view table; ///< In the database.
+    ColumnKind kind = ColumnKind::word;
+    bool required = false; ///< In the file's header.
+    Value initial{};       ///< Of a new row.
 };
 
-/// A row of the meetings file. What its file leaves empty or does not have is nullopt: the table's default applies.
-struct MeetingRow {
+/// The meetings file, and the table that it goes into.
+struct Meetings {
     static constexpr std::string_view table = "meeting";
-    static constexpr std::size_t key_columns = 1; ///< of `columns`, the first
-    static constexpr std::array<ScheduleColumn, 12> columns{{
-        {"external_id", "id", true},
-        {"title", "title", true},
-        {"starts_at_utc", "starts_at", true},
-        {"ends_at_utc", "ends_at", true},
-        {"status", "status"},
-        {"project", "project"},
-        {"media_mode", "media_mode"},
-        {"archive_mode", "archive_mode"},
-        {"archive_name", "archive_name"},
-        {"archive_resolution", "archive_resolution"},
-        {"location", "location"},
-        {"e2ee", "e2ee"},
-    }};
-
-    std::string external_id;
-    std::string title;
-    sys_seconds starts_at;
-    sys_seconds ends_at;
-    std::optional<std::string> status;
-    std::optional<std::string> project;
-    std::optional<std::string> media_mode;
-    std::optional<std::string> archive_mode;
-    std::optional<std::string> archive_name;
-    std::optional<std::string> archive_resolution;
-    std::optional<std::string> location;
-    std::optional<bool> e2ee;
+    static constexpr std::size_t key_columns = 1; ///< Of `columns`, the first.
+    static constexpr std::size_t size = 15;
+    static constexpr std::size_t starts_at = 2; ///< The column's number.
+    static constexpr std::size_t ends_at = 3;
+    static constexpr std::size_t status = 4;
+    static std::array<ScheduleColumn, size> const& columns();
 };
 
-/// A row of the participants file.
-struct ParticipantRow {
+struct Participants {
     static constexpr std::string_view table = "participant";
     static constexpr std::size_t key_columns = 2;
-    static constexpr std::array<ScheduleColumn, 6> columns{{
-        {"meeting_external_id", "meeting_id", true},
-        {"external_id", "participant_id", true},
-        {"display_name", "display_name", true},
-        {"role", "role", true},
-        {"connection_data", "connection_data"},
-        {"layout_classes", "layout_classes"},
-    }};
-
-    std::string meeting_external_id;
-    std::string external_id;
-    std::optional<std::string> display_name;
-    Role role = Role::publisher; ///< the vendor's default, for an empty one
-    std::optional<std::string> connection_data;
-    std::optional<std::string> layout_classes;
+    static constexpr std::size_t size = 6;
+    static std::array<ScheduleColumn, size> const& columns();
 };
 
-/// Reads the rows of a schedule's file, in memory that does not grow with the file. Row is MeetingRow or
-/// ParticipantRow. What a row must satisfy are the CHECKs of its table.
-template <class Row>
+template <class Table>
+using Row = std::array<Value, Table::size>;
+
+/// A good row of a file, with where it stands.
+template <class Table>
+struct Record {
+    Row<Table> values;
+    std::array<CsvReader::Place, Table::size> places; ///< Of the row, for a column that the file lacks.
+    std::array<std::string, Table::size> written;     ///< Times, as the file has them.
+};
+
+/// Why a file cannot be used, for people.
+struct FileError {
+    std::string message;
+    std::string to_do{}; ///< Empty: that says the message.
+};
+
+/// Reads the rows of a schedule's file, in memory that does not grow with the file. Table is Meetings or Participants.
+template <class Table>
 class ScheduleReader {
 public:
     enum class Step {
@@ -92,46 +87,68 @@ public:
         end,
     };
 
-    /// `name` is the file's, for messages.
-    ScheduleReader(std::istream& in, std::string name);
+    /// `name` is the file's, for messages. Without a separator it is found: one of comma, semicolon and tab, or what a
+    /// first line `sep=;` says.
+    ScheduleReader(std::istream& in, std::string name, std::optional<char> separator = {});
 
-    /// To be called first. The error is a sentence for people.
-    tl::expected<void, std::string> read_header();
+    /// To be called first.
+    tl::expected<void, FileError> read_header();
 
+    /// Whether any row follows, good or bad.
+    bool has_more() { return csv_.has_more(); }
     Step next();
 
-    /// Valid until the next call of `next()`.
-    Row const& row() const { return row_; }
+    /// Of the last step.
+    Record<Table> const& row() const { return row_; }
     std::size_t line() const { return csv_.line(); }
-
-    /// `file:line: column: reason`.
+    /// `file:line:column: column: value: reason`.
     std::string const& problem() const { return problem_; }
 
-    /// Whether the file has the column of Row::columns[index].
+    /// What is wrong with a row once it has been completed from the table, as `problem()`; nothing when it is good.
+    std::optional<std::string> check(Record<Table> const& row, Row<Table> const& completed) const;
+    /// A sentence about a field of a row, in that form.
+    std::string at(Record<Table> const& row, std::size_t column, std::string const& sentence) const;
+
+    /// Whether the file has the column of Table::columns()[index].
     bool has(std::size_t index) const { return place_[index].has_value(); }
-    std::vector<std::string> const& unknown_columns() const { return unknown_columns_; }
+    /// A sentence for each column that is not known, and is ignored.
+    std::vector<std::string> const& notes() const { return notes_; }
 
     /// The stream broke before its end.
     bool failed() const { return csv_.failed(); }
 
 private:
+    std::optional<FileError> find_separator();
+    std::optional<FileError> place_columns();
+    std::string at(CsvReader::Place place) const;
+    std::string bad_cell(std::size_t column, std::string const& reason) const;
+
     std::string name_;
     CsvReader csv_;
-    std::array<std::optional<std::size_t>, Row::columns.size()> place_;
-    std::vector<std::string> names_; ///< of all columns, in the order of the file
-    std::vector<std::string> unknown_columns_;
-    Row row_;
+    std::optional<char> separator_;
+    std::array<std::optional<std::size_t>, Table::size> place_;
+    std::size_t width_ = 0; ///< Of the header.
+    std::vector<std::string> notes_;
+    Record<Table> row_;
     std::string problem_;
 };
 
-using MeetingReader = ScheduleReader<MeetingRow>;
-using ParticipantReader = ScheduleReader<ParticipantRow>;
+extern template class ScheduleReader<Meetings>;
+extern template class ScheduleReader<Participants>;
 
-extern template class ScheduleReader<MeetingRow>;
-extern template class ScheduleReader<ParticipantRow>;
+/// The row with what a new one gets where the file says nothing.
+template <class Table>
+Row<Table> with_initials(Row<Table> row)
+{
+    for (std::size_t i = 0; i < row.size(); ++i)
+        if (std::holds_alternative<std::monostate>(row[i]))
+            row[i] = Table::columns()[i].initial;
+    return row;
+}
 
-/// The earliest start among the good rows; nullopt when there is none. The error is a sentence for people.
-tl::expected<std::optional<sys_seconds>, std::string> earliest_start(std::istream& meetings, std::string name);
+/// The earliest start among the rows that can be read; nullopt when there is none.
+tl::expected<std::optional<sys_seconds>, FileError>
+earliest_start(std::istream& meetings, std::string name, std::optional<char> separator = {});
 
 /// What `--shift-start` takes: ISO 8601 with a zone, or `+5m` from `now`. Errors: Errc::bad_time, Errc::bad_duration.
 Result<sys_seconds> parse_shift_start(std::string_view text, sys_seconds now);

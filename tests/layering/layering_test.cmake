@@ -67,7 +67,12 @@ if(DEFINED SELF_TEST)
     "lib/src/core/a.cpp|#include <openssl/evp.h>|openssl headers"
     "lib/include/usher/core/a.hpp|#include <nlohmann/json.hpp>|json headers"
     "daemon/a.cpp|    co_spawn(context, work(), asio::detached)|asio::detached"
-    "tests/async/a_test.cpp|    co_spawn(context, work(), boost::asio::detached)|asio::detached")
+    "tests/async/a_test.cpp|    co_spawn(context, work(), boost::asio::detached)|asio::detached"
+    "ctl/a.cpp|    std::snprintf(text, 8, format, number)|-"
+    "daemon/print_line.cpp|    std::printf(text)|-"
+    "ctl/a.cpp|    std::cout << meeting.id|prints past"
+    "daemon/a.cpp|    std::fprintf(stderr, text)|prints past"
+    "lib/src/core/a.cpp|    printf(text)|prints past")
   foreach(plant IN LISTS plants)
     string(REPLACE "|" ";" plant "${plant}")
     list(GET plant 0 path)
@@ -148,6 +153,18 @@ foreach(file IN LISTS files all_files)
   foreach(line IN LISTS lines)
     string(STRIP "${line}" line)
     complain("${file}" "${line}" "asio::detached loses exceptions; spawn into a TaskGroup")
+  endforeach()
+endforeach()
+
+# What rows and servers hold must not reach a terminal as it is.
+foreach(file IN LISTS files)
+  if(file STREQUAL "daemon/print_line.cpp" OR file STREQUAL "ctl/main.cpp")
+    continue()
+  endif()
+  file(STRINGS ${ROOT}/${file} lines REGEX "std::(cout|cerr|clog) *<<|(^|[^n])printf\\(|fputs\\(|std::puts\\(")
+  foreach(line IN LISTS lines)
+    string(STRIP "${line}" line)
+    complain("${file}" "${line}" "prints past ctl/printer.hpp or daemon/print_line.hpp, which escape what is not ours")
   endforeach()
 endforeach()
 

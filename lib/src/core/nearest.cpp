@@ -28,9 +28,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b)
     return row.back();
 }
 
-} // namespace
-
-std::optional<std::string_view> nearest(std::string_view text, std::span<std::string_view const> known)
+/// With the number of edits.
+std::optional<std::pair<std::string_view, std::size_t>>
+find_nearest(std::string_view text, std::span<std::string_view const> known)
 {
     if (text.size() > longest_name || known.empty()) {
         return std::nullopt;
@@ -38,8 +38,26 @@ std::optional<std::string_view> nearest(std::string_view text, std::span<std::st
     auto const best = *std::min_element(known.begin(), known.end(), [&](auto a, auto b) {
         return edit_distance(text, a) < edit_distance(text, b);
     });
-    auto const close = std::max<std::size_t>(2, std::max(text.size(), best.size()) / 3);
-    return edit_distance(text, best) <= close ? std::optional{best} : std::nullopt;
+    return std::pair{best, edit_distance(text, best)};
+}
+
+} // namespace
+
+std::optional<std::string_view> nearest(std::string_view text, std::span<std::string_view const> known)
+{
+    auto const best = find_nearest(text, known);
+    if (!best) {
+        return std::nullopt;
+    }
+    auto const close = std::max<std::size_t>(2, std::max(text.size(), best->first.size()) / 3);
+    return best->second <= close ? std::optional{best->first} : std::nullopt;
+}
+
+std::optional<std::string_view>
+nearest(std::string_view text, std::span<std::string_view const> known, std::size_t edits)
+{
+    auto const best = find_nearest(text, known);
+    return best && best->second <= edits ? std::optional{best->first} : std::nullopt;
 }
 
 } // namespace usher

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// What usherctl makes of its words, and how import reports.
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "commands.hpp"
+#include "support/temp_dir.hpp"
+
+namespace usher::ctl {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct Answer {
+    int status;
+    std::string out;
+    std::string err;
+};
+
+class CommandLine : public testing::Test {
+protected:
+    static Answer call(std::vector<std::string> words)
+    {
+        words.insert(words.begin(), "usherctl");
+        std::vector<char const*> argv;
+        for (std::string const& word : words)
+            argv.push_back(word.c_str());
+        std::istringstream in;
+        std::ostringstream out;
+        std::ostringstream err;
+        const int status = run(static_cast<int>(argv.size()), argv.data(), in, out, err);
+        return {status, out.str(), err.str()};
+    }
+
+    std::string write(std::string const& name, std::string const& content) const
+    {
+        std::ofstream{folder.file(name), std::ios::binary} << content;
+        return folder.file(name);
+    }
+
+    Answer import(std::vector<std::string> words) const
+    {
+        words.insert(words.begin(), {"import", "--db", path});
+        return call(std::move(words));
+    }
+
+    test::TempDir folder;
+    std::string path = folder.file("usher.db");
+};
+
+TEST_F(CommandLine, NamesAWordThatIsNoCommandAndTheNearest)
+{
+    EXPECT_EQ(call({"statsu"}).err, "usherctl: there is no command statsu; nearest: status\n");
+    EXPECT_EQ(
+        call({"--db", path, "replace_session", "m"}).err,
+        "usherctl: there is no command replace_session; nearest: replace-session\n"
+    );
+    EXPECT_EQ(call({"x\x1b[31m\n"}).err, "usherctl: there is no command x\\x1b[31m\\x0a\n");
+    for (auto const& words : std::vector<std::vector<std::string>>{
+             {"statsu"},
+             {"--db", path, "statsu"},
+             {"status", "--jsno"},
+             {"init", "now"},
+             {"explain"},
+             {"--nothing"},
+             {}})
+        EXPECT_EQ(call(words).status, 2);
+    EXPECT_EQ(call({"rotate", "--wiat"}).err, "usherctl: rotate: there is no option --wiat; nearest: --wait\n");
+    EXPECT_EQ(call({"init", "now"}).err, "usherctl: init: does not take \"now\"; see usherctl init --help\n");
+    EXPECT_THAT(call({"explain"}).err, StartsWith("usherctl: explain: "));
+}
+
+TEST_F(CommandLine, AnswersHelpAndVersion)
+{
+    const Answer version = call({"--version"});
+    EXPECT_EQ(version.status, 0);
+    EXPECT_EQ(version.out, "usherctl " USHER_VERSION ", schema 1\n");
+
+    const Answer help = call({"--help"});
+    EXPECT_EQ(help.status, 0);
+    EXPECT_THAT(
+        help.out, StartsWith("Usage: usherctl [--config FILE | --db FILE] COMMAND [--json] [--local]\nlook   status")
+    );
+    EXPECT_THAT(help.out, HasSubstr("Start: usherctl status. Exit 0 well, 1 not well, 2 usage.\n"));
+    EXPECT_EQ(call({}).err, help.out);
+    EXPECT_THAT(call({"import", "--help"}).out, HasSubstr("empty, or has no column for, stays as it is"));
+}
+
+TEST_F(CommandLine, TakesOptionsBeforeAndAfterTheCommand)
+{
+    EXPECT_EQ(call({"init", "--db", path}).status, 0);
+    EXPECT_EQ(call({"--db", path, "init"}).status, 0);
+    EXPECT_EQ(call({"--json", "--db", path, "init"}).out, call({"init", "--json", "--db", path}).out);
+    EXPECT_EQ(call({"init", "--config", folder.file("none.yaml")}).status, 2);
+    EXPECT_EQ(call({"init", "--config", folder.file("none.yaml"), "--db", path}).status, 2);
+}
+
+TEST_F(CommandLine, SaysWhatWentWrongInJsonToo)
+{
+    const Answer usage = call({"import", "--json", "--db", path});
+    EXPECT_EQ(usage.status, 2);
+    EXPECT_EQ(
+        nlohmann::json::parse(usage.out), nlohmann::json::parse(R"({"version": 1, "error": {"code": "usage", "do": null,
+            "message": "import needs --meetings FILE, --participants FILE, or both"}})")
+    );
+    EXPECT_EQ(usage.err, "");
+}
+
+TEST_F(CommandLine, ImportSaysWhatGotIn)
+{
+    ASSERT_EQ(call({"init", "--db", path}).status, 0);
+    const std::string header = "external_id,title,starts_at_utc,ends_at_utc\n";
+    const std::string meetings = write(
+        "m.csv", header + "keynote,K,2026-03-02T09:00:00Z,2026-03-02T10:00:00Z\n"
+                          "late,L,2026-03-02T24:00:00Z,2026-03-03T10:00:00Z\n"
+    );
+    const std::string participants = write("p.csv", "meeting_external_id,external_id,role\nkeynot,p,\nkeynote,p,\n");
+    const Answer part = import({"--meetings", meetings, "--participants", participants});
+    EXPECT_EQ(part.status, 1);
+    EXPECT_EQ(
+        part.err, meetings + ":3:8: starts_at_utc: 2026-03-02T24:00:00Z: there is no hour 24\n" + participants +
+                      ":2:1: no meeting keynot; nearest: keynote. Loaded, it waits.\n"
+    );
+    EXPECT_EQ(
+        part.out, "In part: 1 row is refused.\n"
+                  "meetings   1 added, 1 refused\n"
+                  "people     2 added\n"
+    );
+
+    write("m.csv", header + "keynote,K,2026-03-02T09:00:00Z,2026-03-02T10:15:00Z\n");
+    const Answer dry = import({"--meetings", meetings, "--dry-run"});
+    EXPECT_EQ(dry.status, 0);
+    EXPECT_EQ(dry.out, "Would change 1 of 1 meeting.\nkeynote: ends 2026-03-02 10:00 -> 2026-03-02 10:15 UTC\n");
+    const Answer done = import({"--meetings", meetings});
+    EXPECT_EQ(done.status, 0);
+    EXPECT_EQ(done.out, "Done.\nmeetings   1 changed\n");
+    EXPECT_EQ(import({"--meetings", meetings, "--dry-run"}).out, "Would change nothing.\n");
+    const auto json = nlohmann::json::parse(import({"--meetings", meetings, "--json"}).out);
+    EXPECT_EQ(json.at("version"), 1);
+    EXPECT_EQ(json.at("meetings").at("unchanged"), 1);
+}
+
+TEST_F(CommandLine, ImportSaysWhyNothingWasDone)
+{
+    ASSERT_EQ(call({"init", "--db", path}).status, 0);
+    const std::string participants = write("p.csv", "meeting_external_id,external_id,role\nm,p,\nm,q,\n");
+    ASSERT_EQ(import({"--participants", participants}).status, 0);
+    write("p.csv", "meeting_external_id,external_id,role\n");
+    const Answer empty = import({"--participants", participants, "--prune"});
+    EXPECT_EQ(empty.status, 1);
+    EXPECT_EQ(empty.out, "");
+    EXPECT_EQ(
+        empty.err, "usherctl: " + participants +
+                       ": no rows; --prune would delete 2 people. Nothing was done.\n"
+                       "do: name the full file, or add --force\n"
+    );
+    EXPECT_EQ(import({"--participants", participants, "--shift-start", "+5m"}).status, 2);
+    EXPECT_EQ(import({"--participants", participants, "--force"}).status, 2);
+    EXPECT_EQ(import({"--participants", participants, "--separator", ";;"}).status, 2);
+
+    const std::string meetings = write("m.csv", "external_id|title|starts_at_utc|ends_at_utc\n");
+    const Answer piped = import({"--meetings", meetings});
+    EXPECT_EQ(piped.status, 1);
+    EXPECT_EQ(
+        piped.err, "usherctl: " + meetings +
+                       ":1: one column \"external_id|title|starts_at_utc|ends_at_utc\". Nothing was done.\n"
+                       "do: --separator '|'\n"
+    );
+    EXPECT_EQ(import({"--meetings", meetings, "--separator", "|"}).status, 0);
+    write("m.csv", "external_id,title,starts_at_utc,ends_at_utc,statsu\n");
+    EXPECT_EQ(import({"--meetings", meetings}).status, 1);
+}
+
+} // namespace
+} // namespace usher::ctl
