@@ -104,7 +104,7 @@ int report(Context& context, std::string_view code, std::string const& message, 
     }
     Json document = Json::object();
     document["version"] = 1;
-    document["error"] = {{"code", code}, {"message", message}, {"do", Json::array()}};
+    document["error"] = {{"code", code}, {"message", message}, {"do", nullptr}};
     print(context.out, document);
     return status;
 }
@@ -171,6 +171,7 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
     app.set_version_flag("--version", "usherctl " USHER_VERSION ", schema " + std::to_string(schema_version_known()));
     app.require_subcommand(0, 1);
     app.add_flag("--json", context.json, "Print JSON");
+    app.add_flag("--local", context.local, "Times in this machine's zone");
     auto* config = app.add_option(
         "--config", context.config_path, "Configuration; " + std::string{default_config_path} + " if none is named"
     );

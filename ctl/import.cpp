@@ -27,6 +27,7 @@
 
 #include "output.hpp"
 #include "schedule_csv.hpp"
+#include "times.hpp"
 
 namespace usher::ctl {
 namespace {
@@ -193,9 +194,6 @@ SQLite::Database open_database(std::string const& path)
     }
     if (application_id != usher_application_id)
         throw ImportError{path + " is not a database of usher; create one with `usherctl init`"};
-    int persist = 1; // -wal and -shm stay for platforms, whoever closes last; the former is emptied then
-    sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
-    database.exec("PRAGMA journal_size_limit = 33554432");
     // SQLite's own way to wait looks for the lock less and less often, and never finds it free beside a program that
     // writes all the time.
     sqlite3_busy_handler(
@@ -269,20 +267,6 @@ std::string_view constraint_of(std::string_view message)
     return colon == std::string_view::npos ? message : message.substr(colon + 2);
 }
 
-/// `09:30`, with seconds unless they are zero and the date unless it is that of `now`.
-std::string clock_text(Value const& value, sys_seconds now)
-{
-    auto const* const number = std::get_if<std::int64_t>(&value);
-    if (number == nullptr)
-        return "none";
-    const std::string text = to_iso8601(from_unix(*number));
-    if (text.size() != 20) // no date of four digits
-        return text;
-    std::string shown = text.substr(0, 10) == to_iso8601(now).substr(0, 10) ? "" : text.substr(0, 10) + " ";
-    shown += text.substr(11, 5);
-    return text.substr(17, 2) == "00" ? shown : shown + text.substr(16, 3);
-}
-
 std::string shown(Value const& value)
 {
     if (auto const* number = std::get_if<std::int64_t>(&value))
@@ -296,9 +280,9 @@ std::string shown(Value const& value)
 class MeetingLookup {
 public:
     /// `more` is another table of meetings, or empty.
-    MeetingLookup(SQLite::Database& database, sys_seconds now, std::string const& more)
+    MeetingLookup(SQLite::Database& database, Times times, std::string const& more)
         : database_{database},
-          now_{now},
+          times_{times},
           find_{
               database, "SELECT 1 FROM main.meeting WHERE id = ?1" +
                             (more.empty() ? "" : " UNION ALL SELECT 1 FROM " + more + " WHERE id = ?1")},
@@ -339,14 +323,14 @@ public:
             const std::string name{Meetings::columns()[i].table};
             text += text.empty() ? ": " : ", ";
             if (i == Meetings::starts_at || i == Meetings::ends_at)
-                text += (i == Meetings::starts_at ? "starts " : "ends ") + clock_text(before[i], now_) + " -> " +
-                        clock_text(after[i], now_) + " UTC";
+                text += std::string{i == Meetings::starts_at ? "starts " : "ends "} + instant_text(before[i], false) +
+                        " -> " + instant_text(after[i], true);
             else
                 text += name + " " + shown(before[i]) + " -> " + shown(after[i]);
         }
         agenda_.reset();
         agenda_.bindNoCopy(1, std::get<std::string>(after[0]));
-        agenda_.bind(2, unix_seconds(now_));
+        agenda_.bind(2, unix_seconds(times_.now()));
         if (agenda_.executeStep()) {
             const std::int64_t tokens = agenda_.getColumn(1).getInt64();
             const bool withdrawn = after[Meetings::status] == Value{std::string{"cancelled"}};
@@ -360,8 +344,16 @@ public:
     }
 
 private:
+    std::string instant_text(Value const& value, bool zone) const
+    {
+        auto const* const number = std::get_if<std::int64_t>(&value);
+        if (number == nullptr)
+            return "none";
+        return zone ? times_.at(from_unix(*number)) : times_.bare(from_unix(*number));
+    }
+
     SQLite::Database& database_;
-    sys_seconds now_;
+    Times times_;
     SQLite::Statement find_;
     SQLite::Statement agenda_;
     std::optional<std::vector<std::string>> all_;
@@ -467,7 +459,9 @@ void Import<Table>::prepare()
     );
     find_noted_.emplace(database_, "SELECT line FROM " + seen_table<Table>() + where_key<Table>());
     const bool meetings_too = options_.dry_run && !options_.meetings_path.empty(); // which are written nowhere else
-    lookup_.emplace(database_, options_.now, meetings_too ? seen_table<Meetings>() : std::string{});
+    lookup_.emplace(
+        database_, Times{options_.now, options_.local}, meetings_too ? seen_table<Meetings>() : std::string{}
+    );
 }
 
 template <class Table>

@@ -24,6 +24,7 @@ struct ImportOptions {
     bool dry_run = false;  ///< Write nothing, and tell what would change.
     bool progress = false; ///< Show progress on standard error, when that is a terminal.
     sys_seconds now;       ///< For what is told of meetings.
+    bool local = false;    ///< Its times are in this machine's zone.
 };
 
 struct ImportCounts {

@@ -89,7 +89,8 @@ int import(Context& context, ImportArguments const& arguments)
     ImportOptions options = arguments.options;
     if (options.meetings_path.empty() && options.participants_path.empty())
         throw UsageError{"import needs --meetings FILE, --participants FILE, or both"};
-    options.now = current_time();
+    options.now = context.now();
+    options.local = context.local;
     if (!arguments.shift_start.empty()) {
         if (options.meetings_path.empty())
             throw UsageError{"--shift-start moves meetings; name them with --meetings FILE"};
@@ -114,9 +115,8 @@ int import(Context& context, ImportArguments const& arguments)
     if (failed && context.json) {
         Json document = Json::object();
         document["version"] = 1;
-        document["error"] = {{"code", "import_failed"}, {"message", report.failure}, {"do", Json::array()}};
-        if (!report.to_do.empty())
-            document["error"]["do"].push_back(report.to_do);
+        document["error"] = {
+            {"code", "import_failed"}, {"message", report.failure}, {"do", json_or_null(report.to_do)}};
         print(context.out, document);
         return status;
     }
@@ -128,10 +128,7 @@ int import(Context& context, ImportArguments const& arguments)
     }
     const std::string sentence = sentence_of(report, options);
     if (context.json) {
-        Json document = Json::object();
-        document["version"] = 1;
-        document["command"] = "import";
-        document["now"] = json_of(options.now);
+        Json document = answer("import", options.now);
         document["sentence"] = sentence;
         document["dry_run"] = options.dry_run;
         document["meetings"] = json_of_counts(report.meetings);

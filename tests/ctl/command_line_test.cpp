@@ -107,7 +107,7 @@ TEST_F(CommandLine, SaysWhatWentWrongInJsonToo)
     const Answer usage = call({"import", "--json", "--db", path});
     EXPECT_EQ(usage.status, 2);
     EXPECT_EQ(
-        nlohmann::json::parse(usage.out), nlohmann::json::parse(R"({"version": 1, "error": {"code": "usage", "do": [],
+        nlohmann::json::parse(usage.out), nlohmann::json::parse(R"({"version": 1, "error": {"code": "usage", "do": null,
             "message": "import needs --meetings FILE, --participants FILE, or both"}})")
     );
     EXPECT_EQ(usage.err, "");
