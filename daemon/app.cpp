@@ -461,6 +461,7 @@ private:
             schema_.reset(); // what was decided in what is the future now
             co_return 0s;
         }
+        beat();
         const auto now = clock_.steady_now();
         if (result.looked_at > 0)
             worked_at_ = now;
