@@ -148,25 +148,41 @@ CREATE TABLE block (
 CREATE UNIQUE INDEX block_by_meeting ON block (meeting_id, participant_id);
 
 
+-- What platforms ask for. The scope is always written out: one meeting, or all meetings of a project, or with '*' all.
 CREATE TABLE request (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     action TEXT NOT NULL
         CONSTRAINT action_must_be_rotate_replace_session_or_retry
             CHECK (action IN ('rotate', 'replace_session', 'retry')),
-    meeting_id TEXT CONSTRAINT meeting_id_must_be_text CHECK (meeting_id IS NULL OR typeof(meeting_id) = 'text'),
-    project TEXT CONSTRAINT project_must_be_text CHECK (project IS NULL OR typeof(project) = 'text'),
-    requested_by TEXT NOT NULL DEFAULT '',
+    meeting_id TEXT
+        CONSTRAINT meeting_id_must_be_bound_as_text_not_as_a_float
+            CHECK (meeting_id IS NULL
+                   OR NOT ((meeting_id GLOB '*[0-9].0' OR meeting_id GLOB '*[0-9]e[+-][0-9]*')
+                           AND CAST(CAST(meeting_id AS REAL) AS TEXT) = CAST(meeting_id AS TEXT)))
+        CONSTRAINT meeting_id_must_be_text_of_1_to_255_bytes
+            CHECK (meeting_id IS NULL OR (typeof(meeting_id) IN ('text', 'integer')
+                                          AND length(CAST(meeting_id AS BLOB)) BETWEEN 1 AND 255))
+        CONSTRAINT meeting_id_must_not_contain_nul
+            CHECK (meeting_id IS NULL OR instr(CAST(meeting_id AS BLOB), x'00') = 0),
+    project TEXT
+        CONSTRAINT project_must_be_text_of_1_to_64_bytes
+            CHECK (project IS NULL OR (typeof(project) = 'text' AND length(CAST(project AS BLOB)) BETWEEN 1 AND 64
+                                       AND instr(CAST(project AS BLOB), x'00') = 0)),
+    requested_by TEXT NOT NULL DEFAULT ''
+        CONSTRAINT requested_by_must_be_text_of_at_most_255_bytes
+            CHECK (typeof(requested_by) IN ('text', 'integer') AND length(CAST(requested_by AS BLOB)) <= 255
+                   AND instr(CAST(requested_by AS BLOB), x'00') = 0),
     requested_at INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER))
         CONSTRAINT requested_at_must_be_unix_seconds
-            CHECK (typeof(requested_at) = 'integer' AND requested_at < 100000000000),
-    CONSTRAINT request_must_name_a_meeting_or_a_project_not_both CHECK (meeting_id IS NULL OR project IS NULL)
+            CHECK (typeof(requested_at) = 'integer' AND requested_at BETWEEN 1000000000 AND 99999999999),
+    CONSTRAINT request_must_name_a_meeting_or_a_project CHECK ((meeting_id IS NULL) + (project IS NULL) = 1)
 );
 
 -- One row per meeting, and the only queue.
 --   due_at      0: the platform wrote; else the instant at which time makes it due. The daemon changes it with what it
 --               publishes, and looks whether it is still what it was when the rows were read.
 --   session_no  the published session; staged_no one that has been created and not been published yet.
---   generation  counts requested rotations; tokens of an older generation are signed anew.
+--   generation  the newest rotation that was asked for and done; tokens of an older one are signed anew.
 --   settled_at  the instant of the look that the row shows; one in the future is taken again.
 --   gone_at     when usher first found the meeting's own row deleted.
 --   last_…_no   heads of the chains of the meeting's sessions and history, newest first, by their previous_no. An index
@@ -186,7 +202,7 @@ CREATE TABLE agenda (
     staged_no INTEGER,
     generation INTEGER NOT NULL DEFAULT 0,
     renew_session INTEGER NOT NULL DEFAULT 0,
-    request_id INTEGER,
+    marked_by INTEGER, -- the last work for many meetings that marked it before the others
     last_session_no INTEGER,
     last_history_no INTEGER,
     settled_at INTEGER NOT NULL DEFAULT 0,
@@ -203,7 +219,6 @@ CREATE INDEX agenda_by_need ON agenda (starts_at) WHERE due_at = 0;
 CREATE INDEX agenda_by_day ON agenda (day, session_no) WHERE due_at = 0;
 CREATE INDEX agenda_by_time ON agenda (due_at) WHERE due_at > 0;
 CREATE INDEX agenda_by_seq ON agenda (seq) WHERE seq IS NOT NULL;
-CREATE INDEX agenda_by_request ON agenda (request_id) WHERE request_id IS NOT NULL;
 
 CREATE TABLE session (
     session_no INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -287,17 +302,44 @@ CREATE TABLE participant_problem (
     PRIMARY KEY (meeting_no, participant_id)
 ) WITHOUT ROWID;
 
+-- One row for each request, with a number that is never given again: a platform may delete its rows and their sequence.
+-- A result goes with its row.
+--   request_id  none when the row was deleted while there was work to take back.
+--   action …    as filed, so that a row that was put in the place of another is noticed even without a trigger.
+--   work_no     equal requests that were filed before any of them began share their work.
+--   cursor_no   the last meeting_no that was gone through; none when all were, or before the work begins.
+--   pass        what it is gone through for: 0 near meetings, 1 the rest, 2 to take back what an aborted one marked.
 CREATE TABLE request_result (
-    request_id INTEGER PRIMARY KEY,
-    state TEXT NOT NULL, -- running, done, refused
-    cursor_no INTEGER NOT NULL DEFAULT 0, -- the last meeting_no marked, while running; -1 when all are
+    request_no INTEGER PRIMARY KEY AUTOINCREMENT,
+    request_id INTEGER UNIQUE,
+    action TEXT,
+    meeting_id TEXT,
+    project TEXT,
+    requested_at INTEGER,
+    state TEXT NOT NULL DEFAULT 'filed', -- running, done, refused, aborted
+    work_no INTEGER,
+    began_at INTEGER,
+    pass INTEGER NOT NULL DEFAULT 0,
+    cursor_no INTEGER,
     meetings INTEGER NOT NULL DEFAULT 0,
+    served INTEGER NOT NULL DEFAULT 0,
+    renewed INTEGER NOT NULL DEFAULT 0, -- meetings with new tokens or a new session
     sessions INTEGER NOT NULL DEFAULT 0,
     tokens INTEGER NOT NULL DEFAULT 0,
     detail TEXT NOT NULL DEFAULT '',
     done_at INTEGER
 );
-CREATE INDEX request_result_running ON request_result (request_id) WHERE state = 'running';
+CREATE INDEX request_result_filed ON request_result (meeting_id, action, project) WHERE state = 'filed';
+CREATE INDEX request_result_running ON request_result (work_no) WHERE state = 'running';
+CREATE INDEX request_result_marking ON request_result (request_no) WHERE cursor_no IS NOT NULL;
+
+-- What work has marked and what has not been served for it yet.
+CREATE TABLE request_meeting (
+    meeting_no INTEGER NOT NULL,
+    work_no INTEGER NOT NULL,
+    tokens INTEGER NOT NULL DEFAULT 0, -- that were signed since
+    PRIMARY KEY (meeting_no, work_no)
+) WITHOUT ROWID;
 
 CREATE TABLE daemon (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -307,7 +349,7 @@ CREATE TABLE daemon (
     heartbeat INTEGER NOT NULL DEFAULT 0, -- when usher last looked; each minute at least
     clock_high INTEGER NOT NULL DEFAULT 0, -- the highest clock seen, to notice a step back while the daemon was down
     seq INTEGER NOT NULL DEFAULT 0,
-    requests_seen INTEGER NOT NULL DEFAULT 0,
+    work_no INTEGER NOT NULL DEFAULT 0, -- the last one that a request's work was given
     database_id TEXT NOT NULL DEFAULT '', -- of this file and its copies
     restores INTEGER NOT NULL DEFAULT 0, -- how often older rows came back
     restore_cursor INTEGER, -- the last meeting_no that has a new seq since the last restore; NULL: all have
@@ -338,9 +380,9 @@ CREATE TABLE history (
     previous_no INTEGER -- the meeting's event before
 );
 
--- Triggers write agenda only. They mark a meeting due, and a cancellation takes its sessions off the agenda, so that
--- the withdrawal is part of the platform's own commit and a restored meeting gets a new session. UPSERT inside a
--- trigger is not overridden by an outer OR REPLACE or OR IGNORE.
+-- Triggers write agenda only, but those of request. They mark a meeting due, and a cancellation takes its sessions off
+-- the agenda, so that the withdrawal is part of the platform's own commit and a restored meeting gets a new session.
+-- UPSERT inside a trigger is not overridden by an outer OR REPLACE or OR IGNORE.
 
 CREATE TRIGGER usher_meeting_insert AFTER INSERT ON meeting BEGIN
     INSERT INTO agenda (meeting_id, starts_at, day) VALUES (NEW.id, NEW.starts_at, NEW.starts_at / 86400)
@@ -408,6 +450,30 @@ CREATE TRIGGER usher_block_delete AFTER DELETE ON block BEGIN
     UPDATE agenda SET due_at = 0 WHERE meeting_id = OLD.meeting_id AND due_at <> 0;
 END;
 
+-- An id near the largest one would end AUTOINCREMENT.
+CREATE TRIGGER usher_request_before_insert BEFORE INSERT ON request WHEN NEW.id >= 4611686018427387904 BEGIN
+    SELECT RAISE(ABORT, 'id_must_be_below_2_to_the_62');
+END;
+
+CREATE TRIGGER usher_request_before_update BEFORE UPDATE ON request
+WHEN NEW.id IS NOT OLD.id OR NEW.action IS NOT OLD.action OR NEW.meeting_id IS NOT OLD.meeting_id
+     OR NEW.project IS NOT OLD.project OR NEW.requested_at IS NOT OLD.requested_at BEGIN
+    SELECT RAISE(ABORT, 'request_must_not_change_file_another_one');
+END;
+
+-- REPLACE by id takes a row away without a DELETE trigger, and is a request of its own.
+CREATE TRIGGER usher_request_insert AFTER INSERT ON request BEGIN
+    DELETE FROM request_result WHERE request_id = NEW.id AND state <> 'running' AND cursor_no IS NULL;
+    UPDATE request_result SET request_id = NULL, state = 'aborted', pass = 2, cursor_no = 0 WHERE request_id = NEW.id;
+    INSERT INTO request_result (request_id, action, meeting_id, project, requested_at)
+    VALUES (NEW.id, NEW.action, NEW.meeting_id, NEW.project, NEW.requested_at);
+END;
+
+CREATE TRIGGER usher_request_delete AFTER DELETE ON request BEGIN
+    DELETE FROM request_result WHERE request_id = OLD.id AND state <> 'running' AND cursor_no IS NULL;
+    UPDATE request_result SET request_id = NULL, state = 'aborted', pass = 2, cursor_no = 0 WHERE request_id = OLD.id;
+END;
+
 -- What platforms read at the door. A row is there only while the meeting is scheduled, the participant exists with the
 -- role that was signed and is not blocked, the door allows it, and the token is unexpired by the reader's own clock.
 CREATE VIEW join_credential AS SELECT m.id AS meeting_id, p.participant_id AS participant_id, s.project AS project, s.project_key AS project_key, s.session_id AS session_id, t.token AS token, p.role AS role, t.issued_at AS issued_at, t.expires_at AS expires_at, m.starts_at - COALESCE(m.early_join, d.early_join) AS opens_at, a.closes AS closes_at FROM meeting m JOIN agenda a ON a.meeting_id = m.id JOIN session s ON s.session_no = a.session_no JOIN participant p ON p.meeting_id = m.id JOIN token t ON t.session_no = a.session_no AND t.participant_id = p.participant_id JOIN door d ON d.role = p.role WHERE m.status = 'scheduled' AND t.role = d.code AND t.expires_at > CAST(strftime('%s', 'now') AS INTEGER) AND (d.hidden = 0 OR m.starts_at - COALESCE(m.early_join, d.early_join) <= CAST(strftime('%s', 'now') AS INTEGER)) AND NOT EXISTS (SELECT 1 FROM block b WHERE b.meeting_id = p.meeting_id AND b.participant_id = p.participant_id);
@@ -423,3 +489,6 @@ CREATE VIEW usher_status AS SELECT 1 AS contract_version, who AS who, since AS s
 
 -- Every token that was published, and never the token: those that are, and those that were.
 CREATE VIEW credential_history AS SELECT a.meeting_id AS meeting_id, t.participant_id AS participant_id, s.project AS project, s.session_id AS session_id, d.role AS role, r.reason AS reason, t.issued_at AS issued_at, t.expires_at AS expires_at, NULL AS withdrawn_at, NULL AS withdrawn_reason FROM agenda a JOIN session s ON s.session_no = a.session_no JOIN token t ON t.session_no = s.session_no LEFT JOIN door d ON d.code = t.role LEFT JOIN token_reason r ON r.code = t.reason UNION ALL SELECT a.meeting_id AS meeting_id, t.participant_id AS participant_id, s.project AS project, s.session_id AS session_id, d.role AS role, r.reason AS reason, t.issued_at AS issued_at, t.expires_at AS expires_at, t.withdrawn_at AS withdrawn_at, w.reason AS withdrawn_reason FROM agenda a JOIN session s ON s.meeting_no = a.meeting_no AND s.has_past = 1 JOIN token_past t ON t.session_no = s.session_no LEFT JOIN door d ON d.code = t.role LEFT JOIN token_reason r ON r.code = t.reason LEFT JOIN token_reason w ON w.code = t.withdrawn_reason;
+
+-- What became of each request: filed, running, done, refused or aborted; `detail` says why.
+CREATE VIEW request_status AS SELECT r.id AS id, r.action AS action, r.meeting_id AS meeting_id, r.project AS project, r.requested_by AS requested_by, r.requested_at AS requested_at, q.state AS state, q.meetings AS meetings, q.served AS served, q.sessions AS sessions, q.tokens AS tokens, q.detail AS detail, q.done_at AS done_at FROM request r LEFT JOIN request_result q ON q.request_id = r.id;

@@ -295,7 +295,7 @@ TEST_F(Commands, RequestsAreFiled)
 {
     import_example();
     EXPECT_EQ(call({"rotate", "green-room"}).status, 0);
-    EXPECT_EQ(call({"replace-session", "--project", "default"}).status, 0);
+    EXPECT_EQ(call({"replace-session", "--project", "default", "--yes"}).status, 0);
     EXPECT_EQ(call({"retry", "--all"}).status, 0);
     EXPECT_EQ(call({"rotate"}).status, 2);
     EXPECT_EQ(call({"rotate", "green-room", "--all"}).status, 2);
@@ -307,8 +307,108 @@ TEST_F(Commands, RequestsAreFiled)
                 "FROM request"
             )
             .getString(),
-        "rotate:green-room:,replace_session::default,retry::"
+        "rotate:green-room:,replace_session::default,retry::*"
     );
+}
+
+TEST_F(Commands, ARequestForWhatIsNotThereIsNotFiled)
+{
+    import_example();
+    const Answer meeting = call({"rotate", "green-rom"});
+    EXPECT_EQ(meeting.status, 1);
+    EXPECT_EQ(
+        meeting.err, "usherctl: rotate: no meeting green-rom; nearest: green-room. Nothing was done.\n"
+                     "do: usherctl rotate green-room\n"
+    );
+    const Answer project = call({"retry", "--project", "defult"});
+    EXPECT_EQ(project.status, 1);
+    EXPECT_EQ(
+        project.err, "usherctl: retry: no meeting is in project defult; nearest: default. Nothing was done.\n"
+                     "do: usherctl retry --project default\n"
+    );
+    const Answer json = call({"replace-session", "zzzzzzzz", "--json"});
+    EXPECT_EQ(json.status, 1);
+    EXPECT_EQ(json.json().at("version"), 1);
+    EXPECT_EQ(json.json().at("error").at("code"), "no_such_meeting");
+    EXPECT_EQ(SQLite::Database{path}.execAndGet("SELECT count(*) FROM request").getInt(), 0);
+}
+
+TEST_F(Commands, ReplacingSessionsSaysWhatBreaksAndAsks)
+{
+    import_example();
+    SQLite::Database database{path, SQLite::OPEN_READWRITE};
+    // Two meetings have sessions, and one of them is live.
+    database.exec("UPDATE agenda SET session_no = 1, opens = 1, closes = 99999999999 WHERE meeting_id = 'opening';"
+                  "UPDATE agenda SET session_no = 2, opens = 99999999998, closes = 99999999999 "
+                  "WHERE meeting_id = 'green-room'");
+    const std::string told = "2 meetings get new sessions, 1 live: up to 65 people must join again.\n";
+    const Answer refused = call({"replace-session", "--all"});
+    EXPECT_EQ(refused.status, 1);
+    EXPECT_EQ(refused.err, told + "usherctl: replace-session: no terminal to ask. Nothing was done.\ndo: add --yes\n");
+    EXPECT_EQ(call({"replace-session", "--project", "default"}).status, 1);
+    EXPECT_EQ(call({"replace-session", "opening"}).status, 1) << "it is live";
+    EXPECT_EQ(database.execAndGet("SELECT count(*) FROM request").getInt(), 0);
+    EXPECT_EQ(call({"replace-session", "green-room"}).status, 0);
+
+    const Answer dry = call({"replace-session", "--all", "--dry-run"});
+    EXPECT_EQ(dry.status, 0);
+    EXPECT_EQ(dry.out, told);
+    EXPECT_EQ(database.execAndGet("SELECT count(*) FROM request").getInt(), 1);
+    const Answer agreed = call({"replace-session", "--all", "--yes"});
+    EXPECT_EQ(agreed.status, 0);
+    EXPECT_EQ(agreed.out, "Filed: request 2; 2 meetings will get new sessions.\n");
+}
+
+TEST_F(Commands, RequestsAreListedAndAborted)
+{
+    import_example();
+    EXPECT_EQ(call({"requests"}).out, "No request is open.\n");
+    ASSERT_EQ(call({"rotate", "green-room"}).status, 0);
+    SQLite::Database database{path, SQLite::OPEN_READWRITE};
+    database.exec(
+        "INSERT INTO request (action, project, requested_by) VALUES ('replace_session', 'default', 'platform');"
+        "UPDATE request_result SET state = 'running', work_no = 1, meetings = 6, served = 4, sessions = 4 "
+        "WHERE request_id = 2"
+    );
+    const Answer list = call({"requests"});
+    EXPECT_EQ(list.status, 0);
+    EXPECT_EQ(list.out.find("2 requests are open.\n1  rotate green-room, by "), 0U) << list.out;
+    EXPECT_NE(list.out.find("\n2  replace_session default, by platform "), std::string::npos) << list.out;
+    EXPECT_NE(list.out.find(" UTC: 4 of 6 meetings\n"), std::string::npos) << list.out;
+    EXPECT_EQ(call({"requests", "--json"}).json().at("requests").at("total"), 2);
+
+    const Answer aborted = call({"requests", "abort", "2"});
+    EXPECT_EQ(aborted.status, 0);
+    EXPECT_EQ(aborted.out, "Aborted: request 2; 4 meetings have new sessions, 2 keep theirs.\n");
+    const Answer again = call({"requests", "abort", "2"});
+    EXPECT_EQ(again.status, 1);
+    EXPECT_EQ(again.err.find("usherctl: requests abort: request 2 is aborted already. Nothing was done.\n"), 0U)
+        << again.err;
+    EXPECT_EQ(call({"requests", "abort", "9223372036854775807"}).status, 1);
+    EXPECT_EQ(call({"requests", "abort"}).status, 2);
+    EXPECT_EQ(call({"requests", "abort", "1", "--json"}).json().at("state"), "aborted");
+}
+
+TEST_F(Commands, AWaitWithoutADaemonSaysSo)
+{
+    import_example();
+    const Answer answer = call({"rotate", "green-room", "--wait"});
+    EXPECT_EQ(answer.status, 1);
+    EXPECT_EQ(
+        answer.err, "usherctl: rotate: usherd is not at work: it has never looked. Request 1 is filed and waits.\n"
+                    "do: systemctl start usher\n"
+    );
+}
+
+TEST_F(Commands, TheHelpOfARequestSaysWhomItHits)
+{
+    const std::string help = call({"rotate", "--help"}).out;
+    EXPECT_EQ(
+        help.find("Usage: usherctl rotate (MEETING | --project NAME | --all) [--wait] [--dry-run]\n"
+                  "Signs tokens anew, live meetings first; nobody is thrown out.\n"
+                  "Example: usherctl rotate --project default --wait\n"),
+        0U
+    ) << help;
 }
 
 class Decode : public Commands {

@@ -264,6 +264,45 @@ TEST_F(Live, AProxyThatRefusesIsTold)
     );
 }
 
+TEST_F(Live, AWaitEndsOnceEveryMeetingHasBeenServed)
+{
+    configure("default: {provider: sandbox}");
+    ctl({"init"});
+    add_meeting("m");
+    Program daemon = start();
+    const auto ready = [&] { return ask("SELECT count(*) FROM join_credential") == "2"; };
+    ASSERT_TRUE(eventually(ready)) << daemon_said();
+    const auto tokens = [&] { return ask("SELECT group_concat(token) FROM token"); };
+    for (int i = 0; i < 2; ++i) {
+        const std::string old = tokens();
+        const std::string said = ctl({"rotate", "m", "--wait"});
+        EXPECT_EQ(status_, 0) << said;
+        EXPECT_EQ(said.find("Done in "), 0U) << said;
+        EXPECT_NE(said.find("s: 2 tokens of 1 meeting are new; old ones work until they expire.\n"), std::string::npos);
+        EXPECT_NE(tokens(), old);
+        platform().exec("DELETE FROM request; DELETE FROM sqlite_sequence WHERE name = 'request'");
+    }
+    EXPECT_NE(
+        ctl({"replace-session", "m", "--yes", "--wait"}).find("1 meeting has a new session, "), std::string::npos
+    );
+    EXPECT_EQ(status_, 0);
+    EXPECT_NE(ctl({"retry", "--all", "--wait"}).find("0 meetings tried again"), std::string::npos);
+    EXPECT_EQ(status_, 0);
+
+    // An interrupted wait leaves the request as it is.
+    daemon.signal(SIGSTOP);
+    const std::string output = folder.file("interrupted.out");
+    Program waiting{{USHERCTL, "--config", folder.file("usher.yaml"), "rotate", "m", "--wait"}, output};
+    ASSERT_TRUE(eventually([&] { return ask("SELECT count(*) FROM request WHERE action = 'rotate'") == "1"; }));
+    waiting.signal(SIGINT);
+    EXPECT_EQ(waiting.end(), 1);
+    daemon.signal(SIGCONT);
+    EXPECT_NE(read_text(output).find("stays filed and goes on.\ndo: usherctl requests abort "), std::string::npos);
+    EXPECT_TRUE(eventually([&] { return ask("SELECT state FROM request_status WHERE action = 'rotate'") == "done"; }))
+        << daemon_said();
+    EXPECT_EQ(daemon.end(SIGTERM), 0);
+}
+
 /// Where one of `secrets` is found: in what was printed, or in the database but for the one column that is for tokens.
 std::string
 find_leaks(std::string const& folder, std::string const& database_path, std::set<std::string> const& secrets)

@@ -56,6 +56,7 @@ protected:
         sql("UPDATE participant SET connection_data = CAST(x'ff41' AS TEXT) WHERE participant_id = 'bob'");
         sql("INSERT INTO block (meeting_id, participant_id) VALUES ('victim', 'eve')");
         sql("INSERT INTO request (action, meeting_id) VALUES ('rotate', 'victim')");
+        sql("INSERT INTO request_meeting (meeting_no, work_no) SELECT meeting_no, 99 FROM agenda");
         sql("INSERT INTO session_attempt (meeting_no, started_at) SELECT meeting_no, 1800000000 FROM agenda");
         sql("INSERT OR REPLACE INTO project_status VALUES "
             "('default', 'sandbox', '123456', 'k', '', '', NULL, 0, 1800000000)");
@@ -110,7 +111,8 @@ INSTANTIATE_TEST_SUITE_P(
     Tables, HostileRows,
     testing::Values(
         "meeting", "participant", "block", "request", "agenda", "session", "token", "token_past", "session_attempt",
-        "project_status", "participant_problem", "request_result", "daemon", "door", "token_reason", "history"
+        "project_status", "participant_problem", "request_result", "request_meeting", "daemon", "door", "token_reason",
+        "history"
     ),
     [](auto const& table) { return table.param; }
 );

@@ -32,7 +32,7 @@ void act(World& world, int kind, int meeting_number, int participant_number)
     case 11: world.sql("UPDATE OR REPLACE participant SET meeting_id = 'm0'" + whom); break;
     case 12: world.sql("UPDATE OR REPLACE meeting SET id = 'm0'" + where); break;
     case 13: world.sql("INSERT INTO request (action, meeting_id) VALUES ('rotate', '" + meeting + "')"); break;
-    case 14: world.sql("INSERT INTO request (action) VALUES ('replace_session')"); break;
+    case 14: world.sql("INSERT INTO request (action, project) VALUES ('replace_session', '*')"); break;
     case 15: world.clock.advance(20min); break;
     case 16: world.clock.advance(5h); break;
     case 17: world.sql("UPDATE participant SET connection_data = CAST(x'ff' AS TEXT)" + whom); break;

@@ -17,6 +17,7 @@
 #include <usher/store/contract.hpp>
 #include <usher/store/database.hpp>
 #include <usher/store/report.hpp>
+#include <usher/store/requests.hpp>
 #include <usher/store/store.hpp>
 
 #include "support/temp_dir.hpp"
@@ -349,7 +350,7 @@ TEST_F(Contract, OurConnectionsRunNobodysCodeButOurs)
     Store store = Store::open(path);
     store.take_over("test", from_unix(1'800'000'000));
     store.mark(std::vector{MeetingNo{1}});
-    file_request(path, "rotate", "m", std::nullopt, "test");
+    RequestDesk{path, true}.file(RequestAction::rotate, {"m", std::nullopt}, "test");
     EXPECT_EQ(number("SELECT count(*) FROM log"), 0);
     const Report report{path};
     EXPECT_TRUE(report.meeting("m"));

@@ -90,7 +90,14 @@ TEST_F(Schema, TakesWhatIsJustWithinTheLimits)
              "INSERT INTO participant (meeting_id, participant_id, role, layout_classes) VALUES ('m', 'o', "
              "'subscriber', 'a b-1 "
              "_')",
-             "INSERT INTO request (action) VALUES ('retry')",
+             "INSERT INTO request (action, project) VALUES ('retry', '*')",
+             "INSERT INTO request (action, project) VALUES ('retry', printf('%.64c', 'p'))",
+             "INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', printf('%.255c', 'a'), "
+             "printf('%.255c', 'b'))",
+             "INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', 7, 7)",
+             "INSERT INTO request (action, meeting_id, requested_at) VALUES ('rotate', '1.5', 1000000000)",
+             "INSERT INTO request (id, action, meeting_id) VALUES (4611686018427387903, 'rotate', 'v7.0')",
+             "UPDATE request SET action = action, meeting_id = meeting_id, requested_by = 'somebody else'",
          })
         EXPECT_EQ(answer(database, sql), "taken") << sql;
 }

@@ -35,6 +35,7 @@ constexpr std::size_t batches_max = 3;
 constexpr auto batch_goal = std::chrono::milliseconds{60};
 constexpr std::size_t batch_participants_min = 128;
 constexpr std::size_t chunk_rows = 500;
+constexpr int request_steps = 4;                 // between two batches
 constexpr std::size_t sweep_participants = 1000; // what an edit may have to wait for while a sweep goes on
 constexpr std::size_t renumbered_together = 200; // meetings in one transaction
 constexpr auto long_wait = std::chrono::hours{1};
@@ -317,20 +318,12 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
     PassResult total;
     std::exception_ptr error;
     try {
-        Store::RequestStep requests;
         do {
-            if (requests.wrote)
-                co_await give_way();
-            const Steady::time_point started = clock_.steady_now();
-            requests = store_.advance_requests(clock_.now());
-            if (requests.wrote)
-                lock_gap_.held(started, clock_.steady_now());
-            for (RequestNews const& news : requests.finished)
-                spdlog::info("request finished id={} result=\"{}\"", news.request_id, news.detail);
+            const bool requests = co_await advance_requests();
             while (batches_.size() < batches && !stopping_ && !pausing_)
                 if (!start_batch())
                     break;
-            total.more = requests.more || !batches_.empty();
+            total.more = requests || !batches_.empty();
             if (!batches_.empty()) {
                 const PassResult result = co_await finish_batch();
                 total += result;
@@ -352,6 +345,25 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
     if (error)
         std::rethrow_exception(error);
     co_return total;
+}
+
+/// A few steps, each after its gap. Whether there are more.
+boost::asio::awaitable<bool> Provisioner::advance_requests()
+{
+    Store::RequestStep step;
+    for (int i = 0; i < request_steps && (i == 0 || step.more); ++i) {
+        if (store_.has_request_work())
+            co_await give_way();
+        const Steady::time_point started = clock_.steady_now();
+        step = store_.advance_requests(clock_.now());
+        if (step.wrote)
+            lock_gap_.held(started, clock_.steady_now());
+        for (RequestNews const& news : step.finished)
+            spdlog::info(
+                "request finished id={} requests={} result=\"{}\"", news.request_id, news.requests, news.detail
+            );
+    }
+    co_return step.more;
 }
 
 /// Meetings that were taken from the suspects, or may have been, and are next.

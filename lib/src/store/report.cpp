@@ -683,43 +683,4 @@ std::optional<std::string> Report::nearest_participant(std::string_view meeting_
     );
 }
 
-std::int64_t file_request(
-    std::string const& path, std::string const& action, std::optional<std::string> const& meeting,
-    std::optional<std::string> const& project, std::string const& by
-)
-{
-    const auto database = open_connection(path, Access::read_write);
-    try {
-        Statement insert{
-            *database, "INSERT INTO request (action, meeting_id, project, requested_by) VALUES (?, ?, ?, ?)"};
-        insert.bind(1, action);
-        if (meeting)
-            insert.bind(2, *meeting);
-        if (project)
-            insert.bind(3, *project);
-        insert.bind(4, by);
-        insert.exec();
-        return database->getLastInsertRowid();
-    } catch (SQLite::Exception const& error) {
-        rethrow(error, path);
-    }
-}
-
-RequestReport request_state(std::string const& path, std::int64_t id)
-{
-    const auto database = open_connection(path, Access::read_only);
-    try {
-        Statement query{
-            *database, "SELECT state, meetings, sessions, tokens, detail FROM request_result WHERE request_id = ?"};
-        query.bind(1, id);
-        if (!query.executeStep())
-            return {};
-        return {
-            query.getColumn(0).getString(), query.getColumn(1).getInt64(), query.getColumn(2).getInt64(),
-            query.getColumn(3).getInt64(), query.getColumn(4).getString()};
-    } catch (SQLite::Exception const& error) {
-        rethrow(error, path);
-    }
-}
-
 } // namespace usher

@@ -15,6 +15,8 @@
 #include "companions.hpp"
 #include "connection.hpp"
 #include "contract.hpp"
+#include "request_book.hpp"
+#include "statements.hpp"
 
 namespace usher {
 
@@ -24,8 +26,7 @@ constexpr int value_bytes_max = 1'000'000; // nothing of usher's is nearly as la
 constexpr std::size_t id_bytes_max = 255;
 constexpr std::int64_t foreign_number = std::int64_t{1} << 62; // AUTOINCREMENT never gets there
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t deletes_max = 2000;  // of one meeting's tokens in one transaction
-constexpr std::int64_t request_chunk = 500; // meetings marked in one transaction
+constexpr std::int64_t deletes_max = 2000; // of one meeting's tokens in one transaction
 constexpr std::size_t mark_chunk = 500;
 constexpr std::size_t compared_max = 256; // participants that are read again under the write lock
 constexpr std::size_t chain_max = 64;     // of a meeting's sessions, newest first; older ones are forgotten
@@ -99,11 +100,6 @@ std::optional<Role> stored_role(int value)
     return static_cast<Role>(value);
 }
 
-std::string counted(std::int64_t count, std::string const& thing)
-{
-    return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
-}
-
 std::string option(SQLite::Column const& column)
 {
     return column.isNull() ? std::string{} : column.getString();
@@ -146,8 +142,8 @@ PublishCounts& PublishCounts::operator+=(PublishCounts const& other)
     return *this;
 }
 
-struct Store::Impl {
-    Impl(std::string file, Access access) : path{std::move(file)}, database{open_connection(path, access)}
+struct Store::Impl : Statements {
+    Impl(std::string file, Access access) : Statements{open_connection(file, access)}, path{std::move(file)}
     {
         sqlite3_wal_hook(
             database->getHandle(),
@@ -164,9 +160,8 @@ struct Store::Impl {
     ~Impl() { sqlite3_wal_hook(database->getHandle(), nullptr, nullptr); }
 
     std::string path;
-    std::unique_ptr<SQLite::Database> database;
-    std::unordered_map<char const*, std::unique_ptr<SQLite::Statement>> statements; // by their text, each prepared once
     ContractKeeper keeper;
+    RequestBook requests{*this};
     std::int64_t epoch = 0;
     std::vector<SessionRow*> numbered; // in the transaction at hand
     std::uint64_t own_writes = 0;      // transactions that changed what a snapshot holds, but publish()
@@ -177,35 +172,6 @@ struct Store::Impl {
     std::int64_t highest_seq = 0; // that was committed
     bool restored = false;        // older rows came back since anybody asked
     std::int64_t last_seq = 0;    // in the transaction at hand
-
-    /// `text` must be a literal: where it is is the key.
-    SQLite::Statement& prepared(char const* text)
-    {
-        auto& statement = statements[text];
-        if (!statement)
-            statement = std::make_unique<SQLite::Statement>(*database, text);
-        return *statement;
-    }
-
-    template <class... Values>
-    int run(char const* text, Values const&... values)
-    {
-        SQLite::Statement& statement = prepared(text);
-        const Rewind rewind{statement};
-        SQLite::bind(statement, values...);
-        return statement.exec();
-    }
-
-    template <class... Values>
-    std::optional<std::int64_t> integer(char const* text, Values const&... values)
-    {
-        SQLite::Statement& statement = prepared(text);
-        const Rewind rewind{statement};
-        SQLite::bind(statement, values...);
-        if (!statement.executeStep() || statement.getColumn(0).isNull())
-            return std::nullopt;
-        return statement.getColumn(0).getInt64();
-    }
 
     /// Runs `work` with no bound on the size of a value: for what must pass over one that is too large.
     template <class Work>
@@ -258,6 +224,7 @@ struct Store::Impl {
             else if (*current != epoch)
                 throw Fenced{path + ": taken over by " + owner() + "; this daemon stops writing"};
             last_seq = 0;
+            requests.drop_counts();
             if constexpr (std::is_void_v<decltype(work())>) {
                 work();
                 keep_seq();
@@ -633,8 +600,11 @@ struct Store::Impl {
         result.closes = instant(statement.getColumn(3));
         result.next_at = bounded_instant(statement.getColumn(4).getInt64());
         result.attempts = statement.getColumn(5).getInt();
-        result.generation = statement.getColumn(6).getInt64();
+        result.requests = requests.open_work(meeting_no);
+        result.generation = wanted_generation(result.requests, statement.getColumn(6).getInt64());
         result.renew_session = static_cast<Renewal>(std::clamp(statement.getColumn(7).getInt(), 0, 2));
+        if (result.renew_session == Renewal::no && wants_session(result.requests))
+            result.renew_session = Renewal::requested;
         result.policy_hash = static_cast<std::uint64_t>(statement.getColumn(8).getInt64());
         result.state = parse_state(statement.getColumn(9).getString()).value_or(State::pending);
         result.reason = statement.getColumn(10).getString();
@@ -1402,6 +1372,7 @@ Store::publish(std::span<Publication const> publications, sys_seconds now, std::
             for (Publication const& publication : publications)
                 impl.publish_one(publication, seen != publication.seen, now, counts);
             impl.look(now);
+            impl.requests.keep_counts(now);
         });
     } catch (...) { // the rows are as they were
         for (SessionRow* session : impl.numbered)
@@ -1506,10 +1477,9 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
     Plan const& plan = *publication.plan;
     std::int64_t due_at = 0;
     Heads heads;
-    std::optional<std::int64_t> request_id;
     {
         SQLite::Statement& statement = prepared(
-            R"sql(SELECT due_at, session_no, staged_no, last_session_no, last_history_no, request_id
+            R"sql(SELECT due_at, session_no, staged_no, last_session_no, last_history_no
                     FROM agenda WHERE meeting_no = ?)sql"
         );
         const Rewind rewind{statement};
@@ -1519,21 +1489,26 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
         due_at = statement.getColumn(0).getInt64();
         heads = {
             integer_at(statement, 1), integer_at(statement, 2), integer_at(statement, 3), integer_at(statement, 4)};
-        request_id = integer_at(statement, 5);
     }
     const auto note = [&](char const* event, std::string const& detail) {
         if (plan.purge)
             return; // it would outlive what it is about
         heads.last_history_no = add_history(meeting.number, heads.last_history_no, event, detail, now);
     };
-    const Standing stands = standing(publication, due_at, others_wrote);
+    Standing stands = standing(publication, due_at, others_wrote);
+    // A request may have been aborted, which marks nothing.
+    const std::vector<OpenWork> open =
+        meeting.requests.empty() ? std::vector<OpenWork>{} : requests.open_work(number(meeting.number));
+    if (stands == Standing::intact && open != meeting.requests)
+        stands = Standing::edited;
+    const bool aborted = plan.create_reason == "requested" && !wants_session(open);
     const bool intact = stands == Standing::intact;
     bool changed = false;
     std::optional<std::int64_t> new_seq; // one for the whole publication
     const auto seq = [&] { return new_seq ? *new_seq : *(new_seq = next_seq(now)); };
 
     // A session that was made for this and is not on record yet is staged, or published at once by the only slice.
-    SessionRow* const session = stands == Standing::gone ? nullptr : publication.session;
+    SessionRow* const session = stands == Standing::gone || aborted ? nullptr : publication.session;
     const bool added = session != nullptr && session->number == SessionNo{};
     if (added) {
         numbered.push_back(session);
@@ -1555,6 +1530,8 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
         if (!publication.tokens.empty())
             store_tokens(publication, intact, published, published ? seq() : 0, counts);
         changed = counts.tokens > before;
+        if (changed)
+            requests.count_tokens(meeting, counts.tokens - before);
     } else {
         counts.skipped += publication.tokens.size();
     }
@@ -1605,6 +1582,7 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
         if (plan.purge && finished)
             finished = purge(meeting, heads);
         if (plan.forget && finished) {
+            requests.forget(number(meeting.number));
             run("DELETE FROM agenda WHERE meeting_no = ?", number(meeting.number));
             ++counts.settled;
             return;
@@ -1650,10 +1628,7 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
     if (!plan.withdraw.empty() && intact)
         note("tokens_withdrawn", std::to_string(plan.withdraw.size()));
     settle(publication, outcome, heads, outcome.changed ? std::optional{seq()} : std::nullopt, now);
-    if (request_id)
-        run(R"sql(UPDATE request_result SET tokens = tokens + ?1, sessions = sessions + ?2
-                   WHERE state = 'running' AND request_id = ?3)sql",
-            static_cast<std::int64_t>(plan.sign.size()), publishes ? 1 : 0, *request_id);
+    requests.end(meeting, plan, {intact, publishes}, now);
     if (stands == Standing::unclear) // so that the next pass sees by this row alone whether there was an edit
         run("UPDATE agenda SET due_at = 1 WHERE meeting_no = ? AND due_at = 0", number(meeting.number));
     counts.settled += intact && finished ? 1 : 0;
@@ -1693,12 +1668,16 @@ void Store::Impl::settle(
                failed_inputs = ?7, state = ?8, reason = ?9, detail = ?10, ready_at = ?11,
                renew_session = CASE WHEN ?12 < 0 THEN 0 ELSE max(renew_session, ?12) END,
                seq = COALESCE(?13, seq), session_no = ?14, staged_no = ?15,
-               last_session_no = ?16, last_history_no = ?17,
-               request_id = CASE WHEN ?18 THEN NULL ELSE request_id END, settled_at = ?20, gone_at = ?21
+               last_session_no = ?16, last_history_no = ?17, generation = max(generation, ?18),
+               settled_at = ?20, gone_at = ?21
          WHERE meeting_no = ?19
     )sql");
     const Rewind rewind{statement};
-    statement.bind(1, !outcome.finished ? std::int64_t{0} : plan.due ? unix_seconds(*plan.due) : never);
+    std::int64_t due = plan.due ? unix_seconds(*plan.due) : never;
+    if (const auto again = look_again(meeting, plan, now))
+        due = std::min(due, unix_seconds(*again));
+    const bool all_read = std::ssize(meeting.requests) < RequestBook::open_max;
+    statement.bind(1, outcome.finished && all_read ? due : std::int64_t{0});
     bind_optional(statement, 2, seconds_of(plan.opens));
     bind_optional(statement, 3, seconds_of(plan.closes));
     statement.bind(4, static_cast<std::int64_t>(plan.policy_hash));
@@ -1717,14 +1696,16 @@ void Store::Impl::settle(
         : meeting.state == State::ready && meeting.ready_at ? seconds_of(meeting.ready_at)
                                                             : std::optional{unix_seconds(now)}
     );
-    const int renew = plan.session == SessionStep::order ? static_cast<int>(plan.renew) : 0;
+    // What a request asks for is on record as long as it does.
+    const bool remembered = plan.session == SessionStep::order && plan.renew == Renewal::participant_removed;
+    const int renew = remembered ? static_cast<int>(plan.renew) : 0;
     statement.bind(12, outcome.publishes ? -1 : renew);
     bind_optional(statement, 13, seq);
     bind_optional(statement, 14, heads.published_no);
     bind_optional(statement, 15, heads.staged_no);
     bind_optional(statement, 16, heads.last_session_no);
     bind_optional(statement, 17, heads.last_history_no);
-    statement.bind(18, outcome.finished ? 1 : 0);
+    statement.bind(18, settled_generation(meeting, plan, {true, outcome.publishes}, now));
     statement.bind(19, number(meeting.number));
     statement.bind(20, unix_seconds(plan.at));
     bind_optional(statement, 21, seconds_of(plan.gone_at));
@@ -1770,124 +1751,28 @@ bool Store::Impl::purge(MeetingSnapshot const& meeting, Heads& heads)
 Store::RequestStep Store::advance_requests(sys_seconds now)
 {
     Impl& impl = *impl_;
-    const bool idle = impl.guarded([&] {
-        return !impl.integer("SELECT 1 FROM request WHERE id > (SELECT requests_seen FROM daemon WHERE id = 1) LIMIT 1"
-               ) &&
-               !impl.integer("SELECT 1 FROM request_result WHERE state = 'running' LIMIT 1");
-    });
-    if (idle)
-        return {};
+    RequestStep result;
+    result.finished = impl.requests.news();
+    const auto step = impl.guarded([&] { return impl.passing_over([&] { return impl.requests.next(now); }); });
+    if (!step)
+        return result;
     ++impl.own_writes;
-    return impl.write([&] {
-        RequestStep step;
-        step.wrote = true;
-        impl.run(
-            "INSERT OR IGNORE INTO request_result (request_id, state) SELECT id, 'running' FROM request WHERE id > "
-            "(SELECT requests_seen FROM daemon WHERE id = 1) ORDER BY id LIMIT 100"
-        );
-        impl.run("UPDATE daemon SET requests_seen = max(requests_seen, COALESCE((SELECT max(request_id) FROM "
-                 "request_result), 0)) WHERE id = 1");
-
-        struct Running {
-            std::int64_t id;
-            std::int64_t cursor;
-            std::string action;
-            std::optional<std::string> meeting;
-            std::optional<std::string> project;
-            bool filed;
-        };
-        std::vector<Running> running;
-        {
-            SQLite::Statement& statement = impl.prepared(
-                R"sql(SELECT result.request_id, result.cursor_no, r.action, r.meeting_id, r.project
-                        FROM request_result result LEFT JOIN request r ON r.id = result.request_id
-                       WHERE result.state = 'running' ORDER BY result.request_id)sql"
-            );
-            const Rewind rewind{statement};
-            while (statement.executeStep()) {
-                const auto text = [&](int column) -> std::optional<std::string> {
-                    if (statement.getColumn(column).isNull())
-                        return std::nullopt;
-                    return statement.getColumn(column).getString();
-                };
-                running.push_back(
-                    {statement.getColumn(0).getInt64(), statement.getColumn(1).getInt64(), text(2).value_or(""),
-                     text(3), text(4), text(2).has_value()}
-                );
-            }
-        }
-        const auto finish = [&](std::int64_t id, std::string const& state, std::string const& detail) {
-            impl.run(
-                "UPDATE request_result SET state = ?, detail = ?, done_at = ? WHERE request_id = ?", state, detail,
-                unix_seconds(now), id
-            );
-            step.finished.push_back({id, detail});
-        };
-        for (Running const& request : running) {
-            if (!request.filed) {
-                finish(request.id, "refused", "the request's row is gone");
-                continue;
-            }
-            if (request.cursor >= 0) {
-                SQLite::Statement& statement = impl.prepared(
-                    R"sql(SELECT a.meeting_no FROM agenda a LEFT JOIN meeting m ON m.id = a.meeting_id
-                           WHERE a.meeting_no > ?1 AND (?2 IS NULL OR a.meeting_id = ?2)
-                             AND (?3 IS NULL OR m.project = ?3)
-                           ORDER BY a.meeting_no LIMIT ?4)sql"
-                );
-                std::vector<std::int64_t> meetings;
-                {
-                    const Rewind rewind{statement};
-                    statement.bind(1, request.cursor);
-                    if (request.meeting)
-                        statement.bind(2, *request.meeting);
-                    if (request.project)
-                        statement.bind(3, *request.project);
-                    statement.bind(4, request_chunk);
-                    while (statement.executeStep())
-                        meetings.push_back(statement.getColumn(0).getInt64());
-                }
-                if (meetings.empty() && request.cursor == 0 && (request.meeting || request.project)) {
-                    finish(
-                        request.id, "refused",
-                        request.meeting ? "there is no meeting \"" + *request.meeting + "\""
-                                        : "no meeting is in project \"" + *request.project + "\""
-                    );
-                    continue;
-                }
-                for (const std::int64_t meeting_no : meetings)
-                    impl.run(
-                        R"sql(UPDATE agenda SET due_at = 0, next_at = 0, attempts = 0, request_id = ?1,
-                                     generation = generation + ?2, renew_session = max(renew_session, ?3)
-                               WHERE meeting_no = ?4)sql",
-                        request.id, request.action == "rotate" ? 1 : 0, request.action == "replace_session" ? 1 : 0,
-                        meeting_no
-                    );
-                const bool more = meetings.size() == static_cast<std::size_t>(request_chunk);
-                impl.run(
-                    "UPDATE request_result SET cursor_no = ?, meetings = meetings + ? WHERE request_id = ?",
-                    more ? meetings.back() : std::int64_t{-1}, static_cast<std::int64_t>(meetings.size()), request.id
-                );
-                step.more = step.more || more;
-                continue;
-            }
-            if (impl.integer("SELECT 1 FROM agenda WHERE request_id = ? LIMIT 1", request.id))
-                continue;
-            SQLite::Statement& statement =
-                impl.prepared("SELECT meetings, sessions, tokens FROM request_result WHERE request_id = ?");
-            std::string detail;
-            {
-                const Rewind rewind{statement};
-                statement.bind(1, request.id);
-                statement.executeStep();
-                detail = counted(statement.getColumn(0).getInt64(), "meeting") + " looked at, " +
-                         counted(statement.getColumn(1).getInt64(), "session") + " replaced, " +
-                         counted(statement.getColumn(2).getInt64(), "token") + " signed";
-            }
-            finish(request.id, "done", detail);
-        }
-        return step;
+    impl.write([&] {
+        const auto take = [&] { impl.requests.take(*step, now); };
+        if (step->unrecorded.empty())
+            take();
+        else // rows that nobody has looked at yet
+            impl.unbounded(take);
     });
+    result.more = result.wrote = true;
+    for (RequestNews& news : impl.requests.news())
+        result.finished.push_back(std::move(news));
+    return result;
+}
+
+bool Store::has_request_work() const
+{
+    return impl_->guarded([&] { return impl_->requests.has_work(); });
 }
 
 std::vector<Store::AgendaEntry> Store::scan(MeetingNo after, std::size_t limit) const

@@ -1,1 +1,1 @@
-INSERT INTO request (action) VALUES ('revoke');
+INSERT INTO request (action, project) VALUES ('revoke', '*');

@@ -1,1 +1,1 @@
-INSERT INTO request (action, requested_by) VALUES ('rotate', NULL);
+INSERT INTO request (action, project, requested_by) VALUES ('rotate', '*', NULL);

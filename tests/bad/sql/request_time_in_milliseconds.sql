@@ -1,1 +1,1 @@
-INSERT INTO request (action, requested_at) VALUES ('rotate', 1800000000000);
+INSERT INTO request (action, project, requested_at) VALUES ('rotate', '*', 1800000000000);

@@ -1,1 +1,1 @@
-INSERT INTO request (action, requested_at) VALUES ('rotate', 'now');
+INSERT INTO request (action, project, requested_at) VALUES ('rotate', '*', 'now');

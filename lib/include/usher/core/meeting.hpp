@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <usher/core/request.hpp>
 #include <usher/core/role.hpp>
 #include <usher/core/time.hpp>
 
@@ -140,8 +141,9 @@ struct MeetingSnapshot {
     sys_seconds next_at{};              ///< No network call before this.
     int attempts = 0;                   ///< Failed network calls in a row.
     std::uint64_t failed_inputs = 0;    ///< What the last of them was for: see inputs_of().
-    std::int64_t generation = 0;
+    std::int64_t generation = 0;        ///< That its tokens must have: see wanted_generation().
     Renewal renew_session = Renewal::no;
+    std::vector<OpenWork> requests; ///< What requests ask of it, by number.
     std::uint64_t policy_hash = 0;
     State state = State::pending;
     std::string reason;

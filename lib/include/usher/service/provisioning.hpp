@@ -130,6 +130,7 @@ private:
     boost::asio::awaitable<void> make_sessions(Batch& batch);
     void sign(Batch& batch);
     boost::asio::awaitable<PassResult> run(std::size_t batches, bool once);
+    boost::asio::awaitable<bool> advance_requests();
     boost::asio::awaitable<PassResult> finish_batch();
     boost::asio::awaitable<void> publish(Batch& batch, PassResult& result);
     boost::asio::awaitable<void>

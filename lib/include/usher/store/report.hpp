@@ -220,21 +220,5 @@ private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };
-/// Files a request, for one meeting, for one project, or for everything. Returns its id.
-/// Errors: DatabaseError, DatabaseBusy.
-std::int64_t file_request(
-    std::string const& path, std::string const& action, std::optional<std::string> const& meeting,
-    std::optional<std::string> const& project, std::string const& by
-);
-
-struct RequestReport {
-    std::string state = "filed"; ///< filed (no daemon has seen it), running, done, refused
-    std::int64_t meetings = 0;
-    std::int64_t sessions = 0;
-    std::int64_t tokens = 0;
-    std::string detail;
-};
-
-RequestReport request_state(std::string const& path, std::int64_t id);
 
 } // namespace usher

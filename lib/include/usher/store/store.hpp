@@ -99,9 +99,11 @@ struct ProjectStatus {
     std::optional<seconds> clock_ahead{};
 };
 
+/// Work for requests that has ended.
 struct RequestNews {
-    std::int64_t request_id;
-    std::string detail; ///< What was done, or why not.
+    std::int64_t request_id = 0; ///< Of the first.
+    std::size_t requests = 0;    ///< That asked for the same.
+    std::string detail;          ///< What was done, or why not.
 };
 
 /// All that usher keeps in one SQLite file. Batch-shaped: due meetings out, publications in. Each call is one short
@@ -193,14 +195,15 @@ public:
     PublishCounts
     publish(std::span<Publication const> publications, sys_seconds now, std::function<void()> const& locked = {});
 
-    /// Takes in new requests, marks the next meetings of running ones, and finishes those whose meetings are done.
-    /// `more` tells whether marking goes on.
+    /// Takes one step for requests, if there is one to take: begins those that were filed, or marks the next meetings.
+    /// What it writes takes a short time however many requests there are.
     struct RequestStep {
-        std::vector<RequestNews> finished;
+        std::vector<RequestNews> finished; ///< Since the last call, by this or by publish().
         bool more = false;
-        bool wrote = false; ///< There are requests, so the write lock was held.
+        bool wrote = false; ///< The write lock was held.
     };
     RequestStep advance_requests(sys_seconds now);
+    bool has_request_work() const; ///< So advance_requests() may write.
 
     /// Up to `limit` rows of `agenda` after `after`, by number, in short.
     struct AgendaEntry {

@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "request_book.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace usher {
+
+namespace {
+
+// In one transaction. Marking a meeting takes about 20 µs.
+constexpr std::int64_t marks_max = 200;
+constexpr std::int64_t begun_max = 200; // requests
+constexpr std::int64_t equal_max = 500; // requests that share their work
+// A counter that somebody else set to more is not gone on with.
+constexpr std::int64_t latest = 99'999'999'999; // instant
+constexpr std::size_t quoted_max = 64;
+constexpr std::int64_t number_max = std::int64_t{1} << 62;
+// Rows that are read for one chunk, without the write lock.
+constexpr std::int64_t scanned_max = 4000;
+
+std::int64_t number(WorkNo value)
+{
+    return static_cast<std::int64_t>(value);
+}
+
+std::optional<sys_seconds> instant_at(SQLite::Statement& statement, int column)
+{
+    const SQLite::Column value = statement.getColumn(column);
+    return value.isNull() ? std::nullopt : std::optional{from_unix(value.getInt64())};
+}
+
+} // namespace
+
+std::vector<OpenWork> RequestBook::open_work(std::int64_t meeting_no)
+{
+    SQLite::Statement& statement = db_.prepared(R"sql(
+        SELECT m.work_no, r.action, r.began_at
+          FROM request_meeting m
+          LEFT JOIN request_result r ON r.request_no = (SELECT min(request_no) FROM request_result
+                                                         WHERE state = 'running' AND work_no = m.work_no)
+         WHERE m.meeting_no = ? ORDER BY m.work_no LIMIT ?
+    )sql");
+    const Rewind rewind{statement};
+    SQLite::bind(statement, meeting_no, open_max);
+    std::vector<OpenWork> open;
+    while (statement.executeStep())
+        open.push_back(
+            {WorkNo{statement.getColumn(0).getInt64()}, parse_request_action(statement.getColumn(1).getString()),
+             from_unix(std::clamp(statement.getColumn(2).getInt64(), std::int64_t{0}, latest))}
+        );
+    return open;
+}
+
+void RequestBook::count_tokens(MeetingSnapshot const& meeting, std::size_t tokens)
+{
+    for (OpenWork const& work : meeting.requests)
+        db_.run(
+            "UPDATE request_meeting SET tokens = tokens + ? WHERE meeting_no = ? AND work_no = ?",
+            static_cast<std::int64_t>(tokens), static_cast<std::int64_t>(meeting.number), number(work.number)
+        );
+}
+
+void RequestBook::end(MeetingSnapshot const& meeting, Plan const& plan, PublishOutcome outcome, sys_seconds now)
+{
+    const auto meeting_no = static_cast<std::int64_t>(meeting.number);
+    for (OpenWork const& work : meeting.requests) {
+        if (!is_served(work, meeting, plan, outcome, now))
+            continue;
+        const auto tokens = db_.integer(
+            "DELETE FROM request_meeting WHERE meeting_no = ? AND work_no = ? RETURNING tokens", meeting_no,
+            number(work.number)
+        );
+        if (!tokens)
+            continue;
+        RequestCounts& counts = counted_[number(work.number)];
+        ++counts.served;
+        counts.renewed += *tokens > 0 || outcome.publishes ? 1 : 0;
+        counts.sessions += outcome.publishes ? 1 : 0;
+        counts.tokens += *tokens;
+    }
+}
+
+void RequestBook::forget(std::int64_t meeting_no)
+{
+    for (OpenWork const& work : open_work(meeting_no))
+        ++counted_[number(work.number)].served;
+    db_.run("DELETE FROM request_meeting WHERE meeting_no = ?", meeting_no);
+}
+
+void RequestBook::keep_counts(sys_seconds now)
+{
+    for (auto const& [work_no, counts] : std::exchange(counted_, {})) {
+        db_.run(
+            R"sql(UPDATE request_result SET served = served + ?1, renewed = renewed + ?2, sessions = sessions + ?3,
+                         tokens = tokens + ?4
+                   WHERE state = 'running' AND work_no = ?5)sql",
+            counts.served, counts.renewed, counts.sessions, counts.tokens, work_no
+        );
+        finish_if_done(work_no, now);
+    }
+}
+
+void RequestBook::finish_if_done(std::int64_t work_no, sys_seconds now)
+{
+    RequestCounts counts;
+    bool all_marked = false;
+    {
+        SQLite::Statement& statement = db_.prepared(
+            R"sql(SELECT meetings, served, renewed, sessions, tokens, cursor_no IS NULL FROM request_result
+                   WHERE state = 'running' AND work_no = ? LIMIT 1)sql"
+        );
+        const Rewind rewind{statement};
+        statement.bind(1, work_no);
+        if (!statement.executeStep())
+            return;
+        counts = {
+            statement.getColumn(0).getInt64(), statement.getColumn(1).getInt64(), statement.getColumn(2).getInt64(),
+            statement.getColumn(3).getInt64(), statement.getColumn(4).getInt64()};
+        all_marked = statement.getColumn(5).getInt() != 0;
+    }
+    if (is_done(counts, all_marked))
+        finish(work_no, "done", to_text(counts), now);
+}
+
+void RequestBook::finish(std::int64_t work_no, char const* state, std::string const& detail, sys_seconds now)
+{
+    {
+        SQLite::Statement& statement =
+            db_.prepared("SELECT min(request_id), count(*) FROM request_result WHERE state = 'running' AND work_no = ?"
+            );
+        const Rewind rewind{statement};
+        statement.bind(1, work_no);
+        statement.executeStep();
+        news_.push_back(
+            {statement.getColumn(0).getInt64(), static_cast<std::size_t>(statement.getColumn(1).getInt64()), detail}
+        );
+    }
+    db_.run(
+        R"sql(UPDATE request_result SET state = ?1, detail = ?2, done_at = ?3, cursor_no = NULL
+               WHERE state = 'running' AND work_no = ?4)sql",
+        std::string{state}, detail, unix_seconds(now), work_no
+    );
+}
+
+void RequestBook::refuse(std::int64_t work_no, std::string const& why, sys_seconds now)
+{
+    db_.run("UPDATE request_result SET meetings = 0 WHERE state = 'running' AND work_no = ?", work_no);
+    finish(work_no, "refused", why, now);
+}
+
+bool RequestBook::has_work()
+{
+    return compared_ != schema_version() ||
+           db_.integer("SELECT 1 FROM request_result WHERE cursor_no IS NOT NULL LIMIT 1") ||
+           db_.integer("SELECT 1 FROM request_result WHERE state = 'filed' LIMIT 1");
+}
+
+std::int64_t RequestBook::schema_version()
+{
+    return db_.integer("PRAGMA schema_version").value_or(0);
+}
+
+std::optional<RequestBook::Step> RequestBook::next(sys_seconds now)
+{
+    Step step;
+    if (!has_work())
+        return std::nullopt;
+    const std::int64_t schema = schema_version();
+    if (compared_ != schema) {
+        // Rows that came or went while a trigger was missing; its return changes the schema too.
+        find_unrecorded(step);
+        if (!step.unrecorded.empty() || !step.orphans.empty())
+            return step;
+        compared_ = schema;
+        compared_to_ = std::numeric_limits<std::int64_t>::min();
+    }
+    {
+        SQLite::Statement& statement = db_.prepared(
+            R"sql(SELECT DISTINCT meeting_id, action FROM request_result
+                   WHERE state = 'filed' AND meeting_id > '' AND typeof(meeting_id) = 'text' AND length(meeting_id) <= 255
+                     AND project IS NULL AND action IN ('rotate', 'replace_session', 'retry')
+                   ORDER BY meeting_id, action LIMIT ?)sql"
+        );
+        const Rewind rewind{statement};
+        statement.bind(1, marks_max);
+        while (statement.executeStep())
+            step.singles.push_back({statement.getColumn(1).getString(), statement.getColumn(0).getString()});
+    }
+    if (!step.singles.empty())
+        return step;
+    find_chunk(step, now);
+    if (step.request_no)
+        return step;
+    step.many = db_.integer(
+        R"sql(SELECT min(request_no) FROM request_result
+               WHERE state = 'filed' AND meeting_id IS NULL AND project > '' AND typeof(project) = 'text'
+                 AND length(project) <= 255 AND action IN ('rotate', 'replace_session', 'retry'))sql"
+    );
+    if (step.many)
+        return step;
+    find_invalid(step); // what is left of those that were filed
+    return step.refusals.empty() ? std::nullopt : std::optional{std::move(step)};
+}
+
+void RequestBook::find_unrecorded(Step& step)
+{
+    const auto list = [&](std::vector<std::int64_t>& numbers, char const* sql, auto const&... bounds) {
+        SQLite::Statement& statement = db_.prepared(sql);
+        const Rewind rewind{statement};
+        SQLite::bind(statement, bounds...);
+        while (statement.executeStep())
+            numbers.push_back(statement.getColumn(0).getInt64());
+    };
+    list(
+        step.unrecorded, R"sql(SELECT r.id FROM request r
+                                LEFT JOIN request_result q
+                                       ON q.request_id = r.id AND q.action IS r.action AND q.meeting_id IS r.meeting_id
+                                      AND q.project IS r.project AND q.requested_at IS r.requested_at
+                               WHERE q.request_no IS NULL AND r.id > ? ORDER BY r.id LIMIT ?)sql",
+        compared_to_, begun_max
+    );
+    list(
+        step.orphans, R"sql(SELECT q.request_no FROM request_result q
+                             WHERE q.request_id IS NOT NULL
+                               AND NOT EXISTS (SELECT 1 FROM request r WHERE r.id = q.request_id) LIMIT ?)sql",
+        begun_max
+    );
+}
+
+void RequestBook::find_invalid(Step& step)
+{
+    SQLite::Statement& statement = db_.prepared(
+        R"sql(SELECT request_no, substr(action, 1, 64), substr(meeting_id, 1, 64), substr(project, 1, 64),
+                     typeof(COALESCE(meeting_id, project))
+                FROM request_result WHERE state = 'filed' LIMIT ?)sql"
+    );
+    const Rewind rewind{statement};
+    statement.bind(1, begun_max);
+    while (statement.executeStep()) {
+        RequestScope scope;
+        if (!statement.getColumn(2).isNull())
+            scope.meeting = statement.getColumn(2).getString();
+        if (!statement.getColumn(3).isNull())
+            scope.project = statement.getColumn(3).getString();
+        const auto why = why_invalid(statement.getColumn(1).getString(), scope);
+        const std::string type = statement.getColumn(4).getString();
+        step.refusals.push_back(
+            {statement.getColumn(0).getInt64(), why.value_or(
+                                                    type == "text" ? "what it names has more than 255 bytes"
+                                                                   : "what it names is a " + type + ", not a text"
+                                                )}
+        );
+    }
+}
+
+void RequestBook::find_chunk(Step& step, sys_seconds now)
+{
+    std::optional<std::string> project;
+    {
+        SQLite::Statement& statement = db_.prepared(
+            R"sql(SELECT request_no, work_no, action, project, pass, cursor_no FROM request_result
+                   WHERE cursor_no IS NOT NULL ORDER BY request_no LIMIT 1)sql"
+        );
+        const Rewind rewind{statement};
+        if (!statement.executeStep())
+            return;
+        step.request_no = statement.getColumn(0).getInt64();
+        step.work_no = statement.getColumn(1).getInt64();
+        step.action = statement.getColumn(2).getString();
+        if (const std::string name = statement.getColumn(3).getString(); name != "*")
+            project = name;
+        step.takes_back = statement.getColumn(4).getInt() == 2;
+        step.pass = statement.getColumn(4).getInt() == 0 ? MarkPass::near : MarkPass::rest;
+        step.cursor_no = statement.getColumn(5).getInt64();
+    }
+    std::int64_t scanned = 0;
+    std::int64_t last = step.cursor_no;
+    if (step.takes_back) {
+        if (db_.integer("SELECT 1 FROM request_result WHERE state = 'running' AND work_no = ?", *step.work_no))
+            return; // others ask for the same
+        SQLite::Statement& statement = db_.prepared(
+            R"sql(SELECT a.meeting_no, m.work_no FROM agenda a
+                    LEFT JOIN request_meeting m ON m.meeting_no = a.meeting_no AND m.work_no = ?1
+                   WHERE a.meeting_no > ?2 ORDER BY a.meeting_no LIMIT ?3)sql"
+        );
+        const Rewind rewind{statement};
+        SQLite::bind(statement, *step.work_no, step.cursor_no, scanned_max);
+        while (std::ssize(step.meetings) < marks_max && statement.executeStep()) {
+            ++scanned;
+            last = statement.getColumn(0).getInt64();
+            if (!statement.getColumn(1).isNull())
+                step.meetings.push_back(last);
+        }
+        if (scanned == scanned_max || std::ssize(step.meetings) == marks_max)
+            step.next_cursor_no = last;
+        return;
+    }
+    const auto action = parse_request_action(step.action);
+    SQLite::Statement& statement = db_.prepared(
+        R"sql(SELECT a.meeting_no, a.due_at, a.state, a.attempts, a.marked_by, a.opens, a.closes, m.project
+                FROM agenda a LEFT JOIN meeting m ON m.id = a.meeting_id
+               WHERE a.meeting_no > ? ORDER BY a.meeting_no LIMIT ?)sql"
+    );
+    const Rewind rewind{statement};
+    SQLite::bind(statement, step.cursor_no, scanned_max);
+    while (std::ssize(step.meetings) < marks_max && statement.executeStep()) {
+        ++scanned;
+        last = statement.getColumn(0).getInt64();
+        if (project && statement.getColumn(7).getString() != *project)
+            continue;
+        const auto state = parse_state(statement.getColumn(2).getString()).value_or(State::pending);
+        MarkFacts facts;
+        facts.settled = statement.getColumn(1).getInt64() > unix_seconds(now);
+        facts.over = state == State::cancelled || state == State::ended;
+        facts.failing = state == State::pending || state == State::failed || statement.getColumn(3).getInt64() > 0;
+        facts.marked = statement.getColumn(4).getInt64() == *step.work_no;
+        facts.opens = instant_at(statement, 5);
+        facts.closes = instant_at(statement, 6);
+        if (action && is_marked(*action, step.pass, facts, now))
+            step.meetings.push_back(last);
+    }
+    if (scanned == scanned_max || std::ssize(step.meetings) == marks_max)
+        step.next_cursor_no = last;
+    const bool ends = !step.next_cursor_no && step.pass == MarkPass::rest;
+    if (ends && project && step.meetings.empty() &&
+        !db_.integer("SELECT 1 FROM meeting WHERE project = ? LIMIT 1", *project))
+        step.refusal = "no meeting is in project \"" + project->substr(0, quoted_max) + "\"";
+}
+
+void RequestBook::take(Step const& step, sys_seconds now)
+{
+    for (const std::int64_t id : step.unrecorded)
+        record(compared_to_ = id);
+    for (const std::int64_t request_no : step.orphans)
+        db_.run(
+            R"sql(UPDATE request_result SET request_id = NULL, cursor_no = CASE state WHEN 'running' THEN 0 ELSE cursor_no END,
+                         state = 'aborted', pass = 2
+                   WHERE request_no = ?)sql",
+            request_no
+        );
+    db_.run("DELETE FROM request_result WHERE request_id IS NULL AND state = 'aborted' AND cursor_no IS NULL");
+    for (auto const& [request_no, why] : step.refusals)
+        db_.run(
+            "UPDATE request_result SET state = 'refused', detail = ?, done_at = ? WHERE request_no = ?", why,
+            unix_seconds(now), request_no
+        );
+    std::int64_t begun = 0;
+    for (Single const& single : step.singles)
+        if (begun < begun_max)
+            begun += begin_single(single, now);
+    if (step.many)
+        begin_many(*step.many, now);
+    if (!step.request_no)
+        return;
+    if (step.takes_back) {
+        for (const std::int64_t meeting_no : step.meetings) {
+            db_.run("DELETE FROM request_meeting WHERE meeting_no = ? AND work_no = ?", meeting_no, *step.work_no);
+            db_.run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> 0", meeting_no);
+        }
+        if (step.next_cursor_no) {
+            db_.run(
+                "UPDATE request_result SET cursor_no = ? WHERE request_no = ?", *step.next_cursor_no, *step.request_no
+            );
+            return;
+        }
+        db_.run("DELETE FROM request_result WHERE request_no = ? AND request_id IS NULL", *step.request_no);
+        db_.run("UPDATE request_result SET cursor_no = NULL WHERE request_no = ?", *step.request_no);
+        return;
+    }
+    if (!db_.integer("SELECT 1 FROM request_result WHERE state = 'running' AND work_no = ? LIMIT 1", *step.work_no)) {
+        db_.run( // aborted since, or not usher's words
+            "UPDATE request_result SET cursor_no = NULL WHERE request_no = ? AND pass <> 2", *step.request_no
+        );
+        return;
+    }
+    for (const std::int64_t meeting_no : step.meetings)
+        mark(step.action, *step.work_no, meeting_no, step.pass == MarkPass::near);
+    const bool next_pass = !step.next_cursor_no && step.pass == MarkPass::near;
+    SQLite::Statement& statement = db_.prepared(
+        R"sql(UPDATE request_result SET cursor_no = ?1, pass = ?2, meetings = meetings + ?3
+               WHERE state = 'running' AND work_no = ?4)sql"
+    );
+    {
+        const Rewind rewind{statement};
+        if (step.next_cursor_no)
+            statement.bind(1, *step.next_cursor_no);
+        else if (next_pass)
+            statement.bind(1, 0);
+        statement.bind(2, step.pass == MarkPass::rest || next_pass ? 1 : 0);
+        statement.bind(3, static_cast<std::int64_t>(step.meetings.size()));
+        statement.bind(4, *step.work_no);
+        statement.exec();
+    }
+    const bool none = !db_.integer(
+        "SELECT 1 FROM request_result WHERE state = 'running' AND work_no = ? AND meetings > 0 LIMIT 1", *step.work_no
+    );
+    if (!step.refusal.empty() && none)
+        refuse(*step.work_no, step.refusal, now);
+    else
+        finish_if_done(*step.work_no, now);
+}
+
+std::int64_t RequestBook::begin_single(Single const& single, sys_seconds now)
+{
+    const std::int64_t work_no = new_work();
+    const int begun = db_.run(
+        R"sql(UPDATE request_result SET state = 'running', work_no = ?1, began_at = ?2, meetings = 1
+               WHERE request_no IN (SELECT request_no FROM request_result
+                                     WHERE state = 'filed' AND meeting_id = ?3 AND action = ?4 LIMIT ?5))sql",
+        work_no, unix_seconds(now), single.meeting_id, single.action, begun_max
+    );
+    if (begun == 0)
+        return 0; // aborted since
+    constexpr char const* find = "SELECT meeting_no FROM agenda WHERE meeting_id = ?";
+    auto meeting_no = db_.integer(find, single.meeting_id);
+    if (!meeting_no) { // its row may have come while a trigger was missing
+        db_.run(
+            "INSERT INTO agenda (meeting_id, starts_at, day) SELECT id, starts_at, starts_at / 86400 FROM meeting "
+            "WHERE "
+            "id = ?",
+            single.meeting_id
+        );
+        meeting_no = db_.integer(find, single.meeting_id);
+    }
+    if (meeting_no)
+        mark(single.action, work_no, *meeting_no, false);
+    else
+        refuse(work_no, "there is no meeting \"" + single.meeting_id + "\"", now);
+    return begun;
+}
+
+void RequestBook::begin_many(std::int64_t request_no, sys_seconds now)
+{
+    const std::int64_t work_no = new_work();
+    db_.run(
+        R"sql(UPDATE request_result SET state = 'running', work_no = ?1, began_at = ?2, cursor_no = 0
+               WHERE request_no IN (SELECT request_no FROM request_result q, (SELECT action, project FROM request_result
+                                     WHERE request_no = ?3 AND state = 'filed') same
+                                     WHERE q.state = 'filed' AND q.meeting_id IS NULL AND q.action = same.action
+                                       AND q.project = same.project LIMIT ?4))sql",
+        work_no, unix_seconds(now), request_no, equal_max
+    );
+}
+
+void RequestBook::mark(std::string const& action, std::int64_t work_no, std::int64_t meeting_no, bool near)
+{
+    db_.run("INSERT OR IGNORE INTO request_meeting (meeting_no, work_no) VALUES (?, ?)", meeting_no, work_no);
+    if (action == to_text(RequestAction::rotate))
+        db_.run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ?", meeting_no);
+    else
+        db_.run("UPDATE agenda SET due_at = 0, next_at = 0, attempts = 0 WHERE meeting_no = ?", meeting_no);
+    if (near)
+        db_.run("UPDATE agenda SET marked_by = ? WHERE meeting_no = ?", work_no, meeting_no);
+}
+
+std::int64_t RequestBook::new_work()
+{
+    const auto last_given = db_.integer(
+        "SELECT work_no FROM daemon WHERE id = 1 AND typeof(work_no) = 'integer' AND work_no BETWEEN 0 AND ?",
+        number_max
+    );
+    const std::int64_t last = last_given ? *last_given
+                                         : db_.integer(
+                                                  R"sql(SELECT max(COALESCE((SELECT max(work_no) FROM request_result
+                                                        WHERE typeof(work_no) = 'integer' AND work_no < ?1), 0),
+                                             COALESCE((SELECT max(generation) FROM agenda
+                                                        WHERE typeof(generation) = 'integer' AND generation < ?1), 0)))sql",
+                                                  number_max
+                                           )
+                                               .value_or(0);
+    db_.run("UPDATE daemon SET work_no = ? WHERE id = 1", last + 1);
+    return last + 1;
+}
+
+void RequestBook::record(std::int64_t id)
+{
+    db_.run("DELETE FROM request_result WHERE request_id = ? AND state <> 'running' AND cursor_no IS NULL", id);
+    db_.run(
+        "UPDATE request_result SET request_id = NULL, state = 'aborted', pass = 2, cursor_no = 0 WHERE request_id = ?",
+        id
+    );
+    db_.run(
+        R"sql(INSERT INTO request_result (request_id, action, meeting_id, project, requested_at)
+              SELECT id, action, meeting_id, project, requested_at FROM request WHERE id = ?)sql",
+        id
+    );
+}
+
+} // namespace usher

@@ -1,0 +1,1 @@
+INSERT INTO request (action, meeting_id) VALUES ('rotate', 'a' || char(0));

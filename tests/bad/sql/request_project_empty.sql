@@ -1,0 +1,1 @@
+INSERT INTO request (action, project) VALUES ('rotate', '');

@@ -1,0 +1,1 @@
+INSERT INTO request (action, meeting_id) VALUES ('replace_session', NULL);

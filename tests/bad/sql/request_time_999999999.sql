@@ -1,0 +1,1 @@
+INSERT INTO request (action, project, requested_at) VALUES ('rotate', '*', 999999999);

@@ -1,0 +1,1 @@
+INSERT INTO request (action) VALUES ('replace_session');
