@@ -15,6 +15,7 @@
 
 #include "commands.hpp"
 #include "output.hpp"
+#include "times.hpp"
 
 namespace usher::ctl {
 namespace {
@@ -58,31 +59,19 @@ std::string scope_text(RequestScope const& scope)
     return scope.project == "*" ? "all" : scope.project.value_or("");
 }
 
-/// `09:19:31 UTC`, with the date unless it is today's.
-std::string clock_text(sys_seconds instant, sys_seconds now)
+/// The clock's, while a command waits.
+sys_seconds current_time()
 {
-    const std::string text = to_iso8601(instant);
-    const std::string date = text.substr(0, 10) == to_iso8601(now).substr(0, 10) ? "" : text.substr(0, 10) + " ";
-    return date + text.substr(11, 8) + " UTC";
+    return std::chrono::floor<seconds>(std::chrono::system_clock::now());
 }
 
-/// Says why nothing more is done, and the way out.
 int refuse(
-    Context& context, std::string const& command, std::string const& code, std::string const& message,
+    Context& context, std::string const& command, std::string_view code, std::string const& message,
     std::string const& way_out
 )
 {
-    if (context.json) {
-        Json document = Json::object();
-        document["version"] = 1;
-        document["error"] = {{"code", code}, {"message", message}, {"do", Json::array({way_out})}};
-        print(context.out, document);
-        return exit_could_not;
-    }
-    context.err << "usherctl: " << command << ": " << message << '\n';
-    if (!way_out.empty())
-        context.err << "do: " << way_out << '\n';
-    return exit_could_not;
+    const Error error{code, message, way_out};
+    return cannot(context, command, error);
 }
 
 Json json_of_report(RequestReport const& report)
@@ -104,11 +93,9 @@ Json json_of_report(RequestReport const& report)
     return document;
 }
 
-Json json_of_answer(std::string const& command, std::string const& sentence)
+Json json_of_answer(Context& context, std::string_view command, std::string const& sentence)
 {
-    Json document = Json::object();
-    document["version"] = 1;
-    document["command"] = command;
+    Json document = answer(command, context.now());
     document["sentence"] = sentence;
     return document;
 }
@@ -129,7 +116,7 @@ int refuse_unknown(Context& context, RequestArguments const& arguments, RequestD
     return refuse(
         context, arguments.name, one ? "no_such_meeting" : "no_such_project",
         (one ? "no meeting " + text : "no meeting is in project " + text) +
-            (meant.empty() ? "" : "; nearest: " + meant) + ". Nothing was done.",
+            (meant.empty() ? "" : "; nearest: " + meant) + ". Nothing was done",
         meant.empty() ? "name one that the platform has" : command + meant
     );
 }
@@ -159,7 +146,7 @@ bool is_agreed(Context& context, RequestArguments const& arguments)
         return true;
     const bool terminal = &context.in == &std::cin && ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
     if (!terminal) {
-        refuse(context, arguments.name, "not_agreed", "no terminal to ask. Nothing was done.", "add --yes");
+        refuse(context, arguments.name, "not_agreed", "no terminal to ask. Nothing was done", "add --yes");
         return false;
     }
     context.err << "Go on? [y/N] ";
@@ -323,7 +310,7 @@ int wait_for(
     const std::string request = "request " + std::to_string(report.id);
     const std::int64_t number = report.number;
     Progress progress{context, arguments.action, extent};
-    const auto give_up = [&](std::string const& code, std::string const& message, std::string const& way_out) {
+    const auto give_up = [&](std::string_view code, std::string const& message, std::string const& way_out) {
         progress.end();
         return refuse(context, arguments.name, code, message, way_out);
     };
@@ -333,13 +320,13 @@ int wait_for(
         std::this_thread::sleep_for(pause_between_looks);
         if (interrupted != 0)
             return give_up(
-                "interrupted", "interrupted; " + request + " stays filed and goes on.",
+                "interrupted", "interrupted; " + request + " stays filed and goes on",
                 "usherctl requests abort " + std::to_string(report.id)
             );
         auto next = desk.read(number);
         if (!next)
             return give_up(
-                "deleted", request + " was deleted; what it had not done yet stays as it is.",
+                "deleted", request + " was deleted; what it had not done yet stays as it is",
                 "usherctl " + arguments.name + " " + scope_text(report.scope)
             );
         const Steady::time_point now = Steady::now();
@@ -353,7 +340,7 @@ int wait_for(
                 "nobody_at_work",
                 "usherd is not at work: it " +
                     (looked ? "looked " + to_relative(*looked, current_time()) : std::string{"has never looked"}) +
-                    ". " + "Request " + std::to_string(report.id) + " is filed and waits.",
+                    ". " + "Request " + std::to_string(report.id) + " is filed and waits",
                 "systemctl start usher"
             );
         if (report.open() && now - moved >= timeout)
@@ -361,7 +348,7 @@ int wait_for(
                 "timeout",
                 request + " is still " + report.state + ": nothing has moved for " + to_text(timeout) + "; " +
                     std::to_string(report.counts.served) + " of " + counted(report.counts.meetings, "meeting") +
-                    be(report.counts.served) + " done. It goes on.",
+                    be(report.counts.served) + " done. It goes on",
                 "usherctl status"
             );
     }
@@ -374,7 +361,7 @@ int wait_for(
     const std::string sentence =
         "Done in " + to_text(progress.elapsed()) + ": " + done_sentence(arguments.action, report.counts, retried);
     if (context.json) {
-        Json document = json_of_answer(arguments.name, sentence);
+        Json document = json_of_answer(context, arguments.name, sentence);
         document.update(json_of_report(report));
         print(context.out, document);
     } else {
@@ -413,11 +400,11 @@ int request(Context& context, RequestArguments const& arguments)
                                                            : desk.knows_project(*arguments.project));
     if (!known)
         return refuse_unknown(context, arguments, desk);
-    const RequestExtent extent = desk.extent(scope, current_time());
+    const RequestExtent extent = desk.extent(scope, context.now());
     if (arguments.dry_run) {
         const std::string sentence = preview(arguments.action, extent);
         if (context.json) {
-            Json document = json_of_answer(arguments.name, sentence);
+            Json document = json_of_answer(context, arguments.name, sentence);
             document["dry_run"] = true;
             document["meetings"] = extent.meetings;
             document["sessions"] = extent.sessions;
@@ -442,7 +429,7 @@ int request(Context& context, RequestArguments const& arguments)
         return wait_for(context, arguments, desk, report, extent, *timeout);
     const std::string sentence = filed_sentence(arguments.action, report.id, extent);
     if (context.json) {
-        Json document = json_of_answer(arguments.name, sentence);
+        Json document = json_of_answer(context, arguments.name, sentence);
         document.update(json_of_report(report));
         print(context.out, document);
     } else {
@@ -466,7 +453,7 @@ int list_requests(Context& context)
     const std::string sentence =
         open.empty() ? "No request is open." : counted(std::ssize(open), "request") + be(std::ssize(open)) + " open.";
     if (context.json) {
-        Json document = json_of_answer("requests", sentence);
+        Json document = json_of_answer(context, "requests", sentence);
         Json items = Json::array();
         for (RequestReport const& report : open)
             items.push_back(json_of_report(report));
@@ -475,11 +462,11 @@ int list_requests(Context& context)
         return exit_done;
     }
     context.out << sentence << '\n';
-    const sys_seconds now = current_time();
+    const Times times{context.now(), context.local};
     for (RequestReport const& report : open)
         context.out << report.id << "  " << report.action << " " << scope_text(report.scope) << ", by "
                     << (report.requested_by.empty() ? "somebody" : report.requested_by) << " "
-                    << clock_text(report.requested_at, now) << ": " << how_far(report) << '\n';
+                    << times.at(report.requested_at) << ": " << how_far(report) << '\n';
     return exit_done;
 }
 
@@ -500,7 +487,7 @@ std::string aborted_sentence(RequestReport const& report, std::int64_t left)
 int abort_request(Context& context, std::int64_t id)
 {
     RequestDesk desk{context.database(), true};
-    const sys_seconds now = current_time();
+    const sys_seconds now = context.now();
     const auto report = desk.abort(id, user_name(), now);
     if (!report) {
         const auto found = desk.find(id);
@@ -508,7 +495,7 @@ int abort_request(Context& context, std::int64_t id)
             context, "requests abort", found ? "not_open" : "no_such_request",
             (found ? "request " + std::to_string(id) + " is " + found->state + " already"
                    : "no request " + std::to_string(id)) +
-                ". Nothing was done.",
+                ". Nothing was done",
             "usherctl requests"
         );
     }
@@ -519,7 +506,7 @@ int abort_request(Context& context, std::int64_t id)
                                                                  "; another request asks for the same and goes on."
                                                            : aborted_sentence(*report, left);
     if (context.json) {
-        Json document = json_of_answer("requests abort", sentence);
+        Json document = json_of_answer(context, "requests abort", sentence);
         document.update(json_of_report(desk.find(id).value_or(*report)));
         document["left"] = left;
         print(context.out, document);

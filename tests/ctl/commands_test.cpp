@@ -153,8 +153,7 @@ TEST_F(DamagedCommands, ARepairListsTheRowsThatStopIt)
 TEST_F(Commands, EveryOneHasHelpWithAnExample)
 {
     for (std::string const command :
-         {"init", "import", "backup", "restore", "status", "credentials", "decode", "explain", "rotate", "retry",
-          "replace-session"}) {
+         {"init", "import", "status", "credentials", "decode", "explain", "rotate", "retry", "replace-session"}) {
         const Answer answer = call_plain({"usherctl", command, "--help"});
         EXPECT_EQ(answer.status, 0) << command;
         EXPECT_NE(answer.out.find("Example"), std::string::npos) << command;
@@ -412,7 +411,6 @@ TEST_F(Commands, TheHelpOfARequestSaysWhomItHits)
     ) << help;
 }
 
-TEST_F(Commands, DecodeReadsStandardInputOnly)
 class Decode : public Commands {
 protected:
     static constexpr std::int64_t at = 1'800'000'000; // 2027-01-15 08:00 UTC

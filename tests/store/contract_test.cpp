@@ -350,7 +350,7 @@ TEST_F(Contract, OurConnectionsRunNobodysCodeButOurs)
     Store store = Store::open(path);
     store.take_over("test", from_unix(1'800'000'000));
     store.mark(std::vector{MeetingNo{1}});
-    RequestDesk{path, true}.file(RequestAction::rotate, {.meeting = "m", .project = std::nullopt}, "test");
+    RequestDesk{path, true}.file(RequestAction::rotate, {"m", std::nullopt}, "test");
     EXPECT_EQ(number("SELECT count(*) FROM log"), 0);
     const Report report{path};
     EXPECT_TRUE(report.meeting("m"));

@@ -1375,6 +1375,7 @@ Store::publish(std::span<Publication const> publications, sys_seconds now, std::
                 impl.publish_one(publication, seen != publication.seen, now, counts);
             impl.requests.keep_counts(now);
             impl.look(now);
+            impl.requests.keep_counts(now);
         });
     } catch (...) { // the rows are as they were
         for (SessionRow* session : impl.numbered)
