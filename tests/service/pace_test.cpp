@@ -134,5 +134,57 @@ TEST(Pace, LateFailuresOfAnOpenCircuitDoNotProlongIt)
     EXPECT_EQ(pace.running(), 0U);
 }
 
+TEST(Pace, APauseThatIsAskedForIsOneForAll)
+{
+    ProviderFailure unavailable = failure(FailureKind::transient);
+    unavailable.retry_after = 600s;
+    Pace pace{"p", {10, 100, 100}, start};
+    pace.started();
+    EXPECT_TRUE(pace.failed(unavailable, start, 24h));
+    EXPECT_TRUE(pace.open());
+    EXPECT_EQ(pace.probe_at() - start, 600s);
+}
+
+TEST(Pace, WhatWasUnderWayWhenTheCircuitOpenedDoesNotCloseIt)
+{
+    Pace pace{"p", {10, 100, 100}, start};
+    pace.started();
+    pace.started();
+    EXPECT_TRUE(pace.failed(failure(FailureKind::quota, true), start, 1h));
+    pace.succeeded();
+    EXPECT_TRUE(pace.open());
+    EXPECT_EQ(pace.allowance(pace.probe_at()), 1U);
+    pace.started();
+    pace.succeeded();
+    EXPECT_FALSE(pace.open());
+}
+
+TEST(Pace, AProbeCanBeHurriedAndNotPutOff)
+{
+    ProviderFailure quota = failure(FailureKind::quota, true);
+    quota.retry_after = 600s;
+    Pace pace{"p", {10, 100, 100}, start};
+    pace.started();
+    EXPECT_TRUE(pace.failed(quota, start, 24h));
+    pace.hurry(start + 700s);
+    EXPECT_EQ(pace.probe_at(), start + 600s);
+    pace.hurry(start + 10s);
+    EXPECT_EQ(pace.allowance(start + 10s - 1ns), 0U);
+    EXPECT_EQ(pace.allowance(start + 10s), 1U);
+    pace.started();
+    EXPECT_TRUE(pace.failed(quota, start + 10s, 24h));
+    EXPECT_EQ(pace.probe_at(), start + 610s);
+}
+
+TEST(Pace, APauseOfYearsIsADay)
+{
+    ProviderFailure quota = failure(FailureKind::quota, true);
+    quota.retry_after = seconds{std::int64_t{1} << 60};
+    Pace pace{"p", {10, 100, 100}, start};
+    pace.started();
+    EXPECT_TRUE(pace.failed(quota, start, 30 * 24h));
+    EXPECT_EQ(pace.probe_at() - start, 24h);
+}
+
 } // namespace
 } // namespace usher

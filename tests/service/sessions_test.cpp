@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sessions from the network, through all weathers, on a virtual clock and a real database.
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <sstream>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <spdlog/sinks/ostream_sink.h>
+
 #include "live_world.hpp"
 
 namespace usher {
@@ -9,7 +18,53 @@ using namespace test;
 using vendor::Fault;
 using vendor::FaultKind;
 
-class Sessions : public LiveWorld, public testing::Test {};
+/// What is logged while it lives.
+class LogCapture {
+public:
+    LogCapture()
+    {
+        auto logger =
+            std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(lines_));
+        before_ = spdlog::default_logger();
+        spdlog::set_default_logger(logger);
+    }
+    ~LogCapture() { spdlog::set_default_logger(before_); }
+    LogCapture(LogCapture const&) = delete;
+    LogCapture& operator=(LogCapture const&) = delete;
+
+    std::string text() const { return lines_.str(); }
+
+private:
+    std::ostringstream lines_;
+    std::shared_ptr<spdlog::logger> before_;
+};
+
+class Sessions : public LiveWorld, public testing::Test {
+protected:
+    /// As after SIGTERM.
+    void stop()
+    {
+        boost::asio::co_spawn(context, maker->drain(1s), [](std::exception_ptr error) {
+            if (error)
+                std::rethrow_exception(error);
+        });
+        context.restart();
+        context.run();
+    }
+
+    /// How many transactions are in the WAL: each ends with a frame that has the size of the database.
+    std::int64_t commits() const
+    {
+        constexpr std::size_t header = 32;
+        constexpr std::size_t frame = 24 + 4096;
+        std::ifstream file{path + "-wal", std::ios::binary};
+        const std::string wal{std::istreambuf_iterator<char>{file}, {}};
+        std::int64_t count = 0;
+        for (std::size_t at = header; at + frame <= wal.size() && wal.compare(at + 8, 8, wal, 16, 8) == 0; at += frame)
+            count += wal.compare(at + 4, 4, std::string(4, '\0')) != 0 ? 1 : 0;
+        return count;
+    }
+};
 
 TEST_F(Sessions, AreMadeOnceAndServe)
 {
@@ -400,6 +455,391 @@ TEST_F(Sessions, NobodyIsThrownOutByDefault)
     pass_time(3h);
     EXPECT_EQ(vendor.sessions().at(0).connections.size(), 1U);
     EXPECT_EQ(vendor.requests().size(), 1U);
+}
+
+TEST_F(Sessions, AnIdThatIsGivenTwiceIsAbandonedAndAllOthersGoOn)
+{
+    others = {"second"};
+    restart();
+    vendor.behaviour.repeats = "123456";
+    meetings(5);
+    meetings(5, 1800, "other");
+    sql("UPDATE meeting SET project = 'second' WHERE id LIKE 'other%'");
+
+    pass_time(1min);
+
+    EXPECT_EQ(ready(), 1 + 5);
+    EXPECT_EQ(
+        text("SELECT DISTINCT state, reason FROM meeting_status WHERE state <> 'ready'"), "pending|session_id_taken"
+    );
+    EXPECT_GE(abandoned(), 4);
+    EXPECT_EQ(number("SELECT count(*) FROM session_attempt WHERE outcome = 'created'"), 6);
+
+    vendor.behaviour.repeats.clear();
+    pass_time(20min);
+    EXPECT_EQ(ready(), 10);
+}
+
+TEST_F(Sessions, TheIdOfASessionThatIsNotServingAnyMoreIsNotTakenEither)
+{
+    meetings(1, 7200);
+    quiesce();
+    const std::string old = credentials("m0").at("p").session_id;
+    vendor.behaviour.repeats = "123456";
+    sql("INSERT INTO request (action, meeting_id) VALUES ('replace_session', 'm0')");
+    pass_time(1min);
+    EXPECT_EQ(status("m0"), "pending|session_id_taken");
+    EXPECT_EQ(credentials("m0").at("p").session_id, old); // it serves on
+    vendor.behaviour.repeats.clear();
+    pass_time(20min);
+    EXPECT_EQ(status("m0"), "ready|");
+    EXPECT_NE(credentials("m0").at("p").session_id, old);
+}
+
+TEST_F(Sessions, TwoAnswersWithOneIdInOneCommitAreOneSession)
+{
+    meetings(2);
+    World::settle();
+    std::vector<EndedCall> ended(2);
+    std::vector<MeetingNo> begun;
+    for (std::size_t i = 0; i < 2; ++i) {
+        const std::string id = "m" + std::to_string(i);
+        const auto meeting = store->read_one(id);
+        begun.push_back(meeting->number);
+        ended[i].meeting = meeting->number;
+        ended[i].session = {{}, "1_MX4one", "opentok", "default", "123456", to_text(meeting->meeting->options)};
+    }
+    CallNews intents;
+    intents.begun = begun;
+    const CallRecord attempts = store->record_calls(intents, clock.now());
+    for (std::size_t i = 0; i < 2; ++i)
+        ended[i].attempt = attempts.attempts[i];
+    CallNews news;
+    news.ended = ended;
+
+    const CallRecord record = store->record_calls(news, clock.now());
+
+    EXPECT_TRUE(record.staged[0]);
+    EXPECT_FALSE(record.staged[1]);
+    EXPECT_EQ(text("SELECT outcome FROM session_attempt ORDER BY attempt_no"), "created\nabandoned");
+}
+
+TEST_F(Sessions, AClockThatWasBehindServesOnceItIsRight)
+{
+    vendor.behaviour.clock_offset = 120s;
+    meetings(3);
+    pass_time(10min);
+    EXPECT_EQ(text("SELECT DISTINCT state, reason FROM meeting_status"), "failed|clock_skewed");
+    EXPECT_EQ(text("SELECT reason FROM project_status"), "clock_skewed");
+    vendor.behaviour.clock_offset = 0s;
+    pass_time(5min);
+    EXPECT_EQ(ready(), 3);
+    EXPECT_EQ(vendor.sessions().size(), 3U);
+    EXPECT_EQ(abandoned(), 0);
+}
+
+TEST_F(Sessions, APauseOfTenMinutesDoesNotHoldUpAMeetingThatIsOn)
+{
+    pace = {1, 1000, 1000};
+    restart();
+    Fault pause = vendor::fault_of(FaultKind::too_many);
+    pause.retry_after = 600s;
+    vendor.behaviour.next.push_back(pause);
+    meetings(20, 7200);
+    pass_time(3s);
+    ASSERT_EQ(ready(), 0);
+
+    meetings(1, -60, "live");
+    pass_time(10s);
+
+    EXPECT_EQ(status("live0"), "ready|");
+    pass_time(10s);
+    EXPECT_EQ(ready(), 21); // that it answers again is good for all
+}
+
+TEST_F(Sessions, WhileAMeetingIsOnAPauseIsCutToTenSeconds)
+{
+    Fault pause = vendor::fault_of(FaultKind::too_many);
+    pause.retry_after = 24h;
+    meetings(1, 7200);
+    for (int i = 0; i < 100; ++i)
+        vendor.behaviour.next.push_back(pause);
+    pass_time(1min);
+    ASSERT_EQ(vendor.requests().size(), 1U);
+
+    meetings(1, -60, "live");
+    pass_time(1min);
+
+    EXPECT_GE(vendor.requests().size(), 1U + 6U);
+    EXPECT_LE(vendor.requests().size(), 1U + 8U);
+    EXPECT_EQ(status("live0"), "pending|provider_quota");
+    EXPECT_EQ(number("SELECT count(*) FROM meeting_status WHERE next_at IS NULL"), 0);
+}
+
+TEST_F(Sessions, APauseTakesBackWhatWasBegunAndNotSent)
+{
+    pace = {8, 1000, 1000};
+    restart();
+    Fault pause = vendor::fault_of(FaultKind::too_many);
+    pause.retry_after = 600s;
+    for (int i = 0; i < 50; ++i)
+        vendor.behaviour.next.push_back(pause);
+    meetings(50, 7200);
+    quiesce();
+    EXPECT_FALSE(maker->busy()); // so that --once ends
+    EXPECT_EQ(text("SELECT DISTINCT state, reason FROM meeting_status"), "pending|provider_quota");
+    EXPECT_EQ(number("SELECT count(*) FROM meeting_status WHERE next_at IS NULL"), 0);
+    EXPECT_GT(number("SELECT count(*) FROM session_attempt WHERE outcome = 'unsent'"), 0);
+    const auto asked = static_cast<std::int64_t>(vendor.requests().size());
+    EXPECT_LE(asked, 8);
+
+    restart(); // as after a kill
+    EXPECT_EQ(abandoned(), 0);
+    EXPECT_EQ(number("SELECT count(*) FROM session_attempt WHERE outcome = 'failed'"), asked);
+}
+
+TEST_F(Sessions, AnAnswerThatWasUnderWayDoesNotEndAPause)
+{
+    meetings(8, 7200);
+    Fault pause = vendor::fault_of(FaultKind::too_many);
+    pause.retry_after = 600s;
+    vendor.behaviour.next.push_back(pause); // and seven good answers after it
+    quiesce();
+    const std::size_t asked = vendor.requests().size();
+    meetings(8, 7200, "later");
+    pass_time(9min);
+    EXPECT_EQ(vendor.requests().size(), asked);
+    pass_time(2min);
+    EXPECT_EQ(ready(), 16);
+}
+
+TEST_F(Sessions, AMeetingIsToldOfAnOutageOnceHoweverOftenTheVendorComesAndGoes)
+{
+    constexpr int count = 100;
+    pace = {8, 5, 10};
+    restart();
+    vendor.behaviour.chance = 0.75;
+    vendor.behaviour.by_chance.push_back(vendor::fault_of(FaultKind::unavailable));
+    meetings(count, 7200);
+
+    pass_time(35s);
+    EXPECT_EQ(text("SELECT DISTINCT reason FROM meeting_status WHERE state <> 'ready'"), "provider_error");
+    pass_time(40s);
+
+    // Once that its session is ordered, and once that the provider has an outage.
+    EXPECT_LE(
+        number("SELECT max(n) FROM (SELECT count(*) AS n FROM history WHERE event IN ('pending', 'session_failed')"
+               " GROUP BY meeting_no)"),
+        2
+    );
+    vendor.behaviour.chance = 0;
+    pass_time(2min);
+    EXPECT_EQ(ready(), count);
+}
+
+TEST_F(Sessions, AnOutageThatComesToNeedSomebodyIsToldAgainAndOnlyThen)
+{
+    vendor.behaviour.outage = vendor::Outage::unavailable;
+    meetings(20, 7200);
+    quiesce();
+    EXPECT_EQ(text("SELECT DISTINCT state, reason FROM meeting_status"), "pending|provider_error");
+    vendor.behaviour.outage = vendor::Outage::none;
+    vendor.add_opentok("123456", "another"); // at the vendor's
+    pass_time(2min);
+    EXPECT_EQ(text("SELECT DISTINCT state, reason FROM meeting_status"), "failed|credentials_refused");
+    vendor.behaviour.outage = vendor::Outage::unavailable;
+    const std::int64_t history = number("SELECT count(*) FROM history");
+    pass_time(9min);
+    EXPECT_EQ(number("SELECT count(*) FROM history"), history);
+}
+
+TEST_F(Sessions, AServersPauseIsOneForAllOfItsProject)
+{
+    policy.disconnect_on_cancel = true;
+    restart();
+    meetings(20, 60);
+    quiesce();
+    for (vendor::SessionRecord const& session : std::vector{vendor.sessions()})
+        vendor.connect(session.id, clock.now());
+    const std::size_t before = vendor.requests().size();
+    Fault pause = vendor::fault_of(FaultKind::too_many);
+    pause.retry_after = 600s;
+    for (int i = 0; i < 8; ++i) // what is under way at once
+        vendor.behaviour.next.push_back(pause);
+
+    sql("UPDATE meeting SET status = 'cancelled'");
+    pass_time(590s);
+    EXPECT_LE(vendor.requests().size() - before, 8U);
+    EXPECT_EQ(number("SELECT count(*) FROM session WHERE disconnect = 1"), 20);
+    EXPECT_EQ(text("SELECT reason FROM project_status"), "provider_quota");
+
+    vendor.behaviour.next.clear();
+    pass_time(2min);
+    EXPECT_EQ(number("SELECT count(*) FROM history WHERE event = 'disconnected'"), 20);
+    for (vendor::SessionRecord const& session : vendor.sessions())
+        EXPECT_TRUE(session.connections.empty());
+}
+
+TEST_F(Sessions, APauseForSessionsIsOneForThrowingOutToo)
+{
+    policy.disconnect_on_cancel = true;
+    restart();
+    meetings(1, 60);
+    quiesce();
+    Fault pause = vendor::fault_of(FaultKind::too_many);
+    pause.retry_after = 600s;
+    vendor.behaviour.next.push_back(pause);
+    meetings(1, 7200, "next");
+    quiesce();
+    const std::size_t before = vendor.requests().size();
+    sql("UPDATE meeting SET status = 'cancelled' WHERE id = 'm0'");
+    pass_time(590s);
+    EXPECT_EQ(vendor.requests().size(), before);
+    pass_time(20s);
+    EXPECT_EQ(number("SELECT count(*) FROM history WHERE event = 'disconnected'"), 1);
+}
+
+TEST_F(Sessions, ThrowingOutIsGivenUpInTheEndAndTheLogSaysSo)
+{
+    policy.disconnect_on_cancel = true;
+    restart();
+    meetings(1, 60);
+    quiesce();
+    vendor.behaviour.outage = vendor::Outage::unavailable;
+    sql("UPDATE meeting SET status = 'cancelled'");
+    const LogCapture log;
+    pass_time(2h);
+    EXPECT_EQ(number("SELECT count(*) FROM history WHERE event = 'disconnect_failed'"), 1);
+    EXPECT_NE(log.text().find("disconnect_failed meeting="), std::string::npos) << log.text();
+    EXPECT_NE(log.text().find("provider_error"), std::string::npos) << log.text();
+}
+
+TEST_F(Sessions, AMarkThatSomebodyForgedThrowsNobodyOut)
+{
+    struct Case {
+        char const* name;
+        bool on_cancel;
+        bool at_close;
+        bool cancelled;
+        seconds later;
+        bool thrown_out;
+    };
+    for (Case const& c : {
+             Case{"policy off", false, false, true, 0s, false},
+             Case{"scheduled", true, true, false, 0s, false},
+             Case{"closed, and only cancellations count", true, false, false, 3h, false},
+             Case{"cancelled, and only the end counts", false, true, true, 0s, false},
+             Case{"closed", false, true, false, 3h, true},
+         }) {
+        policy.disconnect_on_cancel = false;
+        policy.disconnect_at_close = false;
+        sql("DELETE FROM meeting");
+        restart();
+        quiesce();
+        const std::string id = c.name;
+        meeting(
+            unix_seconds(clock.now()) - unix_seconds(start) + 60,
+            unix_seconds(clock.now()) - unix_seconds(start) + 7200, id
+        );
+        participant("p", "publisher", id);
+        quiesce();
+        const std::string session = vendor.sessions().back().id;
+        vendor.connect(session, clock.now());
+        if (c.cancelled)
+            sql("UPDATE meeting SET status = 'cancelled' WHERE id = '" + id + "'");
+        quiesce();
+        clock.advance(c.later);
+        quiesce();
+        const std::size_t before = vendor.requests().size();
+        policy.disconnect_on_cancel = c.on_cancel;
+        policy.disconnect_at_close = c.at_close;
+
+        sql("UPDATE session SET disconnect = 1 WHERE session_id = '" + session + "'");
+        restart();
+        pass_time(1min);
+
+        EXPECT_EQ(vendor.sessions().back().connections.empty(), c.thrown_out) << id;
+        EXPECT_EQ(vendor.requests().size() > before, c.thrown_out) << id;
+        EXPECT_EQ(number("SELECT count(*) FROM session WHERE disconnect = 1"), 0) << id;
+    }
+}
+
+TEST_F(Sessions, NobodyIsThrownOutOfASessionThatSomebodyElseWrote)
+{
+    policy.disconnect_on_cancel = true;
+    restart();
+    meetings(2, 60);
+    quiesce();
+    vendor.connect(vendor.sessions().at(1).id, clock.now());
+    sql("UPDATE meeting SET status = 'cancelled' WHERE id = 'm0'");
+    pass_time(1min);
+    const std::size_t before = vendor.requests().size();
+
+    // The session of the meeting that is on, as if it were the cancelled one's.
+    sql("UPDATE session SET disconnect = 1, meeting_no = (SELECT meeting_no FROM agenda WHERE meeting_id = 'm0')"
+        " WHERE session_id = '" +
+        vendor.sessions().at(1).id + "'");
+    maker->want_disconnects();
+    pass_time(1min);
+
+    EXPECT_EQ(vendor.sessions().at(1).connections.size(), 1U);
+    EXPECT_EQ(vendor.requests().size(), before);
+    EXPECT_EQ(number("SELECT count(*) FROM session WHERE disconnect = 1"), 0);
+    EXPECT_EQ(number("SELECT count(*) FROM history WHERE event = 'disconnect_failed'"), 0);
+}
+
+TEST_F(Sessions, AStepIsOneTransaction)
+{
+    policy.disconnect_on_cancel = true;
+    others = {"second"};
+    restart();
+    meetings(4, 60, "gone");
+    quiesce();
+    vendor.behaviour.outage = vendor::Outage::unavailable;
+    meetings(12, 7200);
+    meetings(12, 7200, "other");
+    sql("UPDATE meeting SET project = 'second' WHERE id LIKE 'other%'");
+    sql("UPDATE meeting SET status = 'cancelled' WHERE id LIKE 'gone%'");
+    for (int i = 0; i < 40; ++i) {
+        World::settle();
+        const std::int64_t before = commits();
+        maker->step();
+        ASSERT_LE(commits() - before, 1);
+        context.restart();
+        context.run();
+        if (i == 10)
+            vendor.behaviour.outage = vendor::Outage::none;
+        clock.advance(1s);
+    }
+    EXPECT_EQ(ready(), 24);
+}
+
+TEST_F(Sessions, AStepLeavesTheLockAloneAsOthersDo)
+{
+    meetings(1);
+    World::settle();
+    maker->lock_gap().look(store->data_version() + 1, clock.steady_now()); // somebody writes
+    maker->lock_gap().held(clock.steady_now() - 10ms, clock.steady_now());
+    std::vector<std::chrono::steady_clock::duration> waits;
+    std::int64_t attempts = 0;
+    clock.on_wait = [&](std::chrono::steady_clock::duration wait) {
+        waits.push_back(wait);
+        attempts = number("SELECT count(*) FROM session_attempt");
+        EXPECT_TRUE(maker->waits_for_lock());
+        clock.advance(1s);
+    };
+    boost::asio::cancellation_signal stop_signal;
+    boost::asio::co_spawn(
+        context, maker->run(), boost::asio::bind_cancellation_slot(stop_signal.slot(), [](std::exception_ptr) {})
+    );
+    context.restart();
+    context.poll();
+    ASSERT_EQ(waits.size(), 1U);
+    EXPECT_EQ(waits[0], 20ms);
+    EXPECT_EQ(attempts, 0); // not before the wait
+    EXPECT_EQ(number("SELECT count(*) FROM session_attempt"), 1);
+    stop_signal.emit(boost::asio::cancellation_type::terminal);
+    context.poll();
 }
 
 } // namespace

@@ -82,6 +82,7 @@ struct Behaviour {
     std::vector<Fault> by_chance; ///< Equally likely.
     Certificate certificate = Certificate::good;
     bool proxy_allows = true;
+    std::string repeats{}; ///< The API key or application id whose every create is answered with its first session.
 };
 
 enum class Reset : std::uint8_t { none, before_work, after_work };

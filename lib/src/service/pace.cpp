@@ -13,7 +13,8 @@ constexpr int failures_to_open = 5;
 // An outage's end must be noticed soon; credentials are put right by people, and asking all the time may lock them.
 constexpr seconds probe_cap{30};
 constexpr seconds probe_cap_for_people{300};
-constexpr double ahead_seconds = 0.1; // longer than a commit takes
+constexpr seconds pause_cap{24 * 3600}; // whatever a provider asks for
+constexpr double ahead_seconds = 0.1;   // longer than a commit takes
 // Of a call: what is saved beyond the burst. It never makes a whole call, but a thread that wakes up late does not lose
 // what went by until then; with a burst of 1 the rate would be missed by that.
 constexpr double lateness = 0.9;
@@ -68,37 +69,44 @@ void Pace::started()
 {
     ++running_;
     tokens_ -= 1;
+    probing_ = open_;
 }
 
 void Pace::succeeded()
 {
     --running_;
+    if (open_ && !probing_)
+        return; // was under way when the circuit opened, and says nothing about the pause that came after it
     failures_ = 0;
     openings_ = 0;
-    open_ = false;
+    open_ = probing_ = false;
 }
 
-void Pace::released()
-{
-    --running_;
-}
-
-void Pace::failed(ProviderFailure const& failure, Instant now, seconds patience)
+bool Pace::failed(ProviderFailure const& failure, Instant now, seconds patience)
 {
     --running_;
     ++failures_;
-    const bool was_probe = open_ && now >= probe_at_;
-    if (open_ && !was_probe)
-        return; // was under way when the circuit opened
-    if (!open_ && !failure.of_project && failures_ < failures_to_open)
-        return;
+    if (open_ && !probing_)
+        return false; // likewise
+    const bool of_all = failure.of_project || failure.retry_after;
+    if (!open_ && !of_all && failures_ < failures_to_open)
+        return false;
     open_ = true;
+    probing_ = false;
+    failed_at_ = now;
     ++openings_;
     seconds delay =
         backoff(openings_, seconds{1}, needs_somebody(failure.kind) ? probe_cap_for_people : probe_cap, name_);
     if (failure.retry_after)
-        delay = std::max(delay, *failure.retry_after);
+        delay = std::max(delay, std::min(*failure.retry_after, pause_cap));
     probe_at_ = now + std::max(std::min(delay, patience), seconds{1});
+    return true;
+}
+
+void Pace::hurry(Instant by)
+{
+    if (open_)
+        probe_at_ = std::min(probe_at_, by);
 }
 
 } // namespace usher

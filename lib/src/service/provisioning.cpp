@@ -26,6 +26,8 @@ constexpr Steady::duration warm_up_time =
 constexpr int wal_pages_max = 3500;
 constexpr int restart_tries = 50;
 constexpr Steady::duration restart_pause = std::chrono::milliseconds{1};
+constexpr int turns_max = 100; // that others may take before the lock is taken all the same
+constexpr Steady::duration others_turn = std::chrono::milliseconds{1};
 constexpr int wal_pages_worth_moving = 32;         // near the end: then little is left for in between
 constexpr int wal_pages_max_beside_a_writer = 700; // and then comes one slice more
 constexpr std::size_t slice_meetings_max = 256;
@@ -113,7 +115,7 @@ Provisioner::Provisioner(
       certain_{settings.highest_seen, clock.now(), clock.steady_now()},
       prepared_{executor},
       slice_size_{lock_goal},
-      lock_gap_{store.data_version()},
+      lock_gap_{maker.lock_gap()},
       checkpointed_{executor}
 {
     configure(std::move(projects), settings);
@@ -556,11 +558,15 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     PassResult result;
     result.looked_at = batch.meetings.size();
     co_await publish(batch, result);
-    for (std::size_t i = 0; i < batch.meetings.size(); ++i)
-        if (batch.plans[i].session == SessionStep::order && !batch.plans[i].blocked)
-            maker_.want(batch.meetings[i].meeting->project, batch.meetings[i].number, *batch.plans[i].opens);
-        else if (batch.plans[i].disconnect)
+    for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
+        Plan const& planned = batch.plans[i];
+        if (planned.session == SessionStep::order && !planned.blocked) {
+            std::string const& project = batch.meetings[i].meeting->project;
+            maker_.want(project, batch.meetings[i].number, *planned.opens, batch.projects.find(project)->outage);
+        } else if (planned.disconnect) {
             maker_.want_disconnects();
+        }
+    }
     adapt(batch);
     note_looks(batch);
     if (!batch.unreadable.empty()) {
@@ -689,7 +695,13 @@ void Provisioner::publish_each(std::vector<Publication> const& slice, PassResult
 /// Lets others have their turn before the lock is taken again.
 boost::asio::awaitable<void> Provisioner::give_way()
 {
-    co_await clock_.wait(gap_left());
+    for (int turns = 0; turns < turns_max; ++turns) {
+        const Steady::duration gap = gap_left();
+        const bool others_first = maker_.waits_for_lock();
+        if (gap == Steady::duration::zero() && !others_first)
+            break;
+        co_await clock_.wait(others_first ? std::max<Steady::duration>(gap, others_turn) : gap);
+    }
 }
 
 Steady::duration Provisioner::gap_left()

@@ -19,30 +19,66 @@ constexpr std::size_t queue_max = 10'000; // of one project; what does not fit i
 constexpr auto idle = std::chrono::hours{1};
 constexpr auto busy_database = std::chrono::seconds{1};
 constexpr auto gather = std::chrono::milliseconds{25}; // what ends within it is recorded in one commit
+// What one transaction may write, so that it holds the lock for a few milliseconds.
+constexpr std::size_t ended_together = 32;
+constexpr std::size_t begun_together = 64;
+constexpr std::size_t marked_together = 128;
+constexpr int turns_max = 100; // that others may take before a step goes on all the same
 // A meeting's own back-off. A refusal that will be repeated is asked for again too, but seldom: the vendor's side may
 // be put right without a word to us.
 constexpr seconds retry_base{2};
 constexpr seconds retry_cap{15 * 60};
+constexpr seconds outage_cap{30}; // the circuit does the waiting; this has meetings take turns as its probe
 constexpr seconds permanent_base{10 * 60};
 constexpr seconds permanent_cap{6 * 3600};
 constexpr seconds last_safe{60}; // before `opens`: the last moment to try again, whatever was asked for
 constexpr seconds live_retry{10};
+constexpr seconds patience_max{30 * 24 * 3600};
+constexpr seconds calm{30}; // without a new pause: the outage is over
 constexpr std::size_t disconnects_at_once = 100;
-constexpr int disconnect_tries = 10; // then whoever is there stays there, and history says so
+constexpr int disconnect_tries = 30; // then whoever is there stays there, and log and history say so
 constexpr seconds disconnect_cap{60};
+
+/// Whether the provider is there, and only this request was refused.
+bool is_of_the_request(ProviderFailure const& failure)
+{
+    return failure.kind == FailureKind::permanent && !failure.of_project;
+}
+
+/// Moves up to `most` of the first items out.
+template <class T>
+void drop_first(std::vector<T>& items, std::size_t most)
+{
+    items.erase(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(std::min(most, items.size())));
+}
+
+template <class T>
+std::span<T const> first_of(std::vector<T> const& items, std::size_t most)
+{
+    return std::span{items}.first(std::min(most, items.size()));
+}
 
 } // namespace
 
 struct SessionMaker::Project {
     Line line;
     Pace pace;
-    std::set<std::pair<sys_seconds, MeetingNo>> queue; ///< By need.
-    std::map<MeetingNo, sys_seconds> queued;
-    std::vector<Order> begun;          ///< On record, and waiting for a place.
-    std::vector<MeetingNo> backed_off; ///< Failed for reasons that all share; to be tried again once those are over.
+    std::set<std::pair<sys_seconds, MeetingNo>> queue{}; ///< By need.
+    std::map<MeetingNo, sys_seconds> queued{};
+    std::vector<Order> begun{}; ///< On record, and waiting for a place.
+    ProviderFailure refusal{};  ///< Why the circuit is open, while it is.
     std::optional<Outage> outage{};
+    Steady::time_point closed_at{}; ///< When the circuit closed last.
     std::optional<seconds> clock_ahead{};
 
+    void put(MeetingNo meeting, sys_seconds opens)
+    {
+        take(meeting);
+        queue.insert({opens, meeting});
+        queued.emplace(meeting, opens);
+        if (queue.size() > queue_max)
+            take(std::prev(queue.end())->second);
+    }
     void take(MeetingNo meeting)
     {
         if (const auto found = queued.find(meeting); found != queued.end()) {
@@ -50,6 +86,8 @@ struct SessionMaker::Project {
             queued.erase(found);
         }
     }
+    /// Whether a call would be made, were there a place.
+    bool waits() const { return !queue.empty() || !begun.empty(); }
 };
 
 SessionMaker::SessionMaker(
@@ -62,6 +100,7 @@ SessionMaker::SessionMaker(
       random_{random},
       changed_{std::move(changed)},
       wakeup_{executor},
+      lock_gap_{store.data_version()},
       calls_{executor, [this](std::string const&, std::exception_ptr error) {
                  failure_ = std::move(error);
                  wakeup_.notify();
@@ -70,7 +109,8 @@ SessionMaker::SessionMaker(
 
 void SessionMaker::configure(std::vector<Line> lines, Policy base)
 {
-    take_back(); // what is on record and was not sent yet will not be sent for the old project
+    for (auto const& [name, project] : projects_)
+        take_back(*project); // what is on record and was not sent yet will not be sent for the old project
     projects_.clear();
     known_ = {};
     known_.base = base;
@@ -82,37 +122,66 @@ void SessionMaker::configure(std::vector<Line> lines, Policy base)
             continue;
         const std::string name = line.facts.name;
         const Pace pace{name, line.pace, clock_.steady_now()};
-        projects_.emplace(name, std::make_shared<Project>(Project{std::move(line), pace, {}, {}, {}, {}}));
+        projects_.emplace(name, std::make_shared<Project>(Project{std::move(line), pace}));
     }
-    wakeup_.notify(); // what was taken back and the projects' rows are still to be written
+    disconnects_wanted_ = true; // another policy may have other answers
+    wakeup_.notify();           // what was taken back and the projects' rows are still to be written
 }
 
-void SessionMaker::take_back()
+/// What was begun and not sent is wanted still, but not now.
+void SessionMaker::take_back(Project& project)
 {
-    for (auto const& [name, project] : projects_)
-        for (Order const& order : std::exchange(project->begun, {})) {
-            unsent_.push_back({order.meeting, order.attempt, EndedCall::Outcome::unsent});
-            busy_.erase(order.meeting);
-        }
+    for (Order const& order : std::exchange(project.begun, {})) {
+        unsent_.push_back({order.meeting, order.attempt, EndedCall::Outcome::unsent});
+        busy_.erase(order.meeting);
+        project.put(order.meeting, order.opens);
+    }
 }
 
-void SessionMaker::want(std::string_view project_name, MeetingNo meeting, sys_seconds opens)
+void SessionMaker::want(
+    std::string_view project_name, MeetingNo meeting, sys_seconds opens, std::optional<Outage> const& known
+)
 {
     const auto found = projects_.find(project_name);
-    if (found == projects_.end() || busy_.contains(meeting))
+    if (found == projects_.end())
         return;
     Project& project = *found->second;
-    project.take(meeting);
-    project.queue.insert({opens, meeting});
-    project.queued.emplace(meeting, opens);
-    if (project.queue.size() > queue_max)
-        project.take(std::prev(project.queue.end())->second);
+    if (project.outage && project.outage != known)
+        to_look_at_.push_back(meeting); // was planned before it began
+    if (!busy_.contains(meeting)) {
+        project.put(meeting, opens);
+        weigh(project);
+    }
     wakeup_.notify();
+}
+
+/// While the circuit is open: the meeting that opens first may not be able to wait as long as was asked for.
+void SessionMaker::weigh(Project& project)
+{
+    if (!project.pace.open() || project.queue.empty())
+        return;
+    const Steady::time_point before = project.pace.probe_at();
+    const seconds left = std::min(project.queue.begin()->first - last_safe - clock_.now(), patience_max);
+    project.pace.hurry(std::max(clock_.steady_now() + std::max(left, seconds{0}), project.pace.failed_at() + live_retry)
+    );
+    if (project.pace.probe_at() != before)
+        unreported_.insert(project.line.facts.name);
 }
 
 void SessionMaker::want_disconnects()
 {
     disconnects_wanted_ = true;
+    wakeup_.notify();
+}
+
+void SessionMaker::retry(std::optional<std::string> const& project_name)
+{
+    for (auto const& [name, project] : projects_) {
+        if ((project_name && *project_name != name) || !project->pace.open())
+            continue;
+        project->pace.hurry(clock_.steady_now());
+        unreported_.insert(name);
+    }
     wakeup_.notify();
 }
 
@@ -123,19 +192,28 @@ void SessionMaker::tell_outages(Projects& projects) const
             facts.outage = found->second->outage;
 }
 
+/// Whether there is something to be written.
+bool SessionMaker::has_news() const
+{
+    return !results_.empty() || !unsent_.empty() || !to_look_at_.empty() || !ended_disconnects_.empty() ||
+           !unreported_.empty() || rows_;
+}
+
 bool SessionMaker::busy()
 {
-    if (!busy_.empty() || !results_.empty())
-        return true;
-    return std::any_of(projects_.begin(), projects_.end(), [](auto const& entry) {
-        return !entry.second->pace.open() && !entry.second->queue.empty();
-    });
+    return !results_.empty() || !to_look_at_.empty() ||
+           std::any_of(projects_.begin(), projects_.end(), [](auto const& entry) {
+               Project const& project = *entry.second;
+               return project.pace.running() > 0 || !project.begun.empty() ||
+                      (!project.pace.open() && !project.queue.empty());
+           });
 }
 
 Steady::duration SessionMaker::step()
 {
     const sys_seconds now = clock_.now();
     const Steady::time_point steady = clock_.steady_now();
+    const Steady::duration calm_in = end_outages();
 
     // Which orders may begin: those that can be called now, and some that wait for a place, so that none is idle while
     // the database is written to.
@@ -143,7 +221,7 @@ Steady::duration SessionMaker::step()
     std::vector<std::pair<Project*, MeetingNo>> looked_at;
     std::vector<MeetingNo> begun;
     for (auto const& [name, project] : projects_) {
-        if (stopping_)
+        if (stopping_ || begun.size() >= begun_together)
             break;
         const std::size_t wanted = project->pace.at_hand(steady);
         std::vector<MeetingNo> first;
@@ -165,59 +243,71 @@ Steady::duration SessionMaker::step()
         }
     }
 
-    std::vector<EndedCall> over = unsent_;
-    for (Result const& result : results_)
+    std::vector<EndedCall> over;
+    for (EndedCall const& call : first_of(unsent_, ended_together))
+        over.push_back(call);
+    for (Result const& result : first_of(results_, ended_together))
         over.push_back(ended(result));
+    std::vector<ProjectStatus> rows = rows_.value_or(std::vector<ProjectStatus>{});
+    for (std::string const& name : unreported_)
+        if (const auto found = projects_.find(name); found != projects_.end())
+            rows.push_back(status_of(*found->second));
+    CallNews news;
+    news.ended = over;
+    news.begun = begun;
+    news.projects = rows;
+    news.all_projects = rows_.has_value();
+    news.to_look_at = first_of(to_look_at_, marked_together);
+    news.disconnects = first_of(ended_disconnects_, ended_together);
+    const bool changed = has_news();
     // Whatever is written here may find the database busy: then all is as before, for the next step.
-    const CallRecord record = store_.record_calls(over, begun, now);
-    unsent_.clear();
+    Steady::time_point locked = steady;
+    const CallRecord record = store_.record_calls(news, now, [&] { locked = clock_.steady_now(); });
+    if (!news.empty())
+        lock_gap_.held(locked, clock_.steady_now());
+
+    for (EndedDisconnect const& row : news.disconnects)
+        disconnects_.erase(row.session);
+    for (Result const& result : first_of(results_, ended_together))
+        busy_.erase(result.order.meeting);
+    drop_first(unsent_, ended_together);
+    drop_first(results_, ended_together);
+    drop_first(to_look_at_, marked_together);
+    drop_first(ended_disconnects_, ended_together);
+    unreported_.clear();
+    rows_.reset();
     for (auto const& [project, meeting] : looked_at)
         project->take(meeting);
-    const std::vector<Result> recorded = std::exchange(results_, {});
-    for (Result const& result : recorded)
-        busy_.erase(result.order.meeting);
     for (std::size_t i = 0; i < beginning.size(); ++i) {
         auto& [project, order] = beginning[i];
         order.attempt = record.attempts[i];
         busy_.insert(order.meeting);
         project->begun.push_back(std::move(order));
     }
-    if (!recorded.empty())
-        changed_();
-    if (rows_) {
-        store_.record_projects(*rows_, true, now);
-        rows_.reset();
-    }
-    const bool changed = !to_retry_.empty() || !to_look_at_.empty();
-    store_.mark_to_retry(to_retry_);
-    to_retry_.clear();
-    store_.mark(to_look_at_);
-    to_look_at_.clear();
     if (changed)
         changed_();
-    while (!thrown_out_.empty()) {
-        auto const& [session, event, detail] = thrown_out_.back();
-        store_.end_disconnect(session, event, detail, now);
-        disconnects_.erase(session.session);
-        thrown_out_.pop_back();
-    }
-    for (std::string const& name : unreported_)
-        if (const auto found = projects_.find(name); found != projects_.end()) {
-            Project const& project = *found->second;
-            ProjectFacts const& facts = project.line.facts;
-            ProjectStatus row{facts.name, facts.provider, facts.project_key, facts.key_id, {}, {}};
-            row.clock_ahead = project.clock_ahead;
-            if (project.outage) {
-                row.reason = project.outage->reason;
-                row.detail = project.outage->detail;
-                row.next_at = now + std::chrono::ceil<seconds>(project.pace.probe_at() - steady);
-            }
-            store_.record_projects({&row, 1}, false, now);
-        }
-    unreported_.clear();
 
-    const Steady::duration wait = std::min(start_all(), start_disconnects());
-    return results_.empty() ? wait : Steady::duration::zero();
+    const Steady::duration wait = std::min({start_all(), start_disconnects(), calm_in});
+    return has_news() ? Steady::duration::zero() : wait;
+}
+
+/// An outage is over when the circuit has stayed closed for a while, or nothing waits any more: it is not begun again
+/// with each call that happens to go well. Returns when to look again.
+Steady::duration SessionMaker::end_outages()
+{
+    Steady::duration wait = idle;
+    for (auto const& [name, project] : projects_) {
+        if (!project->outage || project->pace.open())
+            continue;
+        const Steady::duration left = project->closed_at + calm - clock_.steady_now();
+        if (left > Steady::duration::zero() && (project->waits() || project->pace.running() > 0)) {
+            wait = std::min(wait, left);
+            continue;
+        }
+        project->outage.reset();
+        spdlog::info("provider is asked again project={}", name);
+    }
+    return wait;
 }
 
 /// Returns how long nothing more can be started, unless a call ends.
@@ -227,7 +317,7 @@ Steady::duration SessionMaker::start_all()
     for (auto const& [name, project] : projects_) {
         start(project);
         const Steady::time_point now = clock_.steady_now();
-        if (const auto next = project->pace.next(now); next && !(project->queue.empty() && project->begun.empty()))
+        if (const auto next = project->pace.next(now); next && project->waits())
             wait = std::min(wait, *next - now);
     }
     return std::max(wait, Steady::duration::zero());
@@ -248,10 +338,22 @@ boost::asio::awaitable<void> SessionMaker::call(std::shared_ptr<Project> project
     SessionOrder asked{order.options, clock_.now(), {random_.next(), random_.next(), random_.next()}};
     CreateOutcome outcome = co_await project->line.provider->create_session(std::move(asked));
     Result result{project, std::move(order), std::move(outcome)};
-    note(result);
-    results_.push_back(std::move(result));
+    hear(result);
     start(project);
     wakeup_.notify();
+}
+
+void SessionMaker::end_disconnect(Disconnect const& row, std::string event, std::string detail)
+{
+    if (event != "disconnected")
+        spdlog::warn(
+            "{} meeting={} session={} reason=\"{}\"", event, static_cast<std::int64_t>(row.meeting),
+            printable(row.session.session_id), printable(detail)
+        );
+    disconnects_[row.session.number].under_way = true; // until it is on record
+    if (!row.ours)
+        event.clear(); // what others wrote is no part of a meeting's history
+    ended_disconnects_.push_back({row.session.number, row.meeting, std::move(event), std::move(detail)});
 }
 
 /// Starts what may be started of the sessions that are marked; returns when to look again.
@@ -259,149 +361,234 @@ Steady::duration SessionMaker::start_disconnects()
 {
     if (!disconnects_wanted_ || stopping_)
         return idle;
-    const Steady::time_point now = clock_.steady_now();
     Steady::duration wait = idle;
-    const std::vector<Store::Disconnect> marked = store_.read_disconnects(disconnects_at_once);
-    disconnects_wanted_ = !marked.empty();
-    for (Store::Disconnect const& session : marked) {
-        const auto found = projects_.find(session.project);
-        if (found == projects_.end()) {
-            store_.end_disconnect(session, "disconnect_failed", "its project is not configured", clock_.now());
-            continue;
-        }
-        Tries& tries = disconnects_[session.session];
+    bool any = start_disconnects(std::nullopt, wait);
+    for (auto const& [name, facts] : known_.by_name)
+        any = start_disconnects(name, wait) || any;
+    disconnects_wanted_ = any;
+    return std::max(wait, Steady::duration::zero());
+}
+
+/// Of one project, or of those that are not configured. Whether there may be some left.
+bool SessionMaker::start_disconnects(std::optional<std::string> const& name, Steady::duration& wait)
+{
+    const auto found = name ? projects_.find(*name) : projects_.end();
+    const Steady::time_point now = clock_.steady_now();
+    const auto has_place = [&] {
+        if (found == projects_.end() || found->second->pace.allowance(now) > 0)
+            return true;
+        const auto next = found->second->pace.next(now);
+        wait = std::min<Steady::duration>(wait, next ? *next - now : idle); // else a call will end
+        return false;
+    };
+    if (!has_place())
+        return true;
+    const std::vector<Disconnect> rows = store_.read_disconnects(name, disconnects_at_once);
+    for (Disconnect const& row : rows) {
+        Tries& tries = disconnects_[row.session.number];
         if (tries.under_way)
             continue;
         if (tries.next > now) {
             wait = std::min(wait, tries.next - now);
             continue;
         }
-        if (found->second->pace.allowance(now) == 0) {
-            const auto next = found->second->pace.next(now);
-            wait = std::min<Steady::duration>(wait, next ? *next - now : std::chrono::seconds{1});
+        if (!has_place())
+            break;
+        if (std::string why = why_not(row); !why.empty()) {
+            end_disconnect(row, "disconnect_failed", std::move(why));
             continue;
         }
         tries.under_way = true;
         found->second->pace.started();
-        calls_.spawn("disconnect call", disconnect(found->second, session));
+        calls_.spawn("disconnect call", disconnect(found->second, row));
     }
-    return wait;
+    return !rows.empty();
 }
 
-boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<Project> project, Store::Disconnect session)
+/// Why nobody is to be thrown out of a session that is marked for it, or an empty text.
+std::string SessionMaker::why_not(Disconnect const& row) const
+{
+    if (!row.ours)
+        return "usher did not write its row";
+    if (row.shared)
+        return "another meeting is served by it";
+    const MeetingNo number = row.meeting;
+    const std::vector<MeetingSnapshot> meeting = store_.read_orders({&number, 1});
+    return why_not_disconnect(meeting.empty() ? MeetingSnapshot{} : meeting.front(), row.session, known_, clock_.now());
+}
+
+boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<Project> project, Disconnect row)
 {
     SessionOrder asked{{}, clock_.now(), {random_.next(), random_.next(), random_.next()}};
     const DisconnectOutcome outcome =
-        co_await project->line.provider->disconnect_all(session.session_id, std::move(asked));
-    Tries& tries = disconnects_[session.session];
+        co_await project->line.provider->disconnect_all(row.session.session_id, std::move(asked));
+    ProviderFailure const* const failure = outcome.disconnected ? nullptr : &outcome.disconnected.error();
+    hear(*project, failure, outcome.clock_ahead, clock_.now() + patience_max);
+    Tries& tries = disconnects_[row.session.number];
     tries.under_way = false;
-    project->pace.released(); // the circuit is for sessions; this has a patience of its own
-    if (outcome.disconnected) {
-        tries.under_way = true; // until it is on record
-        thrown_out_.push_back({session, "disconnected", std::to_string(*outcome.disconnected) + " connections"});
+    if (failure == nullptr) {
+        end_disconnect(row, "disconnected", std::to_string(*outcome.disconnected) + " connections");
     } else {
-        ProviderFailure const& failure = outcome.disconnected.error();
-        ++tries.failures;
-        tries.next = clock_.steady_now() + backoff(tries.failures, retry_base, disconnect_cap, session.session_id);
-        if (tries.failures == disconnect_tries) {
-            tries.under_way = true;
-            thrown_out_.push_back({session, "disconnect_failed", failure.reason + ": " + failure.detail});
-        }
+        // What all calls share is waited for as long as it takes: the circuit sees to it that this costs few of them.
+        tries.failures += failure->of_project || failure->retry_after ? 0 : 1;
+        tries.next = clock_.steady_now() +
+                     backoff(std::max(tries.failures, 1), retry_base, disconnect_cap, row.session.session_id);
+        if (tries.failures == disconnect_tries)
+            end_disconnect(row, "disconnect_failed", failure->reason + ": " + failure->detail);
     }
     disconnects_wanted_ = true;
     wakeup_.notify();
 }
 
-void SessionMaker::note(Result const& result)
+/// Whether a session of this id exists already, so that the provider cannot have made it now.
+bool SessionMaker::is_taken(std::string const& session_id) const
+{
+    const auto is_it = [&](Result const& result) { return result.order.session.session_id == session_id; };
+    if (std::any_of(results_.begin(), results_.end(), is_it))
+        return true;
+    try {
+        return store_.has_session(session_id);
+    } catch (DatabaseBusy const&) {
+        return false; // it is looked at again when it is recorded
+    }
+}
+
+/// How a call for a session ended.
+void SessionMaker::hear(Result& result)
 {
     Project& project = *result.project;
-    const bool was_open = project.pace.open();
-    CreateOutcome const& outcome = result.outcome;
-    if (outcome.clock_ahead && outcome.clock_ahead != project.clock_ahead) {
-        // A second more or less is the answer's travel and rounding.
-        if (!project.clock_ahead || std::chrono::abs(*outcome.clock_ahead - *project.clock_ahead) > seconds{1}) {
-            project.clock_ahead = outcome.clock_ahead;
-            unreported_.push_back(project.line.facts.name);
-        }
-    }
-    const sys_seconds now = clock_.now();
-    ProviderFailure const* const failure = outcome.session_id ? nullptr : &outcome.session_id.error();
-    const bool answered = failure == nullptr || (failure->kind == FailureKind::permanent && !failure->of_project);
-    if (answered) {
-        project.pace.succeeded();
-    } else {
-        sys_seconds first = result.order.opens;
-        if (!project.queue.empty())
-            first = std::min(first, project.queue.begin()->first);
-        const seconds patience = std::max(first - last_safe - now, live_retry);
-        project.pace.failed(*failure, clock_.steady_now(), patience);
-        project.backed_off.push_back(result.order.meeting);
-        if (project.backed_off.size() > queue_max)
-            project.backed_off.erase(project.backed_off.begin());
-    }
+    auto& made = result.outcome.session_id;
+    if (made && is_taken(*made))
+        made = tl::unexpected{ProviderFailure{
+            FailureKind::ambiguous, "session_id_taken",
+            "the provider of project \"" + project.line.facts.name +
+                "\" answers with the id of a session that exists already; tell its operator"}};
+    ProviderFailure const* const failure = made ? nullptr : &made.error();
+    const bool was_out = project.outage.has_value();
+    hear(project, failure, result.outcome.clock_ahead, result.order.opens);
     if (failure != nullptr)
-        spdlog::warn(
+        spdlog::log(
+            was_out ? spdlog::level::debug : spdlog::level::warn,
             "session call failed meeting={} project={} reason={} detail=\"{}\"", printable(result.order.meeting_id),
             project.line.facts.name, failure->reason, failure->detail
         );
-    if (project.pace.open() && failure != nullptr) {
-        project.outage =
-            Outage{needs_somebody(failure->kind) ? State::failed : State::pending, failure->reason, failure->detail};
-    }
-    if (project.pace.open() || was_open)
-        report(project, was_open);
+    if (made)
+        result.order.session.session_id = *made;
+    results_.push_back(std::move(result));
 }
 
-/// Makes a circuit that opened or closed visible: to status, and to the meetings that wait for it.
-void SessionMaker::report(Project& project, bool was_open)
+/// How any call of a project ended, as far as it concerns the others. `opens` is of the meeting that it was for.
+void SessionMaker::hear(
+    Project& project, ProviderFailure const* failure, std::optional<seconds> clock_ahead, sys_seconds opens
+)
 {
-    unreported_.push_back(project.line.facts.name);
-    if (project.pace.open() && was_open)
-        return;
-    for (auto const& [opens, meeting] : project.queue)
-        to_look_at_.push_back(meeting);
-    if (project.pace.open()) {
-        spdlog::warn(
-            "provider is not asked for now project={} reason={} detail=\"{}\"", project.line.facts.name,
-            project.outage->reason, project.outage->detail
-        );
+    std::string const& name = project.line.facts.name;
+    // A second more or less is the answer's travel and rounding.
+    if (clock_ahead && (!project.clock_ahead || std::chrono::abs(*clock_ahead - *project.clock_ahead) > seconds{1})) {
+        project.clock_ahead = clock_ahead;
+        unreported_.insert(name);
+    }
+    const bool was_open = project.pace.open();
+    const Steady::time_point steady = clock_.steady_now();
+    bool pauses = false;
+    if (failure == nullptr || is_of_the_request(*failure)) {
+        project.pace.succeeded();
+    } else {
+        if (!project.queue.empty())
+            opens = std::min(opens, project.queue.begin()->first);
+        const seconds patience = std::max(std::min(opens - last_safe - clock_.now(), patience_max), live_retry);
+        pauses = project.pace.failed(*failure, steady, patience);
+    }
+    if (!project.pace.open()) {
+        if (was_open) {
+            project.closed_at = steady;
+            unreported_.insert(name);
+        }
         return;
     }
-    spdlog::info("provider is asked again project={}", project.line.facts.name);
-    project.outage.reset();
-    to_retry_.insert(to_retry_.end(), project.backed_off.begin(), project.backed_off.end());
-    project.backed_off.clear();
+    if (!pauses)
+        return; // was under way when the circuit opened
+    unreported_.insert(name);
+    take_back(project);
+    project.refusal = *failure;
+    const State state = needs_somebody(failure->kind) ? State::failed : State::pending;
+    if (project.outage && (project.outage->state == state || project.outage->state == State::failed))
+        return;
+    project.outage = Outage{state, failure->reason, failure->detail};
+    spdlog::warn(
+        "provider is not asked for now project={} reason={} detail=\"{}\"", name, failure->reason, failure->detail
+    );
+    for (auto const& [meeting, waits_for] : project.queued)
+        to_look_at_.push_back(meeting);
+}
+
+ProjectStatus SessionMaker::status_of(Project const& project) const
+{
+    ProjectFacts const& facts = project.line.facts;
+    ProjectStatus row{facts.name, facts.provider, facts.project_key, facts.key_id, {}, {}};
+    row.clock_ahead = project.clock_ahead;
+    if (project.pace.open()) {
+        row.reason = project.refusal.reason;
+        row.detail = project.refusal.detail;
+        row.next_at = clock_.now() + std::chrono::ceil<seconds>(project.pace.probe_at() - clock_.steady_now());
+    }
+    return row;
 }
 
 EndedCall SessionMaker::ended(Result const& result) const
 {
     EndedCall call{result.order.meeting, result.order.attempt, EndedCall::Outcome::created};
     call.session = result.order.session;
-    if (result.outcome.session_id) {
-        call.session.session_id = *result.outcome.session_id;
+    if (result.outcome.session_id)
         return call;
-    }
     ProviderFailure const& failure = result.outcome.session_id.error();
     call.outcome = leaves_session(failure) ? EndedCall::Outcome::abandoned : EndedCall::Outcome::failed;
     call.state = needs_somebody(failure.kind) ? State::failed : State::pending;
     call.reason = failure.reason;
     call.detail = failure.detail;
     call.inputs = result.order.inputs;
-    const bool seldom = failure.kind == FailureKind::permanent && !failure.of_project;
-    seconds delay = backoff(
-        result.order.attempts + 1, seldom ? permanent_base : retry_base, seldom ? permanent_cap : retry_cap,
-        result.order.meeting_id
-    );
-    if (failure.retry_after)
-        delay = std::max(delay, *failure.retry_after);
-    call.next_at = retry_at(clock_.now(), delay, result.order.opens, last_safe, seldom ? delay : live_retry);
+    seconds base = retry_base;
+    seconds cap = retry_cap;
+    if (is_of_the_request(failure)) {
+        base = permanent_base;
+        cap = permanent_cap;
+    } else if (auto const& outage = result.project->outage) { // it is told of that once, not of each failure in it
+        call.state = outage->state;
+        call.reason = outage->reason;
+        call.detail = outage->detail;
+        cap = outage_cap;
+    }
+    const seconds delay = backoff(result.order.attempts + 1, base, cap, result.order.meeting_id);
+    const seconds floor = is_of_the_request(failure) ? delay : live_retry;
+    call.next_at = retry_at(clock_.now(), delay, result.order.opens, last_safe, floor);
     return call;
+}
+
+Steady::duration SessionMaker::gap_left()
+{
+    const Steady::time_point now = clock_.steady_now();
+    lock_gap_.look(store_.data_version(), now);
+    return lock_gap_.left(now);
+}
+
+/// Lets others have their turn before the lock is taken again.
+boost::asio::awaitable<void> SessionMaker::give_way()
+{
+    waits_for_lock_ = true;
+    for (int turns = 0; turns < turns_max; ++turns) {
+        const Steady::duration gap = gap_left();
+        if (gap == Steady::duration::zero())
+            break;
+        co_await clock_.wait(gap);
+    }
+    waits_for_lock_ = false;
 }
 
 boost::asio::awaitable<void> SessionMaker::run()
 {
     for (;;) {
         Steady::duration wait = busy_database;
+        co_await give_way();
         try {
             wait = step();
         } catch (DatabaseBusy const& error) {
@@ -431,13 +618,17 @@ void SessionMaker::request_stop()
 boost::asio::awaitable<void> SessionMaker::drain(Steady::duration grace)
 {
     stopping_ = true;
-    take_back();
+    for (auto const& [name, project] : projects_)
+        take_back(*project);
     const Steady::time_point deadline = clock_.steady_now() + grace;
     constexpr Steady::duration moment = std::chrono::milliseconds{20};
     while (calls_.running() > 0 && clock_.steady_now() < deadline)
         co_await clock_.wait(moment);
     try {
-        step();                           // what came in time
+        while (has_news()) { // what came in time
+            co_await give_way();
+            step();
+        }
     } catch (DatabaseBusy const& error) { // the next start counts as abandoned what could not be recorded
         spdlog::warn("database busy at stop reason=\"{}\"", error.what());
     }

@@ -17,8 +17,8 @@ struct PaceSettings {
 };
 
 /// When one project's provider may be called: bounded in number, in rate, and by a circuit breaker, which opens when
-/// calls fail for a reason that all share and then lets one probe through at a time. Pure: instants come in as
-/// arguments, from the steady clock.
+/// calls fail for a reason that all share, or the provider asks for a pause, and then lets one probe through at a time.
+/// Pure: instants come in as arguments, from the steady clock.
 class Pace {
 public:
     using Instant = std::chrono::steady_clock::time_point;
@@ -35,13 +35,17 @@ public:
 
     void started();
     void succeeded(); ///< Or failed for a reason of its own: the provider is there.
-    void released();  ///< Or ended without telling anything about the next one.
-    /// `patience` is how long can be waited at most, for the meeting that opens first.
-    void failed(ProviderFailure const& failure, Instant now, seconds patience);
+    /// `patience` is how long can be waited at most, for the meeting that opens first. Whether the circuit opens by it,
+    /// or stays open.
+    bool failed(ProviderFailure const& failure, Instant now, seconds patience);
+    /// While open: the next probe comes at `by` at the latest, whatever was asked for.
+    void hurry(Instant by);
 
     bool open() const { return open_; }
     /// While open: the next probe.
     Instant probe_at() const { return probe_at_; }
+    /// While open: the last failure that had a say in it.
+    Instant failed_at() const { return failed_at_; }
     std::size_t running() const { return running_; }
 
 private:
@@ -55,7 +59,9 @@ private:
     int failures_ = 0; ///< In a row.
     int openings_ = 0; ///< Since the last success.
     bool open_ = false;
+    bool probing_ = false; ///< The call that runs is a probe, and none that was under way when the circuit opened.
     Instant probe_at_{};
+    Instant failed_at_{};
 };
 
 } // namespace usher

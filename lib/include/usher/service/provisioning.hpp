@@ -180,7 +180,7 @@ private:
     std::size_t batch_participants_ = 1024;            ///< and these to how long a batch takes.
     std::chrono::steady_clock::time_point finished_{}; ///< When the last batch was.
     SliceSize slice_size_;
-    LockGap lock_gap_;
+    LockGap& lock_gap_;
 
     std::optional<Store> checkpointer_; ///< Used by the workers while `checkpointing_`.
     bool checkpointing_ = false;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include <usher/async/wakeup.hpp>
 #include <usher/core/plan.hpp>
 #include <usher/provider/provider.hpp>
+#include <usher/service/lock_gap.hpp>
 #include <usher/service/pace.hpp>
 #include <usher/service/random.hpp>
 #include <usher/store/store.hpp>
@@ -45,17 +47,23 @@ public:
     /// Takes new projects; calls under way end as they may, orders come again with the next look at their meetings.
     void configure(std::vector<Line> lines, Policy base);
 
-    /// Orders a session for a meeting whose plan says so. Once more does no harm.
-    void want(std::string_view project_name, MeetingNo meeting, sys_seconds opens);
+    /// Orders a session for a meeting whose plan says so. Calling this twice is harmless. `known` is the outage that
+    /// the plan knew of: a meeting that has not been told of today's is marked, to be told.
+    void
+    want(std::string_view project_name, MeetingNo meeting, sys_seconds opens, std::optional<Outage> const& known = {});
 
     /// Sessions have been marked whose people are to be thrown out.
     void want_disconnects();
 
-    /// Tells the planner which projects' providers are not asked at present.
+    /// Somebody asks for a new attempt: the project's provider is asked at once, whatever pause it wanted. Without a
+    /// name, all of them.
+    void retry(std::optional<std::string> const& project_name);
+
+    /// Tells the planner which projects have an outage.
     void tell_outages(Projects& projects) const;
 
-    /// Records what ended, and starts what may be started. Returns how long nothing more is to be done, unless a call
-    /// ends. Errors: those of Store; nothing is lost by them.
+    /// Records what ended, in one short transaction at most, and starts what may be started. Returns how long nothing
+    /// more is to be done, unless a call ends. Errors: those of Store; nothing is lost by them.
     std::chrono::steady_clock::duration step();
 
     /// Steps for ever, until it is cancelled.
@@ -69,6 +77,12 @@ public:
 
     /// Whether anything is under way, or could be.
     bool busy();
+
+    /// The write lock's, for all who write with this store.
+    LockGap& lock_gap() { return lock_gap_; }
+    /// Whether the next step waits for the lock to have been left alone for long enough. It goes first then: it holds
+    /// the lock seldom, and for a moment.
+    bool waits_for_lock() const { return waits_for_lock_; }
 
 private:
     struct Order {
@@ -90,13 +104,23 @@ private:
 
     boost::asio::awaitable<void> call(std::shared_ptr<Project> project, Order order);
     void start(std::shared_ptr<Project> const& project);
-    boost::asio::awaitable<void> disconnect(std::shared_ptr<Project> project, Store::Disconnect session);
+    boost::asio::awaitable<void> disconnect(std::shared_ptr<Project> project, Disconnect row);
     std::chrono::steady_clock::duration start_disconnects();
+    bool start_disconnects(std::optional<std::string> const& project, std::chrono::steady_clock::duration& wait);
+    std::string why_not(Disconnect const& row) const;
     std::chrono::steady_clock::duration start_all();
-    void take_back();
+    std::chrono::steady_clock::duration end_outages();
+    std::chrono::steady_clock::duration gap_left();
+    boost::asio::awaitable<void> give_way();
+    void take_back(Project& project);
+    void end_disconnect(Disconnect const& row, std::string event, std::string detail);
     EndedCall ended(Result const& result) const;
-    void note(Result const& result);
-    void report(Project& project, bool was_open);
+    bool is_taken(std::string const& session_id) const;
+    void hear(Result& result);
+    void hear(Project& project, ProviderFailure const* failure, std::optional<seconds> clock_ahead, sys_seconds opens);
+    void weigh(Project& project);
+    ProjectStatus status_of(Project const& project) const;
+    bool has_news() const;
 
     boost::asio::any_io_executor executor_;
     Store& store_;
@@ -111,15 +135,9 @@ private:
     // To be written by the next step:
     std::vector<EndedCall> unsent_;
     std::optional<std::vector<ProjectStatus>> rows_; ///< Of all projects.
-    std::vector<std::string> unreported_;            ///< Projects whose circuit or clock changed.
+    std::set<std::string> unreported_;               ///< Projects whose circuit or clock changed.
     std::vector<MeetingNo> to_look_at_;
-    std::vector<MeetingNo> to_retry_;
-    struct ThrownOut {
-        Store::Disconnect session;
-        std::string event;
-        std::string detail;
-    };
-    std::vector<ThrownOut> thrown_out_;
+    std::vector<EndedDisconnect> ended_disconnects_;
     struct Tries {
         int failures = 0;
         bool under_way = false;
@@ -128,6 +146,8 @@ private:
     std::map<SessionNo, Tries> disconnects_; ///< Of those that were tried.
     bool disconnects_wanted_ = true;         ///< Some may be left by an earlier daemon.
     bool stopping_ = false;
+    LockGap lock_gap_;
+    bool waits_for_lock_ = false;
     std::exception_ptr failure_;
     TaskGroup calls_; // last: its coroutines refer to everything above
 };
