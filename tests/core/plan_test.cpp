@@ -360,5 +360,64 @@ TEST(Plan, ACancelledMeetingKeepsNothing)
     EXPECT_EQ(planned.due, meeting.meeting->ends_at + 15min + Policy{}.retention);
 }
 
+TEST(Plan, AnOutageThatNeedsSomebodyIsToldToThoseThatFailedBefore)
+{
+    Projects all = projects();
+    ProjectFacts& project = all.by_name.begin()->second;
+    project.network = true;
+    MeetingSnapshot meeting = snapshot();
+    meeting.published.reset();
+    meeting.attempts = 1;
+    meeting.failed_inputs = inputs_of(*meeting.meeting, project);
+    const auto reason = [&](State recorded, State outage) {
+        meeting.state = recorded;
+        meeting.reason = "of_its_own";
+        project.outage = Outage{outage, "of_all", "detail"};
+        return plan(meeting, all, starts).reason;
+    };
+    EXPECT_EQ(reason(State::pending, State::pending), "of_its_own");
+    EXPECT_EQ(reason(State::pending, State::failed), "of_all");
+    EXPECT_EQ(reason(State::failed, State::failed), "of_its_own");
+    EXPECT_EQ(reason(State::failed, State::pending), "of_its_own");
+}
+
+TEST(Disconnect, IsForACancellationOrAnEndAsThePolicySays)
+{
+    Projects all = projects();
+    ProjectFacts& project = all.by_name.begin()->second;
+    const auto why_not = [&](MeetingSnapshot const& meeting, sys_seconds now) {
+        return why_not_disconnect(meeting, *snapshot().published, all, now);
+    };
+    const sys_seconds closes = schedule().closes;
+    const MeetingSnapshot scheduled = snapshot();
+    MeetingSnapshot cancelled = snapshot();
+    cancelled.meeting->cancelled = true;
+    MeetingSnapshot deleted = snapshot();
+    deleted.meeting.reset();
+
+    project.policy.disconnect_on_cancel = project.policy.disconnect_at_close = true;
+    EXPECT_NE(why_not(cancelled, starts), ""); // sessions of the sandbox have nobody in them
+    project.network = true;
+    EXPECT_EQ(why_not(cancelled, starts), "");
+    EXPECT_EQ(why_not(deleted, starts), "");
+    EXPECT_NE(why_not(scheduled, closes - 1s), "");
+    EXPECT_EQ(why_not(scheduled, closes), "");
+    EXPECT_NE(why_not(MeetingSnapshot{}, starts), "");
+
+    project.policy.disconnect_on_cancel = false;
+    EXPECT_NE(why_not(cancelled, starts), "");
+    EXPECT_NE(why_not(deleted, starts), "");
+    EXPECT_EQ(why_not(scheduled, closes), "");
+    project.policy.disconnect_on_cancel = true;
+    project.policy.disconnect_at_close = false;
+    EXPECT_EQ(why_not(cancelled, starts), "");
+    EXPECT_NE(why_not(scheduled, closes), "");
+
+    project.project_key = "654321"; // what was made with another key is not this project's to end
+    EXPECT_NE(why_not(cancelled, starts), "");
+    all.by_name.clear();
+    EXPECT_NE(why_not(cancelled, starts), "");
+}
+
 } // namespace
 } // namespace usher

@@ -312,7 +312,8 @@ void plan_order(
     // An instant beyond any back-off was set by a clock that has been corrected since.
     result.blocked = has_failed && meeting.next_at > now && meeting.next_at <= now + back_off_max;
     due.at(result.blocked ? meeting.next_at : now + order_review);
-    if (has_failed && !meeting.reason.empty()) { // on record since the call
+    const bool all_fail = project.outage && project.outage->state == State::failed;
+    if (has_failed && !meeting.reason.empty() && (meeting.state == State::failed || !all_fail)) { // since the call
         result.state = meeting.state == State::failed ? State::failed : State::pending;
         result.reason = meeting.reason;
         result.detail = meeting.detail;
@@ -602,6 +603,34 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     }
     result.due = due.earliest();
     return result;
+}
+
+std::string
+why_not_disconnect(MeetingSnapshot const& meeting, SessionRow const& session, Projects const& projects, sys_seconds now)
+{
+    const ProjectFacts* const maker = projects.find(session.project);
+    if (maker == nullptr || !maker->network)
+        return "the configuration has no project " + in_quotes(session.project) + " with sessions over the network";
+    if (maker->provider != session.provider || maker->project_key != session.project_key)
+        return "it was not made with the key that project " + in_quotes(session.project) + " has now";
+    if (session.adopted)
+        return "it is the platform's own";
+    if (meeting.id.empty())
+        return "its meeting is unknown";
+    if (!meeting.meeting || meeting.meeting->cancelled) {
+        // As it was planned: by the project that the row names, or by that of the session where the row is gone.
+        const ProjectFacts* const asked = meeting.meeting ? projects.find(meeting.meeting->project) : maker;
+        if (asked == nullptr || !asked->policy.disconnect_on_cancel)
+            return "on_cancel is not disconnect";
+        return {};
+    }
+    const ProjectFacts* const asked = projects.find(meeting.meeting->project);
+    Policy const& policy = asked != nullptr ? asked->policy : projects.base;
+    if (now < schedule_of(meeting.id, *meeting.meeting, policy).closes)
+        return "its meeting is neither cancelled nor over";
+    if (asked == nullptr || !asked->policy.disconnect_at_close)
+        return "hard_end is not disconnect";
+    return {};
 }
 
 } // namespace usher

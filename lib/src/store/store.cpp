@@ -879,6 +879,12 @@ struct Store::Impl : Statements {
         SessionRow const& session, sys_seconds now
     );
     std::optional<SessionNo> end_call(EndedCall const& call, sys_seconds now);
+    /// Whether there is a session of this id, made by usher or adopted.
+    bool has_session(std::string const& session_id);
+    /// Whether usher wrote the session's row, for this meeting. Nobody is thrown out of any other.
+    bool is_ours(SessionRow const& session, MeetingNo meeting);
+    void end_disconnect(EndedDisconnect const& ended, sys_seconds now);
+    void record_project(ProjectStatus const& project, sys_seconds now);
     bool purge(MeetingSnapshot const& meeting, Heads& heads);
 };
 
@@ -1139,30 +1145,47 @@ std::optional<sys_seconds> Store::next_due() const
     });
 }
 
-CallRecord Store::record_calls(std::span<EndedCall const> ended, std::span<MeetingNo const> begun, sys_seconds now)
+CallRecord Store::record_calls(CallNews const& news, sys_seconds now, std::function<void()> const& locked)
 {
     CallRecord record;
-    if (ended.empty() && begun.empty())
+    if (news.empty())
         return record;
     Impl& impl = *impl_;
     ++impl.own_writes;
     return impl.write([&] {
-        for (EndedCall const& call : ended)
+        if (locked)
+            locked();
+        for (EndedCall const& call : news.ended)
             record.staged.push_back(impl.end_call(call, now));
-        for (const MeetingNo meeting : begun) {
+        for (const MeetingNo meeting : news.begun) {
             impl.run(
                 "INSERT INTO session_attempt (meeting_no, started_at) VALUES (?, ?)", number(meeting), unix_seconds(now)
             );
             record.attempts.push_back(impl.database->getLastInsertRowid());
         }
+        if (news.all_projects)
+            impl.run("DELETE FROM project_status");
+        for (ProjectStatus const& project : news.projects)
+            impl.record_project(project, now);
+        for (const MeetingNo meeting : news.to_look_at)
+            impl.run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> 0", number(meeting));
+        for (EndedDisconnect const& ended : news.disconnects)
+            impl.end_disconnect(ended, now);
         return record;
     });
+}
+
+bool Store::has_session(std::string const& session_id) const
+{
+    Impl& impl = *impl_;
+    return impl.guarded([&] { return impl.has_session(session_id); });
 }
 
 std::optional<SessionNo> Store::Impl::end_call(EndedCall const& call, sys_seconds now)
 {
     using Outcome = EndedCall::Outcome;
-    const bool usable = call.outcome == Outcome::created && inputs_unchanged(call.meeting, call.session);
+    const bool usable = call.outcome == Outcome::created && inputs_unchanged(call.meeting, call.session) &&
+                        !has_session(call.session.session_id);
     const char* const outcome = call.outcome == Outcome::unsent   ? "unsent"
                                 : call.outcome == Outcome::failed ? "failed"
                                 : usable                          ? "created"
@@ -1181,7 +1204,7 @@ std::optional<SessionNo> Store::Impl::end_call(EndedCall const& call, sys_second
         return session;
     }
     if (call.outcome == Outcome::created)
-        return std::nullopt; // the platform wants another one by now
+        return std::nullopt; // the platform wants another one by now, or somebody took the id
     const bool news = integer(
                           "SELECT 1 FROM agenda WHERE meeting_no = ? AND (state <> ? OR reason <> ?)",
                           number(call.meeting), std::string{to_text(call.state)}, call.reason
@@ -1235,63 +1258,79 @@ std::vector<MeetingSnapshot> Store::read_orders(std::span<MeetingNo const> meeti
     });
 }
 
-std::vector<Store::Disconnect> Store::read_disconnects(std::size_t limit) const
+bool Store::Impl::has_session(std::string const& session_id)
+{
+    return integer(
+               R"sql(SELECT 1 FROM session WHERE session_id = ?1 AND adopted = 0
+                     UNION ALL SELECT 1 FROM session WHERE session_id = ?1 AND adopted = 1 LIMIT 1)sql",
+               session_id
+    )
+        .has_value();
+}
+
+bool Store::Impl::is_ours(SessionRow const& session, MeetingNo meeting)
+{
+    return sealed_session(number(session.number), meeting_id(meeting)).has_value();
+}
+
+std::vector<Disconnect> Store::read_disconnects(std::optional<std::string> const& project, std::size_t limit) const
 {
     Impl& impl = *impl_;
     return impl.guarded([&] {
-        SQLite::Statement& statement = impl.prepared(
-            R"sql(SELECT session_no, meeting_no, session_id, project FROM session
-                   WHERE disconnect = 1 ORDER BY session_no LIMIT ?)sql"
-        );
+        SQLite::Statement& statement = impl.prepared(R"sql(
+            SELECT session_no, session_id, provider, project, project_key, options, meeting_no, adopted,
+                   EXISTS (SELECT 1 FROM session other
+                             JOIN agenda a ON a.meeting_no = other.meeting_no AND a.session_no = other.session_no
+                            WHERE other.session_id = session.session_id AND other.adopted = 1)
+              FROM session INDEXED BY session_to_disconnect
+             WHERE disconnect = 1
+               AND CASE WHEN ?1 IS NULL THEN NOT EXISTS (SELECT 1 FROM project_status p WHERE p.name = project)
+                        ELSE project = ?1 END
+             ORDER BY session_no LIMIT ?2
+        )sql");
         const Rewind rewind{statement};
-        statement.bind(1, static_cast<std::int64_t>(limit));
+        if (project)
+            statement.bind(1, *project);
+        statement.bind(2, static_cast<std::int64_t>(limit));
         std::vector<Disconnect> result;
-        while (statement.executeStep())
-            result.push_back(
-                {SessionNo{statement.getColumn(0).getInt64()}, MeetingNo{statement.getColumn(1).getInt64()},
-                 statement.getColumn(2).getString(), statement.getColumn(3).getString()}
-            );
+        while (statement.executeStep()) {
+            Disconnect& row = result.emplace_back();
+            row.session = {SessionNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getString(),
+                           statement.getColumn(2).getString(),           statement.getColumn(3).getString(),
+                           statement.getColumn(4).getString(),           statement.getColumn(5).getString(),
+                           statement.getColumn(7).getInt() != 0};
+            row.meeting = MeetingNo{statement.getColumn(6).getInt64()};
+            row.ours = impl.is_ours(row.session, row.meeting);
+            row.shared = statement.getColumn(8).getInt() != 0;
+        }
         return result;
     });
 }
 
-void Store::end_disconnect(
-    Disconnect const& disconnect, std::string const& event, std::string const& detail, sys_seconds now
-)
+void Store::Impl::end_disconnect(EndedDisconnect const& ended, sys_seconds now)
 {
-    Impl& impl = *impl_;
-    impl.write([&] {
-        impl.run("UPDATE session SET disconnect = 0 WHERE session_no = ?", number(disconnect.session));
-        if (impl.integer("SELECT 1 FROM agenda WHERE meeting_no = ?", number(disconnect.meeting)))
-            impl.history(disconnect.meeting, event, detail, now);
-    });
+    run("UPDATE session SET disconnect = 0 WHERE session_no = ?", number(ended.session));
+    if (!ended.event.empty() && integer("SELECT 1 FROM agenda WHERE meeting_no = ?", number(ended.meeting)))
+        history(ended.meeting, ended.event, ended.detail, now);
 }
 
-void Store::record_projects(std::span<ProjectStatus const> projects, bool all, sys_seconds now)
+void Store::Impl::record_project(ProjectStatus const& project, sys_seconds now)
 {
-    Impl& impl = *impl_;
-    impl.write([&] {
-        if (all)
-            impl.run("DELETE FROM project_status");
-        for (ProjectStatus const& project : projects) {
-            SQLite::Statement& statement = impl.prepared(
-                R"sql(INSERT OR REPLACE INTO project_status (name, provider, project_key, key_id, reason, detail,
-                                                             next_at, clock_ahead, changed_at)
-                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?))sql"
-            );
-            const Rewind rewind{statement};
-            SQLite::bind(
-                statement, project.name, project.provider, project.project_key, project.key_id, project.reason,
-                project.detail
-            );
-            if (project.next_at)
-                statement.bind(7, unix_seconds(*project.next_at));
-            if (project.clock_ahead)
-                statement.bind(8, std::int64_t{project.clock_ahead->count()});
-            statement.bind(9, unix_seconds(now));
-            statement.exec();
-        }
-    });
+    SQLite::Statement& statement = prepared(
+        R"sql(INSERT OR REPLACE INTO project_status (name, provider, project_key, key_id, reason, detail, next_at,
+                                                     clock_ahead, changed_at)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?))sql"
+    );
+    const Rewind rewind{statement};
+    SQLite::bind(
+        statement, project.name, project.provider, project.project_key, project.key_id, project.reason, project.detail
+    );
+    if (project.next_at)
+        statement.bind(7, unix_seconds(*project.next_at));
+    if (project.clock_ahead)
+        statement.bind(8, std::int64_t{project.clock_ahead->count()});
+    statement.bind(9, unix_seconds(now));
+    statement.exec();
 }
 
 void Store::record_doors(Policy const& policy)
@@ -1905,11 +1944,6 @@ void Store::forget_unreadable(std::span<MeetingNo const> meetings)
 void Store::mark(std::span<MeetingNo const> meetings)
 {
     impl_->mark("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> 0", meetings);
-}
-
-void Store::mark_to_retry(std::span<MeetingNo const> meetings)
-{
-    impl_->mark("UPDATE agenda SET due_at = 0, next_at = 0 WHERE meeting_no = ? AND next_at > 0", meetings);
 }
 
 void Store::check(

@@ -13,11 +13,14 @@
 
 namespace usher {
 
-/// Why a project's provider is not asked for sessions at present, though meetings need some.
+/// Why a project's provider has not been giving sessions of late, though meetings need some. It begins when the
+/// provider is not asked any more, and lasts until that has gone well for a while: meetings are told of it once.
 struct Outage {
     State state = State::pending; ///< Of the meetings that wait for it: pending, or failed when it needs somebody.
     std::string reason;
     std::string detail;
+
+    friend bool operator==(Outage const&, Outage const&) = default;
 };
 
 /// What the planner must know of a configured project. `policy_hash` covers everything here but the outage.
@@ -135,5 +138,11 @@ struct Plan {
 
 /// Decides what `meeting` needs at `now`. Pure and total: same input, same output; no clock, no I/O.
 Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds now);
+
+/// Why nobody is to be thrown out of `session` at `now`, though its row says so; empty: it may be done. Policy and
+/// meeting are asked again: a mark may be old, or anybody's. `meeting` is read without participants.
+std::string why_not_disconnect(
+    MeetingSnapshot const& meeting, SessionRow const& session, Projects const& projects, sys_seconds now
+);
 
 } // namespace usher

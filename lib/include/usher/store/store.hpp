@@ -82,11 +82,6 @@ struct EndedCall {
     std::uint64_t inputs = 0;
 };
 
-struct CallRecord {
-    std::vector<std::optional<SessionNo>> staged; ///< For each that ended; none where nothing can be used.
-    std::vector<std::int64_t> attempts;           ///< For each that begins.
-};
-
 /// A row of `project_status`.
 struct ProjectStatus {
     std::string name;
@@ -190,27 +185,20 @@ public:
     /// The earliest instant at which a meeting is due; `now` or earlier when one is due already.
     std::optional<sys_seconds> next_due() const;
 
-    /// Records calls to providers that ended, and that others are about to begin, so that a lost answer is counted. A
-    /// new session is staged, unless the platform changed its inputs meanwhile: then it is abandoned. A failure leaves
-    /// its reason and when to try again.
-    CallRecord record_calls(std::span<EndedCall const> ended, std::span<MeetingNo const> begun, sys_seconds now);
+    /// Records it in one transaction; in none when `news` is empty. A new session is staged, unless the platform
+    /// changed its inputs meanwhile, or a session of that id exists: then it is abandoned. A failure leaves its reason
+    /// and when to try again. `locked` is called once the write lock is held.
+    CallRecord record_calls(CallNews const& news, sys_seconds now, std::function<void()> const& locked = {});
+
+    /// Whether there is a session of this id, whatever meeting it is or was of.
+    bool has_session(std::string const& session_id) const;
 
     /// The meetings as they are, without their participants: enough to tell whether a session is still wanted.
     std::vector<MeetingSnapshot> read_orders(std::span<MeetingNo const> meetings) const;
 
-    /// Sessions whose people are to be thrown out, oldest first, and how that ended.
-    struct Disconnect {
-        SessionNo session{};
-        MeetingNo meeting{};
-        std::string session_id;
-        std::string project;
-    };
-    std::vector<Disconnect> read_disconnects(std::size_t limit) const;
-    void
-    end_disconnect(Disconnect const& disconnect, std::string const& event, std::string const& detail, sys_seconds now);
-
-    /// Writes rows of `project_status`; `all`: these are all projects that there are.
-    void record_projects(std::span<ProjectStatus const> projects, bool all, sys_seconds now);
+    /// Up to `limit` sessions of a project that are marked to be emptied, oldest first; without a name, of those
+    /// projects that are not in `project_status`.
+    std::vector<Disconnect> read_disconnects(std::optional<std::string> const& project, std::size_t limit) const;
 
     /// Has the views show each credential from its holder's door on, as configured. Writes only what differs.
     void record_doors(Policy const& policy);
@@ -265,8 +253,6 @@ public:
 
     std::optional<MeetingSnapshot> read_one(std::string_view meeting_id) const;
     void mark(std::span<MeetingNo const> meetings);
-    /// Likewise, and what failed may be tried again at once.
-    void mark_to_retry(std::span<MeetingNo const> meetings);
 
     /// Every meeting's evidence for the promises, as a reader whose clock shows `now` would see it.
     void
