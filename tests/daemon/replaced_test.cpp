@@ -122,8 +122,6 @@ TEST_F(Replaced, ABackupIsWholePrivateAndHasKeyAndMark)
     const Program daemon = usherd();
     add_meeting("m");
     ASSERT_TRUE(gets_ready("m")) << printed();
-    std::ofstream{path + ".key"} << "the key";
-    std::ofstream{path + ".mark"} << "the mark";
     const std::string copy = folder.file("u.db");
 
     const std::string answer = usherctl({"backup", copy});
@@ -135,8 +133,8 @@ TEST_F(Replaced, ABackupIsWholePrivateAndHasKeyAndMark)
         ASSERT_EQ(::stat((copy + file).c_str(), &made), 0);
         EXPECT_EQ(made.st_mode & 07777U, 0600U) << file;
     }
-    EXPECT_EQ(read_text(copy + ".key"), "the key");
-    EXPECT_EQ(read_text(copy + ".mark"), "the mark");
+    EXPECT_EQ(read_text(copy + ".key"), read_text(path + ".key"));
+    EXPECT_EQ(read_text(copy + ".mark"), read_text(path + ".mark"));
     SQLite::Database database{copy, SQLite::OPEN_READWRITE};
     EXPECT_EQ(database.execAndGet("SELECT count(*) FROM join_credential").getInt(), 1);
 
@@ -183,11 +181,10 @@ TEST_P(Restored, TheCopyIsInPlaceAndTheOldFileIsWhole)
     add_meeting("m");
     ASSERT_TRUE(gets_ready("m")) << printed();
     const std::string copy = folder.file("u.db");
-    std::ofstream{path + ".key"} << "the key";
+    const std::string key = read_text(path + ".key");
     usherctl({"backup", copy});
     ASSERT_EQ(status, 0);
     std::ofstream{path + ".key"} << "a later key";
-    std::ofstream{path + ".mark"} << "a later mark";
     add_meeting("lost");
     ASSERT_TRUE(gets_ready("lost")) << printed();
     daemon->end(state == State::killed ? SIGKILL : SIGTERM);
@@ -198,6 +195,7 @@ TEST_P(Restored, TheCopyIsInPlaceAndTheOldFileIsWhole)
     }
     struct stat before {};
     ASSERT_EQ(::stat(path.c_str(), &before), 0);
+    const std::string mark = read_text(path + ".mark");
 
     const std::string answer = usherctl({"restore", copy, "--yes"});
 
@@ -211,8 +209,8 @@ TEST_P(Restored, TheCopyIsInPlaceAndTheOldFileIsWhole)
     EXPECT_EQ(after.st_uid, before.st_uid);
     EXPECT_TRUE(exists(path + "-wal"));
     EXPECT_TRUE(exists(path + "-shm"));
-    EXPECT_EQ(read_text(path + ".key"), "the key");
-    EXPECT_EQ(read_text(path + ".mark"), "a later mark");
+    EXPECT_EQ(read_text(path + ".key"), key);
+    EXPECT_EQ(read_text(path + ".mark"), mark);
     EXPECT_EQ(ask("SELECT group_concat(id) FROM meeting"), "m");
     EXPECT_EQ(once().end(), 0) << printed();
     EXPECT_EQ(ask("PRAGMA integrity_check"), "ok");
