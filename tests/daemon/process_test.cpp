@@ -181,6 +181,27 @@ TEST_F(Process, PrintsWhatRowsArgumentsAndPathsHoldWithoutObeyingIt)
     harmless();
 }
 
+TEST_F(Process, GoesOnWhenAnIndexIsDroppedOrATableIsAViewForAWhile)
+{
+    Daemon daemon{path, output};
+    add_meeting("a");
+    EXPECT_TRUE(test::eventually([&] { return ready("a"); })) << printed();
+    platform().exec("DROP INDEX agenda_by_day; DROP TRIGGER usher_meeting_insert");
+    EXPECT_TRUE(test::eventually([&] { // polls a process
+        return ask("SELECT count(*) FROM sqlite_master WHERE name IN ('agenda_by_day', 'usher_meeting_insert')") == "2";
+    })) << printed();
+    platform().exec("PRAGMA legacy_alter_table = ON; ALTER TABLE meeting RENAME TO other;"
+                    "CREATE VIEW meeting AS SELECT * FROM other");
+    EXPECT_TRUE(test::eventually([&] { // polls a process
+        return ask("SELECT damage FROM usher_status") == "meeting is a view instead of a table";
+    })) << printed();
+    platform().exec("PRAGMA legacy_alter_table = ON; DROP VIEW meeting; ALTER TABLE other RENAME TO meeting");
+    add_meeting("b");
+    EXPECT_TRUE(test::eventually([&] { return ready("b"); })) << printed();
+    EXPECT_EQ(ask("SELECT damage FROM usher_status"), "");
+    EXPECT_EQ(daemon.end(SIGTERM), 0) << printed();
+}
+
 TEST_F(Process, OncePutsBackWhatItMayAndFailsForTheRestOfTheContract)
 {
     add_meeting("m");

@@ -227,7 +227,8 @@ void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* h
             path + ": another connection holds the lock: " + error.what() + "; have it end its transaction"};
     case SQLITE_READONLY: throw DatabaseReadOnly{why_read_only(path)};
     case SQLITE_ERROR:
-        if (!says("no such ") && !says("has no column named"))
+        // A view in the place of a table is prohibited to us.
+        if (!says("no such ") && !says("has no column named") && !says(" prohibited"))
             break;
         [[fallthrough]];
     case SQLITE_SCHEMA:
