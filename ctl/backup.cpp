@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include "output.hpp"
+#include "times.hpp"
 
 namespace usher::ctl {
 namespace {
@@ -74,7 +75,7 @@ int restore(Context& context, BackupArguments const& arguments)
         return exit_could_not;
     }
     const std::string lost =
-        "What was written since " + at_and_relative(copy->taken_at(), current_time()) + " is lost.";
+        "What was written since " + Times{context.now(), context.local}.relative(copy->taken_at()) + " is lost.";
     if (!agreed(context, arguments, "restore", lost))
         return exit_could_not;
     const Restore::Result result = copy->commit();

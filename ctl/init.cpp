@@ -89,7 +89,7 @@ int init(Context& context, bool public_read)
 {
     const std::string path = context.database();
     const Created created = create_database(path, public_read ? FileAccess::group_and_read : FileAccess::group);
-    if (const std::vector<Damage> damages = Report{path}.damages(); !damages.empty())
+    if (const std::vector<Damage> damages = (Report{path, context.now()}.damages()); !damages.empty())
         return report_damage(context, path, damages);
     const std::string result = created == Created::created    ? "created"
                                : created == Created::migrated ? "migrated"

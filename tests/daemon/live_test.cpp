@@ -50,8 +50,8 @@ constexpr int participants_each = 100;
 
 constexpr auto api_key = "47665971";
 constexpr auto application = "29f760f8-7ce1-46c9-ade3-f2dedee4ed5f";
-constexpr auto good_secret = "canary-good-5f1c0de2b7";
-constexpr auto other_secret = "canary-other-93ad61e8c4";
+constexpr auto good_secret = "5f1c0de2b75f1c0de2b75f1c0de2b75f1c0de2b7";
+constexpr auto other_secret = "93ad61e8c493ad61e8c493ad61e8c493ad61e8c4";
 
 std::string read_text(std::string const& path)
 {

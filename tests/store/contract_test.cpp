@@ -84,7 +84,7 @@ protected:
     std::vector<std::string> damages() const
     {
         std::vector<std::string> sentences;
-        for (Damage const& damage : Report{path}.damages())
+        for (Damage const& damage : (Report{path, from_unix(1'800'000'000)}.damages()))
             sentences.push_back(damage.sentence);
         return sentences;
     }
@@ -352,9 +352,10 @@ TEST_F(Contract, OurConnectionsRunNobodysCodeButOurs)
     store.mark(std::vector{MeetingNo{1}});
     RequestDesk{path, true}.file(RequestAction::rotate, {"m", std::nullopt}, "test");
     EXPECT_EQ(number("SELECT count(*) FROM log"), 0);
-    const Report report{path};
-    EXPECT_TRUE(report.meeting("m"));
-    EXPECT_FALSE(report.meeting("forged"));
+    const Report report{path, from_unix(1'800'000'000)};
+    const Viewpoint view{from_unix(1'800'000'000), Policy{}};
+    EXPECT_TRUE(report.meeting("m", view));
+    EXPECT_FALSE(report.meeting("forged", view));
 }
 
 TEST_F(Contract, OurOwnTriggersActThoughTheFileLacksThem)
@@ -544,7 +545,11 @@ TEST_F(Contract, ADumpThatWasReadBackIsRecognisedAndAdopted)
     add_meeting("m");
     run("PRAGMA application_id = 0; PRAGMA user_version = 0; PRAGMA journal_mode = DELETE");
     for (auto const& open_it : std::vector<std::function<void()>>{
-             [&] { Store::open(path); }, [&] { Report{path}; }, [&] { create_database(path, FileAccess::group); }}) {
+             [&] { Store::open(path); },
+             [&] {
+                 Report{path, from_unix(1'800'000'000)};
+             },
+             [&] { create_database(path, FileAccess::group); }}) {
         try {
             open_it();
             FAIL();

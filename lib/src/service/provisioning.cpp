@@ -698,9 +698,9 @@ boost::asio::awaitable<void> Provisioner::give_way()
     for (int turns = 0; turns < turns_max; ++turns) {
         const Steady::duration gap = gap_left();
         const bool others_first = maker_.waits_for_lock();
+        co_await clock_.wait(others_first ? std::max<Steady::duration>(gap, others_turn) : gap);
         if (gap == Steady::duration::zero() && !others_first)
             break;
-        co_await clock_.wait(others_first ? std::max<Steady::duration>(gap, others_turn) : gap);
     }
 }
 

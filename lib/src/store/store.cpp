@@ -705,18 +705,19 @@ struct Store::Impl : Statements {
     }
 
     /// Rows that usher never wrote, and that would stop everybody: numbers at the end of their range leave no room for
-    /// the next, and a row of `daemon` that is missing or unreadable none for this one.
-    void discard_foreign_rows()
+    /// the next, and a row of `daemon` that is missing or unreadable none for this one: whether that was so.
+    bool discard_foreign_rows()
     {
         run("DELETE FROM agenda WHERE meeting_no >= ?", foreign_number);
         run("DELETE FROM session WHERE session_no >= ?", foreign_number);
         run("DELETE FROM session_attempt WHERE attempt_no >= ?", foreign_number);
         run("DELETE FROM history WHERE history_no >= ?", foreign_number);
-        for (int tries = 0; tries < 2; ++tries) {
+        bool row_was_lost = false;
+        for (int tries = 0;; ++tries) {
             try {
-                run("INSERT OR IGNORE INTO daemon (id) VALUES (1)");
+                row_was_lost = run("INSERT OR IGNORE INTO daemon (id) VALUES (1)") > 0 || row_was_lost;
                 run("UPDATE daemon SET who = who WHERE id = 1");
-                return;
+                return row_was_lost;
             } catch (SQLite::Exception const& error) {
                 if (error.getErrorCode() != SQLITE_TOOBIG || tries > 0)
                     throw;
@@ -910,7 +911,7 @@ sys_seconds Store::take_over(std::string_view who, sys_seconds now)
     impl.mark_file.emplace(impl.path);
     return impl.guarded([&] {
         SQLite::Transaction transaction{*impl.database, SQLite::TransactionBehavior::IMMEDIATE};
-        impl.discard_foreign_rows();
+        const bool row_was_lost = impl.discard_foreign_rows();
         if (!impl.seal && impl.integer("SELECT 1 FROM session LIMIT 1"))
             throw DatabaseError{
                 impl.path +
@@ -921,9 +922,10 @@ sys_seconds Store::take_over(std::string_view who, sys_seconds now)
             impl.seal = make_seal(impl.path);
         const sys_seconds highest =
             bounded_instant(impl.integer("SELECT clock_high FROM daemon WHERE id = 1").value_or(0));
-        // Never one that was there before, also when the row was deleted meanwhile.
         const std::int64_t before = impl.integer("SELECT epoch FROM daemon WHERE id = 1").value_or(0);
-        impl.epoch = std::max(std::clamp<std::int64_t>(before, 0, foreign_number) + 1, unix_seconds(now) * 1000);
+        impl.epoch = std::clamp<std::int64_t>(before, 0, foreign_number) + 1;
+        if (row_was_lost) // an epoch that no daemon had before
+            impl.epoch = std::max(impl.epoch, unix_seconds(now) * 1000);
         impl.know_database();
         impl.run(
             "UPDATE daemon SET epoch = ?, who = ?, since = ?, heartbeat = ?, clock_high = ? WHERE id = 1", impl.epoch,

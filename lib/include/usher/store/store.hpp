@@ -126,6 +126,11 @@ struct CallNews {
     }
 };
 
+struct CallRecord {
+    std::vector<std::optional<SessionNo>> staged; ///< For each that ended; none where nothing can be used.
+    std::vector<std::int64_t> attempts;           ///< For each that begins.
+};
+
 /// Work for requests that has ended.
 struct RequestNews {
     std::int64_t request_id = 0; ///< Of the first.
