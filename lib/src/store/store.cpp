@@ -1802,11 +1802,7 @@ Store::RequestStep Store::advance_requests(sys_seconds now)
         return result;
     ++impl.own_writes;
     impl.write([&] {
-        const auto take = [&] { impl.requests.take(*step, now); };
-        if (step->unrecorded.empty())
-            take();
-        else // rows that nobody has looked at yet
-            impl.unbounded(take);
+        impl.unbounded([&] { impl.requests.take(*step, now); }); // rows that nobody has looked at yet
     });
     result.more = result.wrote = true;
     for (RequestNews& news : impl.requests.news())
