@@ -107,6 +107,21 @@ int init(Context& context, bool public_read)
     return exit_done;
 }
 
+/// The key of the sessions was lost: all that are there are usher's own from now on.
+int adopt(Context& context)
+{
+    const std::string path = context.database();
+    const std::int64_t sessions = adopt_sessions(path);
+    if (context.json) {
+        Json result = answer(path, "adopted");
+        result["sessions"] = sessions;
+        print(context.out, result);
+        return exit_done;
+    }
+    context.out << "Done: " << sessions << " sessions are taken for usher's own.\ndo: systemctl start usher\n";
+    return exit_done;
+}
+
 /// What was lost is back, what was changed is as it was.
 std::string mended(std::vector<Damage> const& damages)
 {
@@ -181,8 +196,17 @@ void add_init(CLI::App& app, Context& context)
         command->add_flag("--public-read", *public_read, "Let everybody on this machine read it, tokens included");
     command->add_flag("--repair", *repairs, "Mend what others took from usher's schema or changed in it; rows are kept")
         ->excludes(readable);
-    command->callback([&context, public_read, repairs] {
-        context.action = [&context, public_read, repairs] {
+    auto adopts = std::make_shared<bool>(false);
+    command
+        ->add_flag(
+            "--adopt-sessions", *adopts,
+            "Accept all sessions that are there as usher's own, after DATABASE.key was lost; usherd must not run"
+        )
+        ->excludes(readable);
+    command->callback([&context, public_read, repairs, adopts] {
+        context.action = [&context, public_read, repairs, adopts] {
+            if (*adopts)
+                return adopt(context);
             return *repairs ? repair(context) : init(context, *public_read);
         };
     });
