@@ -143,7 +143,8 @@ PublishCounts& PublishCounts::operator+=(PublishCounts const& other)
 }
 
 struct Store::Impl : Statements {
-    Impl(std::string file, Access access) : Statements{open_connection(file, access, busy_timeout)}, path{std::move(file)}
+    Impl(std::string file, Access access)
+        : Statements{open_connection(file, access, busy_timeout)}, path{std::move(file)}
     {
         // Only checkpoint() moves what is in the WAL: the file may have been replaced when this is closed.
         sqlite3_db_config(database->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);

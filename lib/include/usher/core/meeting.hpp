@@ -152,9 +152,9 @@ struct MeetingSnapshot {
     std::optional<MeetingRow> meeting;
     std::optional<SessionRow> published;
     std::optional<SessionRow> staged;
-    bool has_foreign_session = false;         ///< The agenda names a session that somebody else wrote.
-    bool has_leftovers = false;      ///< Sessions that are neither published nor staged, with tokens.
-    bool has_stale_problems = false; ///< In `participant_problem`, of participants who are gone.
+    bool has_foreign_session = false; ///< The agenda names a session that somebody else wrote.
+    bool has_leftovers = false;       ///< Sessions that are neither published nor staged, with tokens.
+    bool has_stale_problems = false;  ///< In `participant_problem`, of participants who are gone.
     bool has_unreadable_rows =
         false;                  ///< Tokens or problems that usher never wrote; all of the meeting's are made anew.
     bool is_crowded = false;    ///< There are more participants than the first `meeting_participants_max` here.

@@ -162,11 +162,11 @@ struct MeetingReport {
     Listing<PersonReport> people;    ///< Those that cannot be served first.
     std::size_t people_unserved = 0; ///< Of these.
     std::size_t people_blocked = 0;
-    std::size_t people_with_token = 0;    ///< One that works.
-    std::size_t people_let_in = 0;        ///< And whose door is open.
+    std::size_t people_with_token = 0;       ///< One that works.
+    std::size_t people_let_in = 0;           ///< And whose door is open.
     std::optional<sys_seconds> first_expiry; ///< Of their tokens.
-    std::optional<sys_seconds> last_door; ///< Of those with a token whose door is not open yet.
-    std::int64_t tokens_out = 0;          ///< Withdrawn, and not expired.
+    std::optional<sys_seconds> last_door;    ///< Of those with a token whose door is not open yet.
+    std::int64_t tokens_out = 0;             ///< Withdrawn, and not expired.
     std::optional<sys_seconds> tokens_out_until;
     Listing<HistoryReport> history; ///< Newest first.
 };
