@@ -576,6 +576,51 @@ TEST_F(Sessions, WhileAMeetingIsOnAPauseIsCutToTenSeconds)
     EXPECT_EQ(number("SELECT count(*) FROM meeting_status WHERE next_at IS NULL"), 0);
 }
 
+TEST_F(Sessions, ARetryAsksAtOnceWhateverPauseIsWanted)
+{
+    pace = {1, 1000, 1000};
+    restart();
+    int served = 0;
+    for (std::string const scope : {"'a0', NULL", "NULL, 'default'", "NULL, '*'"}) {
+        Fault pause = vendor::fault_of(FaultKind::too_many);
+        pause.retry_after = 24h;
+        vendor.behaviour.next.push_back(pause);
+        const std::string prefix(1, static_cast<char>('a' + served / 3));
+        meetings(3, unix_seconds(clock.now()) - unix_seconds(start) + 7200, prefix);
+        pass_time(20s);
+        ASSERT_EQ(ready(), served) << scope;
+        EXPECT_GT(
+            number("SELECT min(next_at) FROM meeting_status WHERE state <> 'ready'"), unix_seconds(clock.now() + 1min)
+        ) << scope;
+
+        sql("INSERT INTO request (action, meeting_id, project) VALUES ('retry', " + scope + ")");
+        quiesce();
+        EXPECT_GT(ready(), served) << scope;
+        pass_time(30s);
+        served += 3;
+        EXPECT_EQ(ready(), served) << scope;
+    }
+}
+
+TEST_F(Sessions, ARetryIsOneCallWhileTheVendorWantsItsPause)
+{
+    pace = {1, 1000, 1000};
+    restart();
+    Fault pause = vendor::fault_of(FaultKind::too_many);
+    pause.retry_after = 24h;
+    for (int i = 0; i < 100; ++i)
+        vendor.behaviour.next.push_back(pause);
+    meetings(10, 7200);
+    pass_time(20s);
+    const std::size_t asked = vendor.requests().size();
+
+    sql("INSERT INTO request (action, project) VALUES ('retry', '*')");
+    pass_time(5min);
+
+    EXPECT_EQ(vendor.requests().size(), asked + 1);
+    EXPECT_EQ(text("SELECT state FROM request_status"), "done");
+}
+
 TEST_F(Sessions, APauseTakesBackWhatWasBegunAndNotSent)
 {
     pace = {8, 1000, 1000};

@@ -563,6 +563,9 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
         if (planned.session == SessionStep::order && !planned.blocked) {
             std::string const& project = batch.meetings[i].meeting->project;
             maker_.want(project, batch.meetings[i].number, *planned.opens, batch.projects.find(project)->outage);
+            for (OpenWork const& work : batch.meetings[i].requests)
+                if (work.action == RequestAction::retry)
+                    maker_.retry(project, work.number);
         } else if (planned.disconnect) {
             maker_.want_disconnects();
         }

@@ -70,6 +70,7 @@ struct SessionMaker::Project {
     std::optional<Outage> outage{};
     Steady::time_point closed_at{}; ///< When the circuit closed last.
     std::optional<seconds> clock_ahead{};
+    WorkNo retried{}; ///< The last request for a new attempt.
 
     void put(MeetingNo meeting, sys_seconds opens)
     {
@@ -174,14 +175,17 @@ void SessionMaker::want_disconnects()
     wakeup_.notify();
 }
 
-void SessionMaker::retry(std::optional<std::string> const& project_name)
+void SessionMaker::retry(std::string_view project_name, WorkNo request)
 {
-    for (auto const& [name, project] : projects_) {
-        if ((project_name && *project_name != name) || !project->pace.open())
-            continue;
-        project->pace.hurry(clock_.steady_now());
-        unreported_.insert(name);
-    }
+    const auto found = projects_.find(project_name);
+    if (found == projects_.end() || request <= found->second->retried)
+        return;
+    Project& project = *found->second;
+    project.retried = request;
+    if (!project.pace.open())
+        return;
+    project.pace.hurry(clock_.steady_now());
+    unreported_.insert(project.line.facts.name);
     wakeup_.notify();
 }
 

@@ -55,9 +55,9 @@ public:
     /// Sessions have been marked whose people are to be thrown out.
     void want_disconnects();
 
-    /// Somebody asks for a new attempt: the project's provider is asked at once, whatever pause it wanted. Without a
-    /// name, all of them.
-    void retry(std::optional<std::string> const& project_name);
+    /// Somebody asks for a new attempt at a meeting of the project, which is asked at once then, whatever pause it
+    /// wanted: once for each request.
+    void retry(std::string_view project_name, WorkNo request);
 
     /// Tells the planner which projects have an outage.
     void tell_outages(Projects& projects) const;
