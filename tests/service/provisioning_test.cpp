@@ -855,6 +855,81 @@ TEST_F(Provisioning, EndedMeetingsLoseTheirTokensAndTheirSessionAfterRetention)
     EXPECT_EQ(text("SELECT count(*) FROM meeting"), "1");
 }
 
+TEST_F(Provisioning, ThePastOfAMeetingThatLivesGoesAfterRetention)
+{
+    ready_meeting();
+    sql("UPDATE meeting SET ends_at = starts_at + 200 * 86400");
+    settle();
+    for (int i = 0; i < 3; ++i) {
+        clock.advance(1h);
+        sql("INSERT INTO request (action, meeting_id) VALUES ('replace_session', 'm')");
+        sql("UPDATE participant SET role = 'publisher' WHERE participant_id = 'ann'");
+        settle();
+        sql("UPDATE participant SET role = 'moderator' WHERE participant_id = 'ann'");
+        settle();
+    }
+    const auto past = [&](std::string const& rest) { return text("SELECT count(*) FROM token_past" + rest); };
+    const std::string last = text("SELECT max(withdrawn_at) FROM token_past");
+    const std::string sessions = text("SELECT count(*) FROM session");
+    const std::string events = text("SELECT count(*) FROM history");
+    ASSERT_EQ(sessions, "4");
+
+    clock.set(sys_seconds{seconds{std::stoll(last)}} + policy.retention);
+    settle();
+    reconcile();
+    EXPECT_EQ(past(" WHERE withdrawn_at < " + last), "0");
+    EXPECT_NE(past(" WHERE withdrawn_at = " + last), "0");
+
+    clock.advance(1s);
+    reconcile(); // the tokens,
+    reconcile(); // and what they were of
+    EXPECT_EQ(past(" WHERE withdrawn_at <= " + last), "0");
+    EXPECT_EQ(text("SELECT count(*), sum(session_no IN (SELECT session_no FROM agenda)) FROM session"), "1|1");
+    EXPECT_EQ(text("SELECT count(*) FROM history WHERE at <= " + last), "0");
+    settle();
+    EXPECT_TRUE(credentials().contains("ann"));
+
+    // What is deleted now has no place in a chain.
+    sql("UPDATE participant SET role = 'publisher' WHERE participant_id = 'ann'");
+    settle();
+    sql("DELETE FROM participant; DELETE FROM meeting");
+    clock.advance(policy.retention + 1h);
+    settle();
+    clock.advance(policy.retention + 1h);
+    settle();
+    EXPECT_EQ(
+        text("SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM token_past), "
+             "(SELECT count(*) FROM history)"),
+        "0|0|0"
+    );
+}
+
+TEST_F(Provisioning, ThePastIsTakenAwayInSlices)
+{
+    ready_meeting();
+    sql("UPDATE meeting SET ends_at = starts_at + 200 * 86400");
+    settle();
+    // As after months of edits.
+    sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
+        "INSERT INTO token_past SELECT session_no, 'ann', i, 1, 2, 1, 2, 3, 8 FROM n, agenda");
+    sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
+        "INSERT INTO history (at, meeting_no, event) SELECT 1, meeting_no, 'ready' FROM n, agenda");
+    sql("UPDATE session SET has_past = 1");
+    clock.advance(40min);
+    settle();
+    std::size_t most = 0;
+    for (Store::Outdated::Place place{}; place.table != Store::Outdated::Table::none;) {
+        const Store::Outdated found = store->find_outdated(place, clock.now() - policy.retention, 100);
+        most = std::max(most, found.rows.size());
+        place = found.next;
+        store->remove(found);
+    }
+    EXPECT_EQ(most, 100);
+    EXPECT_EQ(text("SELECT (SELECT count(*) FROM token_past), (SELECT count(*) FROM history WHERE at = 1)"), "0|0");
+    EXPECT_EQ(text("SELECT sum(has_past) FROM session"), "0");
+    settle();
+}
+
 TEST_F(Provisioning, AnOlderDaemonIsFenced)
 {
     ready_meeting();

@@ -38,6 +38,7 @@ constexpr auto batch_goal = std::chrono::milliseconds{60};
 constexpr std::size_t batch_participants_min = 128;
 constexpr std::size_t chunk_rows = 500;
 constexpr int request_steps = 4;                 // between two batches
+constexpr std::size_t outdated_together = 500;   // rows in one transaction
 constexpr std::size_t sweep_participants = 1000; // what an edit may have to wait for while a sweep goes on
 constexpr std::size_t renumbered_together = 200; // meetings in one transaction
 constexpr auto long_wait = std::chrono::hours{1};
@@ -245,6 +246,27 @@ boost::asio::awaitable<bool> Provisioner::sweep()
         sweep_.ids = std::move(missing->next);
         co_return true;
     }
+    if (sweep_.after) {
+        co_await sweep_meetings(*sweep_.after);
+        co_return true;
+    }
+    const auto outdated = std::make_shared<Store::Outdated>();
+    const sys_seconds before =
+        std::min(clock_.now(), certain_.at(clock_.now(), clock_.steady_now())) - settings_.base.retention;
+    std::function<void()> find = [outdated, before, reader = sweep_.reader, place = sweep_.outdated] {
+        *outdated = reader->find_outdated(place, before, outdated_together);
+    };
+    co_await on_workers(std::move(find));
+    store_.remove(*outdated);
+    sweep_.outdated = outdated->next;
+    if (sweep_.outdated.table != Store::Outdated::Table::none)
+        co_return true;
+    sweep_.reader.reset();
+    co_return false;
+}
+
+boost::asio::awaitable<void> Provisioner::sweep_meetings(MeetingNo after)
+{
     struct Chunk {
         std::vector<Suspect> found;
         std::optional<MeetingNo> last;
@@ -252,8 +274,8 @@ boost::asio::awaitable<bool> Provisioner::sweep()
     const auto chunk = std::make_shared<Chunk>();
     const sys_seconds now = clock_.now();
     const sys_seconds certain = certain_.at(now, clock_.steady_now());
-    std::function<void()> work = [chunk, certain, reader = sweep_.reader, after = sweep_.after, since = sweep_.since,
-                                  now, projects = projects_]() mutable {
+    std::function<void()> work = [chunk, certain, reader = sweep_.reader, after, since = sweep_.since, now,
+                                  projects = projects_]() mutable {
         projects.certain = certain;
         const std::vector<Store::AgendaEntry> entries = reader->scan(after, chunk_rows);
         if (entries.empty())
@@ -278,11 +300,7 @@ boost::asio::awaitable<bool> Provisioner::sweep()
     };
     co_await on_workers(std::move(work));
     suspect(chunk->found);
-    if (chunk->last)
-        sweep_.after = *chunk->last;
-    else
-        sweep_.reader.reset();
-    co_return chunk->last.has_value();
+    sweep_.after = chunk->last;
 }
 
 /// To be looked at, in the order of Store::due(); what is over comes last.

@@ -1914,6 +1914,123 @@ void Store::add_missing(std::span<std::string const> meeting_ids)
     });
 }
 
+Store::Outdated Store::find_outdated(Outdated::Place place, sys_seconds before, std::size_t limit) const
+{
+    using Table = Outdated::Table;
+    Impl& impl = *impl_;
+    Outdated found;
+    found.table = place.table;
+    found.next = place;
+    const auto rows_max = static_cast<std::int64_t>(limit);
+    const auto go_to_next_table = [&] { found.next = {static_cast<Table>(static_cast<int>(place.table) + 1), 0}; };
+    const auto look_at_tokens = [&] {
+        for (std::size_t looks = 0; looks < limit; ++looks) {
+            const auto session_no =
+                impl.integer("SELECT min(session_no) FROM token_past WHERE session_no > ?", found.next.after);
+            if (!session_no)
+                return go_to_next_table();
+            SQLite::Statement& statement = impl.prepared(
+                "SELECT participant_id, seq FROM token_past WHERE session_no = ? AND withdrawn_at < ? LIMIT ?"
+            );
+            const Rewind rewind{statement};
+            SQLite::bind(statement, *session_no, unix_seconds(before), rows_max);
+            while (statement.executeStep())
+                found.rows.push_back(
+                    {*session_no, statement.getColumn(0).getString(), statement.getColumn(1).getInt64()}
+                );
+            if (found.rows.size() >= limit)
+                return; // there may be more of this session
+            found.next.after = *session_no;
+        }
+    };
+    const auto look_at_rows = [&](char const* sql) { // of a number, and whether the row can go
+        SQLite::Statement& statement = impl.prepared(sql);
+        const Rewind rewind{statement};
+        SQLite::bind(statement, place.after, unix_seconds(before), rows_max);
+        std::size_t seen = 0;
+        for (; statement.executeStep(); ++seen) {
+            found.next.after = statement.getColumn(0).getInt64();
+            if (statement.getColumn(1).getInt() != 0)
+                found.rows.push_back({found.next.after});
+        }
+        if (seen < limit)
+            go_to_next_table();
+    };
+    impl.guarded([&] {
+        impl.passing_over([&] {
+            found.rows.clear();
+            switch (place.table) {
+            case Table::token_past: return look_at_tokens();
+            case Table::session:
+                return look_at_rows(
+                    R"sql(SELECT s.session_no, s.created_at < ?2 AND s.has_past = 0 AND s.disconnect = 0
+                                 AND NOT EXISTS (SELECT 1 FROM token t WHERE t.session_no = s.session_no)
+                                 AND NOT EXISTS (SELECT 1 FROM agenda a WHERE a.meeting_no = s.meeting_no
+                                         AND s.session_no IN (a.session_no, a.staged_no, a.last_session_no))
+                            FROM session s WHERE s.session_no > ?1 ORDER BY s.session_no LIMIT ?3)sql"
+                );
+            case Table::session_attempt:
+                return look_at_rows(
+                    R"sql(SELECT attempt_no, started_at < ?2 AND outcome <> 'started'
+                            FROM session_attempt WHERE attempt_no > ?1 ORDER BY attempt_no LIMIT ?3)sql"
+                );
+            case Table::history:
+                return look_at_rows(
+                    R"sql(SELECT h.history_no, h.at < ?2
+                                 AND NOT EXISTS (SELECT 1 FROM agenda a WHERE a.meeting_no = h.meeting_no
+                                                                          AND a.last_history_no = h.history_no)
+                            FROM history h WHERE h.history_no > ?1 ORDER BY h.history_no LIMIT ?3)sql"
+                );
+            case Table::none: return;
+            }
+        });
+    });
+    return found;
+}
+
+void Store::remove(Outdated const& outdated)
+{
+    using Table = Outdated::Table;
+    if (outdated.rows.empty())
+        return;
+    Impl& impl = *impl_;
+    ++impl.own_writes;
+    impl.write([&] {
+        impl.unbounded([&] {
+            for (Outdated::Row const& row : outdated.rows)
+                switch (outdated.table) {
+                case Table::token_past:
+                    impl.run(
+                        "DELETE FROM token_past WHERE session_no = ? AND participant_id = ? AND seq = ?", row.number,
+                        row.participant_id, row.seq
+                    );
+                    break;
+                case Table::session:
+                    impl.run(
+                        R"sql(DELETE FROM session WHERE session_no = ?1 AND has_past = 0 AND NOT EXISTS
+                              (SELECT 1 FROM agenda a WHERE a.meeting_no = session.meeting_no
+                                  AND ?1 IN (a.session_no, a.staged_no, a.last_session_no)))sql",
+                        row.number
+                    );
+                    break;
+                case Table::session_attempt:
+                    impl.run("DELETE FROM session_attempt WHERE attempt_no = ?", row.number);
+                    break;
+                case Table::history: impl.run("DELETE FROM history WHERE history_no = ?", row.number); break;
+                case Table::none: break;
+                }
+            if (outdated.table == Table::token_past)
+                for (std::size_t i = 0; i < outdated.rows.size(); ++i)
+                    if (i + 1 == outdated.rows.size() || outdated.rows[i + 1].number != outdated.rows[i].number)
+                        impl.run(
+                            R"sql(UPDATE session SET has_past = 0 WHERE session_no = ?1 AND NOT EXISTS
+                                  (SELECT 1 FROM token_past WHERE session_no = ?1))sql",
+                            outdated.rows[i].number
+                        );
+        });
+    });
+}
+
 std::optional<MeetingSnapshot> Store::read_one(std::string_view meeting_id) const
 {
     Impl& impl = *impl_;

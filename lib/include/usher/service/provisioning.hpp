@@ -121,6 +121,7 @@ private:
         MeetingNo meeting{};
     };
     boost::asio::awaitable<void> on_workers(std::function<void()> work);
+    boost::asio::awaitable<void> sweep_meetings(MeetingNo after);
     void suspect(std::vector<Suspect> const& meetings);
     void look_again(std::vector<MeetingNo> const& meetings);
     Store::Due next_meetings(sys_seconds now);
@@ -170,8 +171,9 @@ private:
     std::vector<Suspect> suspects_;
     struct Sweep {
         std::optional<std::string> ids = std::string{}; ///< While agenda rows are looked for that are missing.
-        MeetingNo after{0};
-        std::int64_t since = 0; ///< The last seq when it began.
+        std::optional<MeetingNo> after = MeetingNo{0};  ///< While meetings are gone through.
+        std::int64_t since = 0;                         ///< The last seq when it began.
+        Store::Outdated::Place outdated{};
         std::shared_ptr<Store> reader{};
     };
     Sweep sweep_;

@@ -253,6 +253,26 @@ public:
     /// Adds or mends these rows, and makes them due.
     void add_missing(std::span<std::string const> meeting_ids);
 
+    /// What is over since before an instant though its meeting lives on. The last session and event of a meeting stay.
+    struct Outdated {
+        enum class Table : std::uint8_t { token_past, session, session_attempt, history, none };
+        struct Place {
+            Table table = Table::token_past;
+            std::int64_t after = 0;
+        };
+        struct Row {
+            std::int64_t number;
+            std::string participant_id{}; ///< Of token_past,
+            std::int64_t seq = 0;         ///< and so is this.
+        };
+        Table table = Table::none;
+        std::vector<Row> rows;
+        Place next; ///< Where to go on; `none` at the end.
+    };
+    /// Looks at some rows from `place` on: enough that about `limit` are found, or that many have been seen.
+    Outdated find_outdated(Outdated::Place place, sys_seconds before, std::size_t limit) const;
+    void remove(Outdated const& outdated);
+
     /// Deletes rows of `agenda` that cannot be read; find_missing() finds their meetings then.
     void forget_unreadable(std::span<MeetingNo const> meetings);
 
