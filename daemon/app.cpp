@@ -39,6 +39,7 @@
 #include <usher/provider/sandbox.hpp>
 #include <usher/provider/vendor.hpp>
 #include <usher/service/provisioning.hpp>
+#include <usher/store/backup.hpp>
 #include <usher/store/change_watch.hpp>
 #include <usher/store/database_files.hpp>
 #include <usher/store/instance_lock.hpp>
@@ -246,6 +247,7 @@ private:
     /// What another file of this name has left in -wal is not played into this one.
     Store open_store()
     {
+        bool in_doubt = false;
         {
             const DatabaseFiles left{database_}; // closed before SQLite has any lock
             if (left.has_other_names())
@@ -255,12 +257,20 @@ private:
                     "remove one of the two, find them with: find -samefile " +
                     database_};
             if (left.log_is_foreign(lock_.note()))
-                spdlog::warn(
-                    "the -wal beside the database was that of another file, and is set aside name={}",
-                    left.set_log_aside()
-                );
+                set_aside(left);
+            else
+                in_doubt = left.written_after_log();
         }
+        if (in_doubt && log_does_not_fit(database_))
+            set_aside(DatabaseFiles{database_});
         return patiently_at_start([this] { return Store::open(database_); });
+    }
+
+    static void set_aside(DatabaseFiles const& files)
+    {
+        spdlog::warn(
+            "the -wal beside the database was that of another file, and is set aside name={}", files.set_log_aside()
+        );
     }
 
     /// At start there is nothing else to do than to wait until others are done with the lock, or with the tables.

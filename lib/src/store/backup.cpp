@@ -115,6 +115,12 @@ SQLite::Database open_immutable(std::string const& path)
     return SQLite::Database{immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI | SQLite::OPEN_NOMUTEX};
 }
 
+/// `ok`, or the first thing that is wrong.
+std::string checked(SQLite::Database& database)
+{
+    return database.execAndGet("PRAGMA integrity_check(1)").getString();
+}
+
 /// All pages of `source` at one instant, to a file beside the final one, checked.
 void copy_pages(SQLite::Database& source, std::string const& from, std::string const& to)
 {
@@ -134,8 +140,7 @@ void copy_pages(SQLite::Database& source, std::string const& from, std::string c
     make_durable(to);
     try {
         SQLite::Database copy = open_immutable(to);
-        const std::string answer = copy.execAndGet("PRAGMA integrity_check(1)").getString();
-        if (answer != "ok")
+        if (const std::string answer = checked(copy); answer != "ok")
             throw DatabaseError{from + ": is damaged: " + answer};
     } catch (SQLite::Exception const& error) {
         rethrow(error, from);
@@ -208,6 +213,27 @@ std::unique_ptr<SQLite::Database> close_for_good(std::string const& path)
 }
 
 } // namespace
+
+bool log_does_not_fit(std::string const& database)
+{
+    const auto is_whole = [](SQLite::Database opened) {
+        try {
+            harden(opened.getHandle());
+            sqlite3_db_config(opened.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+            return checked(opened) == "ok";
+        } catch (SQLite::Exception const& error) {
+            if (error.getErrorCode() == SQLITE_CORRUPT || error.getErrorCode() == SQLITE_NOTADB)
+                return false;
+            rethrow(error, opened.getFilename());
+        }
+    };
+    try {
+        return !is_whole(SQLite::Database{database, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX}) &&
+               is_whole(open_immutable(database));
+    } catch (SQLite::Exception const& error) {
+        rethrow(error, database);
+    }
+}
 
 std::vector<std::string> back_up(std::string const& database, std::string const& target)
 {

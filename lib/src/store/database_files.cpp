@@ -158,6 +158,17 @@ bool DatabaseFiles::log_is_foreign(std::string_view note) const
     return false;
 }
 
+bool DatabaseFiles::written_after_log() const
+{
+    struct stat database {};
+    struct stat log {};
+    if (::fstat(database_, &database) != 0 || ::fstat(log_, &log) != 0 ||
+        log.st_size <= static_cast<off_t>(log_header_bytes))
+        return false;
+    const auto instant = [](timespec const& time) { return std::pair{time.tv_sec, time.tv_nsec}; };
+    return instant(database.st_ctim) >= instant(log.st_mtim); // a copy may have brought st_mtim with it
+}
+
 /// Nothing of -wal was moved, so the database must be what it was when the note was taken.
 bool DatabaseFiles::file_differs(Index const& index, std::string_view note) const
 {

@@ -29,6 +29,10 @@ public:
     /// note() taken before, maybe by a process that was killed. False where nothing tells.
     bool log_is_foreign(std::string_view note) const;
 
+    /// Whether somebody wrote to the database after the last commit to its -wal, which a checkpoint does too, and
+    /// log_is_foreign() may not be able to tell: then see log_does_not_fit().
+    bool written_after_log() const;
+
     /// What the database is while -wal has been begun and nothing of it is moved. Empty when that is not so, and when
     /// `last` was taken beside the same -wal.
     std::string note(std::string_view last) const;
