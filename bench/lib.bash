@@ -154,7 +154,9 @@ make_schedule() { # MEETINGS EACH
 copy() { # FROM TO
     rm -f "$work/$2"*
     sync
-    cp "$work/$1" "$work/$2"
+    for of in '' .key .mark; do
+        cp "$work/$1$of" "$work/$2$of"
+    done
     sync
 }
 
