@@ -4,6 +4,7 @@
 #include <csignal>
 #include <iostream>
 #include <memory>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include <usher/core/nearest.hpp>
+#include <usher/store/report.hpp>
 #include <usher/store/requests.hpp>
 
 #include "commands.hpp"
@@ -26,7 +28,6 @@ constexpr std::chrono::milliseconds pause_between_looks{200};
 constexpr std::chrono::seconds bar_after{1};
 constexpr std::chrono::seconds line_every{10};     // where no terminal shows a bar
 constexpr std::chrono::seconds taken_in_within{2}; // by a daemon that is at work
-constexpr seconds at_work_within{150};
 
 struct RequestArguments {
     std::string name; ///< Of the command.
@@ -259,17 +260,17 @@ struct Retried {
     std::int64_t failed = 0;
 };
 
-Retried count_retried(RequestDesk const& desk, std::vector<std::string> const& meetings)
+Retried count_retried(Context& context, std::vector<std::string> const& meetings)
 {
-    Retried counts;
-    for (std::string const& meeting : meetings) {
-        const std::string state = desk.state_of(meeting);
-        ++(state == "ready"     ? counts.ready
-           : state == "failed"  ? counts.failed
-           : state == "pending" ? counts.at_risk
-                                : counts.on_schedule);
-    }
-    return counts;
+    const std::set<std::string> asked_for{meetings.begin(), meetings.end()};
+    const sys_seconds now = current_time();
+    WordCounts counts{};
+    Report{context.database(), now}.each_meeting({now, context.config().base}, [&](MeetingStanding const& meeting) {
+        if (asked_for.contains(meeting.id))
+            ++counts[static_cast<std::size_t>(meeting.word)];
+    });
+    const auto of = [&](Word word) { return counts[static_cast<std::size_t>(word)]; };
+    return {of(Word::ready), of(Word::on_schedule), of(Word::at_risk), of(Word::failed)};
 }
 
 std::string text_of(Retried const& counts)
@@ -334,7 +335,7 @@ int wait_for(
             moved = now;
         report = std::move(*next);
         const auto looked = desk.looked_at();
-        const bool at_work = looked && *looked > current_time() - at_work_within;
+        const bool at_work = looked && *looked > current_time() - looks_every;
         if (report.state == "filed" && !at_work && now - moved >= taken_in_within)
             return give_up(
                 "nobody_at_work",
@@ -357,7 +358,7 @@ int wait_for(
     progress.end();
     Retried retried;
     if (arguments.action == RequestAction::retry)
-        retried = count_retried(desk, extent.failing);
+        retried = count_retried(context, extent.failing);
     const std::string sentence =
         "Done in " + to_text(progress.elapsed()) + ": " + done_sentence(arguments.action, report.counts, retried);
     if (context.json) {

@@ -272,14 +272,4 @@ std::optional<sys_seconds> RequestDesk::looked_at() const
     });
 }
 
-std::string RequestDesk::state_of(std::string const& meeting) const
-{
-    return impl_->guarded([&] {
-        SQLite::Statement& statement = impl_->prepared("SELECT state FROM agenda WHERE meeting_id = ?");
-        const Rewind rewind{statement};
-        statement.bind(1, meeting);
-        return statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
-    });
-}
-
 } // namespace usher

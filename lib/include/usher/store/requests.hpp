@@ -74,9 +74,6 @@ public:
     /// When a daemon last looked; nothing when none ever did.
     std::optional<sys_seconds> looked_at() const;
 
-    /// `ready`, `failed` or another state, of the meeting.
-    std::string state_of(std::string const& meeting) const;
-
 private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
