@@ -264,6 +264,25 @@ TEST_F(Live, AProxyThatRefusesIsTold)
     );
 }
 
+TEST_F(Live, ARetryTellsWhatItCameTo)
+{
+    const Vendor vendor = start_vendor();
+    configure("default: " + opentok(vendor, "other.secret"));
+    ctl({"init"});
+    add_meeting("m");
+    Program daemon = start();
+    const auto failed = [&] { return ask("SELECT state FROM meeting_status") == "failed"; };
+    ASSERT_TRUE(eventually(failed)) << daemon_said();
+    const std::string still = ctl({"retry", "--all", "--wait"});
+    EXPECT_NE(still.find("1 meeting tried again: 1 failed."), std::string::npos) << still;
+    EXPECT_EQ(status_, 1);
+
+    write("other.secret", good_secret); // as it should have been
+    ::kill(daemon.process(), SIGHUP);
+    const auto ready = [&] { return ask("SELECT state FROM meeting_status") == "ready"; };
+    EXPECT_TRUE(eventually(ready)) << daemon_said();
+}
+
 TEST_F(Live, AWaitEndsOnceEveryMeetingHasBeenServed)
 {
     configure("default: {provider: sandbox}");
