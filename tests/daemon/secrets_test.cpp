@@ -108,6 +108,8 @@ protected:
     std::string const pem = read_text(USHER_SOURCE_DIR "/tests/vectors/throwaway_rsa2048.pem");
 };
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // they keep what is freed, and map all addresses
+
 /// Which of `texts` stand in the memory of `process`.
 std::vector<std::string> found_in_memory(pid_t process, int memory, std::vector<std::string> const& texts)
 {
@@ -132,7 +134,6 @@ std::vector<std::string> found_in_memory(pid_t process, int memory, std::vector<
     return found;
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // they keep what is freed, and map all addresses
 
 TEST_F(Secrets, AreNotInTheMemoryOfARunningDaemon)
 {
