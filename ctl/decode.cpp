@@ -218,10 +218,14 @@ int decode(Context& context, std::vector<std::string> const& arguments)
 
 void add_decode(CLI::App& app, Context& context)
 {
-    CLI::App* command = add_command(
-        app, context, "decode", "Say whether a token from standard input works, and what is in it",
-        "usherctl decode < token.txt"
-    );
+    const std::string summary = "Say whether a token from standard input works, and what is in it";
+    const std::string example = "usherctl decode < token.txt";
+    CLI::App* command = add_command(app, context, "decode", summary, example);
+    command->formatter_fn([=](CLI::App const* shown, std::string const&, CLI::AppFormatMode mode) {
+        const CLI::Formatter options; // it would show the hidden argument
+        return summary + "\nUsage: usherctl decode [OPTIONS] < FILE\n" + options.make_groups(shown, mode) +
+               "\nExample:\n  " + example + "\n";
+    });
     auto arguments = std::make_shared<std::vector<std::string>>();
     command->add_option("token", *arguments)->group(""); // hidden: taken only to be refused with the reason
     command->callback([&context, arguments] {
