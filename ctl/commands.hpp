@@ -11,18 +11,13 @@
 
 #include <usher/config/config.hpp>
 #include <usher/config/load.hpp>
+#include <usher/core/exit_status.hpp>
 #include <usher/core/time.hpp>
 
 #include "page.hpp"
 #include "printer.hpp"
 
 namespace usher::ctl {
-
-enum ExitStatus : int {
-    exit_done = 0,
-    exit_could_not = 1,
-    exit_usage = 2, ///< Or bad configuration.
-};
 
 /// Ends the program with `exit_usage`.
 struct UsageError : std::runtime_error {

@@ -17,9 +17,9 @@ int main(int argc, char** argv)
     screen.colour = screen.width > 0 && std::getenv("NO_COLOR") == nullptr;
     const int status = usher::ctl::run(argc, argv, std::cin, std::cout, std::cerr, screen);
     std::cout.flush();
-    if (!std::cout && status == usher::ctl::exit_done) {
+    if (!std::cout && status == usher::exit_done) {
         std::cerr << "usherctl: standard output cannot be written\n";
-        return usher::ctl::exit_could_not;
+        return usher::exit_could_not;
     }
     return status;
 }

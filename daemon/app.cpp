@@ -34,10 +34,12 @@
 #include <usher/async/clock.hpp>
 #include <usher/async/task_group.hpp>
 #include <usher/async/wakeup.hpp>
+#include <usher/core/exit_status.hpp>
 #include <usher/core/url.hpp>
 #include <usher/provider/beast_transport.hpp>
 #include <usher/provider/sandbox.hpp>
 #include <usher/provider/vendor.hpp>
+#include <usher/service/log_event.hpp>
 #include <usher/service/provisioning.hpp>
 #include <usher/store/backup.hpp>
 #include <usher/store/change_watch.hpp>
@@ -90,7 +92,9 @@ std::shared_ptr<Provider>
 provider_of(ProjectConfig const& project, TokenSigner const& signer, seconds clock_skew, asio::any_io_executor executor)
 {
     if (project.provider == "sandbox") {
-        spdlog::warn("project on the sandbox name={} meaning=\"its tokens open no real meeting\"", project.name);
+        log_event(
+            "project.sandbox"_event, fmt::format(" name={} meaning=\"its tokens open no real meeting\"", project.name)
+        );
         return std::make_shared<SandboxProvider>(project.project_key);
     }
     ConnectionConfig const& connection = project.connection;
@@ -150,9 +154,11 @@ public:
         } catch (std::system_error const& error) { // a limit on threads
             if (threads_.empty())
                 throw;
-            spdlog::warn(
-                "fewer threads than processors threads={} processors={} reason=\"{}{}\"", threads_.size(), count,
-                error.what(), way_out_of(error.code().value())
+            log_event(
+                "limit.threads"_event, fmt::format(
+                                           " threads={} processors={} reason=\"{}{}\"", threads_.size(), count,
+                                           error.what(), way_out_of(error.code().value())
+                                       )
             );
         }
     }
@@ -187,7 +193,7 @@ public:
           looks_{context_.get_executor()},
           maker_{context_.get_executor(), store_, clock_, random_, [this] { wakeup_.notify(); }},
           tasks_{context_.get_executor(), [this](std::string const& task, std::exception_ptr error) {
-                     spdlog::error("task failed name={}", task);
+                     log_event("task.failed"_event, fmt::format(" name={}", task));
                      failure_ = std::move(error);
                      stop_everything();
                  }}
@@ -200,7 +206,10 @@ public:
         );
         hurried_ = highest > clock_.now();
         if (hurried_)
-            spdlog::warn("clock was set back highest_seen={} now={}", to_iso8601(highest), to_iso8601(clock_.now()));
+            log_event(
+                "clock.stepped"_event,
+                fmt::format(" back highest_seen={} now={}", to_iso8601(highest), to_iso8601(clock_.now()))
+            );
     }
 
     int run_once()
@@ -212,14 +221,16 @@ public:
         release_hangup(false);
         context_.run();
         finish();
-        return all_ready_ ? 0 : 1;
+        return all_ready_ ? exit_done : exit_could_not;
     }
 
     int run()
     {
         watch_.emplace(database_);
         if (!watch_->problem().empty())
-            spdlog::warn("changes are looked for every {} ms reason=\"{}\"", look_unnoticed.count(), watch_->problem());
+            log_event(
+                "limit.watches"_event, fmt::format(" {} ms reason=\"{}\"", look_unnoticed.count(), watch_->problem())
+            );
         tasks_.spawn("provisioning", provision());
         tasks_.spawn("sessions", maker_.run());
         tasks_.spawn("notices", read_notices());
@@ -232,7 +243,7 @@ public:
         release_hangup(true);
         context_.run();
         finish();
-        return 0;
+        return exit_done;
     }
 
 private:
@@ -268,9 +279,7 @@ private:
 
     static void set_aside(DatabaseFiles const& files)
     {
-        spdlog::warn(
-            "the -wal beside the database was that of another file, and is set aside name={}", files.set_log_aside()
-        );
+        log_event("wal.set_aside"_event, fmt::format(", and is set aside name={}", files.set_log_aside()));
     }
 
     /// At start there is nothing else to do than to wait until others are done with the lock, or with the tables.
@@ -294,18 +303,18 @@ private:
     void hinder(DatabaseBusy const& error)
     {
         const bool broken = dynamic_cast<SchemaBroken const*>(&error) != nullptr;
-        std::string kind = broken ? "schema incomplete" : "database busy";
-        if (kind == hindered_)
+        const LogEventNo event = broken ? "schema.incomplete"_event : "store.busy"_event;
+        if (hindered_ == event)
             return;
-        spdlog::warn("{}, trying again reason=\"{}\"", kind, error.what());
+        log_event(event, fmt::format(" reason=\"{}\"", error.what()));
         tell_status("waiting: " + std::string{error.what()});
-        hindered_ = std::move(kind);
+        hindered_ = event;
     }
 
     void go_on()
     {
-        if (!std::exchange(hindered_, {}).empty())
-            spdlog::info("the database can be used again");
+        if (std::exchange(hindered_, std::nullopt))
+            log_event("store.free"_event);
     }
 
     /// Runs `work` until it ends otherwise than by DatabaseBusy: a lock that is held by others for too long is a reason
@@ -482,7 +491,7 @@ private:
             store_.checkpoint(Store::Checkpoint::truncate);
         if (!ready_) {
             notify_ready();
-            spdlog::info("ready who=\"{}\"", who_);
+            log_event("ready"_event, fmt::format(" who=\"{}\"", who_));
             ready_ = true;
         }
         if (const std::string note = files_->note(lock_.note()); !note.empty())
@@ -602,22 +611,22 @@ private:
         auto loaded = reload_();
         if (!loaded) {
             for (ConfigError const& error : loaded.error())
-                spdlog::error("configuration refused, the old one stays reason=\"{}\"", error.text());
+                log_event("config.refused"_event, fmt::format(" reason=\"{}\"", error.text()));
             return false;
         }
         if (real_path(loaded->database) != database_) {
-            spdlog::error("configuration refused, the old one stays reason=\"database: changes with a restart only\"");
+            log_event("config.refused"_event, " reason=\"database: changes with a restart only\"");
             return false;
         }
         for (std::string const& warning : loaded->warnings)
-            spdlog::warn("configuration warning=\"{}\"", warning);
+            log_event("config.warning"_event, fmt::format("=\"{}\"", warning));
         try {
             provisioner_->configure(projects_of(*loaded, context_.get_executor()), {loaded->base});
         } catch (std::runtime_error const& error) { // a key that cannot sign
-            spdlog::error("configuration refused, the old one stays reason=\"{}\"", error.what());
+            log_event("config.refused"_event, fmt::format(" reason=\"{}\"", error.what()));
             return false;
         }
-        spdlog::info("configuration loaded projects={}", loaded->projects.size());
+        log_event("config.taken"_event, fmt::format(" projects={}", loaded->projects.size()));
         return true;
     }
 
@@ -635,7 +644,7 @@ private:
             co_await steps.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
             std::uint64_t expirations = 0;
             if (::read(timer, &expirations, sizeof expirations) < 0 && errno == ECANCELED) {
-                spdlog::warn("clock was set now={}", to_iso8601(clock_.now()));
+                log_event("clock.stepped"_event, fmt::format(" now={}", to_iso8601(clock_.now())));
                 clock_was_set_ = sweep_wanted_ = hurried_ = true; // tokens may be from the future now
                 wakeup_.notify();
             }
@@ -646,7 +655,7 @@ private:
     {
         co_await stop_signals_->async_wait(asio::use_awaitable);
         notify_stopping();
-        spdlog::info("stopping reason=signal");
+        log_event("stopping"_event, " reason=signal");
         stopping_ = true;
         provisioner_->request_stop();
         wakeup_.notify();
@@ -664,9 +673,9 @@ private:
 
     [[noreturn]] static void stop_at_once()
     {
-        spdlog::warn("stopped at once, the batch in hand is left to the next start");
+        log_event("stopped.at_once"_event, ", the batch in hand is left to the next start");
         spdlog::shutdown();
-        std::_Exit(1); // as safe as a kill -9, which the database takes
+        std::_Exit(exit_could_not); // as safe as a kill -9, which the database takes
     }
 
     void stop_everything()
@@ -689,7 +698,7 @@ private:
         store_.checkpoint(Store::Checkpoint::passive);
         for (int tries = 1; !store_.checkpoint(Store::Checkpoint::truncate); ++tries) {
             if (tries == empty_log_tries) {
-                spdlog::info("the -wal stays as it is, since others read in it");
+                log_event("wal.kept"_event, ", since others read in it");
                 return;
             }
             std::this_thread::sleep_for(empty_log_pause);
@@ -708,10 +717,13 @@ private:
     {
         if (unlogged_.looked_at == 0)
             return;
-        spdlog::info(
-            "published tokens={} withdrawn={} sessions={} meetings={} skipped={}", unlogged_.published.tokens,
-            unlogged_.published.withdrawn, unlogged_.published.sessions, unlogged_.published.settled,
-            unlogged_.published.skipped
+        log_event(
+            "pass.done"_event,
+            fmt::format(
+                " tokens={} withdrawn={} sessions={} meetings={} skipped={}", unlogged_.published.tokens,
+                unlogged_.published.withdrawn, unlogged_.published.sessions, unlogged_.published.settled,
+                unlogged_.published.skipped
+            )
         );
         unlogged_ = {};
         log_again_ = clock_.steady_now() + log_every;
@@ -728,8 +740,8 @@ private:
     Reload reload_;
     std::string database_; // its real path
     std::string who_;
-    std::string hindered_; // by what, as it was told
-    std::string status_;   // as it was told
+    std::optional<LogEventNo> hindered_; // by what, as it was told
+    std::string status_;                 // as it was told
     InstanceLock lock_;
     asio::io_context context_{1};
     std::optional<asio::signal_set> stop_signals_; // from the moment when the tasks are there that serve them

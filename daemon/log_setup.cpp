@@ -45,16 +45,16 @@ private:
     std::unique_ptr<spdlog::formatter> pattern_;
 };
 
-/// `%*`: the event as a JSON string, quotes and all.
-class EventAsJson : public spdlog::custom_flag_formatter {
+/// `%*`: the message as a JSON string, quotes and all.
+class MessageAsJson : public spdlog::custom_flag_formatter {
 public:
     void format(spdlog::details::log_msg const& message, std::tm const&, spdlog::memory_buf_t& out) override
     {
-        const nlohmann::json event = std::string{message.payload.data(), message.payload.size()};
-        const std::string text = event.dump();
+        const nlohmann::json json = std::string{message.payload.data(), message.payload.size()};
+        const std::string text = json.dump();
         out.append(text.data(), text.data() + text.size());
     }
-    std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<EventAsJson>(); }
+    std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<MessageAsJson>(); }
 };
 
 /// Hands on what Repeats lets pass; errors always.
@@ -71,7 +71,7 @@ protected:
         if (message.level >= spdlog::level::err)
             return out_->log(message);
         const std::string_view event{message.payload.data(), message.payload.size()};
-        if (const auto line = repeats_[message.level].take(event, message.time)) {
+        if (const auto line = repeats_[{message.level, name_of(message)}].take(event, message.time)) {
             spdlog::details::log_msg thinned = message;
             thinned.payload = *line;
             out_->log(thinned);
@@ -89,15 +89,21 @@ protected:
     }
 
 private:
+    /// Of the event; empty for what has none. Names are literals, so they can be told apart by their addresses.
+    static char const* name_of(spdlog::details::log_msg const& message)
+    {
+        return message.source.empty() ? "" : message.source.funcname;
+    }
+
     void print_due(bool all)
     {
-        for (auto& [level, repeats] : repeats_)
+        for (auto& [kind, repeats] : repeats_)
             for (std::string const& line : repeats.due(std::chrono::system_clock::now(), all))
-                out_->log({"usherd", level, line});
+                out_->log({{"", 1, kind.second}, "usherd", kind.first, line});
     }
 
     std::shared_ptr<spdlog::sinks::sink> out_;
-    std::map<spdlog::level::level_enum, Repeats> repeats_;
+    std::map<std::pair<spdlog::level::level_enum, char const*>, Repeats> repeats_; // by level and name
 };
 
 } // namespace
@@ -111,7 +117,9 @@ void set_up_log(LogConfig const& config)
                          (config.format == LogFormat::automatic && std::getenv("JOURNAL_STREAM") != nullptr);
     auto pattern = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
     if (config.format == LogFormat::json)
-        pattern->add_flag<EventAsJson>('*').set_pattern(R"({"at":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","event":%*})");
+        pattern->add_flag<MessageAsJson>('*').set_pattern(
+            R"({"at":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","event":"%!","message":%*})" // see log_event()
+        );
     else if (journal) // the journal has time and process; it reads the level from the line itself
         pattern->set_pattern("%l %v");
     else

@@ -14,6 +14,7 @@
 #include <spdlog/spdlog.h>
 
 #include <usher/config/load.hpp>
+#include <usher/core/exit_status.hpp>
 #include <usher/store/database.hpp>
 #include <usher/store/process.hpp>
 
@@ -21,13 +22,11 @@
 #include "early_signals.hpp"
 #include "log_setup.hpp"
 #include "print_line.hpp"
+#include "words.hpp"
 
 namespace {
 
-constexpr int exit_failed = 1;
-constexpr int exit_usage = 2;
-
-int fail(std::string const& reason, int exit_status = exit_failed)
+int fail(std::string const& reason, usher::ExitStatus exit_status = usher::exit_could_not)
 {
     usher::print_line(stderr, "usherd: " + reason);
     return exit_status;
@@ -47,11 +46,15 @@ int main(int argc, char** argv)
     std::string database;
     bool once = false;
     bool check = false;
+    bool words = false;
     auto* const config_option = options.add_option("--config", config_path, "Configuration (/etc/usher/usher.yaml)");
     options.add_option("--db", database, "This database with one sandbox project and defaults")
         ->excludes(config_option);
     options.add_flag("--once", once, "Work until nothing is due; exit 1 if a meeting that should be ready is not");
     options.add_flag("--check-config", check, "Check the configuration and exit");
+    options.add_flag(
+        "--words", words, "Print the words with a fixed meaning, such as the names of log events, and exit"
+    );
     options.set_version_flag("--version", "usherd " USHER_VERSION);
     try {
         options.parse(argc, argv);
@@ -59,12 +62,16 @@ int main(int argc, char** argv)
         std::ostringstream help;
         if (options.exit(error, help, help) == 0) {
             usher::print_lines(stdout, help.str());
-            return 0;
+            return usher::exit_done;
         }
         usher::print_line(stderr, std::string{"usherd: "} + error.what() + "; see usherd --help"); // names arguments
-        return exit_usage;
+        return usher::exit_usage;
     }
 
+    if (words) {
+        usher::print_words();
+        return usher::exit_done;
+    }
     try {
         usher::Config config;
         if (!database.empty()) {
@@ -76,7 +83,7 @@ int main(int argc, char** argv)
             if (!loaded) {
                 for (usher::ConfigError const& error : loaded.error())
                     usher::print_line(stderr, error.text());
-                return exit_usage;
+                return usher::exit_usage;
             }
             config = std::move(*loaded);
         }
@@ -84,11 +91,11 @@ int main(int argc, char** argv)
             usher::print_line(stderr, "warning: " + warning);
         if (check) {
             usher::print_line(stdout, "the configuration is good");
-            return 0;
+            return usher::exit_done;
         }
         usher::set_up_log(config.log);
         if (once) {
-            usher::set_early_exit_status(exit_failed);
+            usher::set_early_exit_status(usher::exit_could_not);
             return usher::run_once(std::move(config));
         }
         return usher::run_daemon(
@@ -100,7 +107,7 @@ int main(int argc, char** argv)
             }
         );
     } catch (usher::DatabaseReadOnly const& error) {
-        return fail(error.what(), exit_usage); // no restart repairs it
+        return fail(error.what(), usher::exit_usage); // no restart repairs it
     } catch (std::system_error const& error) {
         return fail(error.what() + usher::way_out_of(error.code().value()));
     } catch (boost::system::system_error const& error) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log_setup.hpp"
 
+#include <memory>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -19,7 +20,7 @@ std::string logged(LogFormat format, std::string const& text)
     config.format = format;
     testing::internal::CaptureStderr();
     set_up_log(config);
-    spdlog::warn("broken reason=\"{}\"", text);
+    spdlog::log({"", 1, "a.name"}, spdlog::level::warn, "broken reason=\"{}\"", text);
     spdlog::default_logger()->flush();
     return testing::internal::GetCapturedStderr();
 }
@@ -37,7 +38,26 @@ TEST(Log, JsonIsOneLineThatIsJson)
 {
     const std::string line = logged(LogFormat::json, hostile);
     EXPECT_EQ(line.find('\n'), line.size() - 1) << line;
-    EXPECT_EQ(nlohmann::json::parse(line).at("event"), "broken reason=\"" + shown + "\"") << line;
+    const auto document = nlohmann::json::parse(line);
+    EXPECT_EQ(document.at("event"), "a.name") << line;
+    EXPECT_EQ(document.at("message"), "broken reason=\"" + shown + "\"") << line;
+}
+
+TEST(Log, WhatIsHeldBackKeepsItsName)
+{
+    LogConfig config;
+    config.format = LogFormat::json;
+    testing::internal::CaptureStderr();
+    set_up_log(config);
+    for (int i = 0; i < 7; ++i)
+        spdlog::log({"", 1, "a.name"}, spdlog::level::warn, "broken meeting={}", i);
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>("another")); // ends the one before
+
+    std::string last = testing::internal::GetCapturedStderr();
+    last.pop_back();
+    const auto document = nlohmann::json::parse(last.substr(last.rfind('\n') + 1));
+    EXPECT_EQ(document.at("message"), "broken meeting=6 repeated=2");
+    EXPECT_EQ(document.at("event"), "a.name");
 }
 
 TEST(Log, AnEventIsBounded)

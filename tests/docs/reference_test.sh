@@ -41,7 +41,16 @@ if [ "$1" = --self-test ]; then
     plant docs/reference.md 's/`--prune`/`--delete`/' 'only the docs have: usherctl import --delete'
     plant config/usher.example.yaml '3s/`usherd --check-config[^`]*`/`usherctl check-config`/' 'there is no: usherctl check-config'
     plant README.md 's/`usherctl decode`/`usherctl decode --loud`/' 'there is no: usherctl decode --loud'
-    plant docs/reference.md 's/^| `task failed`/| `task has failed`/' 'log: the docs lack: task failed'
+    plant docs/reference.md 's/`task failed`/`task has failed`/' 'log events: the docs lack: task.failed error task failed'
+    plant docs/reference.md 's/^| `pass.done`/| `pass.over`/' 'log events: only the docs have: pass.over info published'
+    plant docs/reference.md 's/^| `1` | could not/| `3` | could not/' 'exit statuses: the docs lack: 1 could not'
+    plant docs/reference.md 's/^| `aborted` |/| `stopped` |/' 'states of requests: the docs lack: aborted'
+    plant lib/src/store/request_book.cpp "0,/state = 'filed'/s//state = 'fresh'/" 'states of requests in SQL: only SQL has: fresh'
+    plant daemon/app.cpp 's/log_event("stopping"_event, /spdlog::info("stopping",/' 'daemon/app.cpp: says what is no event: spdlog::info('
+    plant docs/reference.md 's/`another usherd is at work on it`/`another usherd works on it`/' \
+        'what ends the daemon: only the docs have: another usherd works on it'
+    plant daemon/app.cpp 's/"wal.kept"_event/"store.free"_event/' 'log events: never said: wal.kept'
+    plant docs/reference.md 's/^## Following changes/## Requests/' 'docs/reference.md: is there twice: ## Requests'
     plant docs/clients.md 's/examples\/clients\/shell.sh/examples\/clients\/sh.sh/' 'the docs lack: shell.sh'
 
     status=0
@@ -63,6 +72,7 @@ fi
 
 root=$1 bin=$2
 cd "$root"
+words() { "$bin/usherd" --words | sed -n "s/^$1 //p"; } # KIND: what the program prints of it
 reference=docs/reference.md
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -110,7 +120,7 @@ awk '/^CREATE TABLE/ { table = $3 }
 section 'What is refused at the INSERT' | cells 2 with_key >"$work/docs"
 compare 'CHECK names' "$work/program" "$work/docs"
 
-sed -n 's/.*case State::[a-z]*: return "\([a-z]*\)".*/\1/p' lib/src/core/plan.cpp >"$work/program"
+words state >"$work/program"
 section 'States and reasons' | awk '/^`participant_status`/ { over = 1 } !over' | cells 1 >"$work/docs"
 compare 'states' "$work/program" "$work/docs"
 sed -n '/^States: /,/^$/p' README.md | grep -oE '`[a-z]+`' | tr -d '`' >"$work/docs"
@@ -150,10 +160,7 @@ done >"$work/program"
 section 'Views' | cells 2 with_key >"$work/docs"
 compare 'columns of views' "$work/program" "$work/docs"
 
-keys() { # ARRAY PREFIX: the names in one of the lists of keys that the configuration's reader has
-    tr '\n' ' ' <lib/src/config/load.cpp | grep -oE "> $1 *\{[^}]*\}" | grep -oE '"[a-z_]+"' | sed "s/\"\(.*\)\"/$2\1/"
-}
-{ keys root_keys ''; keys project_keys projects.; keys session_keys sessions.; keys token_keys tokens.; keys log_keys log.; } >"$work/program"
+words key >"$work/program"
 # The example has the keys of a project below its name; those that are not set stand behind a hash.
 awk '/^[a-z_]+:/ { top = $1; sub(/:.*/, "", top); print top }
      /^  [a-z_]+:/ && top != "projects" { name = $1; sub(/:.*/, "", name); print top "." name }
@@ -217,17 +224,47 @@ if [ -s "$work/lacking" ]; then
     faults=1
 fi
 
-# Warnings and errors of the daemon: each begins as a row says, and each row is the beginning of something that is said.
-cat lib/src/service/*.cpp daemon/*.cpp lib/src/store/*.cpp | tr '\n' ' ' >"$work/sources"
-grep -oE 'spdlog::(warn|error)\( *"[^"{]+' "$work/sources" | sed 's/.*"//; s/ [a-z_]*=.*//; s/^configuration$/configuration warning/; s/ *$//' | sort -u >"$work/program"
-section Log | awk '/^What ends the daemon/ { over = 1 } !over' | cells 1 >"$work/docs"
-awk 'NR == FNR { row[$0] = 1; next }
-     { for (name in row) if (index($0, name) == 1) next; print "log: the docs lack: " $0 }' "$work/docs" "$work/program" >"$work/lacking"
-grep -vx history "$work/docs" | while read -r event; do
-    grep -qF -- "\"$event" "$work/sources" || echo "log: only the docs have: $event"
-done >>"$work/lacking"
-if [ -s "$work/lacking" ]; then
-    cat "$work/lacking"
+words exit >"$work/program"
+section 'Signals and exit status' | sed -n 's/^| `\([0-9]*\)` | \(.*\) |$/\1 \2/p' >"$work/docs"
+compare 'exit statuses' "$work/program" "$work/docs"
+
+words request >"$work/program"
+section Requests | sed '/^| `action`/,$d' | cells 1 | grep -vx state >"$work/docs"
+compare 'states of requests' "$work/program" "$work/docs"
+# SQL names them too.
+{ grep request_result schema/0001_initial.sql; cat lib/src/store/request_book.cpp lib/src/store/requests.cpp; } |
+    grep -oE "state (=|<>|IN) [(]?'[a-z]+'(, '[a-z]+')*" | grep -oE "'[a-z]+'" | tr -d "'" | sort -u >"$work/docs"
+comm -13 <(words request | sort -u) "$work/docs" | sed 's/^/states of requests in SQL: only SQL has: /' >"$work/more"
+
+# What the daemon says at `info` and above is in its table of events, which the reference has as it is.
+words event | sed 's/^\([^ ]*\) \([^ ]*\) /\2 \1 /' >"$work/program"
+section Log | awk '/^What ends the daemon/ { over = 1 } !over' |
+    sed -n 's/^| `\([^`]*\)` | `\([^`]*\)` | `\([^`]*\)` |.*/\1 \2 \3/p' >"$work/docs"
+compare 'log events' "$work/program" "$work/docs"
+for file in lib/src/*/*.cpp daemon/*.cpp; do
+    [ "$file" = lib/src/service/log_event.cpp ] ||
+        grep -oE 'spdlog::(info|warn|error|critical|log)\(' "$file" | sed "s|^|$file: says what is no event: |"
+done >>"$work/more" || true
+cat lib/src/service/*.cpp daemon/*.cpp | grep -oE '"[a-z_.]+"_event' | sed 's/"_event//; s/"//' | sort -u >"$work/said"
+comm -23 <(words event | cut -d' ' -f2 | sort -u) "$work/said" | sed 's/^/log events: never said: /' >>"$work/more"
+# What ends it is said somewhere; the system's and SQLite's own words are not ours.
+cat lib/src/*/*.cpp daemon/*.cpp | tr '\n' ' ' | sed 's/" *"//g' >"$work/sources"
+section Log | sed '1,/^What ends the daemon/d' | cells 1 |
+    grep -vxE 'disk I/O error|database or disk is full|Too many open files|Resource temporarily unavailable' |
+    while read -r message; do
+        grep -qF -- "$message" "$work/sources" || echo "what ends the daemon: only the docs have: $message"
+    done >>"$work/more"
+if [ -s "$work/more" ]; then
+    cat "$work/more"
+    faults=1
+fi
+
+# A merge can leave a section twice.
+for page in README.md CONTRIBUTING.md docs/*.md; do
+    [ ! -f "$page" ] || grep -E '^#+ ' "$page" | sort | uniq -d | sed "s|^|$page: is there twice: |"
+done >"$work/more"
+if [ -s "$work/more" ]; then
+    cat "$work/more"
     faults=1
 fi
 

@@ -1060,4 +1060,19 @@ tl::expected<Config, std::vector<ConfigError>> load_config(std::string const& pa
     return Loader{path, secrets}.load();
 }
 
+std::vector<std::string> configuration_keys()
+{
+    std::vector<std::string> all;
+    auto const add = [&all](std::string const& section, std::span<std::string_view const> keys) {
+        for (std::string_view const key : keys)
+            all.push_back(section + std::string{key});
+    };
+    add("", root_keys);
+    add("projects.", project_keys);
+    add("sessions.", session_keys);
+    add("tokens.", token_keys);
+    add("log.", log_keys);
+    return all;
+}
+
 } // namespace usher

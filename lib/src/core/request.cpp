@@ -59,6 +59,18 @@ std::string_view to_text(RequestAction action)
     return "unknown";
 }
 
+std::string_view to_text(RequestState state)
+{
+    switch (state) {
+    case RequestState::filed: return "filed";
+    case RequestState::running: return "running";
+    case RequestState::done: return "done";
+    case RequestState::refused: return "refused";
+    case RequestState::aborted: return "aborted";
+    }
+    return "unknown";
+}
+
 std::optional<RequestAction> parse_request_action(std::string_view text)
 {
     for (const RequestAction action : {RequestAction::rotate, RequestAction::replace_session, RequestAction::retry})

@@ -11,6 +11,7 @@
 #include <spdlog/spdlog.h>
 
 #include <usher/core/printable.hpp>
+#include <usher/service/log_event.hpp>
 
 namespace usher {
 
@@ -186,15 +187,15 @@ void Provisioner::inspect_schema()
         return std::find(known.begin(), known.end(), item) == known.end();
     };
     for (std::string const& sentence : inspection_.put_back)
-        spdlog::warn("contract put back what=\"{}\"", sentence);
+        log_event("contract.restored"_event, fmt::format(" what=\"{}\"", sentence));
     for (Damage const& damage : inspection_.state.damages)
         if (is_new(damage, before.state.damages))
-            spdlog::error("contract damaged what=\"{}\" do=\"{}\"", damage.sentence, damage.way_out);
+            log_event("contract.damaged"_event, fmt::format(" what=\"{}\" do=\"{}\"", damage.sentence, damage.way_out));
     for (std::string const& note : inspection_.state.notes)
         if (is_new(note, before.state.notes))
-            spdlog::info("contract noted what=\"{}\"", note);
+            log_event("contract.noted"_event, fmt::format(" what=\"{}\"", note));
     if (inspection_.state.damages.empty() && !before.state.damages.empty())
-        spdlog::info("contract whole again");
+        log_event("contract.whole"_event);
 }
 
 std::optional<Steady::time_point> Provisioner::inspect_again_at() const
@@ -379,8 +380,9 @@ boost::asio::awaitable<bool> Provisioner::advance_requests()
         if (step.wrote)
             lock_gap_.held(started, clock_.steady_now());
         for (RequestNews const& news : step.finished)
-            spdlog::info(
-                "request finished id={} requests={} result=\"{}\"", news.request_id, news.requests, news.detail
+            log_event(
+                "request.done"_event,
+                fmt::format(" id={} requests={} result=\"{}\"", news.request_id, news.requests, news.detail)
             );
     }
     co_return step.more;
@@ -570,7 +572,7 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     if (batch.error)
         std::rethrow_exception(batch.error);
     if (store_.take_restored()) {
-        spdlog::warn("older rows came back meaning=\"a backup was restored; everything is looked at again\"");
+        log_event("backup.restored"_event, " meaning=\"a backup was restored; everything is looked at again\"");
         sweep_wish_ = true;
     }
     PassResult result;
@@ -591,7 +593,7 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     adapt(batch);
     note_looks(batch);
     if (!batch.unreadable.empty()) {
-        spdlog::warn("rows of agenda cannot be read and are made anew count={}", batch.unreadable.size());
+        log_event("agenda.unreadable"_event, fmt::format(" count={}", batch.unreadable.size()));
         store_.forget_unreadable(batch.unreadable);
         sweep_wish_ = true;
     }
@@ -618,10 +620,13 @@ void Provisioner::note_looks(Batch const& batch)
         if (!nothing)
             set_aside_.served(meeting.number);
         else if (set_aside_.found_nothing(meeting.number, now))
-            spdlog::warn(
-                "meeting is set aside meeting={} meaning=\"its row stays due though there is nothing to do: look for "
-                "triggers on agenda, and for a damaged index with: PRAGMA integrity_check\"",
-                printable(meeting.id)
+            log_event(
+                "due.stuck"_event,
+                fmt::format(
+                    " meeting={} meaning=\"its row stays due though there is nothing to do: look for triggers on "
+                    "agenda, and for a damaged index with: PRAGMA integrity_check\"",
+                    printable(meeting.id)
+                )
             );
     }
 }
@@ -703,11 +708,11 @@ void Provisioner::publish_each(std::vector<Publication> const& slice, PassResult
             result.published += store_.publish({&publication, 1}, clock_.now());
         } catch (RowError const& reason) {
             if (set_aside_.failed(publication.meeting->number, clock_.steady_now()))
-                spdlog::error(
-                    "meeting is set aside meeting={} reason=\"{}\" meaning=\"its rows cannot be written; the others "
-                    "are "
-                    "served\"",
-                    printable(publication.meeting->id), reason.what()
+                log_event(
+                    "row.refused"_event, fmt::format(
+                                             " meeting={} reason=\"{}\" meaning=\"the others are served\"",
+                                             printable(publication.meeting->id), reason.what()
+                                         )
                 );
         }
     }

@@ -8,6 +8,7 @@
 
 #include <usher/core/backoff.hpp>
 #include <usher/core/printable.hpp>
+#include <usher/service/log_event.hpp>
 
 namespace usher {
 
@@ -309,7 +310,7 @@ Steady::duration SessionMaker::end_outages()
             continue;
         }
         project->outage.reset();
-        spdlog::info("provider is asked again project={}", name);
+        log_event("circuit.closed"_event, fmt::format(" project={}", name));
     }
     return wait;
 }
@@ -350,9 +351,12 @@ boost::asio::awaitable<void> SessionMaker::call(std::shared_ptr<Project> project
 void SessionMaker::end_disconnect(Disconnect const& row, std::string event, std::string detail)
 {
     if (event != "disconnected")
-        spdlog::warn(
-            "{} meeting={} session={} reason=\"{}\"", event, static_cast<std::int64_t>(row.meeting),
-            printable(row.session.session_id), printable(detail)
+        log_event(
+            "disconnect.failed"_event,
+            fmt::format(
+                " meeting={} session={} reason=\"{}\"", static_cast<std::int64_t>(row.meeting),
+                printable(row.session.session_id), printable(detail)
+            )
         );
     disconnects_[row.session.number].under_way = true; // until it is on record
     if (!row.ours)
@@ -470,12 +474,16 @@ void SessionMaker::hear(Result& result)
     ProviderFailure const* const failure = made ? nullptr : &made.error();
     const bool was_out = project.outage.has_value();
     hear(project, failure, result.outcome.clock_ahead, result.order.opens);
-    if (failure != nullptr)
-        spdlog::log(
-            was_out ? spdlog::level::debug : spdlog::level::warn,
-            "session call failed meeting={} project={} reason={} detail=\"{}\"", printable(result.order.meeting_id),
+    if (failure != nullptr) {
+        const std::string details = fmt::format(
+            " meeting={} project={} reason={} detail=\"{}\"", printable(result.order.meeting_id),
             project.line.facts.name, failure->reason, failure->detail
         );
+        if (was_out)
+            spdlog::debug("session call failed{}", details);
+        else
+            log_event("session.call_failed"_event, details);
+    }
     if (made)
         result.order.session.session_id = *made;
     results_.push_back(std::move(result));
@@ -519,8 +527,9 @@ void SessionMaker::hear(
     if (project.outage && (project.outage->state == state || project.outage->state == State::failed))
         return;
     project.outage = Outage{state, failure->reason, failure->detail};
-    spdlog::warn(
-        "provider is not asked for now project={} reason={} detail=\"{}\"", name, failure->reason, failure->detail
+    log_event(
+        "circuit.opened"_event,
+        fmt::format(" project={} reason={} detail=\"{}\"", name, failure->reason, failure->detail)
     );
     for (auto const& [meeting, waits_for] : project.queued)
         to_look_at_.push_back(meeting);
@@ -596,7 +605,7 @@ boost::asio::awaitable<void> SessionMaker::run()
         try {
             wait = step();
         } catch (DatabaseBusy const& error) {
-            spdlog::warn("database busy, trying again reason=\"{}\"", error.what());
+            log_event("store.busy"_event, fmt::format(" reason=\"{}\"", error.what()));
         }
         if (failure_)
             std::rethrow_exception(failure_);
@@ -634,7 +643,7 @@ boost::asio::awaitable<void> SessionMaker::drain(Steady::duration grace)
             step();
         }
     } catch (DatabaseBusy const& error) { // the next start counts as abandoned what could not be recorded
-        spdlog::warn("database busy at stop reason=\"{}\"", error.what());
+        log_event("store.busy_at_stop"_event, fmt::format(" reason=\"{}\"", error.what()));
     }
     calls_.request_stop();
     while (calls_.running() > 0)

@@ -120,10 +120,10 @@ void RequestBook::finish_if_done(std::int64_t work_no, sys_seconds now)
         all_marked = statement.getColumn(5).getInt() != 0;
     }
     if (is_done(counts, all_marked))
-        finish(work_no, "done", to_text(counts), now);
+        finish(work_no, RequestState::done, to_text(counts), now);
 }
 
-void RequestBook::finish(std::int64_t work_no, char const* state, std::string const& detail, sys_seconds now)
+void RequestBook::finish(std::int64_t work_no, RequestState state, std::string const& detail, sys_seconds now)
 {
     {
         SQLite::Statement& statement =
@@ -139,14 +139,14 @@ void RequestBook::finish(std::int64_t work_no, char const* state, std::string co
     db_.run(
         R"sql(UPDATE request_result SET state = ?1, detail = ?2, done_at = ?3, cursor_no = NULL
                WHERE state = 'running' AND work_no = ?4)sql",
-        std::string{state}, detail, unix_seconds(now), work_no
+        std::string{to_text(state)}, detail, unix_seconds(now), work_no
     );
 }
 
 void RequestBook::refuse(std::int64_t work_no, std::string const& why, sys_seconds now)
 {
     db_.run("UPDATE request_result SET meetings = 0 WHERE state = 'running' AND work_no = ?", work_no);
-    finish(work_no, "refused", why, now);
+    finish(work_no, RequestState::refused, why, now);
 }
 
 bool RequestBook::has_work()

@@ -87,7 +87,7 @@ private:
     void begin_many(std::int64_t request_no, sys_seconds now);
     void mark(std::string const& action, std::int64_t work_no, std::int64_t meeting_no, bool near);
     void finish_if_done(std::int64_t work_no, sys_seconds now);
-    void finish(std::int64_t work_no, char const* state, std::string const& detail, sys_seconds now);
+    void finish(std::int64_t work_no, RequestState state, std::string const& detail, sys_seconds now);
     void refuse(std::int64_t work_no, std::string const& why, sys_seconds now);
     std::int64_t new_work();
     std::int64_t schema_version();

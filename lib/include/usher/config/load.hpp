@@ -31,4 +31,7 @@ enum class Secrets : std::uint8_t { read, leave };
 /// their positions; after the first hundred, one more says that there are others.
 tl::expected<Config, std::vector<ConfigError>> load_config(std::string const& path, Secrets secrets = Secrets::read);
 
+/// All keys that there are, such as `tokens.lead`; those of a project begin with `projects.`.
+std::vector<std::string> configuration_keys();
+
 } // namespace usher

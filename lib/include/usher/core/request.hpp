@@ -24,6 +24,11 @@ enum class RequestAction : std::uint8_t {
 std::string_view to_text(RequestAction action);
 std::optional<RequestAction> parse_request_action(std::string_view text);
 
+/// How far a request is, as `request_status` says it.
+enum class RequestState : std::uint8_t { filed, running, done, refused, aborted };
+
+std::string_view to_text(RequestState state);
+
 /// What a request is for: exactly one of the two. Project `*` is all projects.
 struct RequestScope {
     std::optional<std::string> meeting;
