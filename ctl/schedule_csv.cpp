@@ -109,7 +109,7 @@ tl::expected<Value, BadCell> read_cell(ColumnKind kind, std::string const& field
     if (field.find('\0') != std::string::npos)
         return tl::unexpected{BadCell{"contains a NUL character"}};
     if (!is_utf8(field))
-        return bad("is not UTF-8");
+        return bad("is not UTF-8; save the file as CSV UTF-8");
     const std::string_view text = trimmed(field);
     switch (kind) {
     case ColumnKind::id:
@@ -284,7 +284,8 @@ std::optional<FileError> ScheduleReader<Table>::place_columns()
         const auto known = index_of<Table>(column_name(written));
         if (known && place_[*known])
             return FileError{
-                at(csv_.place_of(i)) + "column " + in_quotes(written) + " is there twice. Nothing was done."};
+                at(csv_.place_of(i)) + "column " + in_quotes(written) + " is there twice. Nothing was done.",
+                "leave one of the two out"};
         if (known)
             place_[*known] = i;
         else
@@ -292,31 +293,41 @@ std::optional<FileError> ScheduleReader<Table>::place_columns()
     }
     width_ = csv_.fields().size();
     const auto has_column = [this](std::size_t i) { return has(i); };
-    std::string guesses;
+    std::string problems;
+    std::vector<std::string_view> guessed;
     for (std::size_t i = 0, n = 0; i < width_; ++i) {
         std::string const& written = csv_.fields()[i];
         if (index_of<Table>(column_name(written)))
             continue;
         std::string const& sentence = unknown[n++];
-        if (const auto meant = meant_by<Table>(column_name(written), has_column))
-            guesses += (guesses.empty() ? "" : "\n") + sentence + "; did you mean " + std::string{*meant} + "?";
-        else
+        if (const auto meant = meant_by<Table>(column_name(written), has_column)) {
+            problems += (problems.empty() ? "" : "\n") + sentence + "; did you mean " + std::string{*meant} + "?";
+            guessed.push_back(*meant);
+        } else
             notes_.push_back(sentence + ", and ignored");
     }
-    if (!guesses.empty())
-        return FileError{guesses + " Nothing was done.", "rename the column, or leave it out"};
+    bool all_needed = true; // of those that were guessed
     std::vector<std::string> missing;
-    for (std::size_t i = 0; i < Table::size; ++i)
-        if (Table::columns()[i].required && !has(i))
-            missing.emplace_back(Table::columns()[i].name);
-    if (missing.empty())
+    for (ScheduleColumn const& column : Table::columns()) {
+        const bool guess = std::ranges::find(guessed, column.name) != guessed.end();
+        if (guess && !column.required)
+            all_needed = false;
+        if (!guess && column.required && !has(*index_of<Table>(column.name)))
+            missing.emplace_back(column.name);
+    }
+    if (!missing.empty()) {
+        std::string found;
+        for (std::string const& name : csv_.fields())
+            found += (found.empty() ? "" : ", ") + printable(name, 64);
+        problems += (problems.empty() ? "" : "\n") + name_ + ":1: lacks the column" +
+                    (missing.size() == 1 ? " " : "s ") + join(missing) + "; it has " + printable(found) + ".";
+    }
+    if (problems.empty())
         return std::nullopt;
-    std::string found;
-    for (std::string const& name : csv_.fields())
-        found += (found.empty() ? "" : ", ") + printable(name, 64);
     return FileError{
-        name_ + ":1: lacks the column" + (missing.size() == 1 ? " " : "s ") + join(missing) + "; it has " +
-        printable(found) + ". Nothing was done."};
+        problems + " Nothing was done.", guessed.empty() ? ""
+                                         : all_needed    ? "rename the column"
+                                                         : "rename the column, or leave it out"};
 }
 
 template <class Table>
@@ -365,7 +376,8 @@ typename ScheduleReader<Table>::Step ScheduleReader<Table>::next()
     if (fields.size() != width_)
         return bad(
             at(csv_.place()) + "has " + std::to_string(fields.size()) + (fields.size() == 1 ? " field" : " fields") +
-            " where the header has " + std::to_string(width_)
+            " where the header has " + std::to_string(width_) +
+            (fields.size() > width_ ? "; quote a field that holds the separator" : "")
         );
     for (std::size_t i = 0; i < Table::size; ++i) {
         row_.values[i] = Value{};

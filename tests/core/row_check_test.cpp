@@ -84,9 +84,10 @@ TEST(RowCheck, NamesColumnValueAndReasonOfAMeeting)
         with(&RawMeeting::starts_at, number(999'999'999)),
         "starts_at: 999999999: is before 2001-09-09T01:46:40Z, 1000000000 in Unix seconds"
     );
+    EXPECT_EQ(with(&RawMeeting::ends_at, number(100'000'000'000)), "ends_at: 100000000000: is beyond the year 5138");
     EXPECT_EQ(
-        with(&RawMeeting::ends_at, number(100'000'000'000)),
-        "ends_at: 100000000000: is beyond the year 5138; milliseconds are no Unix seconds"
+        with(&RawMeeting::ends_at, number(1'000'000'000'000)),
+        "ends_at: 1000000000000: is beyond the year 5138; milliseconds are no Unix seconds"
     );
     EXPECT_EQ(
         with(&RawMeeting::starts_at, "2026-11-26 09:00:00"sv),

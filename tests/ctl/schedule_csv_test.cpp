@@ -167,7 +167,7 @@ TEST(ScheduleCsv, NamesColumnsThatWereProbablyMeant)
         meeting_file("id,title,starts_at,ends_at_utc", "m,,x,y"),
         "m.csv:1:1: column \"id\" is not known; did you mean external_id?\n"
         "m.csv:1:10: column \"starts_at\" is not known; did you mean starts_at_utc? Nothing was done.\n"
-        "do: rename the column, or leave it out\n"
+        "do: rename the column\n"
     );
     EXPECT_EQ(meeting_file(header + "room", row), "m.csv:1:45: column \"room\" is not known, and ignored\n2 ok\n");
 }

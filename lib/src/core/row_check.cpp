@@ -131,7 +131,11 @@ Check check_time(std::string_view column, RowValue const& value)
     if (*time < first_seconds)
         return fault(column, value, "is before 2001-09-09T01:46:40Z, 1000000000 in Unix seconds");
     if (*time >= first_no_seconds)
-        return fault(column, value, "is beyond the year 5138; milliseconds are no Unix seconds");
+        return fault(
+            column, value,
+            *time < first_seconds * 1000 ? "is beyond the year 5138"
+                                         : "is beyond the year 5138; milliseconds are no Unix seconds"
+        );
     return std::nullopt;
 }
 
