@@ -46,9 +46,9 @@ std::string this_host()
     return host.data();
 }
 
-/// Whether /proc/locks lists an flock of `pid` on `file`. Nothing where it lists no lock at all, as in some containers.
-/// The lock itself is not tried: that could keep a daemon from starting.
-std::optional<bool> holds_lock(pid_t pid, std::string const& file)
+/// Whether /proc/locks lists a lock on `file` as usherd takes it. Nothing where it lists no lock at all, as in some
+/// containers. The lock itself is not tried: that could keep a daemon from starting.
+std::optional<bool> is_locked(std::string const& file)
 {
     struct stat status {};
     std::ifstream locks{"/proc/locks"};
@@ -57,16 +57,16 @@ std::optional<bool> holds_lock(pid_t pid, std::string const& file)
     const std::string inode = ":" + std::to_string(status.st_ino);
     bool any = false;
     for (std::string line; std::getline(locks, line); any = true) {
-        // 1: FLOCK  ADVISORY  WRITE 812 fe:01:131099 0 EOF
+        // 1: OFDLCK ADVISORY  WRITE -1 fe:01:131099 0 EOF
         std::istringstream words{line};
         std::string number;
         std::string kind;
         std::string mode;
         std::string access;
         std::string place;
-        pid_t holder = 0;
+        std::string holder; // is not told of such a lock
         words >> number >> kind >> mode >> access >> holder >> place;
-        if (kind == "FLOCK" && holder == pid && place.size() > inode.size() &&
+        if (kind == "OFDLCK" && access == "WRITE" && place.size() > inode.size() &&
             place.compare(place.size() - inode.size(), inode.size(), inode) == 0)
             return true;
     }
@@ -83,7 +83,7 @@ ProcessState process_state(std::string_view who, std::string const& database)
     if (::kill(process->pid, 0) != 0 && errno == ESRCH)
         return ProcessState::gone;
     // Another process may have the number by now.
-    return holds_lock(process->pid, database + ".lock").value_or(true) ? ProcessState::runs : ProcessState::gone;
+    return is_locked(database + ".lock").value_or(true) ? ProcessState::runs : ProcessState::gone;
 }
 
 std::string short_name(std::string_view who)

@@ -3,16 +3,18 @@
 // before.
 #include <array>
 #include <functional>
+#include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+
+#include <usher/store/instance_lock.hpp>
 
 #include "commands.hpp"
 #include "import.hpp"
@@ -212,9 +214,7 @@ TEST_F(Transcripts, UsherdHangs)
     std::array<char, 256> host{};
     ::gethostname(host.data(), host.size() - 1);
     looked(4min + 10s, self + " on " + host.data() + ", started x");
-    const std::string lock = world.path + ".lock"; // as usherd holds it
-    const int descriptor = ::open(lock.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-    ASSERT_EQ(::flock(descriptor, LOCK_EX), 0);
+    std::optional<InstanceLock> lock{std::in_place, world.path, self};
     EXPECT_EQ(
         head({"status"}, 2, 1), "At risk: usherd (" + self +
                                     ") runs but has not looked for 4m 10s.\n"
@@ -223,7 +223,7 @@ TEST_F(Transcripts, UsherdHangs)
     looked(3s, self + " on " + host.data() + ", started x");
     EXPECT_EQ(head({"status"}, 1), "All well: all 13 meetings that are live or open within 1h are ready.\n");
 
-    ::close(descriptor); // the number is another process's by now
+    lock.reset(); // the number is another process's by now
     EXPECT_EQ(head({"status"}, 1, 1), "At risk: usherd stopped 3s ago; all stays ready until 11:00 UTC (in 1h 40m).\n");
 }
 

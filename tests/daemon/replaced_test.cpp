@@ -184,6 +184,8 @@ TEST_F(Replaced, ARestoreNeedsAStoppedDaemonAndAnAnswer)
     add_meeting("lost");
     ASSERT_TRUE(gets_ready("lost")) << printed();
 
+    EXPECT_EQ(usherctl({"status"}).find("All well: "), 0U);
+    EXPECT_EQ(status, 0);
     EXPECT_EQ(
         usherctl({"restore", copy, "--yes"}), "usherctl: restore: usherd (pid " + std::to_string(daemon->process()) +
                                                   ") is at work. Nothing was done.\ndo: systemctl stop usher\n"
