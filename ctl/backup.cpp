@@ -69,10 +69,7 @@ int restore(Context& context, BackupArguments const& arguments)
     try {
         copy.emplace(database, arguments.file, who);
     } catch (AlreadyAtWork const& error) {
-        const std::string holder = error.holder().substr(0, error.holder().find(" on "));
-        context.err << "usherctl: restore: usherd (" << holder
-                    << ") is at work. Nothing was done.\ndo: systemctl stop usher\n";
-        return exit_could_not;
+        return already_at_work(context, "restore", error);
     }
     const std::string lost =
         "What was written since " + Times{context.now(), context.local}.relative(copy->taken_at()) + " is lost.";

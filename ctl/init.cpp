@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <usher/store/contract.hpp>
 #include <usher/store/database.hpp>
@@ -111,14 +112,20 @@ int init(Context& context, bool public_read)
 int adopt(Context& context)
 {
     const std::string path = context.database();
-    const std::int64_t sessions = adopt_sessions(path);
+    std::int64_t sessions = 0;
+    try {
+        sessions = adopt_sessions(path, "usherctl init, pid " + std::to_string(::getpid()));
+    } catch (AlreadyAtWork const& error) {
+        return already_at_work(context, "init", error);
+    }
     if (context.json) {
         Json result = answer(path, "adopted");
         result["sessions"] = sessions;
         print(context.out, result);
         return exit_done;
     }
-    context.out << "Done: " << sessions << " sessions are taken for usher's own.\ndo: systemctl start usher\n";
+    context.out << "Done: " << counted(sessions, "session") << (sessions == 1 ? " is" : " are")
+                << " taken for usher's own.\ndo: systemctl start usher\n";
     return exit_done;
 }
 

@@ -69,6 +69,14 @@ int cannot(Context& context, std::string_view command, Error const& error)
     return exit_could_not;
 }
 
+int already_at_work(Context& context, std::string_view command, AlreadyAtWork const& error)
+{
+    const std::string holder = error.holder().substr(0, error.holder().find(" on "));
+    return cannot(
+        context, command, {"at_work", "usherd (" + holder + ") is at work. Nothing was done", "systemctl stop usher"}
+    );
+}
+
 int not_found(
     Context& context, std::string_view name, std::string const& what, std::string_view id,
     std::optional<std::string> const& nearest, std::string const& command

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <usher/core/time.hpp>
+#include <usher/store/instance_lock.hpp>
 #include <usher/store/report.hpp>
 
 #include "commands.hpp"
@@ -56,6 +57,9 @@ struct Error {
     std::string to_do{};
 };
 int cannot(Context& context, std::string_view command, Error const& error);
+
+/// A daemon runs that must not, or another usherctl.
+int already_at_work(Context& context, std::string_view command, AlreadyAtWork const& error);
 
 /// `usherctl: explain: no meeting openning; nearest: opening.` `command` becomes the way out, with the nearest.
 int not_found(

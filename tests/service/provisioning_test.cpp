@@ -366,7 +366,7 @@ TEST_F(Provisioning, WithoutItsKeyUsherRefusesUntilTheSessionsAreAdopted)
     } catch (DatabaseError const& error) {
         EXPECT_NE(std::string{error.what()}.find("--adopt-sessions"), std::string::npos) << error.what();
     }
-    EXPECT_EQ(adopt_sessions(path), 1);
+    EXPECT_EQ(adopt_sessions(path, "a test"), 1);
     restart();
     settle();
     EXPECT_EQ(credentials(), before);

@@ -117,9 +117,8 @@ std::optional<Seal> read_seal(std::string const& path)
     return seal;
 }
 
-Seal make_seal(std::string const& path)
+Seal make_seal(std::string const& path, std::string const& file)
 {
-    const std::string file = path + ".key";
     const int descriptor = open_own(file, O_WRONLY | O_CREAT | O_EXCL);
     if (descriptor < 0)
         fail(file, "cannot be created");

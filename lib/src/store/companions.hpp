@@ -32,8 +32,9 @@ private:
 /// Errors: DatabaseError when the file cannot be read, or is no key.
 std::optional<Seal> read_seal(std::string const& path);
 
-/// Writes a new DATABASE.key, with the owner of the database. Errors: DatabaseError.
-Seal make_seal(std::string const& path);
+/// Writes a new key to `file`, which must not be there, with the owner of the database at `path`. Errors:
+/// DatabaseError.
+Seal make_seal(std::string const& path, std::string const& file);
 
 /// 16 random bytes, in hex.
 std::string random_id();

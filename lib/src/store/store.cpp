@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <limits>
 #include <map>
 #include <set>
@@ -11,6 +12,7 @@
 #include <sqlite3.h>
 
 #include <usher/core/row_check.hpp>
+#include <usher/store/instance_lock.hpp>
 
 #include "companions.hpp"
 #include "connection.hpp"
@@ -920,7 +922,7 @@ sys_seconds Store::take_over(std::string_view who, sys_seconds now)
                 "the backup of the database, or accept all sessions that are there with: usherctl --db " +
                 impl.path + " init --adopt-sessions"};
         if (!impl.seal)
-            impl.seal = make_seal(impl.path);
+            impl.seal = make_seal(impl.path, impl.path + ".key");
         const sys_seconds highest =
             bounded_instant(impl.integer("SELECT clock_high FROM daemon WHERE id = 1").value_or(0));
         const std::int64_t before = impl.integer("SELECT epoch FROM daemon WHERE id = 1").value_or(0);
@@ -975,9 +977,11 @@ bool Store::renumber(std::size_t limit, sys_seconds now)
     });
 }
 
-std::int64_t adopt_sessions(std::string const& path)
+std::int64_t adopt_sessions(std::string const& path, std::string const& who)
 {
-    Store store = Store::open(path);
+    const std::string real = real_path(path);
+    Store store = Store::open(real);
+    const InstanceLock lock{real, who};
     return store.adopt_sessions();
 }
 
@@ -985,10 +989,16 @@ std::int64_t Store::adopt_sessions()
 {
     Impl& impl = *impl_;
     impl.seal = read_seal(impl.path);
-    if (!impl.seal)
-        impl.seal = make_seal(impl.path);
-    return impl.guarded([&] {
-        std::int64_t adopted = 0;
+    // A new key gets its name last: a daemon that found one would take off every session that is not sealed yet.
+    const std::string key = impl.path + ".key";
+    const std::string new_key = key + ".new";
+    const bool was_lost = !impl.seal;
+    if (was_lost) {
+        std::filesystem::remove(new_key); // of an attempt that was cut short
+        impl.seal = make_seal(impl.path, new_key);
+    }
+    std::int64_t adopted = 0;
+    impl.guarded([&] {
         for (std::int64_t after = 0;;) {
             SQLite::Transaction transaction{*impl.database, SQLite::TransactionBehavior::IMMEDIATE};
             impl.read_database_id();
@@ -1019,7 +1029,7 @@ std::int64_t Store::adopt_sessions()
             }
             if (rows.empty()) {
                 transaction.commit();
-                return adopted;
+                return;
             }
             for (Row const& row : rows) {
                 impl.seal_session(row.meeting_id, row.session, row.created_at);
@@ -1029,6 +1039,9 @@ std::int64_t Store::adopt_sessions()
             transaction.commit();
         }
     });
+    if (was_lost)
+        std::filesystem::rename(new_key, key);
+    return adopted;
 }
 
 std::string Store::owner() const

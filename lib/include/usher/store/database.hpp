@@ -72,7 +72,7 @@ enum class Created : std::uint8_t { created, migrated, unchanged };
 Created create_database(std::string const& path, FileAccess access);
 
 /// Accepts all sessions that are there as usher's own, with a new DATABASE.key if that is missing. Returns how many.
-/// Errors: DatabaseError.
-std::int64_t adopt_sessions(std::string const& path);
+/// `who` is for a daemon that starts meanwhile. Errors: AlreadyAtWork while a daemon runs, and DatabaseError.
+std::int64_t adopt_sessions(std::string const& path, std::string const& who);
 
 } // namespace usher
