@@ -1,103 +1,78 @@
-// A scheduling platform in C#, on Mono. usage: mcs -r:System.Data -r:Mono.Data.Sqlite CsharpMono.cs && mono CsharpMono.exe DB
+// A scheduling platform in C#, on Mono. mcs -r:System.Data -r:Mono.Data.Sqlite CsharpMono.cs && mono CsharpMono.exe DB
 using System;
+using System.Linq;
 using System.Threading;
 using Mono.Data.Sqlite;
 
 class CsharpMono
 {
+    const string Credential = "SELECT project_key, session_id, token FROM join_credential " +
+        "WHERE meeting_id = 'mono-1' AND participant_id = ?";
+    const string Meeting = "INSERT INTO meeting (id, title, starts_at, ends_at) VALUES ('mono-1', 'Stand-up', ?, ?) " +
+        "ON CONFLICT (id) DO UPDATE SET starts_at = excluded.starts_at, ends_at = excluded.ends_at, " +
+        "status = 'scheduled'";
     static SqliteConnection db;
 
-    static SqliteCommand Command(string sql, params object[] values)
+    // The first row, or null. Ids are strings, also when they look like numbers.
+    static object[] Run(string sql, params object[] values)
     {
-        var command = db.CreateCommand();
-        command.CommandText = sql;
-        foreach (var value in values) // ids are text, also when they look like numbers
-            command.Parameters.Add(new SqliteParameter { Value = value });
-        return command;
-    }
-
-    static void Run(string sql, params object[] values)
-    {
-        using (var command = Command(sql, values)) command.ExecuteNonQuery();
-    }
-
-    static string Ask(string sql, params object[] values)
-    {
-        using (var command = Command(sql, values))
-        using (var row = command.ExecuteReader())
+        using (var command = db.CreateCommand())
         {
-            if (!row.Read()) return "none";
-            var texts = new string[row.FieldCount];
-            for (int i = 0; i < texts.Length; ++i) texts[i] = Convert.ToString(row.GetValue(i));
-            return string.Join(" ", texts);
+            command.CommandText = sql;
+            foreach (var value in values) command.Parameters.Add(new SqliteParameter { Value = value });
+            using (var reader = command.ExecuteReader())
+                return reader.Read() ? Enumerable.Range(0, reader.FieldCount).Select(reader.GetValue).ToArray() : null;
         }
     }
 
-    static string Await(string sql, params object[] values)
+    static object[] Await(string sql, params object[] values)
     {
-        for (int tries = 0; tries < 1200; ++tries, Thread.Sleep(50))
-        {
-            var row = Ask(sql, values);
-            if (row != "none") return row;
-        }
-        throw new Exception("nothing came: " + Ask("SELECT * FROM usher_status"));
+        for (var until = DateTime.UtcNow.AddMinutes(1); DateTime.UtcNow < until; Thread.Sleep(50))
+            if (Run(sql, values) is object[] row) return row;
+        throw new TimeoutException("nothing came: " + string.Join(" ", Run("SELECT * FROM usher_status")));
     }
 
-    static void Write(Action work)
-    {
-        Run("BEGIN IMMEDIATE");
-        try { work(); Run("COMMIT"); }
-        catch { Run("ROLLBACK"); throw; }
-    }
-
-    static void Person(string name, string role)
-    {
-        Run("INSERT INTO participant (meeting_id, participant_id, role) VALUES ('mono-1', ?, ?) " +
-            "ON CONFLICT (meeting_id, participant_id) DO UPDATE SET role = excluded.role", name, role);
-    }
+    static void Person(string name, string role) => Run(
+        "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('mono-1', ?, ?) " +
+        "ON CONFLICT (meeting_id, participant_id) DO UPDATE SET role = excluded.role", name, role);
 
     static void Main(string[] arguments)
     {
-        db = new SqliteConnection("Data Source=" + arguments[0]);
+        // Waits 5 s for locks. Without a Journal Mode, Mono would take the file out of WAL.
+        db = new SqliteConnection($"Data Source={arguments[0]};Default Timeout=5;Journal Mode=WAL");
         db.Open();
-        Run("PRAGMA busy_timeout = 5000"); // waits 5 s for locks
         long startsAt = DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 600; // whole Unix seconds, UTC
-        try
-        {
-            Write(() => Run("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('mono-1', ?, ?)", startsAt * 1000, startsAt));
-        }
-        catch (SqliteException error) { Console.WriteLine("refused: " + error.Message.Replace("\r\n", " ").Replace("\n", " ")); }
+        try { Run(Meeting, startsAt * 1000, startsAt); } // one statement is a transaction
+        catch (SqliteException error) { Console.WriteLine("refused: " + error.Message.Split('\n').Last()); }
 
-        long seen = long.Parse(Ask("SELECT COALESCE(max(seq), 0) FROM meeting_status")); // 64 bits
-        Write(() =>
+        var seen = (long)Run("SELECT COALESCE(max(seq), 0) FROM meeting_status")[0]; // 64 bits
+        using (var transaction = db.BeginTransaction()) // Mono says BEGIN IMMEDIATE
         {
-            Run("INSERT INTO meeting (id, title, starts_at, ends_at) VALUES ('mono-1', 'Stand-up', ?, ?) ON CONFLICT (id) DO " +
-                "UPDATE SET starts_at = excluded.starts_at, ends_at = excluded.ends_at, status = 'scheduled'",
-                startsAt, startsAt + 900);
+            Run(Meeting, startsAt, startsAt + 900);
             Run("DELETE FROM block WHERE meeting_id = 'mono-1'");
             Person("7", "publisher");
             Person("bob", "subscriber");
-        });
-        const string credential = "SELECT project_key, session_id, token FROM join_credential " +
-            "WHERE meeting_id = 'mono-1' AND participant_id = ?";
-        Console.WriteLine("credential: " + Await(credential, "7"));
+            transaction.Commit(); // else Dispose rolls back
+        }
+        Console.WriteLine("credential: " + string.Join(" ", Await(Credential, "7")));
 
-        Write(() => Person("7", "moderator"));
-        Await(credential + " AND role = 'moderator'", "7");
+        Person("7", "moderator");
+        Await(Credential + " AND role = 'moderator'", "7");
         Console.WriteLine("role: moderator");
 
-        Write(() => Run("INSERT INTO block (meeting_id, participant_id, reason) VALUES ('mono-1', 'bob', 'asked to leave')"));
-        Console.WriteLine("blocked: " + Ask(credential, "bob"));
+        Run("INSERT INTO block (meeting_id, participant_id, reason) VALUES ('mono-1', 'bob', 'asked to leave')");
+        Console.WriteLine("blocked: " + (Run(Credential, "bob")?[2] ?? "none"));
 
-        Write(() => Run("INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', 'mono-1', 'mono')"));
-        long request = long.Parse(Ask("SELECT max(id) FROM request WHERE meeting_id = 'mono-1'"));
-        Console.WriteLine("request: " +
-            Await("SELECT state FROM request_status WHERE id = ? AND state IN ('done', 'refused')", request));
+        Run("INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', 'mono-1', 'mono')");
+        var request = Run("SELECT last_insert_rowid()")[0];
+        const string result = "SELECT state FROM request_status WHERE id = ? AND done_at IS NOT NULL";
+        Console.WriteLine("request: " + Await(result, request)[0]);
 
-        Console.WriteLine("changed: " +
-            Ask("SELECT meeting_id, state, seq FROM meeting_status WHERE seq > ? AND meeting_id = 'mono-1'", seen));
+        const string next = "SELECT meeting_id, state, seq FROM meeting_status WHERE seq > ? ORDER BY seq LIMIT 1";
+        for (object[] row; (row = Run(next, seen)) != null; seen = (long)row[2])
+            Console.WriteLine("changed: " + string.Join(" ", row));
 
-        Write(() => Run("UPDATE meeting SET status = 'cancelled' WHERE id = 'mono-1'"));
-        Console.WriteLine("cancelled: " + Ask(credential, "7"));
+        Run("UPDATE meeting SET status = 'cancelled' WHERE id = 'mono-1'");
+        Console.WriteLine("cancelled: " + (Run(Credential, "7")?[2] ?? "none"));
     }
 }

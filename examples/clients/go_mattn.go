@@ -4,100 +4,77 @@ package main
 import (
 	"database/sql"
 	"fmt"
+	_ "github.com/mattn/go-sqlite3"
 	"log"
 	"os"
-	"strings"
 	"time"
-
-	_ "github.com/mattn/go-sqlite3"
 )
 
-var db *sql.DB
+const (
+	addMeeting = `INSERT INTO meeting (id, title, starts_at, ends_at) VALUES ('go-1', 'Stand-up', ?, ?) ON CONFLICT (id)
+	              DO UPDATE SET starts_at = excluded.starts_at, ends_at = excluded.ends_at, status = 'scheduled'`
+	addPerson = `INSERT INTO participant (meeting_id, participant_id, role) VALUES ('go-1', ?, ?)
+	             ON CONFLICT (meeting_id, participant_id) DO UPDATE SET role = excluded.role`
+	credential = `SELECT project_key || ' ' || session_id || ' ' || token FROM join_credential
+	              WHERE meeting_id = 'go-1' AND participant_id = ?`
+)
 
-func run(statement string, values ...any) error { // one statement is a transaction
-	_, err := db.Exec(statement, values...)
-	return err
-}
-
-func must(err error) {
+func must[T any](value T, err error) T {
 	if err != nil {
 		log.Fatal(err)
 	}
+	return value
 }
 
-func ask(query string, values ...any) string {
-	rows, err := db.Query(query, values...)
-	must(err)
-	defer rows.Close()
-	if !rows.Next() {
+// read gives the one column of the first row, or "none".
+func read(db *sql.DB, query string, values ...any) (text string) {
+	err := db.QueryRow(query, values...).Scan(&text)
+	if err == sql.ErrNoRows {
 		return "none"
 	}
-	columns, err := rows.Columns()
-	must(err)
-	texts := make([]any, len(columns))
-	for i := range texts {
-		texts[i] = new(sql.NullString)
-	}
-	must(rows.Scan(texts...))
-	var row []string
-	for _, text := range texts {
-		row = append(row, text.(*sql.NullString).String)
-	}
-	return strings.Join(row, " ")
+	return must(text, err)
 }
 
-func wait(query string, values ...any) string {
+func wait(db *sql.DB, query string, values ...any) string {
 	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
-		if row := ask(query, values...); row != "none" {
-			return row
+		if text := read(db, query, values...); text != "none" {
+			return text
 		}
 	}
-	log.Fatal("nothing came: ", ask("SELECT * FROM usher_status"))
-	return ""
+	panic("nothing came; usher looked last at " + read(db, "SELECT looked_at FROM usher_status"))
 }
 
-const person = `INSERT INTO participant (meeting_id, participant_id, role) VALUES ('go-1', ?, ?)
-                ON CONFLICT (meeting_id, participant_id) DO UPDATE SET role = excluded.role`
-
 func main() {
-	var err error
-	db, err = sql.Open("sqlite3", os.Args[1]+"?_busy_timeout=5000&_txlock=immediate") // waits 5 s for locks
-	must(err)
-	startsAt := time.Now().Unix() + 600 // whole Unix seconds, UTC
-	err = run("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('go-1', ?, ?)", startsAt*1000, startsAt)
+	db := must(sql.Open("sqlite3", os.Args[1]+"?_busy_timeout=5000&_txlock=immediate")) // waits 5 s for locks
+	startsAt := time.Now().Unix() + 600                                                 // whole Unix seconds, UTC
+	_, err := db.Exec(addMeeting, startsAt*1000, startsAt)                              // one statement is a transaction
 	fmt.Println("refused:", err)
 
 	var seen int64 // seq takes 64 bits
-	must(db.QueryRow("SELECT COALESCE(max(seq), 0) FROM meeting_status").Scan(&seen))
-	write, err := db.Begin() // IMMEDIATE
-	must(err)
-	for _, step := range [][]any{
-		{`INSERT INTO meeting (id, title, starts_at, ends_at) VALUES ('go-1', 'Stand-up', ?, ?) ON CONFLICT (id) DO UPDATE
-		  SET starts_at = excluded.starts_at, ends_at = excluded.ends_at, status = 'scheduled'`, startsAt, startsAt + 900},
-		{"DELETE FROM block WHERE meeting_id = 'go-1'"},
-		{person, "7", "publisher"}, // ids are text, also when they look like numbers
-		{person, "bob", "subscriber"},
-	} {
-		_, err = write.Exec(step[0].(string), step[1:]...)
-		must(err)
-	}
-	must(write.Commit())
-	credential := "SELECT project_key, session_id, token FROM join_credential WHERE meeting_id = 'go-1' AND participant_id = ?"
-	fmt.Println("credential:", wait(credential, "7"))
+	must(0, db.QueryRow("SELECT COALESCE(max(seq), 0) FROM meeting_status").Scan(&seen))
+	write := must(db.Begin()) // IMMEDIATE; what ends the process before Commit rolls back
+	must(write.Exec(addMeeting, startsAt, startsAt+900))
+	must(write.Exec("DELETE FROM block WHERE meeting_id = 'go-1'"))
+	must(write.Exec(addPerson, "7", "publisher")) // ids are strings, also when they look like numbers
+	must(write.Exec(addPerson, "bob", "subscriber"))
+	must(0, write.Commit())
+	fmt.Println("credential:", wait(db, credential, "7"))
 
-	must(run(person, "7", "moderator"))
-	wait(credential+" AND role = 'moderator'", "7")
+	must(db.Exec(addPerson, "7", "moderator"))
+	wait(db, credential+" AND role = 'moderator'", "7")
 	fmt.Println("role: moderator")
 
-	must(run("INSERT INTO block (meeting_id, participant_id, reason) VALUES ('go-1', 'bob', 'asked to leave')"))
-	fmt.Println("blocked:", ask(credential, "bob"))
+	must(db.Exec("INSERT INTO block (meeting_id, participant_id, reason) VALUES ('go-1', 'bob', 'asked to leave')"))
+	fmt.Println("blocked:", read(db, credential, "bob"))
+	filed := must(db.Exec("INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', 'go-1', 'go')"))
+	id := must(filed.LastInsertId())
+	fmt.Println("request:", wait(db, "SELECT state FROM request_status WHERE id = ? AND done_at IS NOT NULL", id))
 
-	must(run("INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', 'go-1', 'go')"))
-	request := ask("SELECT max(id) FROM request WHERE meeting_id = 'go-1'")
-	fmt.Println("request:", wait("SELECT state FROM request_status WHERE id = ? AND state IN ('done', 'refused')", request))
-
-	fmt.Println("changed:", ask("SELECT meeting_id, state, seq FROM meeting_status WHERE seq > ? AND meeting_id = 'go-1'", seen))
-
-	must(run("UPDATE meeting SET status = 'cancelled' WHERE id = 'go-1'"))
-	fmt.Println("cancelled:", ask(credential, "7"))
+	rows := must(db.Query("SELECT meeting_id, state, seq FROM meeting_status WHERE seq > ? ORDER BY seq", seen))
+	for id, state := "", ""; rows.Next(); fmt.Println("changed:", id, state, seen) {
+		must(0, rows.Scan(&id, &state, &seen))
+	}
+	must(0, rows.Err())
+	must(db.Exec("UPDATE meeting SET status = 'cancelled' WHERE id = 'go-1'"))
+	fmt.Println("cancelled:", read(db, credential, "7"))
 }

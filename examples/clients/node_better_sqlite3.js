@@ -21,7 +21,7 @@ async function wait(sql, ...values) {
 
 async function main() {
   try {
-    write(() => run('INSERT INTO meeting (id, starts_at, ends_at) VALUES (?, ?, ?)', meeting, startsAt * 1000, startsAt));
+    run('INSERT INTO meeting (id, starts_at, ends_at) VALUES (?, ?, ?)', meeting, startsAt * 1000, startsAt);
   } catch (error) {
     console.log(`refused: ${error.message}`);
   }
@@ -41,22 +41,22 @@ async function main() {
                        WHERE meeting_id = ? AND participant_id = ?`;
   console.log('credential:', ...Object.values(await wait(credential, meeting, '7')));
 
-  write(() => person('7', 'moderator'));
+  person('7', 'moderator'); // one statement is a transaction
   await wait(`${credential} AND role = 'moderator'`, meeting, '7');
   console.log('role: moderator');
 
-  write(() => run("INSERT INTO block (meeting_id, participant_id, reason) VALUES (?, 'bob', 'asked to leave')", meeting));
+  run("INSERT INTO block (meeting_id, participant_id, reason) VALUES (?, 'bob', 'asked to leave')", meeting);
   console.log('blocked:', one(credential, meeting, 'bob') ?? 'none');
 
-  write(() => run("INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', ?, 'node')", meeting));
-  const { id } = one('SELECT max(id) AS id FROM request WHERE meeting_id = ?', meeting);
-  const { state } = await wait("SELECT state FROM request_status WHERE id = ? AND state IN ('done', 'refused')", id);
+  const { lastInsertRowid: id } = run(
+    "INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', ?, 'node')", meeting);
+  const { state } = await wait("SELECT state FROM request_status WHERE id = ? AND done_at IS NOT NULL", id);
   console.log('request:', state);
 
   for (const row of all('SELECT meeting_id, state, seq FROM meeting_status WHERE seq > ? ORDER BY seq', seen))
-    if (row.meeting_id === meeting) console.log('changed:', row.meeting_id, row.state, String(row.seq));
+    console.log('changed:', row.meeting_id, row.state, String(row.seq));
 
-  write(() => run("UPDATE meeting SET status = 'cancelled' WHERE id = ?", meeting));
+  run("UPDATE meeting SET status = 'cancelled' WHERE id = ?", meeting);
   console.log('cancelled:', one(credential, meeting, '7') ?? 'none');
 }
 main();

@@ -12,7 +12,8 @@ const all = (sql, ...values) => new Promise((resolve, reject) => {
 const one = async (sql, ...values) => (await all(sql, ...values))[0];
 // This driver binds every number as a float; SQLite makes whole ones integers again in an INTEGER column. An id that is
 // bound as a number is refused: ids are strings.
-async function write(work) { // IMMEDIATE: a transaction that reads first and writes then would fail beside other writers
+// IMMEDIATE: a transaction that reads first and writes then would fail beside other writers.
+async function write(work) {
   await all('BEGIN IMMEDIATE');
   try {
     await work();
@@ -35,7 +36,7 @@ async function wait(sql, ...values) {
 
 async function main() {
   try {
-    await write(() => all('INSERT INTO meeting (id, starts_at, ends_at) VALUES (?, ?, ?)', meeting, startsAt * 1000, startsAt));
+    await all('INSERT INTO meeting (id, starts_at, ends_at) VALUES (?, ?, ?)', meeting, startsAt * 1000, startsAt);
   } catch (error) {
     console.log(`refused: ${error.message}`);
   }
@@ -54,23 +55,23 @@ async function main() {
                        WHERE meeting_id = ? AND participant_id = ?`;
   console.log('credential:', ...Object.values(await wait(credential, meeting, '7')));
 
-  await write(() => person('7', 'moderator'));
+  await person('7', 'moderator'); // one statement is a transaction
   await wait(`${credential} AND role = 'moderator'`, meeting, '7');
   console.log('role: moderator');
 
-  await write(() => all("INSERT INTO block (meeting_id, participant_id, reason) VALUES (?, 'bob', 'asked to leave')", meeting));
+  await all("INSERT INTO block (meeting_id, participant_id, reason) VALUES (?, 'bob', 'asked to leave')", meeting);
   console.log('blocked:', (await one(credential, meeting, 'bob')) ?? 'none');
 
-  await write(() => all("INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', ?, 'node')", meeting));
-  const { id } = await one('SELECT max(id) AS id FROM request WHERE meeting_id = ?', meeting);
-  const { state } = await wait("SELECT state FROM request_status WHERE id = ? AND state IN ('done', 'refused')", id);
+  await all("INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', ?, 'node')", meeting);
+  const { id } = await one('SELECT last_insert_rowid() AS id');
+  const { state } = await wait("SELECT state FROM request_status WHERE id = ? AND done_at IS NOT NULL", id);
   console.log('request:', state);
 
   const rows = await all(`SELECT meeting_id, state, CAST(seq AS TEXT) AS seq FROM meeting_status
                            WHERE seq > CAST(? AS INTEGER) ORDER BY meeting_status.seq`, seen);
-  for (const row of rows) if (row.meeting_id === meeting) console.log('changed:', row.meeting_id, row.state, row.seq);
+  for (const row of rows) console.log('changed:', row.meeting_id, row.state, row.seq);
 
-  await write(() => all("UPDATE meeting SET status = 'cancelled' WHERE id = ?", meeting));
+  await all("UPDATE meeting SET status = 'cancelled' WHERE id = ?", meeting);
   console.log('cancelled:', (await one(credential, meeting, '7')) ?? 'none');
 }
 main();

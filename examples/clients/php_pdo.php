@@ -37,7 +37,7 @@ function person($name, $role) {
 }
 
 try {
-    write(fn() => run('INSERT INTO meeting (id, starts_at, ends_at) VALUES (?, ?, ?)', $meeting, $startsAt * 1000, $startsAt));
+    run('INSERT INTO meeting (id, starts_at, ends_at) VALUES (?, ?, ?)', $meeting, $startsAt * 1000, $startsAt);
 } catch (PDOException $error) {
     echo 'refused: ', $error->getMessage(), "\n";
 }
@@ -54,21 +54,20 @@ write(function () use ($meeting, $startsAt) {
 $credential = 'SELECT project_key, session_id, token FROM join_credential WHERE meeting_id = ? AND participant_id = ?';
 echo 'credential: ', implode(' ', await($credential, $meeting, '7')), "\n";
 
-write(fn() => person('7', 'moderator'));
+person('7', 'moderator'); // one statement is a transaction
 await("$credential AND role = 'moderator'", $meeting, '7');
 echo "role: moderator\n";
 
-write(fn() => run("INSERT INTO block (meeting_id, participant_id, reason) VALUES (?, 'bob', 'asked to leave')", $meeting));
+run("INSERT INTO block (meeting_id, participant_id, reason) VALUES (?, 'bob', 'asked to leave')", $meeting);
 echo 'blocked: ', run($credential, $meeting, 'bob') ? 'still shown' : 'none', "\n";
 
-write(fn() => run("INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', ?, 'php')", $meeting));
-[[$request]] = run('SELECT max(id) FROM request WHERE meeting_id = ?', $meeting);
-[$state] = await("SELECT state FROM request_status WHERE id = ? AND state IN ('done', 'refused')", $request);
+run("INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', ?, 'php')", $meeting);
+$request = (int) $db->lastInsertId();
+[$state] = await("SELECT state FROM request_status WHERE id = ? AND done_at IS NOT NULL", $request);
 echo "request: $state\n";
 
-foreach (run('SELECT meeting_id, state, seq FROM meeting_status WHERE seq > ? ORDER BY seq', $seen) as [$id, $state, $seq])
-    if ($id === $meeting)
-        echo "changed: $id $state $seq\n";
+foreach (run('SELECT meeting_id, state, seq FROM meeting_status WHERE seq > ? ORDER BY seq', $seen) as $row)
+    echo 'changed: ', implode(' ', $row), "\n";
 
-write(fn() => run("UPDATE meeting SET status = 'cancelled' WHERE id = ?", $meeting));
+run("UPDATE meeting SET status = 'cancelled' WHERE id = ?", $meeting);
 echo 'cancelled: ', run($credential, $meeting, '7') ? 'still shown' : 'none', "\n";

@@ -1,19 +1,17 @@
 # A scheduling platform in Django. usage: python3 python_django.py /var/lib/usher/usher.db
-import sys, time
-import django
+import django, sys, time
 from django.conf import settings
 from django.db import IntegrityError, connection, models, transaction
 
-settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1],
-                                          "OPTIONS": {"timeout": 5}}}, USE_TZ=False)  # waits 5 s for locks
+settings.configure(USE_TZ=False, DATABASES={"default": {  # waits 5 s for locks
+    "ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1], "OPTIONS": {"timeout": 5}}})
 django.setup()
-# Django 5.1 has OPTIONS transaction_mode IMMEDIATE. Before, this has its BEGIN say so.
+# Django 5.1 has "transaction_mode": "IMMEDIATE" in OPTIONS. Before, this has its BEGIN say so.
 connection._start_transaction_under_autocommit = lambda: connection.cursor().execute("BEGIN IMMEDIATE")
 
 
 class Meeting(models.Model):  # managed = False: migrations leave usher's tables alone
     id = models.CharField(max_length=255, primary_key=True)
-    title = models.CharField(max_length=255)
     starts_at, ends_at = models.BigIntegerField(), models.BigIntegerField()  # whole Unix seconds, UTC
     status = models.CharField(max_length=9, default="scheduled")
 
@@ -34,7 +32,7 @@ class Participant(models.Model):
 def ask(sql, *values):
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description else cursor.lastrowid
 
 
 def wait(sql, *values):
@@ -47,38 +45,36 @@ def wait(sql, *values):
 
 starts_at = int(time.time()) + 600
 try:
-    with transaction.atomic():
-        Meeting(id="django-1", starts_at=starts_at * 1000, ends_at=starts_at).save(force_insert=True)
+    Meeting.objects.create(id="django-0", starts_at=starts_at * 1000, ends_at=starts_at)
 except IntegrityError as error:
     print("refused:", error)
 
 seen = ask("SELECT COALESCE(max(seq), 0) FROM meeting_status")[0][0]  # 64 bits
 with transaction.atomic():
-    Participant.objects.filter(meeting_id__in=["django-1", "django-2"]).delete()
     ask("DELETE FROM block WHERE meeting_id = 'django-1'")
     for id in ("django-1", "django-2"):  # two meetings that share a person
-        Meeting(id=id, title="Stand-up", starts_at=starts_at, ends_at=starts_at + 900).save()
-        Participant(meeting_id=id, participant_id="7", role="publisher").save()
-    Participant(meeting_id="django-1", participant_id="bob", role="subscriber").save()
+        Meeting(id=id, starts_at=starts_at, ends_at=starts_at + 900).save()
+        for name, role in (("7", "publisher"), ("bob", "subscriber")):
+            Participant.objects.update_or_create(meeting_id=id, participant_id=name, defaults={"role": role})
 credential = "SELECT project_key, session_id, token FROM join_credential WHERE meeting_id = %s AND participant_id = %s"
 print("credential:", *wait(credential, "django-1", "7"))
 
-person = Participant.objects.get(meeting_id="django-1", participant_id="7")
+both = Participant.objects.filter(participant_id="7", meeting__in=["django-1", "django-2"]).order_by("meeting")
+person, other = both
 person.role = "moderator"
 person.save()
 wait(credential + " AND role = 'moderator'", "django-1", "7")
-print("role: moderator; in the other meeting:", Participant.objects.get(meeting_id="django-2", participant_id="7").role)
+print("role: moderator; in the other meeting:", both.all()[1].role)
+other.delete()
+print("left after a delete:", both.all().count())
 
 ask("INSERT INTO block (meeting_id, participant_id, reason) VALUES ('django-1', 'bob', 'asked to leave')")
 print("blocked:", *ask(credential, "django-1", "bob") or ["none"])
+request = ask("INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', 'django-1', 'django')")
+print("request:", *wait("SELECT state FROM request_status WHERE id = %s AND done_at IS NOT NULL", request))
 
-ask("INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', 'django-1', 'django')")
-request = ask("SELECT max(id) FROM request WHERE meeting_id = 'django-1'")[0][0]
-print("request:", *wait("SELECT state FROM request_status WHERE id = %s AND state IN ('done', 'refused')", request))
-
-for id, state, seq in ask("SELECT meeting_id, state, seq FROM meeting_status WHERE seq > %s ORDER BY seq", seen):
-    if id == "django-1":
-        print("changed:", id, state, seq)
+for row in ask("SELECT meeting_id, state, seq FROM meeting_status WHERE seq > %s ORDER BY seq", seen):
+    print("changed:", *row)
 
 Meeting.objects.filter(id="django-1").update(status="cancelled")
 print("cancelled:", *ask(credential, "django-1", "7") or ["none"])

@@ -9,8 +9,9 @@ def write(*statements):  # IMMEDIATE: a transaction that reads first and writes 
     db.execute("BEGIN IMMEDIATE")
     try:
         for sql, values in statements:
-            db.execute(sql, values)
+            cursor = db.execute(sql, values)
         db.execute("COMMIT")
+        return cursor.lastrowid
     except BaseException:
         db.execute("ROLLBACK")
         raise
@@ -50,13 +51,12 @@ print("role: moderator")
 write(("INSERT INTO block (meeting_id, participant_id, reason) VALUES (?, ?, ?)", (meeting, "bob", "asked to leave")))
 print("blocked:", db.execute(credential, (meeting, "bob")).fetchone())
 
-write(("INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', ?, 'python')", (meeting,)))
-request = db.execute("SELECT max(id) FROM request WHERE meeting_id = ?", (meeting,)).fetchone()[0]
-print("request:", *wait("SELECT state FROM request_status WHERE id = ? AND state IN ('done', 'refused')", (request,)))
+request = write(("INSERT INTO request (action, meeting_id, requested_by) VALUES ('rotate', ?, 'python')", (meeting,)))
+print("request:", *wait("SELECT state FROM request_status WHERE id = ? AND done_at IS NOT NULL", (request,)))
 
-for id, state, seq in db.execute("SELECT meeting_id, state, seq FROM meeting_status WHERE seq > ? ORDER BY seq", (seen,)):
-    if id == meeting:
-        print("changed:", id, state, seq)
+changes = "SELECT meeting_id, state, seq FROM meeting_status WHERE seq > ? ORDER BY seq"
+for id, state, seq in db.execute(changes, (seen,)):
+    print("changed:", id, state, seq)
 
 write(("UPDATE meeting SET status = 'cancelled' WHERE id = ?", (meeting,)))
 print("cancelled:", db.execute(credential, (meeting, "7")).fetchone())
