@@ -49,13 +49,13 @@ try {
 
 $seen = DB::table('meeting_status')->max('seq') ?? 0; // 64 bits
 DB::connection()->transaction(function () use ($startsAt) {
-    DB::table('block')->where('meeting_id', 'eloquent-1')->delete();
     foreach (['eloquent-1', 'eloquent-2'] as $id) { // two meetings that share a person
         Meeting::updateOrCreate(['id' => $id], ['title' => 'Stand-up', 'status' => 'scheduled',
             'starts_at' => $startsAt, 'ends_at' => $startsAt + 900]);
         foreach (['7' => 'publisher', 'bob' => 'subscriber'] as $person => $role) // PHP makes the key '7' a number
             Participant::updateOrCreate(['meeting_id' => $id, 'participant_id' => (string) $person], ['role' => $role]);
     }
+    DB::table('block')->where('meeting_id', 'eloquent-1')->delete();
 });
 echo 'credential: ', implode(' ', await($credential('7'))), "\n";
 

@@ -51,14 +51,14 @@ except IntegrityError as error:
 
 seen = ask("SELECT COALESCE(max(seq), 0) FROM meeting_status")[0][0]  # 64 bits
 with transaction.atomic():
-    ask("DELETE FROM block WHERE meeting_id = 'django-1'")
     for id in ("django-1", "django-2"):  # two meetings that share a person
-        Meeting(id=id, starts_at=starts_at, ends_at=starts_at + 900).save()
+        times = {"starts_at": starts_at, "ends_at": starts_at + 900}
+        Meeting.objects.update_or_create(id=id, defaults={**times, "status": "scheduled"})
         for name, role in (("7", "publisher"), ("bob", "subscriber")):
             Participant.objects.update_or_create(meeting_id=id, participant_id=name, defaults={"role": role})
+    ask("DELETE FROM block WHERE meeting_id = 'django-1'")
 credential = "SELECT project_key, session_id, token FROM join_credential WHERE meeting_id = %s AND participant_id = %s"
 print("credential:", *wait(credential, "django-1", "7"))
-
 both = Participant.objects.filter(participant_id="7", meeting__in=["django-1", "django-2"]).order_by("meeting")
 person, other = both
 person.role = "moderator"

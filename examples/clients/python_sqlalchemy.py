@@ -53,11 +53,11 @@ except IntegrityError as error:
 
 seen = ask("SELECT COALESCE(max(seq), 0) FROM meeting_status")[0][0]  # 64 bits
 with Session(engine) as session, session.begin():
-    session.execute(text("DELETE FROM block WHERE meeting_id = 'alchemy-1'"))
     session.merge(Meeting(id="alchemy-1", starts_at=starts_at, ends_at=starts_at + 900, status="scheduled"))
     for name, role in (("7", "publisher"), ("bob", "subscriber")):
         session.execute(insert(Participant).values(meeting_id="alchemy-1", participant_id=name, role=role)
                         .on_conflict_do_update(index_elements=["meeting_id", "participant_id"], set_={"role": role}))
+    session.execute(text("DELETE FROM block WHERE meeting_id = 'alchemy-1'"))
 credential = """SELECT project_key, session_id, token FROM join_credential
                  WHERE meeting_id = 'alchemy-1' AND participant_id = :person"""
 print("credential:", *wait(credential, person="7"))

@@ -34,7 +34,6 @@ end
 
 seen = ask('SELECT COALESCE(max(seq), 0) FROM meeting_status')[0][0] # 64 bits
 Base.transaction do
-  Base.connection.execute("DELETE FROM block WHERE meeting_id = 'ruby-1'")
   %w[ruby-1 ruby-2].each do |id| # two meetings that share a person
     meeting = Meeting.find_or_initialize_by(id: id)
     meeting.update!(title: 'Stand-up', starts_at: starts_at, ends_at: starts_at + 900, status: 'scheduled')
@@ -42,6 +41,7 @@ Base.transaction do
       Participant.find_or_initialize_by(meeting_id: id, participant_id: name).update!(role: role)
     end
   end
+  Base.connection.delete("DELETE FROM block WHERE meeting_id = 'ruby-1'")
 end
 credential = 'SELECT project_key, session_id, token FROM join_credential WHERE meeting_id = ? AND participant_id = ?'
 puts "credential: #{wait(credential, 'ruby-1', '7').join(' ')}"
