@@ -269,7 +269,7 @@ if [ -s "$work/more" ]; then
 fi
 
 # Each example client has its row.
-(cd examples/clients && ls) >"$work/program"
+(cd examples/clients && ls -- *.* | grep -v '\.json$') >"$work/program"
 grep -oE '\.\./examples/clients/[A-Za-z_0-9.]+' docs/clients.md | sed 's|.*/||' >"$work/docs"
 compare 'example clients' "$work/program" "$work/docs"
 
