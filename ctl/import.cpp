@@ -304,7 +304,7 @@ public:
     {
         if (!all_) {
             all_.emplace();
-            SQLite::Statement query{database_, "SELECT id FROM main.meeting LIMIT 100000"};
+            SQLite::Statement query{database_, "SELECT substr(id, 1, 255) FROM main.meeting LIMIT 100000"};
             while (query.executeStep())
                 all_->push_back(query.getColumn(0).getString());
         }

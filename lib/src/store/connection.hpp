@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <SQLiteCpp/VariadicBind.h>
 
+#include <usher/core/time.hpp>
 #include <usher/store/database.hpp>
 
 namespace usher {
@@ -41,6 +43,15 @@ void set_patience(SQLite::Database& database, std::chrono::milliseconds patience
 /// Rethrows what SQLiteCpp threw as the store's own exceptions; `handle`, where there is one, knows what the system
 /// said.
 [[noreturn]] void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* handle = nullptr);
+
+/// A text of a row as reports show it: its first bytes and `...`, whatever stands there. Longer than any id or detail.
+constexpr std::size_t shown_text_bytes_max = 1000;
+constexpr std::size_t shown_token_bytes_max = 16 * 1024;
+std::string shown_text(SQLite::Column const& column, std::size_t bytes_max = shown_text_bytes_max);
+
+/// An instant of a row as reports show it: sums of these do not overflow, whatever number stands there. Nothing for
+/// NULL.
+std::optional<sys_seconds> shown_instant(SQLite::Column const& column);
 
 /// Waits for nobody: what others are in the way of is not done. Whether all of it was done.
 bool move_wal(SQLite::Database& database, CheckpointMode mode);

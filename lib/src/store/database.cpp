@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/store/database.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -251,6 +252,30 @@ void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* h
     default: break;
     }
     throw DatabaseError{path + ": " + error.what()};
+}
+
+std::string shown_text(SQLite::Column const& column, std::size_t bytes_max)
+{
+    auto const* const bytes = static_cast<char const*>(column.getBlob());
+    std::string_view text{bytes, static_cast<std::size_t>(column.getBytes())};
+    if (text.size() <= bytes_max)
+        return std::string{text};
+    const auto begins_character = [&](std::size_t at) {
+        return (static_cast<unsigned char>(text[at]) & 0xc0U) != 0x80U;
+    };
+    constexpr std::size_t longest_character = 4;
+    for (std::size_t end = bytes_max; end > bytes_max - longest_character; --end)
+        if (begins_character(end))
+            return std::string{text.substr(0, end)} + "...";
+    return std::string{text.substr(0, bytes_max)} + "...";
+}
+
+std::optional<sys_seconds> shown_instant(SQLite::Column const& column)
+{
+    constexpr std::int64_t limit = 1'000'000'000'000;
+    if (column.isNull())
+        return std::nullopt;
+    return from_unix(std::clamp(column.getInt64(), -limit, limit));
 }
 
 bool move_wal(SQLite::Database& database, CheckpointMode mode)

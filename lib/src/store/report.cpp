@@ -27,15 +27,6 @@ constexpr std::int64_t candidates_max = 200'000; // ids to compare a mistyped on
 constexpr seconds hour{3600};
 constexpr seconds long_session{8 * 3600}; // the vendor may move longer ones to another server
 
-/// Rows may hold any number; sums of these do not overflow.
-std::optional<sys_seconds> instant(Column const& column)
-{
-    constexpr std::int64_t limit = 1'000'000'000'000;
-    if (column.isNull())
-        return std::nullopt;
-    return from_unix(std::clamp(column.getInt64(), -limit, limit));
-}
-
 std::optional<seconds> duration(Column const& column)
 {
     constexpr std::int64_t limit = 1'000'000'000;
@@ -183,7 +174,7 @@ private:
 // where the word depends on it. While a project's vendor is not asked, its next probe is the next attempt.
 constexpr char const* standing_sql = R"sql(
     SELECT a.meeting_id, m.id IS NOT NULL, m.status, m.starts_at, m.ends_at, m.early_join, m.grace,
-           coalesce(m.project, ''), a.opens, a.closes, a.due_at, coalesce(o.next_at, nullif(a.next_at, 0)), a.state, a.reason, substr(a.detail, 1, 1000),
+           coalesce(m.project, ''), a.opens, a.closes, a.due_at, coalesce(o.next_at, nullif(a.next_at, 0)), a.state, a.reason, a.detail,
            a.session_no IS NOT NULL,
            CASE WHEN a.state IN ('pending', 'failed')
                 THEN (SELECT h.at FROM history h WHERE h.history_no = a.last_history_no) END,
@@ -212,21 +203,21 @@ public:
 
     MeetingStanding const& read(Statement& row)
     {
-        standing_.id = row.getColumn(0).getString();
-        standing_.project = row.getColumn(7).getString();
-        standing_.reason = row.getColumn(13).getString();
-        standing_.detail = row.getColumn(14).getString();
+        standing_.id = shown_text(row.getColumn(0));
+        standing_.project = shown_text(row.getColumn(7));
+        standing_.reason = shown_text(row.getColumn(13));
+        standing_.detail = shown_text(row.getColumn(14));
         standing_.has_session = row.getColumn(15).getInt() != 0;
         standing_.has_people = row.getColumn(17).isNull() || row.getColumn(17).getInt() != 0;
-        standing_.next_at = instant(row.getColumn(11));
+        standing_.next_at = shown_instant(row.getColumn(11));
 
         MeetingFacts& facts = standing_.facts;
         facts = {};
-        facts.state = parse_state(row.getColumn(12).getString()).value_or(State::pending);
+        facts.state = parse_state(shown_text(row.getColumn(12))).value_or(State::pending);
         facts.exists = row.getColumn(1).getInt() != 0;
-        facts.cancelled = row.getColumn(2).getString() == "cancelled";
-        facts.opens = instant(row.getColumn(8));
-        facts.closes = instant(row.getColumn(9));
+        facts.cancelled = shown_text(row.getColumn(2)) == "cancelled";
+        facts.opens = shown_instant(row.getColumn(8));
+        facts.closes = shown_instant(row.getColumn(9));
         read_wanted(row);
         standing_.word = word_of(facts, view_.at_work, view_.now);
         return standing_;
@@ -245,8 +236,8 @@ private:
         // A row that the contract would refuse has no times that mean anything.
         if (facts.exists && row.getColumn(3).isInteger() && row.getColumn(4).isInteger()) {
             MeetingRow meeting{};
-            meeting.starts_at = instant(row.getColumn(3)).value_or(sys_seconds{});
-            meeting.ends_at = instant(row.getColumn(4)).value_or(sys_seconds{});
+            meeting.starts_at = shown_instant(row.getColumn(3)).value_or(sys_seconds{});
+            meeting.ends_at = shown_instant(row.getColumn(4)).value_or(sys_seconds{});
             meeting.early_join = duration(row.getColumn(5));
             meeting.grace = duration(row.getColumn(6));
             const Schedule schedule = schedule_of(standing_.id, meeting, view_.policy);
@@ -264,7 +255,7 @@ private:
                 wanted == Wanted::session_and_tokens || (wanted == Wanted::session && !standing_.has_session);
         } else if (facts.state == State::pending || facts.state == State::failed) {
             facts.wanted = facts.state == State::pending || wanted != Wanted::nothing;
-            facts.wanted_since = instant(row.getColumn(16));
+            facts.wanted_since = shown_instant(row.getColumn(16));
         }
         if (is_due && facts.state != State::failed) { // what was recorded is of another time
             standing_.reason.clear();
@@ -276,7 +267,7 @@ private:
     MeetingStanding standing_;
 };
 
-constexpr char const* person_columns = "SELECT s.participant_id, s.role, s.state, s.reason, substr(s.detail, 1, 1000), "
+constexpr char const* person_columns = "SELECT s.participant_id, s.role, s.state, s.reason, s.detail, "
                                        "s.opens_at, s.expires_at";
 
 bool has_token(PersonReport const& person)
@@ -287,13 +278,13 @@ bool has_token(PersonReport const& person)
 PersonReport person_of(Statement& row)
 {
     PersonReport person{
-        .participant_id = row.getColumn(0).getString(),
-        .role = row.getColumn(1).getString(),
-        .state = row.getColumn(2).getString(),
-        .reason = row.getColumn(3).getString(),
-        .detail = row.getColumn(4).getString(),
-        .opens = instant(row.getColumn(5)),
-        .expires = instant(row.getColumn(6)),
+        .participant_id = shown_text(row.getColumn(0)),
+        .role = shown_text(row.getColumn(1)),
+        .state = shown_text(row.getColumn(2)),
+        .reason = shown_text(row.getColumn(3)),
+        .detail = shown_text(row.getColumn(4)),
+        .opens = shown_instant(row.getColumn(5)),
+        .expires = shown_instant(row.getColumn(6)),
     };
     if (!has_token(person))
         person.expires.reset();
@@ -302,7 +293,9 @@ PersonReport person_of(Statement& row)
 
 HistoryReport history_of_row(Statement& row)
 {
-    return {from_unix(row.getColumn(0).getInt64()), row.getColumn(1).getString(), row.getColumn(2).getString()};
+    return {
+        shown_instant(row.getColumn(0)).value_or(sys_seconds{}), shown_text(row.getColumn(1)),
+        shown_text(row.getColumn(2))};
 }
 
 } // namespace
@@ -370,7 +363,7 @@ struct Report::Impl {
     {
         return on_snapshot([&]() -> std::optional<std::string> {
             std::vector<std::string> ids;
-            each([&](Statement& row) { ids.push_back(row.getColumn(0).getString()); }, sql, values...);
+            each([&](Statement& row) { ids.push_back(shown_text(row.getColumn(0))); }, sql, values...);
             const std::vector<std::string_view> known{ids.begin(), ids.end()};
             const std::optional<std::string_view> found = nearest(id, known);
             return found ? std::optional{std::string{*found}} : std::nullopt;
@@ -394,9 +387,9 @@ DaemonReport Report::daemon() const
         DaemonReport result;
         impl_->each(
             [&](Statement& row) {
-                result.who = row.getColumn(0).getString();
-                result.since = instant(row.getColumn(1)).value_or(sys_seconds{});
-                result.looked_at = instant(row.getColumn(2)).value_or(sys_seconds{});
+                result.who = shown_text(row.getColumn(0));
+                result.since = shown_instant(row.getColumn(1)).value_or(sys_seconds{});
+                result.looked_at = shown_instant(row.getColumn(2)).value_or(sys_seconds{});
             },
             "SELECT who, since, looked_at FROM usher_status"
         );
@@ -424,19 +417,19 @@ std::vector<ProjectReport> Report::Impl::projects() const
     each(
         [&](Statement& row) {
             ProjectReport project;
-            project.name = row.getColumn(0).getString();
-            project.provider = row.getColumn(1).getString();
-            project.project_key = row.getColumn(2).getString();
-            project.reason = row.getColumn(3).getString();
-            project.detail = row.getColumn(4).getString();
-            project.next_probe = instant(row.getColumn(5));
+            project.name = shown_text(row.getColumn(0));
+            project.provider = shown_text(row.getColumn(1));
+            project.project_key = shown_text(row.getColumn(2));
+            project.reason = shown_text(row.getColumn(3));
+            project.detail = shown_text(row.getColumn(4));
+            project.next_probe = shown_instant(row.getColumn(5));
             project.clock_ahead = duration(row.getColumn(6));
-            project.key_id = row.getColumn(7).getString();
+            project.key_id = shown_text(row.getColumn(7));
             project.tokens = row.getColumn(8).getInt64();
             project.tokens_of_old_key = row.getColumn(9).getInt64();
             project.live_tokens_of_old_key = row.getColumn(10).getInt64();
-            project.old_key_id = row.getColumn(11).getString();
-            project.first_of_new_key = instant(row.getColumn(12));
+            project.old_key_id = shown_text(row.getColumn(11));
+            project.first_of_new_key = shown_instant(row.getColumn(12));
             result.push_back(std::move(project));
         },
         R"sql(SELECT p.name, p.provider, p.project_key, p.reason, p.detail, p.next_at, p.clock_ahead, p.key_id,
@@ -469,7 +462,7 @@ StatusReport Report::status(Viewpoint const& view) const
         // Where no token ends before its meeting, the meeting is due when it closes.
         impl.each(
             [&](Statement& row) {
-                sum.token_ends(row.getColumn(0).getString(), instant(row.getColumn(1)).value_or(view.now));
+                sum.token_ends(shown_text(row.getColumn(0)), shown_instant(row.getColumn(1)).value_or(view.now));
             },
             R"sql(SELECT a.meeting_id, min(t.expires_at) FROM agenda a JOIN token t ON t.session_no = a.session_no
                    WHERE a.state = 'ready' AND a.closes > ?1 AND a.due_at < a.closes
@@ -482,10 +475,10 @@ StatusReport Report::status(Viewpoint const& view) const
         impl.each(
             [&](Statement& row) {
                 add(result.not_served,
-                    {row.getColumn(0).getString(), row.getColumn(1).getString(), row.getColumn(2).getString(),
-                     row.getColumn(3).getString(), instant(row.getColumn(4)).value_or(sys_seconds{})});
+                    {shown_text(row.getColumn(0)), shown_text(row.getColumn(1)), shown_text(row.getColumn(2)),
+                     shown_text(row.getColumn(3)), shown_instant(row.getColumn(4)).value_or(sys_seconds{})});
             },
-            R"sql(SELECT a.meeting_id, q.participant_id, q.reason, substr(q.detail, 1, 1000), q.since
+            R"sql(SELECT a.meeting_id, q.participant_id, q.reason, q.detail, q.since
                     FROM participant_problem q
                     JOIN agenda a ON a.meeting_no = q.meeting_no
                     JOIN meeting m ON m.id = a.meeting_id AND m.status = 'scheduled'
@@ -496,7 +489,7 @@ StatusReport Report::status(Viewpoint const& view) const
             now
         );
         impl.each(
-            [&](Statement& row) { result.next_work = instant(row.getColumn(0)); },
+            [&](Statement& row) { result.next_work = shown_instant(row.getColumn(0)); },
             "SELECT due_at FROM agenda WHERE due_at > ?1 AND due_at < 1000000000000 ORDER BY due_at LIMIT 1", now
         );
         result.projects = impl.projects();
@@ -535,7 +528,7 @@ void Report::Impl::read_people(MeetingReport& report, std::string const& id) con
     each(
         [&](Statement& row) {
             report.doors.push_back(
-                {row.getColumn(0).getString(), instant(row.getColumn(1)).value_or(sys_seconds{}),
+                {shown_text(row.getColumn(0)), shown_instant(row.getColumn(1)).value_or(sys_seconds{}),
                  row.getColumn(2).getInt() != 0}
             );
         },
@@ -554,7 +547,7 @@ void Report::Impl::read_tokens_out(MeetingReport& report, std::string const& id)
     each(
         [&](Statement& row) {
             report.tokens_out = row.getColumn(0).getInt64();
-            report.tokens_out_until = instant(row.getColumn(1));
+            report.tokens_out_until = shown_instant(row.getColumn(1));
         },
         R"sql(SELECT count(*), max(expires_at)
                 FROM (SELECT t.expires_at
@@ -590,16 +583,17 @@ std::optional<MeetingReport> Report::meeting(std::string_view meeting_id, Viewpo
         MeetingReport& report = *result;
         impl.each(
             [&](Statement& row) {
-                report.title = row.getColumn(0).getString();
-                report.row_status = row.getColumn(1).getString();
-                report.starts_at = instant(row.getColumn(2));
-                report.ends_at = instant(row.getColumn(3));
+                report.title = shown_text(row.getColumn(0));
+                report.row_status = shown_text(row.getColumn(1));
+                report.starts_at = shown_instant(row.getColumn(2));
+                report.ends_at = shown_instant(row.getColumn(3));
                 report.attempts = row.getColumn(4).getInt64();
-                if (const auto due = instant(row.getColumn(5)); *due > view.now && due < from_unix(100'000'000'000))
+                if (const auto due = shown_instant(row.getColumn(5));
+                    due && *due > view.now && *due < from_unix(100'000'000'000))
                     report.next_work = due;
-                report.session_id = row.getColumn(6).getString();
+                report.session_id = shown_text(row.getColumn(6));
                 report.session_adopted = row.getColumn(7).getInt() != 0;
-                report.session_since = instant(row.getColumn(8));
+                report.session_since = shown_instant(row.getColumn(8));
             },
             R"sql(SELECT m.title, m.status, m.starts_at, m.ends_at, a.attempts, a.due_at,
                          coalesce(s.session_id, m.session_id), coalesce(s.adopted, m.session_id IS NOT NULL),
@@ -618,7 +612,7 @@ std::optional<MeetingReport> Report::meeting(std::string_view meeting_id, Viewpo
                       SELECT last_history_no, 1 FROM agenda WHERE meeting_id = ?1
                       UNION ALL SELECT h.previous_no, depth + 1 FROM history h JOIN chain c USING (history_no)
                                  WHERE depth < 5 AND h.previous_no < c.history_no)
-                  SELECT h.at, h.event, substr(h.detail, 1, 1000) FROM chain JOIN history h USING (history_no)
+                  SELECT h.at, h.event, h.detail FROM chain JOIN history h USING (history_no)
                    ORDER BY h.history_no DESC)sql",
             id
         );
@@ -647,17 +641,17 @@ Report::credentials(std::string_view meeting_id, std::optional<std::string> cons
         Listing<CredentialReport> result;
         const auto read = [&](Statement& row) {
             add(result,
-                {.meeting_id = row.getColumn(0).getString(),
-                 .participant_id = row.getColumn(1).getString(),
-                 .project = row.getColumn(2).getString(),
-                 .project_key = row.getColumn(3).getString(),
-                 .session_id = row.getColumn(4).getString(),
-                 .token = row.getColumn(5).getString(),
-                 .role = row.getColumn(6).getString(),
-                 .issued_at = instant(row.getColumn(7)).value_or(sys_seconds{}),
-                 .expires_at = instant(row.getColumn(8)).value_or(sys_seconds{}),
-                 .opens = instant(row.getColumn(9)),
-                 .closes = instant(row.getColumn(10))},
+                {.meeting_id = shown_text(row.getColumn(0)),
+                 .participant_id = shown_text(row.getColumn(1)),
+                 .project = shown_text(row.getColumn(2)),
+                 .project_key = shown_text(row.getColumn(3)),
+                 .session_id = shown_text(row.getColumn(4)),
+                 .token = shown_text(row.getColumn(5), shown_token_bytes_max),
+                 .role = shown_text(row.getColumn(6)),
+                 .issued_at = shown_instant(row.getColumn(7)).value_or(sys_seconds{}),
+                 .expires_at = shown_instant(row.getColumn(8)).value_or(sys_seconds{}),
+                 .opens = shown_instant(row.getColumn(9)),
+                 .closes = shown_instant(row.getColumn(10))},
                 shown_credentials);
         };
         const std::string columns = R"sql(SELECT meeting_id, participant_id, project, project_key, session_id, token,

@@ -11,13 +11,7 @@ namespace {
 std::optional<std::string> text_at(SQLite::Statement& statement, int column)
 {
     const SQLite::Column value = statement.getColumn(column);
-    return value.isNull() ? std::nullopt : std::optional{value.getString()};
-}
-
-std::optional<sys_seconds> instant_at(SQLite::Statement& statement, int column)
-{
-    const SQLite::Column value = statement.getColumn(column);
-    return value.isNull() ? std::nullopt : std::optional{from_unix(value.getInt64())};
+    return value.isNull() ? std::nullopt : std::optional{shown_text(value)};
 }
 
 RequestReport report_at(SQLite::Statement& row)
@@ -25,17 +19,17 @@ RequestReport report_at(SQLite::Statement& row)
     RequestReport report;
     report.number = row.getColumn(0).getInt64();
     report.id = row.getColumn(1).getInt64();
-    report.action = row.getColumn(2).getString();
+    report.action = shown_text(row.getColumn(2));
     report.scope = {text_at(row, 3), text_at(row, 4)};
-    report.requested_by = row.getColumn(5).getString();
-    report.requested_at = from_unix(row.getColumn(6).getInt64());
-    report.state = row.getColumn(7).getString();
+    report.requested_by = shown_text(row.getColumn(5));
+    report.requested_at = shown_instant(row.getColumn(6)).value_or(sys_seconds{});
+    report.state = shown_text(row.getColumn(7));
     report.all_marked = report.state == "running" && row.getColumn(8).isNull();
     report.counts = {
         row.getColumn(9).getInt64(), row.getColumn(10).getInt64(), row.getColumn(11).getInt64(),
         row.getColumn(12).getInt64(), row.getColumn(13).getInt64()};
-    report.detail = row.getColumn(14).getString();
-    report.done_at = instant_at(row, 15);
+    report.detail = shown_text(row.getColumn(14));
+    report.done_at = shown_instant(row.getColumn(15));
     return report;
 }
 
@@ -85,7 +79,7 @@ struct RequestDesk::Impl : Statements {
         const Rewind rewind{statement};
         std::vector<std::string> result;
         while (statement.executeStep())
-            result.push_back(statement.getColumn(0).getString());
+            result.push_back(shown_text(statement.getColumn(0)));
         return result;
     }
 };
@@ -138,8 +132,8 @@ RequestExtent RequestDesk::extent(RequestScope const& scope, sys_seconds now) co
         RequestExtent extent;
         while (statement.executeStep()) {
             ++extent.meetings;
-            const std::string id = statement.getColumn(0).getString();
-            const std::string state = statement.getColumn(4).getString();
+            const std::string id = shown_text(statement.getColumn(0));
+            const std::string state = shown_text(statement.getColumn(4));
             if (state == "pending" || state == "failed" || statement.getColumn(5).getInt64() > 0)
                 extent.failing.push_back(id);
             if (statement.getColumn(1).isNull())
@@ -150,7 +144,7 @@ RequestExtent RequestDesk::extent(RequestScope const& scope, sys_seconds now) co
                     .value_or(0);
             extent.tokens += tokens;
             extent.token_meetings += tokens > 0 ? 1 : 0;
-            const auto opens = instant_at(statement, 2);
+            const auto opens = shown_instant(statement.getColumn(2));
             if (!opens || *opens > now)
                 continue;
             ++extent.live;
@@ -267,8 +261,10 @@ bool RequestDesk::live_left(RequestReport const& report, sys_seconds now) const
 std::optional<sys_seconds> RequestDesk::looked_at() const
 {
     return impl_->guarded([&]() -> std::optional<sys_seconds> {
-        const auto heartbeat = impl_->integer("SELECT heartbeat FROM daemon WHERE id = 1");
-        return heartbeat && *heartbeat > 0 ? std::optional{from_unix(*heartbeat)} : std::nullopt;
+        SQLite::Statement& statement = impl_->prepared("SELECT heartbeat FROM daemon WHERE id = 1");
+        const Rewind rewind{statement};
+        const auto heartbeat = statement.executeStep() ? shown_instant(statement.getColumn(0)) : std::nullopt;
+        return heartbeat && *heartbeat > sys_seconds{} ? heartbeat : std::nullopt;
     });
 }
 
