@@ -75,6 +75,12 @@ public:
     World()
     {
         create_database(path, FileAccess::group);
+        open_platform();
+        restart();
+    }
+
+    void open_platform()
+    {
         platform = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE, 5000);
         // The views and defaults ask for the reader's clock: on this connection it is the test's.
         sqlite3_create_function_v2(
@@ -85,7 +91,15 @@ public:
             },
             nullptr, nullptr, nullptr
         );
-        restart();
+    }
+
+    /// Nobody has the database open then.
+    void close()
+    {
+        provisioner.reset();
+        maker.reset();
+        store.reset();
+        platform.reset();
     }
 
     /// A new daemon takes over, with the projects as they are now.
