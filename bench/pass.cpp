@@ -24,7 +24,7 @@ void measure_pass(std::string const& path, int count)
     SystemClock clock;
     SystemRandom random;
     Store store = Store::open(path);
-    store.take_over("usher-bench", clock.now());
+    store.take_over("usher-bench", clock.now(), clock.steady_now());
     SessionMaker maker{context.get_executor(), store, clock, random, [] {}};
     Provisioner provisioner{store, clock, random, maker, context.get_executor(), {context.get_executor()},
                             {},    {}}; // no project: nothing is due, so none is asked

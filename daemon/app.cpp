@@ -198,17 +198,18 @@ public:
                      stop_everything();
                  }}
     {
-        const sys_seconds highest = patiently_at_start([this] { return store_.take_over(who_, clock_.now()); });
+        const Tenure tenure =
+            patiently_at_start([this] { return store_.take_over(who_, clock_.now(), clock_.steady_now()); });
         files_.emplace(config.database);
         provisioner_ = std::make_unique<Provisioner>(
             store_, clock_, random_, maker_, context_.get_executor(), threads_.workers(),
-            projects_of(config, context_.get_executor()), settings_of(config.base, highest)
+            projects_of(config, context_.get_executor()), settings_of(config.base, tenure.certain)
         );
-        hurried_ = highest > clock_.now();
+        hurried_ = tenure.last_look > clock_.now();
         if (hurried_)
             log_event(
                 "clock.stepped"_event,
-                fmt::format(" back highest_seen={} now={}", to_iso8601(highest), to_iso8601(clock_.now()))
+                fmt::format(" back last_look={} now={}", to_iso8601(tenure.last_look), to_iso8601(clock_.now()))
             );
     }
 
@@ -247,11 +248,11 @@ public:
     }
 
 private:
-    static ProvisioningSettings settings_of(Policy const& base, sys_seconds highest_seen)
+    static ProvisioningSettings settings_of(Policy const& base, sys_seconds certain)
     {
         ProvisioningSettings settings;
         settings.base = base;
-        settings.highest_seen = highest_seen;
+        settings.certain = certain;
         return settings;
     }
 
@@ -430,7 +431,7 @@ private:
         if (beaten_ && steady - *beaten_ < heartbeat_interval)
             return;
         try {
-            store_.beat(clock_.now());
+            provisioner_->beat();
             beaten_ = steady;
         } catch (DatabaseBusy const&) {
             // whoever holds the lock lets go; the next round tries again

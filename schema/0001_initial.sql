@@ -348,7 +348,9 @@ CREATE TABLE daemon (
     who TEXT NOT NULL DEFAULT '',
     since INTEGER NOT NULL DEFAULT 0,
     heartbeat INTEGER NOT NULL DEFAULT 0, -- when usher last looked; each minute at least
-    clock_high INTEGER NOT NULL DEFAULT 0, -- the highest clock seen, to notice a step back while the daemon was down
+    certain_at INTEGER NOT NULL DEFAULT 0, -- an instant that had certainly come, whatever the clock showed since
+    clock_at INTEGER NOT NULL DEFAULT 0, -- the clock, when a start first saw it set as it is,
+    clock_steady INTEGER NOT NULL DEFAULT 0, -- and the steady clock at that instant
     seq INTEGER NOT NULL DEFAULT 0,
     work_no INTEGER NOT NULL DEFAULT 0, -- the last one that a request's work was given
     database_id TEXT NOT NULL DEFAULT '', -- of this file and its copies

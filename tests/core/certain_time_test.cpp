@@ -41,5 +41,34 @@ TEST(CertainTime, GoesOnFromWhereAnEarlierRunEnded)
     EXPECT_EQ(ahead.at(start, boot), start);
 }
 
+TEST(ClockRecord, IsNotBelievedBySomebodyWhoStartsOftenEnough)
+{
+    const auto up = [](seconds since) { return boot + std::chrono::days{1} + since; };
+    ClockRecord record = at_start({}, start, up(0s));
+    EXPECT_EQ(record.certain, start);
+    record = at_start(record, start + 2h, up(2h)); // nobody set it meanwhile
+    EXPECT_EQ(record.certain, start + 2h);
+
+    const sys_seconds ahead = start + 40 * 24h;
+    record = at_start(record, ahead + 2h + 1min, up(2h + 1min));
+    EXPECT_EQ(record.certain, start + 2h);
+    record = at_start(record, ahead + 3h, up(3h));
+    EXPECT_EQ(record.certain, start + 2h);
+    EXPECT_EQ(at_start(record, ahead + 3h + 1min, up(3h + 1min)).certain, ahead + 3h + 1min);
+
+    record = at_start(record, start + 3h, up(3h)); // put right
+    EXPECT_EQ(record.certain, start + 2h);
+    EXPECT_EQ(at_start(record, start + 1h, up(3h)).certain, start + 1h);
+}
+
+TEST(ClockRecord, IsBelievedAfterAnotherBootWhereItHadComeAnHourBefore)
+{
+    ClockRecord record = at_start({}, start, boot + 24h);
+    record = at_start(record, start + 7 * 24h, boot + 1min);
+    EXPECT_EQ(record.certain, start);
+    EXPECT_EQ(at_start(record, start + 7 * 24h + 59min, boot).certain, start);
+    EXPECT_EQ(at_start(record, start + 7 * 24h + 1h, boot).certain, start + 7 * 24h);
+}
+
 } // namespace
 } // namespace usher

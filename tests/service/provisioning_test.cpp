@@ -217,6 +217,22 @@ TEST_F(Provisioning, NothingIsPurgedSoonAfterTheClockStepped)
     EXPECT_EQ(text("SELECT count(*) FROM session"), "0");
 }
 
+TEST_F(Provisioning, NothingIsPurgedByStartingAgainWhileTheClockIsWrong)
+{
+    ready_meeting();
+    const std::string session = credentials().at("ann").session_id;
+    clock.set(start + 2 * policy.retention);
+    for (int starts = 0; starts < 3; ++starts) {
+        restart();
+        settle();
+        clock.advance(1min);
+    }
+    clock.set(start + 3min);
+    restart();
+    settle();
+    EXPECT_EQ(credentials().at("ann").session_id, session);
+}
+
 TEST_F(Provisioning, WhatIsPurgedIsNotWrittenAgain)
 {
     ready_meeting();
@@ -935,7 +951,7 @@ TEST_F(Provisioning, AnOlderDaemonIsFenced)
 {
     ready_meeting();
     Store newer = Store::open(path);
-    newer.take_over("the newer one", clock.now());
+    newer.take_over("the newer one", clock.now(), clock.steady_now());
     participant("eve");
     EXPECT_THROW(pass(), Fenced);
     EXPECT_FALSE(credentials().contains("eve"));

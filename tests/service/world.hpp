@@ -109,7 +109,7 @@ public:
         maker.reset();
         store.reset();
         store = std::make_unique<Store>(Store::open(path));
-        const sys_seconds highest = store->take_over("test", clock.now());
+        const Tenure tenure = store->take_over("test", clock.now(), clock.steady_now());
         std::vector<Project> projects;
         if (default_project)
             default_project(projects);
@@ -119,7 +119,7 @@ public:
             projects.push_back(sandbox("second", "654321", policy));
         ProvisioningSettings settings;
         settings.base = policy;
-        settings.highest_seen = highest;
+        settings.certain = tenure.certain;
         maker = std::make_unique<SessionMaker>(context.get_executor(), *store, clock, random, [] {});
         provisioner = std::make_unique<Provisioner>(
             *store, clock, random, *maker, context.get_executor(), workers.value_or(Workers{context.get_executor()}),

@@ -348,7 +348,7 @@ TEST_F(Contract, OurConnectionsRunNobodysCodeButOurs)
         "CREATE VIEW meeting_status AS SELECT 'forged' AS meeting_id, 'ready' AS state, '' AS reason, '' AS detail, "
         "1 AS ready_at, 1 AS next_at, 1 AS opens_at, 1 AS closes_at, 1 AS seq");
     Store store = Store::open(path);
-    store.take_over("test", from_unix(1'800'000'000));
+    store.take_over("test", from_unix(1'800'000'000), {});
     store.mark(std::vector{MeetingNo{1}});
     RequestDesk{path, true}.file(RequestAction::rotate, {"m", std::nullopt}, "test");
     EXPECT_EQ(number("SELECT count(*) FROM log"), 0);

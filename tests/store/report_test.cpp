@@ -199,9 +199,9 @@ TEST_F(Reports, NumbersThatNoDaemonWroteDoNoHarm)
 TEST_F(Reports, ADaemonThatHasNothingToDoStillSaysThatItIsThere)
 {
     Store store = Store::open(path);
-    store.take_over("pid 1 on h, started x", now - 1h);
+    store.take_over("pid 1 on h, started x", now - 1h, {});
     EXPECT_EQ(Report(path, now).daemon().looked_at, now - 1h);
-    store.beat(now);
+    store.beat(now, now);
     EXPECT_EQ(Report(path, now).daemon().looked_at, now);
     EXPECT_EQ(Report(path, now).daemon().who, "pid 1 on h, started x");
 }

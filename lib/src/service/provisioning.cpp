@@ -114,7 +114,7 @@ Provisioner::Provisioner(
       maker_{maker},
       executor_{executor},
       workers_{std::move(workers)},
-      certain_{settings.highest_seen, clock.now(), clock.steady_now()},
+      certain_{settings.certain, clock.now(), clock.steady_now()},
       prepared_{executor},
       slice_size_{lock_goal},
       lock_gap_{maker.lock_gap()},
@@ -176,6 +176,12 @@ boost::asio::awaitable<void> Provisioner::on_workers(std::function<void()> work)
         co_await job->ended.wait(long_wait);
     if (job->error)
         std::rethrow_exception(job->error);
+}
+
+void Provisioner::beat()
+{
+    const sys_seconds now = clock_.now();
+    store_.beat(now, certain_.at(now, clock_.steady_now()));
 }
 
 void Provisioner::inspect_schema()

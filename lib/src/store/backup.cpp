@@ -153,7 +153,7 @@ sys_seconds last_instant(std::string const& copy, std::string const& file)
     try {
         SQLite::Database database = open_immutable(copy);
         const std::int64_t at =
-            database.execAndGet("SELECT max(since, heartbeat, clock_high) FROM daemon WHERE id = 1").getInt64();
+            database.execAndGet("SELECT max(since, heartbeat) FROM daemon WHERE id = 1").getInt64();
         if (at > 0)
             return from_unix(at);
     } catch (SQLite::Exception const&) { // of a version that has other columns

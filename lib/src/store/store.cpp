@@ -11,6 +11,7 @@
 
 #include <sqlite3.h>
 
+#include <usher/core/certain_time.hpp>
 #include <usher/core/row_check.hpp>
 #include <usher/store/instance_lock.hpp>
 
@@ -754,10 +755,7 @@ struct Store::Impl : Statements {
     }
 
     /// Records that somebody is at work, in the transaction at hand.
-    void look(sys_seconds now)
-    {
-        run("UPDATE daemon SET heartbeat = ?1, clock_high = max(clock_high, ?1) WHERE id = 1", unix_seconds(now));
-    }
+    void look(sys_seconds now) { run("UPDATE daemon SET heartbeat = ? WHERE id = 1", unix_seconds(now)); }
 
     /// Returns the number of the event, which `previous` was before.
     std::int64_t add_history(
@@ -907,7 +905,7 @@ Store Store::open_read_only(std::string const& path)
     return Store{std::make_unique<Impl>(path, Access::read_only)};
 }
 
-sys_seconds Store::take_over(std::string_view who, sys_seconds now)
+Tenure Store::take_over(std::string_view who, sys_seconds now, std::chrono::steady_clock::time_point steady)
 {
     Impl& impl = *impl_;
     impl.seal = read_seal(impl.path);
@@ -923,21 +921,28 @@ sys_seconds Store::take_over(std::string_view who, sys_seconds now)
                 impl.path + " init --adopt-sessions"};
         if (!impl.seal)
             impl.seal = make_seal(impl.path, impl.path + ".key");
-        const sys_seconds highest =
-            bounded_instant(impl.integer("SELECT clock_high FROM daemon WHERE id = 1").value_or(0));
+        const auto kept = [&](char const* sql) { return bounded_instant(impl.integer(sql).value_or(0)); };
+        const sys_seconds last_look = kept("SELECT max(since, heartbeat) FROM daemon WHERE id = 1");
+        const ClockRecord clock = at_start(
+            {kept("SELECT certain_at FROM daemon WHERE id = 1"), kept("SELECT clock_at FROM daemon WHERE id = 1"),
+             kept("SELECT clock_steady FROM daemon WHERE id = 1").time_since_epoch()},
+            now, steady
+        );
         const std::int64_t before = impl.integer("SELECT epoch FROM daemon WHERE id = 1").value_or(0);
         impl.epoch = std::clamp<std::int64_t>(before, 0, foreign_number) + 1;
         if (row_was_lost) // an epoch that no daemon had before
             impl.epoch = std::max(impl.epoch, unix_seconds(now) * 1000);
         impl.know_database();
         impl.run(
-            "UPDATE daemon SET epoch = ?, who = ?, since = ?, heartbeat = ?, clock_high = ? WHERE id = 1", impl.epoch,
-            std::string{who}, unix_seconds(now), unix_seconds(now), unix_seconds(now)
+            R"sql(UPDATE daemon SET epoch = ?, who = ?, since = ?, heartbeat = ?, certain_at = ?, clock_at = ?,
+                                    clock_steady = ? WHERE id = 1)sql",
+            impl.epoch, std::string{who}, unix_seconds(now), unix_seconds(now), unix_seconds(clock.certain),
+            unix_seconds(clock.seen), std::int64_t{clock.steady.count()}
         );
         impl.run("UPDATE session_attempt SET outcome = 'abandoned' WHERE outcome = 'started'");
         transaction.commit();
         impl.mark_file->write({impl.database_id, impl.highest_seq});
-        return highest;
+        return Tenure{last_look, clock.certain};
     });
 }
 
@@ -1385,9 +1390,12 @@ void Store::record_doors(Policy const& policy)
     });
 }
 
-void Store::beat(sys_seconds now)
+void Store::beat(sys_seconds now, sys_seconds certain)
 {
-    impl_->write([&] { impl_->look(now); });
+    impl_->write([&] {
+        impl_->look(now);
+        impl_->run("UPDATE daemon SET certain_at = ? WHERE id = 1", unix_seconds(certain));
+    });
 }
 
 void Store::warm_up(std::span<Publication const> publications) const

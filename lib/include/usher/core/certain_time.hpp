@@ -8,6 +8,35 @@
 
 namespace usher {
 
+/// The wall clock is believed once it has run beside the steady clock for this long.
+inline constexpr seconds clock_believed_after{3600};
+
+/// What is kept of the clock from one run to the next.
+struct ClockRecord {
+    sys_seconds certain{}; ///< An instant that had certainly come; epoch: none is known.
+    sys_seconds seen{};    ///< The clock, when it was first seen to be set as it is,
+    seconds steady{};      ///< and the steady one at that instant.
+
+    friend bool operator==(ClockRecord const&, ClockRecord const&) = default;
+};
+
+/// What a start makes of it. A clock that was set since an earlier start is not believed by starting again; where the
+/// machine was started too, it is believed as far as it had come an hour ago or longer.
+inline ClockRecord at_start(ClockRecord const& kept, sys_seconds now, std::chrono::steady_clock::time_point steady_now)
+{
+    const auto steady = std::chrono::floor<seconds>(steady_now.time_since_epoch());
+    if (kept.certain == sys_seconds{})
+        return {now, now, steady};
+    const seconds passed = now - kept.seen;
+    if (steady < kept.steady) // another boot
+        return {
+            std::min(passed >= clock_believed_after ? std::max(kept.certain, kept.seen) : kept.certain, now), now,
+            steady};
+    if (std::chrono::abs(passed - (steady - kept.steady)) > seconds{2})
+        return {std::min(kept.certain, now), now, steady};
+    return {passed >= clock_believed_after ? now : std::min(kept.certain, now), kept.seen, kept.steady};
+}
+
 /// The latest instant that has certainly come. The wall clock may have been set wrong; it is believed once it has run
 /// beside the steady clock for an hour. Until then time goes on from what was believed before, by the steady clock.
 /// What cannot be undone, such as a purge, waits for this instant.
@@ -15,7 +44,7 @@ class CertainTime {
 public:
     using Steady = std::chrono::steady_clock::time_point;
 
-    /// `reached`: the highest clock that an earlier run saw; epoch when there was none.
+    /// `reached`: an instant that had certainly come, by an earlier run; epoch when there was none.
     CertainTime(sys_seconds reached, sys_seconds now, Steady steady)
         : base_{reached == sys_seconds{} ? now : std::min(reached, now)},
           base_at_{steady},
@@ -35,7 +64,7 @@ public:
         }
         last_ = now;
         last_at_ = steady;
-        if (steady - agrees_since_ >= std::chrono::hours{1}) {
+        if (steady - agrees_since_ >= clock_believed_after) {
             base_ = now;
             base_at_ = steady;
         }

@@ -46,7 +46,7 @@ struct ProvisioningSettings {
     Policy base;                         ///< For meetings whose project is not configured.
     std::size_t meetings_max = 512;      ///< In one batch.
     std::size_t participants_max = 4096; ///< In one batch, a single larger meeting aside.
-    sys_seconds highest_seen{};          ///< The highest clock of earlier runs: see CertainTime.
+    sys_seconds certain{};               ///< An instant that has certainly come: see CertainTime.
 };
 
 /// What a pass did.
@@ -110,6 +110,8 @@ public:
     void request_pause() { pausing_ = true; }
 
     Projects const& projects() const { return projects_; }
+    /// Records that a daemon has looked, where nothing was to be published, and what time it is for certain.
+    void beat();
     /// Whether a published token is signed by its project and says what its row says: session, role, times, key.
     Result<void> check_signature(std::string_view project, Credential const& credential) const;
 

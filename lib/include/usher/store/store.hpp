@@ -138,6 +138,12 @@ struct RequestNews {
     std::string detail;          ///< What was done, or why not.
 };
 
+/// What a daemon learns from those before it.
+struct Tenure {
+    sys_seconds last_look; ///< By the clock of then; epoch when there was none.
+    sys_seconds certain;   ///< An instant that has certainly come.
+};
+
 /// All that usher keeps in one SQLite file. Batch-shaped: due meetings out, publications in. Each call is one short
 /// transaction, or one read. One thread at a time; readers have a store each, opened read-only. Writers other than the
 /// owner of the epoch get Fenced; a lock held by others for too long gives DatabaseBusy; everything else that goes
@@ -158,8 +164,8 @@ public:
     ~Store();
 
     /// Begins this daemon's epoch: from now on an older daemon's writes are refused. `who` names this daemon to the
-    /// next one. Returns the highest clock that was seen before.
-    sys_seconds take_over(std::string_view who, sys_seconds now);
+    /// next one. `steady` is of the clock that nobody sets.
+    Tenure take_over(std::string_view who, sys_seconds now, std::chrono::steady_clock::time_point steady);
     /// Whether older rows came back into the file while this daemon ran; asking takes it back.
     bool take_restored();
     /// After a restore: gives the next meetings a new seq, for those who follow it. Whether there is more to do.
@@ -208,8 +214,8 @@ public:
     /// Has the views show each credential from its holder's door on, as configured. Writes only what differs.
     void record_doors(Policy const& policy);
 
-    /// Records that a daemon has looked, where nothing was to be published.
-    void beat(sys_seconds now);
+    /// Records that a daemon has looked, where nothing was to be published, and an instant that has certainly come.
+    void beat(sys_seconds now, sys_seconds certain);
 
     /// Reads what publish() is about to change, so that the write lock need not be held for it. Another connection's
     /// commit empties the cache.
