@@ -832,6 +832,16 @@ TEST_F(Provisioning, TakesNewProjectsWithoutANewStart)
     EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::key_changed)));
 }
 
+TEST_F(Provisioning, WhatARowShowsOfAMeetingThatNoTriggerMarkedIsFoundToo)
+{
+    meeting(9 * 86400, 9 * 86400 + 3600);
+    settle();
+    sql("DROP TRIGGER usher_meeting_update; UPDATE meeting SET grace = 7200");
+    reconcile();
+    settle();
+    EXPECT_EQ(text("SELECT closes_at - ends_at FROM meeting JOIN meeting_status ON meeting_id = id"), "7200");
+}
+
 TEST_F(Provisioning, TokensFromTheFutureAreSignedAnewAfterTheClockWasSetBack)
 {
     ready_meeting();

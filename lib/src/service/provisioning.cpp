@@ -56,11 +56,18 @@ bool is_stale(Store::AgendaEntry const& entry, Projects const& projects, sys_sec
            });
 }
 
+/// Whether nothing is to be written, not even what its row shows of it.
+bool is_as_planned(MeetingSnapshot const& meeting, Plan const& planned)
+{
+    return !planned.has_work() && planned.state == meeting.state && planned.reason == meeting.reason &&
+           planned.opens == meeting.opens && planned.closes == meeting.closes;
+}
+
 /// Whether there is something to do, now or before the meeting would be due again.
 bool is_overlooked(MeetingSnapshot const& meeting, Plan const& planned)
 {
-    return meeting.is_unreadable || meeting.has_foreign_session || planned.has_work() || meeting.has_unreadable_rows ||
-           (planned.due && unix_seconds(*planned.due) < meeting.due_at);
+    return meeting.is_unreadable || meeting.has_foreign_session || meeting.has_unreadable_rows ||
+           !is_as_planned(meeting, planned) || (planned.due && unix_seconds(*planned.due) < meeting.due_at);
 }
 
 /// How many tokens a publication deletes, at most: they take the lock as those that are stored do.
@@ -280,10 +287,11 @@ boost::asio::awaitable<void> Provisioner::sweep_meetings(MeetingNo after)
     };
     const auto chunk = std::make_shared<Chunk>();
     const sys_seconds now = clock_.now();
-    const sys_seconds certain = certain_.at(now, clock_.steady_now());
-    std::function<void()> work = [chunk, certain, reader = sweep_.reader, after, since = sweep_.since, now,
-                                  projects = projects_]() mutable {
-        projects.certain = certain;
+    Projects known = projects_;
+    known.certain = certain_.at(now, clock_.steady_now());
+    maker_.tell_outages(known);
+    std::function<void()> work = [chunk, reader = sweep_.reader, after, since = sweep_.since, now,
+                                  projects = std::move(known)] {
         const std::vector<Store::AgendaEntry> entries = reader->scan(after, chunk_rows);
         if (entries.empty())
             return;
@@ -619,11 +627,7 @@ void Provisioner::note_looks(Batch const& batch)
     const Steady::time_point now = clock_.steady_now();
     for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
         MeetingSnapshot const& meeting = batch.meetings[i];
-        Plan const& planned = batch.plans[i];
-        const bool nothing = !planned.has_work() && planned.state == meeting.state &&
-                             planned.reason == meeting.reason && planned.opens == meeting.opens &&
-                             planned.closes == meeting.closes;
-        if (!nothing)
+        if (!is_as_planned(meeting, batch.plans[i]))
             set_aside_.served(meeting.number);
         else if (set_aside_.found_nothing(meeting.number, now))
             log_event(
