@@ -109,6 +109,26 @@ TEST(Plan, OptionsMatterUntilOpens)
     EXPECT_EQ(at.reason, "session_kept");
 }
 
+TEST(Plan, RetentionOfADeletedMeetingIsCountedByAClockThatIsBelieved)
+{
+    MeetingSnapshot meeting = snapshot();
+    meeting.meeting.reset();
+    meeting.has_past = true;
+    meeting.opens = schedule().opens;
+    Projects known = projects();
+    EXPECT_EQ(plan(meeting, known, starts).gone_at, starts);
+
+    known.clock_believed = false;
+    const Plan first = plan(meeting, known, starts - 40 * 24h);
+    EXPECT_FALSE(first.gone_at);
+    EXPECT_FALSE(first.purge);
+    EXPECT_EQ(first.due, starts - 40 * 24h + 1h);
+    meeting.gone_at = starts;
+    EXPECT_EQ(plan(meeting, known, starts - 40 * 24h).gone_at, starts);
+    known.clock_believed = true;
+    EXPECT_EQ(plan(meeting, known, starts - 1h).gone_at, starts - 1h);
+}
+
 TEST(Plan, RotatesAtItsInstant)
 {
     const Policy policy;

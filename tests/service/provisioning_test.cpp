@@ -233,6 +233,26 @@ TEST_F(Provisioning, NothingIsPurgedByStartingAgainWhileTheClockIsWrong)
     EXPECT_EQ(credentials().at("ann").session_id, session);
 }
 
+TEST_F(Provisioning, AMeetingThatIsDeletedIsNotForgottenEarlySinceTheClockWasBehind)
+{
+    ready_meeting();
+    const std::string session = credentials().at("ann").session_id;
+    sql("DELETE FROM meeting");
+    settle();
+    clock.set(start - 2 * policy.retention);
+    reconcile();
+    sql("UPDATE participant SET display_name = 'x'");
+    settle();
+    clock.set(start);
+    reconcile();
+    settle();
+    clock.advance(2h);
+    settle();
+    meeting(3h / 1s, 5h / 1s);
+    settle();
+    EXPECT_EQ(credentials().at("ann").session_id, session);
+}
+
 TEST_F(Provisioning, WhatIsPurgedIsNotWrittenAgain)
 {
     ready_meeting();

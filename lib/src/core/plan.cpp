@@ -18,6 +18,7 @@ constexpr std::string_view waits_for_clock = "disconnect_waits_for_clock";
 constexpr seconds disconnect_late{2 * 3600}; // a meeting that closed longer ago, while no daemon ran, is left alone
 constexpr seconds back_off_max{24 * 3600};   // what a vendor may ask for, and more than any of ours
 constexpr seconds purge_review{600};         // a purge that waits for the clock to be certain
+constexpr seconds gone_review{3600};         // likewise, to say when a meeting's row was found deleted
 constexpr seconds order_review{600};         // an order is looked at again, should it have got lost
 
 /// Why `session` cannot serve `row`, or an empty text. A published session outlives changes of the options and the
@@ -149,7 +150,9 @@ void plan_missing_meeting(Plan& result, MeetingSnapshot const& meeting, Projects
         result.purge = result.forget = !anybody;
         return;
     }
-    result.gone_at = std::min(meeting.gone_at.value_or(result.at), result.at);
+    result.gone_at = meeting.gone_at;
+    if (projects.clock_believed)
+        result.gone_at = std::min(meeting.gone_at.value_or(result.at), result.at);
     result.state = State::cancelled;
     result.reason = "deleted";
     result.detail = "the platform deleted the meeting";
@@ -160,7 +163,12 @@ void plan_missing_meeting(Plan& result, MeetingSnapshot const& meeting, Projects
     result.disconnect = project != nullptr && project->network && project->policy.disconnect_on_cancel &&
                         meeting.state != State::cancelled && meeting.closes && result.at < *meeting.closes;
     result.forget = !anybody; // people who are left would bring the row back
-    close(result, meeting, WithdrawReason::deleted, *result.gone_at, projects.base.retention, projects);
+    close(
+        result, meeting, WithdrawReason::deleted, result.gone_at.value_or(sys_seconds::max() - projects.base.retention),
+        projects.base.retention, projects
+    );
+    if (!result.gone_at)
+        result.due = result.at + gone_review;
     result.forget = result.forget && result.purge;
 }
 

@@ -289,6 +289,7 @@ boost::asio::awaitable<void> Provisioner::sweep_meetings(MeetingNo after)
     const sys_seconds now = clock_.now();
     Projects known = projects_;
     known.certain = certain_.at(now, clock_.steady_now());
+    known.clock_believed = certain_.believes();
     maker_.tell_outages(known);
     std::function<void()> work = [chunk, reader = sweep_.reader, after, since = sweep_.since, now,
                                   projects = std::move(known)] {
@@ -455,6 +456,7 @@ bool Provisioner::start_batch()
     batch.now = now;
     batch.projects = projects_;
     batch.projects.certain = certain_.at(now, clock_.steady_now());
+    batch.projects.clock_believed = certain_.believes();
     maker_.tell_outages(batch.projects);
     boost::asio::co_spawn(workers_.executor, prepare(batch), [this, &batch](std::exception_ptr error) {
         boost::asio::post(executor_, [this, &batch, error] {

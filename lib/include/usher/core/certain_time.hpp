@@ -50,7 +50,7 @@ public:
           base_at_{steady},
           last_{now},
           last_at_{steady},
-          agrees_since_{steady}
+          agrees_since_{is_certain(reached, now) ? steady - clock_believed_after : steady}
     {}
 
     /// To be asked now and then; a step between two questions is noticed.
@@ -71,7 +71,15 @@ public:
         return certain(now, steady);
     }
 
+    /// Whether the clock is believed at the instant that was asked about last.
+    bool believes() const { return last_at_ - agrees_since_ >= clock_believed_after; }
+
 private:
+    static bool is_certain(sys_seconds reached, sys_seconds now)
+    {
+        return reached == sys_seconds{} || std::chrono::abs(now - reached) <= seconds{2};
+    }
+
     sys_seconds certain(sys_seconds now, Steady steady) const
     {
         return std::min(now, base_ + std::chrono::floor<seconds>(steady - base_at_));

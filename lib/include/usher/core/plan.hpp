@@ -48,6 +48,8 @@ struct Projects {
     std::map<std::string, ProjectFacts, std::less<>> by_name;
     /// An instant that has certainly come, whatever the clock says after a step. What cannot be undone waits for it.
     sys_seconds certain = sys_seconds::max();
+    /// Whether the clock is known to be right. An instant that retention is counted from waits for it.
+    bool clock_believed = true;
 
     ProjectFacts const* find(std::string_view name) const;
 };
