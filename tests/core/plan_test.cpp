@@ -109,6 +109,18 @@ TEST(Plan, OptionsMatterUntilOpens)
     EXPECT_EQ(at.reason, "session_kept");
 }
 
+TEST(Plan, AnUnknownProjectMattersUntilOpensWhereThereIsASession)
+{
+    MeetingSnapshot meeting = snapshot();
+    meeting.meeting->project = "unknown";
+    const Plan before = plan(meeting, projects(), schedule().opens - 1s);
+    EXPECT_EQ(before.reason, "unknown_project");
+    EXPECT_EQ(before.due, schedule().opens);
+    EXPECT_EQ(plan(meeting, projects(), schedule().opens).reason, "session_kept");
+    meeting.published.reset();
+    EXPECT_EQ(plan(meeting, projects(), schedule().opens - 1s).due, schedule().closes);
+}
+
 TEST(Plan, RetentionOfADeletedMeetingIsCountedByAClockThatIsBelieved)
 {
     MeetingSnapshot meeting = snapshot();

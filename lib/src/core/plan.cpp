@@ -564,6 +564,8 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
             "the configuration has no project " + in_quotes(row.project) +
                 "; add it under projects, or correct the meeting's project"
         );
+        if (meeting.published && !opened)
+            result.due = schedule.opens; // from then on it keeps the session that it has
         return result;
     } else if (is_of_another_project(row.session_id, *wanted_project)) {
         plan_foreign_session(result, meeting, *wanted_project, schedule);
