@@ -380,6 +380,25 @@ TEST(Plan, ServesNobodyItCannotAndSaysWhy)
     EXPECT_EQ(plan(meeting, projects(), starts).withdraw.at(0).participant, 0U);
 }
 
+TEST(Plan, SaysWhomItCannotServeWhateverItsMeetingWaitsFor)
+{
+    MeetingSnapshot meeting = snapshot();
+    meeting.participants[0].role.reset();
+    const auto problems = [&](sys_seconds now) { return plan(meeting, projects(), now).problems.size(); };
+    EXPECT_EQ(problems(starts), 1U);
+    meeting.published.reset();
+    EXPECT_EQ(problems(starts - 9 * 24h), 1U);
+    meeting.meeting->project = "unknown";
+    EXPECT_EQ(problems(starts), 1U);
+    meeting.meeting->project = "default";
+    meeting.meeting->session_id = "1_MX42NTQzMjF-fn4"; // of 654321
+    EXPECT_EQ(plan(meeting, projects(), starts).reason, "session_of_another_project");
+    EXPECT_EQ(problems(starts), 1U);
+    meeting.participants[0].role = Role::publisher;
+    meeting.participants[0].problem = "unknown_role";
+    EXPECT_EQ(plan(meeting, projects(), starts).solved.size(), 1U);
+}
+
 TEST(Plan, ACancelledMeetingKeepsNothing)
 {
     MeetingSnapshot meeting = served();

@@ -182,6 +182,36 @@ WithdrawReason why_withdrawn(ParticipantRow const& participant, bool has_problem
     return has_problem ? WithdrawReason::not_served : WithdrawReason::not_yet;
 }
 
+/// What is wrong with a person's own row, whatever becomes of the meeting. A blocked one gets nothing anyway.
+std::optional<Problem> problem_of(MeetingSnapshot const& meeting, std::size_t index)
+{
+    ParticipantRow const& participant = meeting.participants[index];
+    if (participant.blocked || !participant.present)
+        return std::nullopt;
+    if (!participant.role)
+        return Problem{index, "unknown_role", "the role is none of subscriber, publisher, publisheronly, moderator"};
+    if (const auto checked = check_participant(participant.connection_data, participant.layout_classes); !checked)
+        return Problem{index, std::string{to_text(checked.error().code)}, checked.error().message};
+    if (!participant.fault.empty())
+        return Problem{index, "row_invalid", participant.fault};
+    return std::nullopt;
+}
+
+void tell(Plan& result, ParticipantRow const& participant, std::size_t index, std::optional<Problem> const& problem)
+{
+    if (problem && participant.problem != problem->reason)
+        result.problems.push_back(*problem);
+    else if (!problem && !participant.problem.empty())
+        result.solved.push_back(index);
+}
+
+/// Of a meeting whose tokens are not planned.
+void tell_problems(Plan& result, MeetingSnapshot const& meeting)
+{
+    for (std::size_t i = 0; i < meeting.participants.size(); ++i)
+        tell(result, meeting.participants[i], i, problem_of(meeting, i));
+}
+
 /// Plans the tokens of a meeting that is or will be open, for the session that `result.session` leads to.
 void plan_tokens(
     Plan& result, MeetingSnapshot const& meeting, ProjectFacts const& project, SessionRow const* session,
@@ -194,25 +224,10 @@ void plan_tokens(
     for (std::size_t i = 0; i < meeting.participants.size(); ++i) {
         ParticipantRow const& participant = meeting.participants[i];
         present += participant.present ? 1 : 0;
-        std::optional<Problem> problem;
-        if (participant.blocked) {
-            // gets nothing, whatever else is wrong
-        } else if (participant.present && !participant.role) {
-            problem = Problem{i, "unknown_role", "the role is none of subscriber, publisher, publisheronly, moderator"};
-        } else if (participant.present) {
-            const auto checked = check_participant(participant.connection_data, participant.layout_classes);
-            if (!checked)
-                problem = Problem{i, std::string{to_text(checked.error().code)}, checked.error().message};
-            else if (!participant.fault.empty())
-                problem = Problem{i, "row_invalid", participant.fault};
-        }
-        if (problem) {
+        const std::optional<Problem> problem = problem_of(meeting, i);
+        if (problem)
             ++unusable;
-            if (participant.problem != problem->reason)
-                result.problems.push_back(*problem);
-        } else if (!participant.problem.empty()) {
-            result.solved.push_back(i);
-        }
+        tell(result, participant, i, problem);
 
         const bool serve = wanted && participant.present && !participant.blocked && !problem;
         // The tokens in the snapshot belong to `session`; a new session starts without any.
@@ -265,6 +280,7 @@ void plan_unservable(
              participant.token->expires_at > closes))
             result.withdraw.push_back({i, why_withdrawn(participant, true)});
     }
+    tell_problems(result, meeting);
     result.state = State::failed;
     result.reason = std::move(reason);
     result.detail = std::move(detail);
@@ -287,6 +303,7 @@ void plan_foreign_session(
         result.session = SessionStep::drop;
     if (has_tokens(meeting) || meeting.has_leftovers)
         result.delete_tokens = WithdrawReason::not_served;
+    tell_problems(result, meeting);
     result.state = State::failed;
     result.reason = "session_of_another_project";
     result.detail = "session_id names a session of another project than " + in_quotes(project.name) +
@@ -596,6 +613,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
         result.state = State::waiting;
         result.reason = "not_yet";
         result.detail = "a session is wanted from " + to_iso8601(schedule.session_from);
+        tell_problems(result, meeting);
         if (has_tokens(meeting) || meeting.has_leftovers)
             result.delete_tokens = WithdrawReason::not_yet;
         result.due = due.earliest();
