@@ -862,6 +862,19 @@ TEST_F(Provisioning, WhatARowShowsOfAMeetingThatNoTriggerMarkedIsFoundToo)
     EXPECT_EQ(text("SELECT closes_at - ends_at FROM meeting JOIN meeting_status ON meeting_id = id"), "7200");
 }
 
+TEST_F(Provisioning, WhatWasWrongWithAPersonIsNotToldOnceTheMeetingHasEnded)
+{
+    ready_meeting();
+    sql("UPDATE participant SET connection_data = CAST(x'ff' AS TEXT) WHERE participant_id = 'ann'");
+    settle();
+    const std::string standing = "SELECT state, reason, detail FROM participant_status WHERE participant_id = 'ann'";
+    EXPECT_EQ(text(standing), "failed|connection_data_not_utf8|connection_data is not UTF-8.");
+    clock.advance(24h);
+    EXPECT_EQ(text(standing), "ended||");
+    settle();
+    EXPECT_EQ(text(standing), "ended||");
+}
+
 TEST_F(Provisioning, TokensFromTheFutureAreSignedAnewAfterTheClockWasSetBack)
 {
     ready_meeting();
