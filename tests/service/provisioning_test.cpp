@@ -862,6 +862,20 @@ TEST_F(Provisioning, WhatARowShowsOfAMeetingThatNoTriggerMarkedIsFoundToo)
     EXPECT_EQ(text("SELECT closes_at - ends_at FROM meeting JOIN meeting_status ON meeting_id = id"), "7200");
 }
 
+TEST_F(Provisioning, ACancelledMeetingFollowsThePolicyToo)
+{
+    ready_meeting();
+    sql("UPDATE meeting SET status = 'cancelled'");
+    settle();
+    policy.grace += 60s;
+    restart();
+    settle();
+    EXPECT_EQ(
+        text("SELECT closes_at - ends_at FROM meeting JOIN meeting_status ON meeting_id = id"),
+        std::to_string(policy.grace.count())
+    );
+}
+
 TEST_F(Provisioning, WhatWasWrongWithAPersonIsNotToldOnceTheMeetingHasEnded)
 {
     ready_meeting();

@@ -50,10 +50,11 @@ bool is_stale(Store::AgendaEntry const& entry, Projects const& projects, sys_sec
 {
     if (entry.settled_at > now)
         return true;
-    return entry.state != State::cancelled &&
-           std::none_of(projects.by_name.begin(), projects.by_name.end(), [&](auto const& project) {
-               return project.second.policy_hash == entry.policy_hash;
-           });
+    if (entry.state == State::cancelled && entry.policy_hash == 0)
+        return false; // a deleted one has no project
+    return std::none_of(projects.by_name.begin(), projects.by_name.end(), [&](auto const& project) {
+        return project.second.policy_hash == entry.policy_hash;
+    });
 }
 
 /// Whether nothing is to be written, not even what its row shows of it.
