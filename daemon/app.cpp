@@ -377,12 +377,19 @@ private:
         wakeup_.notify();
     }
 
+    void start_sweep_all()
+    {
+        swept_ = false;
+        provisioner_->start_sweep();
+        tasks_.spawn("sweep", sweep_all());
+    }
+
     asio::awaitable<void> once()
     {
         co_await find_stale();
-        provisioner_->start_sweep();
-        tasks_.spawn("sweep", sweep_all());
+        start_sweep_all();
         PassResult result;
+        bool again = true; // once: what is unreadable may be written anew without end
         for (bool over = false; !stopping_ && !over;) {
             const auto alone = [this] { return swept_ && !maker_.busy(); };
             const bool was_alone = alone();
@@ -390,6 +397,10 @@ private:
             log(pass);
             result += pass;
             over = was_alone && pass.looked_at == 0; // else sessions may have been made meanwhile
+            if (over && again && provisioner_->take_sweep_wish()) {
+                start_sweep_all();
+                over = again = false;
+            }
             if (!over && !alone())
                 co_await wakeup_.wait(slow_poll);
         }

@@ -121,6 +121,19 @@ TEST(Plan, AnUnknownProjectMattersUntilOpensWhereThereIsASession)
     EXPECT_EQ(plan(meeting, projects(), schedule().opens - 1s).due, schedule().closes);
 }
 
+TEST(Plan, APersonWhoseRowIsTooLargeIsNotToldOfTheRoleThatNobodyRead)
+{
+    MeetingSnapshot meeting = snapshot();
+    ParticipantRow& person = meeting.participants.emplace_back();
+    person.id = "zoe";
+    person.fault = "a value of the row has more than 1000000 bytes";
+    person.unread = true;
+    const Plan planned = plan(meeting, projects(), schedule().opens);
+    ASSERT_EQ(planned.problems.size(), 1U);
+    EXPECT_EQ(planned.problems[0].reason, "row_invalid");
+    EXPECT_EQ(planned.problems[0].detail, person.fault);
+}
+
 TEST(Plan, RetentionOfADeletedMeetingIsCountedByAClockThatIsBelieved)
 {
     MeetingSnapshot meeting = snapshot();

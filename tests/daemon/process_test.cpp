@@ -155,6 +155,16 @@ TEST_F(Process, OnceFailsWhenAMeetingThatIsWantedIsNotReady)
     ) << printed();
 }
 
+TEST_F(Process, OnceServesAMeetingWhoseRowOfUshersCouldNotBeRead)
+{
+    add_meeting("m");
+    add_meeting("beside");
+    EXPECT_EQ(Daemon(path, output, true).end(), 0) << printed();
+    platform().exec("UPDATE agenda SET detail = zeroblob(2000000), due_at = 0 WHERE meeting_id = 'm'");
+    EXPECT_EQ(Daemon(path, output, true).end(), 0) << printed();
+    EXPECT_EQ(ask("SELECT group_concat(state) FROM meeting_status"), "ready,ready");
+}
+
 TEST_F(Process, PrintsWhatRowsArgumentsAndPathsHoldWithoutObeyingIt)
 {
     const std::string hostile = "x\x1b[2J\ny\u009b\u202e\xff";

@@ -188,6 +188,8 @@ std::optional<Problem> problem_of(MeetingSnapshot const& meeting, std::size_t in
     ParticipantRow const& participant = meeting.participants[index];
     if (participant.blocked || !participant.present)
         return std::nullopt;
+    if (participant.unread)
+        return Problem{index, "row_invalid", participant.fault};
     if (!participant.role)
         return Problem{index, "unknown_role", "the role is none of subscriber, publisher, publisheronly, moderator"};
     if (const auto checked = check_participant(participant.connection_data, participant.layout_classes); !checked)

@@ -413,6 +413,7 @@ struct Store::Impl : Statements {
                 ParticipantRow& row = rows.emplace_back();
                 row.id = statement.getColumn(0).getString();
                 row.fault = "a value of the row has more than " + std::to_string(value_bytes_max) + " bytes";
+                row.unread = true;
             });
         }
         std::sort(rows.begin(), rows.end(), [](ParticipantRow const& a, ParticipantRow const& b) {
