@@ -134,6 +134,20 @@ TEST(Plan, APersonWhoseRowIsTooLargeIsNotToldOfTheRoleThatNobodyRead)
     EXPECT_EQ(planned.problems[0].detail, person.fault);
 }
 
+TEST(Plan, ATokenFromTheFutureDoesNotStayWhereNoneCanBeSigned)
+{
+    MeetingSnapshot meeting = snapshot();
+    meeting.meeting->project = "unknown";
+    TokenRow& token = meeting.participants[0].token.emplace();
+    token.role = Role::publisher;
+    token.expires_at = schedule().closes;
+    const sys_seconds now = schedule().opens - 1s;
+    token.issued_at = now;
+    EXPECT_TRUE(plan(meeting, projects(), now).withdraw.empty());
+    token.issued_at = now + 1s;
+    EXPECT_EQ(plan(meeting, projects(), now).withdraw.size(), 1U);
+}
+
 TEST(Plan, RetentionOfADeletedMeetingIsCountedByAClockThatIsBelieved)
 {
     MeetingSnapshot meeting = snapshot();

@@ -279,7 +279,7 @@ void plan_unservable(
         ParticipantRow const& participant = meeting.participants[i];
         if (participant.token &&
             (!participant.present || participant.blocked || participant.token->role != participant.role ||
-             participant.token->expires_at > closes))
+             participant.token->expires_at > closes || participant.token->issued_at > result.at))
             result.withdraw.push_back({i, why_withdrawn(participant, true)});
     }
     tell_problems(result, meeting);
