@@ -186,6 +186,15 @@ boost::asio::awaitable<void> Provisioner::on_workers(std::function<void()> work)
         std::rethrow_exception(job->error);
 }
 
+bool Provisioner::take_sweep_wish()
+{
+    if (store_.take_restored()) {
+        log_event("backup.restored"_event, " meaning=\"a backup was restored; everything is looked at again\"");
+        sweep_wish_ = true;
+    }
+    return std::exchange(sweep_wish_, false);
+}
+
 void Provisioner::beat()
 {
     const sys_seconds now = clock_.now();
@@ -299,12 +308,16 @@ boost::asio::awaitable<void> Provisioner::sweep_meetings(MeetingNo after)
             return;
         std::vector<MeetingNo> settled;
         std::map<MeetingNo, sys_seconds> starts;
-        for (Store::AgendaEntry const& entry : entries)
-            if (entry.due_at > unix_seconds(now) && entry.seq <= since &&
-                !is_stale(entry, projects, now)) { // else known
-                settled.push_back(entry.number);
-                starts.emplace(entry.number, entry.starts_at);
+        for (Store::AgendaEntry const& entry : entries) {
+            if (entry.due_at <= unix_seconds(now) || entry.seq > since)
+                continue;                         // known
+            if (is_stale(entry, projects, now)) { // rows that came back with a backup
+                chunk->found.push_back({entry.starts_at, entry.session, entry.number});
+                continue;
             }
+            settled.push_back(entry.number);
+            starts.emplace(entry.number, entry.starts_at);
+        }
         const std::vector<MeetingSnapshot> meetings = reader->read(settled, sweep_participants);
         for (MeetingSnapshot const& meeting : meetings)
             if (is_overlooked(meeting, plan(meeting, projects, now)))
@@ -588,10 +601,6 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     Batch& batch = *batches_.front();
     if (batch.error)
         std::rethrow_exception(batch.error);
-    if (store_.take_restored()) {
-        log_event("backup.restored"_event, " meaning=\"a backup was restored; everything is looked at again\"");
-        sweep_wish_ = true;
-    }
     PassResult result;
     result.looked_at = batch.meetings.size();
     co_await publish(batch, result);

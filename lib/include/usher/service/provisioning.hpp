@@ -100,8 +100,8 @@ public:
     /// How long to wait at least while meetings are set aside: their rows say that they are due. Zero without any.
     std::chrono::steady_clock::duration rest() const;
 
-    /// Whether rows were found that only a sweep can mend; asking takes the wish back.
-    bool take_sweep_wish() { return std::exchange(sweep_wish_, false); }
+    /// Whether rows were found that only a sweep can mend, or older ones came back; asking takes the wish back.
+    bool take_sweep_wish();
 
     /// Ends settle() after the transaction in hand.
     void request_stop() { stopping_ = true; }
