@@ -300,8 +300,10 @@ std::set<std::string> outcome(SQLite::Database& database)
 std::set<std::string> served_to_the_end(SQLite::Database& database)
 {
     std::set<std::string> who;
-    for (auto const& row :
-         rows_of(database, "SELECT meeting_id, participant_id FROM join_credential WHERE expires_at = closes_at"))
+    for (auto const& row : rows_of(
+             database, "SELECT c.meeting_id, participant_id FROM join_credential c JOIN meeting_status s "
+                       "ON s.meeting_id = c.meeting_id WHERE expires_at = c.closes_at AND s.state = 'ready'"
+         ))
         who.insert(joined(row));
     return who;
 }
@@ -745,7 +747,18 @@ private:
         if (!daemon_)
             return;
         for (Violation const& violation : daemon_->violations(true_now()))
-            report(violation.promise + " " + violation.meeting_id + ": " + violation.what);
+            // Nobody signs for a project that is not configured; what is published stays until it ends.
+            if (violation.promise != "P3" || !is_unservable(violation.meeting_id))
+                report(violation.promise + " " + violation.meeting_id + ": " + violation.what);
+    }
+
+    bool is_unservable(std::string const& meeting)
+    {
+        return !rows_of(
+                    *platform_,
+                    "SELECT 1 FROM meeting_status WHERE reason = 'unknown_project' AND meeting_id = '" + meeting + "'"
+        )
+                    .empty();
     }
 
     // Whether a session may be another one than when it was last judged. Followed from the rows, after each edit.
@@ -753,7 +766,7 @@ private:
         std::string session{};    ///< When last judged.
         std::string inputs{};     ///< What a session is made from.
         bool free = true;         ///< It may be another one.
-        bool edited_live = false; ///< So the session is kept, though it is not what the row asks for.
+        bool edited_live = false; ///< It is kept though it is not what the row asks for.
         std::optional<sys_seconds> gone_at{};
     };
 
@@ -808,7 +821,11 @@ private:
     void compare_sessions()
     {
         for (auto const& row : rows_of(
-                 *platform_, "SELECT a.meeting_id, s.session_id FROM agenda a JOIN meeting m ON m.id = a.meeting_id "
+                 *platform_, "SELECT a.meeting_id, s.session_id, s.project <> m.project "
+                             "OR s.adopted <> (m.session_id IS NOT NULL) OR (s.adopted = 0 AND s.options <> "
+                             "'media=' || m.media_mode || ' archive=' || m.archive_mode || ' e2ee=0' || "
+                             "COALESCE(' location=' || m.location, '') || COALESCE(' name=' || m.archive_name, '')) "
+                             "FROM agenda a JOIN meeting m ON m.id = a.meeting_id "
                              "LEFT JOIN session s ON s.session_no = a.session_no"
              )) {
             Memory& memory = memories_[row[0]];
@@ -816,8 +833,7 @@ private:
             const bool known = !memory.session.empty() && memory.session != "NULL";
             if (known && !same && !memory.free && !(memory.edited_live && excursed_))
                 report("the session of " + row[0] + " is another one for no reason");
-            if (!same)
-                memory.edited_live = false;
+            memory.edited_live = row[2] == "1";
             memory.session = row[1];
             memory.free = false;
         }
@@ -839,7 +855,8 @@ private:
         for (auto const& row : rows_of(
                  *platform_, "SELECT m.id, s.project, s.options, s.adopted, s.session_id FROM meeting m "
                              "JOIN agenda a ON a.meeting_id = m.id JOIN session s ON s.session_no = a.session_no "
-                             "WHERE m.status = 'scheduled' AND m.session_id IS NULL AND a.opens <= " +
+                             "WHERE m.status = 'scheduled' AND (m.session_id IS NULL OR (s.adopted = 1 AND "
+                             "s.session_id = m.session_id)) AND a.opens <= " +
                                  std::to_string(unix_seconds(clock_.now()))
              )) {
             held += "UPDATE meeting SET project = '" + row[1] + "'";
