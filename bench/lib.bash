@@ -155,7 +155,7 @@ copy() { # FROM TO
     rm -f "$work/$2"*
     sync
     for of in '' .key .mark; do
-        cp "$work/$1$of" "$work/$2$of"
+        [ ! -e "$work/$1$of" ] || cp "$work/$1$of" "$work/$2$of" # there are none before the first usherd
     done
     sync
 }
