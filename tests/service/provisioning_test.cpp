@@ -988,6 +988,11 @@ TEST_F(Provisioning, ThePastIsTakenAwayInSlices)
     sql("UPDATE session SET has_past = 1");
     clock.advance(40min);
     settle();
+    // Rows that usher never wrote are passed over, and the search has an end.
+    sql("INSERT INTO token_past SELECT 1.5, 'ann', 1, 1, 2, 1, 2, 2, 8; "
+        "INSERT INTO token_past SELECT 'x', 'ann', 1, 1, 2, 1, 2, 2, 8");
+    sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) "
+        "INSERT INTO token_past SELECT session_no, x'00', i, 1, 2, 1, 2, 2, 8 FROM n, agenda");
     std::size_t most = 0;
     for (Store::Outdated::Place place{}; place.table != Store::Outdated::Table::none;) {
         const Store::Outdated found = store->find_outdated(place, clock.now() - policy.retention, 100);

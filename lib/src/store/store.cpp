@@ -1947,12 +1947,17 @@ Store::Outdated Store::find_outdated(Outdated::Place place, sys_seconds before, 
     const auto go_to_next_table = [&] { found.next = {static_cast<Table>(static_cast<int>(place.table) + 1), 0}; };
     const auto look_at_tokens = [&] {
         for (std::size_t looks = 0; looks < limit; ++looks) {
-            const auto session_no =
-                impl.integer("SELECT min(session_no) FROM token_past WHERE session_no > ?", found.next.after);
+            const auto session_no = impl.integer(
+                R"sql(SELECT session_no FROM token_past WHERE session_no > ? AND typeof(session_no) = 'integer'
+                       ORDER BY session_no LIMIT 1)sql",
+                found.next.after
+            );
             if (!session_no)
                 return go_to_next_table();
             SQLite::Statement& statement = impl.prepared(
-                "SELECT participant_id, seq FROM token_past WHERE session_no = ? AND withdrawn_at < ? LIMIT ?"
+                R"sql(SELECT participant_id, seq FROM token_past
+                       WHERE session_no = ? AND withdrawn_at < ? AND typeof(participant_id) = 'text'
+                         AND typeof(seq) = 'integer' LIMIT ?)sql"
             );
             const Rewind rewind{statement};
             SQLite::bind(statement, *session_no, unix_seconds(before), rows_max);
