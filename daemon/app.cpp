@@ -273,7 +273,7 @@ private:
             else
                 in_doubt = left.written_after_log();
         }
-        if (in_doubt && log_does_not_fit(database_))
+        if (in_doubt && patiently_at_start([this] { return log_does_not_fit(database_); }))
             set_aside(DatabaseFiles{database_});
         return patiently_at_start([this] { return Store::open(database_); });
     }

@@ -152,8 +152,7 @@ sys_seconds last_instant(std::string const& copy, std::string const& file)
 {
     try {
         SQLite::Database database = open_immutable(copy);
-        const std::int64_t at =
-            database.execAndGet("SELECT max(since, heartbeat) FROM daemon WHERE id = 1").getInt64();
+        const std::int64_t at = database.execAndGet("SELECT max(since, heartbeat) FROM daemon WHERE id = 1").getInt64();
         if (at > 0)
             return from_unix(at);
     } catch (SQLite::Exception const&) { // of a version that has other columns
@@ -216,20 +215,26 @@ std::unique_ptr<SQLite::Database> close_for_good(std::string const& path)
 
 bool log_does_not_fit(std::string const& database)
 {
-    const auto is_whole = [](SQLite::Database opened) {
+    const auto is_whole = [](SQLite::Database& opened) {
+        set_patience(opened, busy_timeout);
+        harden(opened.getHandle());
+        sqlite3_db_config(opened.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
         try {
-            harden(opened.getHandle());
-            sqlite3_db_config(opened.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
             return checked(opened) == "ok";
         } catch (SQLite::Exception const& error) {
             if (error.getErrorCode() == SQLITE_CORRUPT || error.getErrorCode() == SQLITE_NOTADB)
                 return false;
-            rethrow(error, opened.getFilename());
+            throw;
         }
     };
     try {
-        return !is_whole(SQLite::Database{database, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX}) &&
-               is_whole(open_immutable(database));
+        {
+            SQLite::Database with_log{database, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX};
+            if (is_whole(with_log))
+                return false;
+        }
+        SQLite::Database alone = open_immutable(database);
+        return is_whole(alone);
     } catch (SQLite::Exception const& error) {
         rethrow(error, database);
     }

@@ -15,7 +15,8 @@ namespace usher {
 /// whole. Returns the files. Errors: DatabaseError, DatabaseBusy.
 std::vector<std::string> back_up(std::string const& database, std::string const& target);
 
-/// Whether a database is whole without its -wal and is not with it: then that one is of another file. Reads all of both.
+/// Whether a database is whole without its -wal and is not with it: then that one is of another file. Reads all of
+/// both. Errors: DatabaseError, DatabaseBusy.
 bool log_does_not_fit(std::string const& database);
 
 /// Puts a copy of a database in its place, in two steps: what it takes is read and checked by the constructor, and
