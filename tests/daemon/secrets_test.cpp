@@ -134,7 +134,6 @@ std::vector<std::string> found_in_memory(pid_t process, int memory, std::vector<
     return found;
 }
 
-
 TEST_F(Secrets, AreNotInTheMemoryOfARunningDaemon)
 {
     std::vector<std::string> texts{secret, unused_secret};
