@@ -203,7 +203,7 @@ public:
         files_.emplace(config.database);
         provisioner_ = std::make_unique<Provisioner>(
             store_, clock_, random_, maker_, context_.get_executor(), threads_.workers(),
-            projects_of(config, context_.get_executor()), settings_of(config.base, tenure.certain)
+            projects_of(config, context_.get_executor()), settings_of(config.base, tenure.clock)
         );
         hurried_ = tenure.last_look > clock_.now();
         if (hurried_)
@@ -248,11 +248,11 @@ public:
     }
 
 private:
-    static ProvisioningSettings settings_of(Policy const& base, sys_seconds certain)
+    static ProvisioningSettings settings_of(Policy const& base, ClockRecord const& clock)
     {
         ProvisioningSettings settings;
         settings.base = base;
-        settings.certain = certain;
+        settings.clock = clock;
         return settings;
     }
 

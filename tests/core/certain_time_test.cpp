@@ -13,14 +13,14 @@ constexpr CertainTime::Steady boot{};
 
 TEST(CertainTime, IsTheClockWhileTheClockRunsAsTimeDoes)
 {
-    CertainTime time{sys_seconds{}, start, boot};
+    CertainTime time{at_start({}, start, boot), start, boot};
     EXPECT_EQ(time.at(start, boot), start);
     EXPECT_EQ(time.at(start + 30min, boot + 30min), start + 30min);
 }
 
 TEST(CertainTime, BelievesAStepAheadAfterAnHour)
 {
-    CertainTime time{start, start, boot};
+    CertainTime time{at_start({}, start, boot), start, boot};
     EXPECT_EQ(time.at(start + 40 * 24h, boot + 1min), start);
     EXPECT_EQ(time.at(start + 40 * 24h + 59min + 59s, boot + 1min + 59min + 59s), start + 59min + 59s);
     EXPECT_EQ(time.at(start + 40 * 24h + 1h, boot + 1min + 1h), start + 40 * 24h + 1h);
@@ -28,17 +28,41 @@ TEST(CertainTime, BelievesAStepAheadAfterAnHour)
 
 TEST(CertainTime, FollowsAStepBackAtOnce)
 {
-    CertainTime time{start, start, boot};
+    CertainTime time{at_start({}, start, boot), start, boot};
     EXPECT_EQ(time.at(start - 3h, boot + 1s), start - 3h);
 }
 
 TEST(CertainTime, GoesOnFromWhereAnEarlierRunEnded)
 {
-    CertainTime later{start - 10 * 24h, start, boot};
+    CertainTime later{{start - 10 * 24h, start, 0s}, start, boot};
     EXPECT_EQ(later.at(start, boot), start - 10 * 24h);
     EXPECT_EQ(later.at(start + 1h, boot + 1h), start + 1h);
-    CertainTime ahead{start + 3h, start, boot}; // the earlier run's clock was wrong
+    CertainTime ahead{{start + 3h, start, 0s}, start, boot}; // the earlier run's clock was wrong
     EXPECT_EQ(ahead.at(start, boot), start);
+}
+
+TEST(CertainTime, DoesNotBelieveAStartWhoseClockIsBehind)
+{
+    const ClockRecord kept = at_start({}, start, boot + 24h);
+    const sys_seconds behind = start - 40 * 24h;
+    for (const CertainTime::Steady steady : {boot + 25h, boot + 1min}) { // the second one after another boot
+        const ClockRecord first = at_start(kept, behind, steady);
+        CertainTime time{first, behind, steady};
+        EXPECT_EQ(time.at(behind, steady), behind);
+        EXPECT_FALSE(time.believes());
+        CertainTime again{at_start(first, behind + 50min, steady + 50min), behind + 50min, steady + 50min};
+        EXPECT_FALSE(again.believes());
+        again.at(behind + 1h, steady + 1h);
+        EXPECT_TRUE(again.believes());
+    }
+}
+
+TEST(CertainTime, BelievesAStartWhoseClockNobodySet)
+{
+    const ClockRecord first = at_start({}, start, boot);
+    EXPECT_TRUE((CertainTime{first, start, boot}.believes()));
+    const ClockRecord next = at_start(first, start + 10min, boot + 10min);
+    EXPECT_TRUE((CertainTime{next, start + 10min, boot + 10min}.believes()));
 }
 
 TEST(ClockRecord, IsNotBelievedBySomebodyWhoStartsOftenEnough)

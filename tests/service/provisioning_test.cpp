@@ -253,6 +253,29 @@ TEST_F(Provisioning, AMeetingThatIsDeletedIsNotForgottenEarlySinceTheClockWasBeh
     EXPECT_EQ(credentials().at("ann").session_id, session);
 }
 
+TEST_F(Provisioning, AMeetingThatIsDeletedIsNotForgottenEarlyByAStartWhileTheClockWasBehind)
+{
+    ready_meeting();
+    const std::string session = credentials().at("ann").session_id;
+    sql("DELETE FROM meeting");
+    settle();
+    clock.set(start - 2 * policy.retention);
+    for (int starts = 0; starts < 2; ++starts) {
+        restart();
+        sql("UPDATE participant SET display_name = 'x'");
+        settle();
+        clock.advance(1min);
+    }
+    clock.set(start);
+    reconcile();
+    settle();
+    clock.advance(2h);
+    settle();
+    meeting(3h / 1s, 5h / 1s);
+    settle();
+    EXPECT_EQ(credentials().at("ann").session_id, session);
+}
+
 TEST_F(Provisioning, WhatIsPurgedIsNotWrittenAgain)
 {
     ready_meeting();

@@ -94,7 +94,7 @@ public:
               context_.get_executor(),
               Workers{context_.get_executor()},
               projects_of(setting),
-              settings_of(setting, tenure_.certain)}
+              settings_of(setting, tenure_.clock)}
     {}
 
     /// Until nothing is to be done at this instant; returns for how long, unless a row is due before. Hindered while an
@@ -117,7 +117,7 @@ public:
 
     void reload(Setting const& setting)
     {
-        provisioner_.configure(projects_of(setting), settings_of(setting, sys_seconds{}));
+        provisioner_.configure(projects_of(setting), settings_of(setting, {}));
         schema_.reset();
     }
 
@@ -197,11 +197,11 @@ private:
         return project;
     }
 
-    static ProvisioningSettings settings_of(Setting const& setting, sys_seconds certain)
+    static ProvisioningSettings settings_of(Setting const& setting, std::optional<ClockRecord> const& clock)
     {
         ProvisioningSettings settings;
         settings.base = setting.policy;
-        settings.certain = certain;
+        settings.clock = clock;
         return settings;
     }
 

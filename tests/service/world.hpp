@@ -119,7 +119,7 @@ public:
             projects.push_back(sandbox("second", "654321", policy));
         ProvisioningSettings settings;
         settings.base = policy;
-        settings.certain = tenure.certain;
+        settings.clock = tenure.clock;
         maker = std::make_unique<SessionMaker>(context.get_executor(), *store, clock, random, [] {});
         provisioner = std::make_unique<Provisioner>(
             *store, clock, random, *maker, context.get_executor(), workers.value_or(Workers{context.get_executor()}),

@@ -122,7 +122,7 @@ Provisioner::Provisioner(
       maker_{maker},
       executor_{executor},
       workers_{std::move(workers)},
-      certain_{settings.certain, clock.now(), clock.steady_now()},
+      certain_{settings.clock.value_or(at_start({}, clock.now(), clock.steady_now())), clock.now(), clock.steady_now()},
       prepared_{executor},
       slice_size_{lock_goal},
       lock_gap_{maker.lock_gap()},

@@ -943,7 +943,7 @@ Tenure Store::take_over(std::string_view who, sys_seconds now, std::chrono::stea
         impl.run("UPDATE session_attempt SET outcome = 'abandoned' WHERE outcome = 'started'");
         transaction.commit();
         impl.mark_file->write({impl.database_id, impl.highest_seq});
-        return Tenure{last_look, clock.certain};
+        return Tenure{last_look, clock};
     });
 }
 

@@ -20,13 +20,14 @@ struct ClockRecord {
     friend bool operator==(ClockRecord const&, ClockRecord const&) = default;
 };
 
-/// What a start makes of it. A clock that was set since an earlier start is not believed by starting again; where the
-/// machine was started too, it is believed as far as it had come an hour ago or longer.
+/// What a start makes of it. The very first one has no reason to doubt its clock. A clock that was set since an earlier
+/// start is not believed by starting again; where the machine was started too, it is believed as far as it had come an
+/// hour ago or longer.
 inline ClockRecord at_start(ClockRecord const& kept, sys_seconds now, std::chrono::steady_clock::time_point steady_now)
 {
     const auto steady = std::chrono::floor<seconds>(steady_now.time_since_epoch());
     if (kept.certain == sys_seconds{})
-        return {now, now, steady};
+        return {now, now - clock_believed_after, steady - clock_believed_after};
     const seconds passed = now - kept.seen;
     if (steady < kept.steady) // another boot
         return {
@@ -44,13 +45,14 @@ class CertainTime {
 public:
     using Steady = std::chrono::steady_clock::time_point;
 
-    /// `reached`: an instant that had certainly come, by an earlier run; epoch when there was none.
-    CertainTime(sys_seconds reached, sys_seconds now, Steady steady)
-        : base_{reached == sys_seconds{} ? now : std::min(reached, now)},
+    /// `start`: what this run's start made of what was kept. That an instant has certainly come does not say that the
+    /// clock is right: one that was set back shows nothing else.
+    CertainTime(ClockRecord const& start, sys_seconds now, Steady steady)
+        : base_{std::min(start.certain, now)},
           base_at_{steady},
           last_{now},
           last_at_{steady},
-          agrees_since_{is_certain(reached, now) ? steady - clock_believed_after : steady}
+          agrees_since_{start.steady}
     {}
 
     /// To be asked now and then; a step between two questions is noticed.
@@ -75,11 +77,6 @@ public:
     bool believes() const { return last_at_ - agrees_since_ >= clock_believed_after; }
 
 private:
-    static bool is_certain(sys_seconds reached, sys_seconds now)
-    {
-        return reached == sys_seconds{} || std::chrono::abs(now - reached) <= seconds{2};
-    }
-
     sys_seconds certain(sys_seconds now, Steady steady) const
     {
         return std::min(now, base_ + std::chrono::floor<seconds>(steady - base_at_));

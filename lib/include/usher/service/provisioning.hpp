@@ -46,7 +46,7 @@ struct ProvisioningSettings {
     Policy base;                         ///< For meetings whose project is not configured.
     std::size_t meetings_max = 512;      ///< In one batch.
     std::size_t participants_max = 4096; ///< In one batch, a single larger meeting aside.
-    sys_seconds certain{};               ///< An instant that has certainly come: see CertainTime.
+    std::optional<ClockRecord> clock{};  ///< From the start; without one the clock is believed at once.
 };
 
 /// What a pass did.

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include <usher/core/certain_time.hpp>
 #include <usher/core/meeting.hpp>
 #include <usher/core/plan.hpp>
 #include <usher/core/promises.hpp>
@@ -141,7 +142,7 @@ struct RequestNews {
 /// What a daemon learns from those before it.
 struct Tenure {
     sys_seconds last_look; ///< By the clock of then; epoch when there was none.
-    sys_seconds certain;   ///< An instant that has certainly come.
+    ClockRecord clock;     ///< How far the clock is to be believed.
 };
 
 /// All that usher keeps in one SQLite file. Batch-shaped: due meetings out, publications in. Each call is one short
