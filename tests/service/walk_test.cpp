@@ -779,8 +779,8 @@ private:
     void look_at_rows()
     {
         // A clock that has been wrong for an hour is believed, and what it says is over is purged.
-        const bool is_believed = offset_ > 0s && clock_.steady_now() - set_at_ >= clock_believed_after;
-        if (setting_.policy.replace_on_removal || is_believed)
+        const bool is_believed = clock_.steady_now() - set_at_ >= clock_believed_after;
+        if (setting_.policy.replace_on_removal || (is_believed && offset_ > 0s))
             free_all();
         const sys_seconds now = true_now();
         std::set<std::string> present;
@@ -813,6 +813,8 @@ private:
             if (present.contains(id))
                 continue;
             memory.gone_at = memory.gone_at.value_or(now);
+            if (is_believed) // one that is behind says that the row was deleted long ago
+                memory.gone_at = std::min(*memory.gone_at, clock_.now());
             if (*memory.gone_at + setting_.policy.retention <= now)
                 memory.free = true;
         }
