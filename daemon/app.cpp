@@ -497,8 +497,10 @@ private:
         if (result.looked_at > 0)
             worked_at_ = now;
         const bool quiet = now - worked_at_ >= quiet_before_empty_log;
-        if (store_.wal_pages() >= idle_wal_pages || (quiet && store_.wal_pages() > 0))
+        if (store_.wal_pages() >= idle_wal_pages || (quiet && store_.wal_pages() > 0)) {
+            leave_if_overwritten(); // what is moved now would go into the other file
             store_.checkpoint(Store::Checkpoint::passive);
+        }
         if (quiet && store_.wal_pages() > 0) // what is in no WAL cannot be played into a file that is put in its place
             store_.checkpoint(Store::Checkpoint::truncate);
         if (!ready_) {
@@ -601,6 +603,11 @@ private:
             return;
         file_noticed_ = false;
         files_compared_at_ = now;
+        leave_if_overwritten();
+    }
+
+    void leave_if_overwritten()
+    {
         if (files_->log_is_foreign(lock_.note()))
             throw DatabaseError{
                 database_ + ": the database file was overwritten; what its -wal had for the former contents is in " +
