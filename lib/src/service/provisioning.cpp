@@ -50,8 +50,8 @@ bool is_stale(Store::AgendaEntry const& entry, Projects const& projects, sys_sec
 {
     if (entry.settled_at > now)
         return true;
-    if (entry.state == State::cancelled && entry.policy_hash == 0)
-        return false; // a deleted one has no project
+    if ((entry.state == State::cancelled || entry.state == State::waiting) && entry.policy_hash == 0)
+        return false; // one that is deleted, or not there yet, has no project
     return std::none_of(projects.by_name.begin(), projects.by_name.end(), [&](auto const& project) {
         return project.second.policy_hash == entry.policy_hash;
     });
