@@ -2140,8 +2140,8 @@ void Store::check(
                             {credentials.getColumn(0).getString(), credentials.getColumn(1).getString(),
                              credentials.getColumn(2).getString(), credentials.getColumn(3).getString(),
                              credentials.getColumn(4).getString(), credentials.getColumn(5).getString(),
-                             from_unix(credentials.getColumn(6).getInt64()),
-                             from_unix(credentials.getColumn(7).getInt64())}
+                             bounded_instant(credentials.getColumn(6).getInt64()),
+                             bounded_instant(credentials.getColumn(7).getInt64())}
                         );
                     credentials.reset();
                     for (Violation& violation : check_promises(evidence, projects, verify, now))
