@@ -179,6 +179,9 @@ TEST_F(Machine, ALimitIsNamedWithTheWayOut)
     EXPECT_EQ(once([] { limit(RLIMIT_FSIZE, 4096); }).end(), 1);
     EXPECT_TRUE(says("File too large; raise this program's limit on the size of files: LimitFSIZE=")) << printed();
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "a sanitizer needs descriptors itself";
+#endif
     for (const rlim_t most : {8U, 10U, 12U, 14U}) { // with fewer the program is not even loaded
         SCOPED_TRACE(most);
         if (once([most] { limit(RLIMIT_NOFILE, most); }).end() == 0)
@@ -316,7 +319,9 @@ TEST_F(Machine, StoppingBesideAReaderKeepsNobodyFromWriting)
         const int ended = daemon.end(is_once ? 0 : SIGTERM);
         over = true;
         writer.join();
-        EXPECT_EQ(ended, 0) << printed();
+        // A single run may be over before it sees what was added beside it.
+        EXPECT_TRUE(ended == 0 || (is_once && says("b2: not ready: the platform wrote it while usherd ended")))
+            << ended << printed();
         EXPECT_EQ(refused, "");
     }
 }
