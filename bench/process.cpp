@@ -91,7 +91,8 @@ void Child::finish()
     if (pid_ == 0)
         return;
     reap(0);
-    if (!WIFEXITED(status_) || WEXITSTATUS(status_) != 0)
+    // usherd --once ends with 1 when a platform wrote something while it ended, as those of the benchmarks do.
+    if (!WIFEXITED(status_) || WEXITSTATUS(status_) > 1)
         throw std::runtime_error{"the command failed"};
     const auto in_seconds = [](timeval const& time) {
         return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
