@@ -71,9 +71,12 @@ TEST_P(Replaced, TheNewFileIsServedWithNothingOfTheOld)
 
     if (state == State::running) {
         EXPECT_EQ(daemon->end(), 1) << printed();
-        EXPECT_TRUE(says("the database file was ")) << printed();
+        // A page that is read while the file is overwritten may be the first thing that is noticed; then the next start
+        // sets the -wal aside.
+        const bool came_late = way != Way::move && says("database disk image is malformed");
+        EXPECT_TRUE(came_late || says("the database file was ")) << printed();
         struct stat log {};
-        EXPECT_TRUE(::stat((path + "-wal").c_str(), &log) != 0 || log.st_size == 0);
+        EXPECT_TRUE(came_late || ::stat((path + "-wal").c_str(), &log) != 0 || log.st_size == 0);
     }
     EXPECT_EQ(once().end(), 0) << printed();
     EXPECT_EQ(ask("PRAGMA integrity_check"), "ok");
