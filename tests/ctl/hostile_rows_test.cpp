@@ -22,28 +22,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Value {
-    char const* name;
-    char const* sql;
-};
+using test::HostileValue;
 
-constexpr Value values[] = {
-    {"null", "NULL"},
-    {"minus_one", "-1"},
-    {"zero", "0"},
-    {"largest", "9223372036854775807"},
-    {"smallest", "-9223372036854775807 - 1"},
-    {"fraction", "1.5"},
-    {"infinite", "9e999"},
-    {"text", "'text'"},
-    {"empty", "''"},
-    {"blob", "x'00ff1b5b324a'"},
-    {"no_utf8", "CAST(x'ff41c3e280' AS TEXT)"},
-    {"control", "'a' || char(27) || '[2J' || char(13, 10, 8, 0, 155, 8238, 8294, 65279, 917505)"},
-    {"two_megabytes", "printf('%02000000d', 7)"},
-};
 // In the first column of the first table, the second of the second, and so on: each table has it once.
-constexpr Value fifty_megabytes{"fifty_megabytes", "printf('%050000000d', 7)"};
+constexpr HostileValue fifty_megabytes{"fifty_megabytes", "printf('%050000000d', 7)"};
 
 struct Answer {
     int status;
@@ -165,10 +147,10 @@ TEST_P(HostileRows, AreToldOfShortlyAndBesideTheOthers)
     ASSERT_LT(turn, tables.size());
     int written = 0;
     for (std::size_t i = 0; i < columns.size(); ++i) {
-        std::vector<Value> tried{std::begin(values), std::end(values)};
+        std::vector<HostileValue> tried{std::begin(test::hostile_values), std::end(test::hostile_values)};
         if (i == turn % columns.size())
             tried.push_back(fifty_megabytes);
-        for (Value const& value : tried) {
+        for (HostileValue const& value : tried) {
             SCOPED_TRACE(table + "." + columns[i] + " = " + value.name);
             snapshot->restore();
             if (!test::Attacker{world.path}.write(table, columns[i], 0, value.sql))

@@ -12,6 +12,28 @@
 
 namespace usher::test {
 
+struct HostileValue {
+    char const* name;
+    char const* sql;
+};
+
+/// What a column is tried with. Two megabytes are more than a connection of usher's reads, and quick to write.
+inline constexpr HostileValue hostile_values[] = {
+    {"null", "NULL"},
+    {"minus_one", "-1"},
+    {"zero", "0"},
+    {"largest", "9223372036854775807"},
+    {"smallest", "-9223372036854775807 - 1"},
+    {"fraction", "1.5"},
+    {"infinite", "9e999"},
+    {"text", "'text'"},
+    {"empty", "''"},
+    {"blob", "x'00ff1b5b324a'"},
+    {"no_utf8", "CAST(x'ff41c3e280' AS TEXT)"},
+    {"control", "'a' || char(27) || '[2J' || char(13, 10, 8, 0, 155, 8238, 8294, 65279, 917505)"},
+    {"two_megabytes", "printf('%02000000d', 7)"},
+};
+
 /// Puts anything into any column, as somebody can who holds the file: neither CHECK, NOT NULL and trigger nor the type
 /// of a column stands in the way. The schema is left as it was.
 class Attacker {

@@ -721,10 +721,15 @@ struct Store::Impl : Statements {
         for (int tries = 0;; ++tries) {
             try {
                 row_was_lost = run("INSERT OR IGNORE INTO daemon (id) VALUES (1)") > 0 || row_was_lost;
-                run("UPDATE daemon SET who = who WHERE id = 1");
+                // Fails for a value that is too large, and for a NULL where none may be.
+                run(R"sql(UPDATE daemon SET epoch = epoch, who = who, since = since, heartbeat = heartbeat,
+                                 certain_at = certain_at, clock_at = clock_at, clock_steady = clock_steady, seq = seq,
+                                 work_no = work_no, database_id = database_id, restores = restores, damage = damage
+                           WHERE id = 1)sql");
                 return row_was_lost;
             } catch (SQLite::Exception const& error) {
-                if (error.getErrorCode() != SQLITE_TOOBIG || tries > 0)
+                const int code = error.getErrorCode();
+                if ((code != SQLITE_TOOBIG && code != SQLITE_CONSTRAINT) || tries > 0)
                     throw;
                 run("DELETE FROM daemon");
             }
