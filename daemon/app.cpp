@@ -389,7 +389,7 @@ private:
         co_await find_stale();
         start_sweep_all();
         PassResult result;
-        bool again = true; // once: what is unreadable may be written anew without end
+        bool may_sweep_again = true; // one time only: a row that cannot be read may come back without end
         for (bool over = false; !stopping_ && !over;) {
             const auto alone = [this] { return swept_ && !maker_.busy(); };
             const bool was_alone = alone();
@@ -397,9 +397,9 @@ private:
             log(pass);
             result += pass;
             over = was_alone && pass.looked_at == 0; // else sessions may have been made meanwhile
-            if (over && again && provisioner_->take_sweep_wish()) {
+            if (over && may_sweep_again && provisioner_->take_sweep_wish()) {
                 start_sweep_all();
-                over = again = false;
+                over = may_sweep_again = false;
             }
             if (!over && !alone())
                 co_await wakeup_.wait(slow_poll);
@@ -497,10 +497,10 @@ private:
         if (result.looked_at > 0)
             worked_at_ = now;
         const bool quiet = now - worked_at_ >= quiet_before_empty_log;
-        if (store_.wal_pages() >= idle_wal_pages || (quiet && store_.wal_pages() > 0)) {
+        if (quiet && store_.wal_pages() > 0)
             leave_if_overwritten(); // what is moved now would go into the other file
+        if (store_.wal_pages() >= idle_wal_pages || (quiet && store_.wal_pages() > 0))
             store_.checkpoint(Store::Checkpoint::passive);
-        }
         if (quiet && store_.wal_pages() > 0) // what is in no WAL cannot be played into a file that is put in its place
             store_.checkpoint(Store::Checkpoint::truncate);
         if (!ready_) {
