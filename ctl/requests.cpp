@@ -302,6 +302,17 @@ std::string done_sentence(RequestAction action, RequestCounts const& counts, Ret
     return {};
 }
 
+void tell(Context& context, std::string const& command, std::string const& sentence, RequestReport const& report)
+{
+    if (!context.json) {
+        context.out << sentence << '\n';
+        return;
+    }
+    Json document = json_of_answer(context, command, sentence);
+    document.update(json_of_report(report));
+    print(context.out, document);
+}
+
 /// Waits until nothing is left to be done, and tells how it ended.
 int wait_for(
     Context& context, RequestArguments const& arguments, RequestDesk const& desk, RequestReport report,
@@ -361,13 +372,7 @@ int wait_for(
         retried = count_retried(context, extent.failing);
     const std::string sentence =
         "Done in " + to_text(progress.elapsed()) + ": " + done_sentence(arguments.action, report.counts, retried);
-    if (context.json) {
-        Json document = json_of_answer(context, arguments.name, sentence);
-        document.update(json_of_report(report));
-        print(context.out, document);
-    } else {
-        context.out << sentence << '\n';
-    }
+    tell(context, arguments.name, sentence, report);
     return retried.at_risk + retried.failed > 0 ? exit_could_not : exit_done;
 }
 
@@ -429,13 +434,7 @@ int request(Context& context, RequestArguments const& arguments)
     if (arguments.wait)
         return wait_for(context, arguments, desk, report, extent, *timeout);
     const std::string sentence = filed_sentence(arguments.action, report.id, extent);
-    if (context.json) {
-        Json document = json_of_answer(context, arguments.name, sentence);
-        document.update(json_of_report(report));
-        print(context.out, document);
-    } else {
-        context.out << sentence << '\n';
-    }
+    tell(context, arguments.name, sentence, report);
     return exit_done;
 }
 
