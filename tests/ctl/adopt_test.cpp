@@ -2,7 +2,6 @@
 // usherctl init --adopt-sessions: what an operator has when DATABASE.key is lost.
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -13,15 +12,12 @@
 
 #include "commands.hpp"
 #include "service/world.hpp"
+#include "support/usherctl.hpp"
 
 namespace usher::ctl {
 namespace {
 
-struct Answer {
-    int status;
-    std::string out;
-    std::string err;
-};
+using test::Answer;
 
 class AdoptSessions : public testing::Test {
 protected:
@@ -45,15 +41,8 @@ protected:
 
     Answer adopt(std::vector<std::string> words = {}) const
     {
-        words.insert(words.begin(), {"usherctl", "--db", world.path, "init", "--adopt-sessions"});
-        std::vector<char const*> argv;
-        for (std::string const& word : words)
-            argv.push_back(word.c_str());
-        std::istringstream in;
-        std::ostringstream out;
-        std::ostringstream err;
-        const int status = run(static_cast<int>(argv.size()), argv.data(), in, out, err);
-        return {status, out.str(), err.str()};
+        words.insert(words.begin(), {"--db", world.path, "init", "--adopt-sessions"});
+        return test::call_usherctl(std::move(words));
     }
 
     /// What a daemon that starts has against it; empty when it starts, and serves what it served before.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What usherctl makes of its words, and how import reports.
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -11,6 +10,7 @@
 
 #include "commands.hpp"
 #include "support/temp_dir.hpp"
+#include "support/usherctl.hpp"
 
 namespace usher::ctl {
 namespace {
@@ -18,26 +18,11 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-struct Answer {
-    int status;
-    std::string out;
-    std::string err;
-};
+using test::Answer;
 
 class CommandLine : public testing::Test {
 protected:
-    static Answer call(std::vector<std::string> words)
-    {
-        words.insert(words.begin(), "usherctl");
-        std::vector<char const*> argv;
-        for (std::string const& word : words)
-            argv.push_back(word.c_str());
-        std::istringstream in;
-        std::ostringstream out;
-        std::ostringstream err;
-        const int status = run(static_cast<int>(argv.size()), argv.data(), in, out, err);
-        return {status, out.str(), err.str()};
-    }
+    static Answer call(std::vector<std::string> words) { return test::call_usherctl(std::move(words)); }
 
     std::string write(std::string const& name, std::string const& content) const
     {

@@ -4,7 +4,6 @@
 #include <fstream>
 #include <map>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -18,42 +17,19 @@
 
 #include "commands.hpp"
 #include "support/temp_dir.hpp"
+#include "support/usherctl.hpp"
 
 namespace usher::ctl {
 namespace {
 
-struct Answer {
-    int status;
-    std::string out;
-    std::string err;
-
-    nlohmann::json json() const { return nlohmann::json::parse(out); }
-};
+using test::Answer;
 
 class Commands : public testing::Test {
 protected:
     Answer call(std::vector<std::string> words, std::string const& input = {}) const
     {
-        words.insert(words.begin(), {"usherctl", "--db", path});
-        return call_plain(words, input);
-    }
-
-    static Answer call_plain(std::vector<std::string> const& words, std::string const& input = {})
-    {
-        return call_at(std::nullopt, words, input);
-    }
-
-    static Answer
-    call_at(std::optional<sys_seconds> now, std::vector<std::string> const& words, std::string const& input = {})
-    {
-        std::vector<char const*> argv;
-        for (std::string const& word : words)
-            argv.push_back(word.c_str());
-        std::istringstream in{input};
-        std::ostringstream out;
-        std::ostringstream err;
-        const int status = run(static_cast<int>(argv.size()), argv.data(), in, out, err, {0, false, now});
-        return {status, out.str(), err.str()};
+        words.insert(words.begin(), {"--db", path});
+        return test::call_usherctl(std::move(words), {}, input);
     }
 
     void sql(std::string const& statements) const { SQLite::Database{path, SQLite::OPEN_READWRITE}.exec(statements); }
@@ -154,7 +130,7 @@ TEST_F(Commands, EveryOneHasHelpWithAnExample)
 {
     for (std::string const command :
          {"init", "import", "status", "credentials", "decode", "explain", "rotate", "retry", "replace-session"}) {
-        const Answer answer = call_plain({"usherctl", command, "--help"});
+        const Answer answer = test::call_usherctl({command, "--help"});
         EXPECT_EQ(answer.status, 0) << command;
         EXPECT_NE(answer.out.find("Example"), std::string::npos) << command;
         EXPECT_NE(answer.out.find("--json"), std::string::npos) << command;
@@ -166,7 +142,7 @@ TEST_F(Commands, UsageAndMissingFilesHaveTheirExitStatus)
     EXPECT_EQ(call({"statsu"}).status, 2);
     EXPECT_EQ(call({}).status, 2);
     EXPECT_EQ(call({"explain"}).status, 2);
-    EXPECT_EQ(call_plain({"usherctl", "--config", folder.file("none.yaml"), "status"}).status, 2);
+    EXPECT_EQ(test::call_usherctl({"--config", folder.file("none.yaml"), "status"}).status, 2);
     const Answer missing = call({"status"});
     EXPECT_EQ(missing.status, 1);
     EXPECT_NE(missing.err.find("create it with: usherctl --db " + path + " init"), std::string::npos) << missing.err;
@@ -420,7 +396,7 @@ protected:
     {
         std::string token = base64url_encode(header) + "." + base64url_encode(payload);
         token += "." + (sign ? base64url_encode(HmacKey{Digest::sha256, sandbox_api_secret}.sign(token)) : "AAAA");
-        return call_at(from_unix(at), {"usherctl", "--db", path, "decode"}, token + "\n");
+        return test::call_usherctl({"--db", path, "decode"}, {0, false, from_unix(at)}, token + "\n");
     }
 
     static std::string payload(std::int64_t issued, std::int64_t expires)
@@ -524,16 +500,16 @@ TEST_F(Commands, ReadingNeedsNoSecret)
            "           other: {provider: vonage, application_id: 29f760f8-7ce1-46c9-ade3-f2dedee4ed5f,\n"
            "                   private_key: {credential: video-key}}}\n";
     const std::string config = folder.file("usher.yaml");
-    const Answer status = call_plain({"usherctl", "--config", config, "status"});
+    const Answer status = test::call_usherctl({"--config", config, "status"});
     EXPECT_EQ(status.out.find("At risk: usherd has never looked at this database.\n"), 0U) << status.err;
-    EXPECT_EQ(call_plain({"usherctl", "--config", config, "explain", "m"}).status, 1);
-    const Answer decode = call_plain({"usherctl", "--config", config, "decode"}, "T1==abc\n");
+    EXPECT_EQ(test::call_usherctl({"--config", config, "explain", "m"}).status, 1);
+    const Answer decode = test::call_usherctl({"--config", config, "decode"}, {}, "T1==abc\n");
     EXPECT_EQ(decode.err.find(config), std::string::npos) << "a token that cannot be read needs no key";
 
     sql("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('m', strftime('%s', 'now') + 60, strftime('%s', 'now') + "
         "600);"
         "UPDATE agenda SET state = 'failed', due_at = 4000000000, reason = 'credentials_refused', detail = 'said 403'");
-    const Answer failed = call_plain({"usherctl", "--config", config, "explain", "m"});
+    const Answer failed = test::call_usherctl({"--config", config, "explain", "m"});
     EXPECT_EQ(
         failed.out.find(
             "m has failed: the vendor refuses default's secret.\n"

@@ -5,7 +5,6 @@
 #include <fstream>
 #include <map>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -16,22 +15,18 @@
 #include "service/world.hpp"
 #include "support/attacker.hpp"
 #include "support/plain_text.hpp"
+#include "support/usherctl.hpp"
 
 namespace usher::ctl {
 namespace {
 
 using namespace std::chrono_literals;
 
+using test::Answer;
 using test::HostileValue;
 
 // In the first column of the first table, the second of the second, and so on: each table has it once.
 constexpr HostileValue fifty_megabytes{"fifty_megabytes", "printf('%050000000d', 7)"};
-
-struct Answer {
-    int status;
-    std::string out;
-    std::string err;
-};
 
 class HostileRows : public testing::TestWithParam<std::string> {
 protected:
@@ -68,15 +63,8 @@ protected:
 
     Answer call(std::vector<std::string> words) const
     {
-        words.insert(words.begin(), {"usherctl", "--db", world.path});
-        std::vector<char const*> argv;
-        for (std::string const& word : words)
-            argv.push_back(word.c_str());
-        std::istringstream in;
-        std::ostringstream out;
-        std::ostringstream err;
-        const int status = run(static_cast<int>(argv.size()), argv.data(), in, out, err, {80, false, now});
-        return {status, out.str(), err.str()};
+        words.insert(words.begin(), {"--db", world.path});
+        return test::call_usherctl(std::move(words), {80, false, now});
     }
 
     Answer checked(std::vector<std::string> const& words) const

@@ -19,6 +19,7 @@
 #include "commands.hpp"
 #include "import.hpp"
 #include "service/world.hpp"
+#include "support/usherctl.hpp"
 
 namespace usher::ctl {
 namespace {
@@ -29,11 +30,7 @@ using std::chrono::sys_days;
 constexpr sys_seconds imported = sys_days{std::chrono::year{2026} / 3 / 1} + 8h + 2min + 10s;
 constexpr sys_seconds now = sys_days{std::chrono::year{2026} / 3 / 2} + 9h + 20min;
 
-struct Answer {
-    int status;
-    std::string out;
-    std::string err;
-};
+using test::Answer;
 
 /// A vendor's project whose sessions are made here.
 Project vendor(std::string name, std::string kind, std::string key, Policy policy)
@@ -103,16 +100,8 @@ protected:
 
     Answer call(std::vector<std::string> words, std::string const& input = {})
     {
-        words.insert(words.begin(), {"usherctl", "--db", world.path});
-        std::vector<char const*> argv;
-        for (std::string const& word : words)
-            argv.push_back(word.c_str());
-        std::istringstream in{input};
-        std::ostringstream out;
-        std::ostringstream err;
-        const Screen screen{80, false, now};
-        const int status = run(static_cast<int>(argv.size()), argv.data(), in, out, err, screen);
-        return {status, out.str(), err.str()};
+        words.insert(words.begin(), {"--db", world.path});
+        return test::call_usherctl(std::move(words), {80, false, now}, input);
     }
 
     /// The first lines of what is printed.

@@ -15,6 +15,7 @@
 #include "service/world.hpp"
 #include "support/attacker.hpp"
 #include "support/plain_text.hpp"
+#include "support/usherctl.hpp"
 
 namespace {
 
@@ -111,23 +112,16 @@ std::string call(Stage const& stage, std::vector<std::string> words)
     std::string line;
     for (std::string const& word : words)
         line += word + " ";
-    words.insert(words.begin(), {"usherctl", "--db", stage.world.path});
-    std::vector<char const*> argv;
-    for (std::string const& word : words)
-        argv.push_back(word.c_str());
-    std::istringstream in;
-    std::ostringstream out;
-    std::ostringstream err;
-    const int status =
-        ctl::run(static_cast<int>(argv.size()), argv.data(), in, out, err, {80, false, stage.world.clock.now()});
+    words.insert(words.begin(), {"--db", stage.world.path});
+    const auto [status, out, err] = test::call_usherctl(words, {80, false, stage.world.clock.now()});
     if (status < 0 || status > 2)
         fail(line + "ends with " + std::to_string(status));
-    for (std::string const& text : {out.str(), err.str()})
+    for (std::string const& text : {out, err})
         if (text.size() > answer_bytes_max || !test::first_fault(text).empty())
             fail(line + "prints " + std::to_string(text.size()) + " bytes, " + test::first_fault(text) + ": " + text);
-    if (words.back() == "--json" && !nlohmann::json::accept(out.str()))
-        fail(line + "prints no JSON: " + out.str());
-    return out.str() + err.str();
+    if (words.back() == "--json" && !nlohmann::json::accept(out))
+        fail(line + "prints no JSON: " + out);
+    return out + err;
 }
 
 void expect_neighbour(Stage const& stage)
