@@ -92,6 +92,18 @@ TEST(CheckPromises, NothingIsShownBeforeTheDoorWherePolicySaysSo)
     EXPECT_EQ(check_promises(hidden, projects(), verify, starts - 5min - 1s).size(), 1U) << "shown at all times";
 }
 
+TEST(CheckPromises, ARefusedRowIsToldOfAndItsNumbersAreNotCountedWith)
+{
+    MeetingEvidence hostile = evidence();
+    hostile.meeting.meeting->fault = "early_join is below 0";
+    hostile.meeting.meeting->early_join = std::chrono::seconds::min();
+    hostile.published.clear();
+    EXPECT_EQ(
+        found(hostile, starts),
+        "P13: has a row that the contract would refuse and is not told so: early_join is below 0\n"
+    );
+}
+
 TEST(CheckPromises, FindsEachViolationAndNoOther)
 {
     for (Planted const& planted : {

@@ -129,7 +129,8 @@ check_promises(MeetingEvidence const& evidence, Projects const& projects, Signat
             report("P8", "is not ready and does not say why");
         return found;
     }
-    if (!meeting.meeting || meeting.meeting->cancelled)
+    // A row with a fault was told of above; its numbers may be too large to count with.
+    if (!meeting.meeting || meeting.meeting->cancelled || !meeting.meeting->fault.empty())
         return found;
     const ProjectFacts* const project = projects.find(meeting.meeting->project);
     const Schedule schedule =
