@@ -824,7 +824,8 @@ private:
     {
         for (auto const& row : rows_of(
                  *platform_, "SELECT a.meeting_id, s.session_id, s.project <> m.project "
-                             "OR s.adopted <> (m.session_id IS NOT NULL) OR (s.adopted = 0 AND s.options <> "
+                             "OR s.adopted <> (m.session_id IS NOT NULL) OR s.session_id <> m.session_id "
+                             "OR (s.adopted = 0 AND s.options <> "
                              "'media=' || m.media_mode || ' archive=' || m.archive_mode || ' e2ee=0' || "
                              "COALESCE(' location=' || m.location, '') || COALESCE(' name=' || m.archive_name, '')) "
                              "FROM agenda a JOIN meeting m ON m.id = a.meeting_id "
