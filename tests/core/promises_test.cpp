@@ -221,6 +221,23 @@ TEST(CheckPromises, TheMarginIsKeptToTheSecond)
     EXPECT_EQ(found(outlives, last + 1s), "");
 }
 
+TEST(CheckPromises, OnlyWhoCannotBeSignedForIsExcusedFromTheMargin)
+{
+    const sys_seconds late = starts + 24h - Policy{}.rotation_margin + 1s;
+    const std::string violation = "P3: the token of ann has less than the rotation margin left\n";
+    for (auto const& [reason, expected] : {
+             std::pair<std::string, std::string>{"unknown_project", ""},
+             {"row_invalid", ""},
+             {"unreachable", violation},
+         }) {
+        MeetingEvidence failed = evidence();
+        failed.meeting.state = State::failed;
+        failed.meeting.reason = reason;
+        failed.meeting.detail = "why";
+        EXPECT_EQ(found(failed, late), expected) << reason;
+    }
+}
+
 TEST(CheckPromises, NothingIsOwedBeforeTokensAreWantedNorAfterTheMeetingCloses)
 {
     MeetingEvidence empty = evidence();

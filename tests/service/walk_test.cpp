@@ -747,18 +747,7 @@ private:
         if (!daemon_)
             return;
         for (Violation const& violation : daemon_->violations(true_now()))
-            // Nobody signs for a project that is not configured; what is published stays until it ends.
-            if (violation.promise != "P3" || !is_unservable(violation.meeting_id))
-                report(violation.promise + " " + violation.meeting_id + ": " + violation.what);
-    }
-
-    bool is_unservable(std::string const& meeting)
-    {
-        return !rows_of(
-                    *platform_,
-                    "SELECT 1 FROM meeting_status WHERE reason = 'unknown_project' AND meeting_id = '" + meeting + "'"
-        )
-                    .empty();
+            report(violation.promise + " " + violation.meeting_id + ": " + violation.what);
     }
 
     // Whether a session may be another one than when it was last judged. Followed from the rows, after each edit.

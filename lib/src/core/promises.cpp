@@ -10,6 +10,12 @@ namespace usher {
 
 namespace {
 
+/// Nobody can sign for it before its row or the configuration is mended; what is published stays until it ends.
+bool is_unservable(MeetingSnapshot const& meeting)
+{
+    return meeting.state == State::failed && (meeting.reason == "unknown_project" || meeting.reason == "row_invalid");
+}
+
 /// Reports what is wrong with one published token of a meeting.
 class TokenCheck {
 public:
@@ -61,7 +67,7 @@ public:
             report("P1", credential, "does not carry the participant's current details");
         if (meeting.closes) {
             const bool outlives = credential.expires_at >= *meeting.closes;
-            if (!outlives && credential.expires_at - now_ < project->policy.rotation_margin)
+            if (!outlives && !is_unservable(meeting) && credential.expires_at - now_ < project->policy.rotation_margin)
                 report("P3", credential, "has less than the rotation margin left");
         }
     }
