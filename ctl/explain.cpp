@@ -73,6 +73,8 @@ std::string who_can_join(Explanation const& explanation)
             until = std::min(until.value_or(*meeting.first_expiry), *meeting.first_expiry);
         return who + " can join" + (until ? " until " + times.relative(*until) : "");
     }
+    if (meeting.people_with_token < count) // the others have rows that usher cannot read
+        return number(meeting.people_with_token) + " of " + number(count) + " can join";
     const bool live = is_live(facts, times.now());
     std::string text =
         live ? number(meeting.people_let_in) + " of " + number(count) + " may enter, all" : who + " can join";

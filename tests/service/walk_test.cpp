@@ -649,6 +649,8 @@ private:
             *platform_, "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger') "
                         "OR (type = 'index' AND sql LIKE 'CREATE INDEX%') ORDER BY type, name"
         );
+        if (all.empty())
+            return; // dropped all, and nobody put it back
         for (int count = some({1, 1, 3, 40}); count > 0; --count) {
             auto const& one = all[std::size_t(below(static_cast<int>(all.size())))];
             note("DROP " + joined(one));

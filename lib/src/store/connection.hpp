@@ -49,6 +49,9 @@ constexpr std::size_t shown_text_bytes_max = 1000;
 constexpr std::size_t shown_token_bytes_max = 16 * 1024;
 std::string shown_text(SQLite::Column const& column, std::size_t bytes_max = shown_text_bytes_max);
 
+/// For reports, which cut what they show: a value that is too large for anything else hides no row beside it.
+void read_any_size(SQLite::Database& database);
+
 /// An instant of a row as reports show it: sums of these do not overflow, whatever number stands there. Nothing for
 /// NULL.
 std::optional<sys_seconds> shown_instant(SQLite::Column const& column);

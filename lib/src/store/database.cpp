@@ -32,6 +32,7 @@ namespace {
 // token with connection data does; a single change writes least with the smaller ones.
 constexpr int page_size = 8192;
 constexpr int wal_file_max = 32 << 20;
+constexpr int sqlite_value_bytes_max = 1'000'000'000;
 
 /// SQLite's own busy handler sleeps ever longer, up to 100 ms, and so loses against a platform that writes without a
 /// pause. This one looks every millisecond, for as long in all.
@@ -252,6 +253,11 @@ void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* h
     default: break;
     }
     throw DatabaseError{path + ": " + error.what()};
+}
+
+void read_any_size(SQLite::Database& database)
+{
+    sqlite3_limit(database.getHandle(), SQLITE_LIMIT_LENGTH, sqlite_value_bytes_max);
 }
 
 std::string shown_text(SQLite::Column const& column, std::size_t bytes_max)

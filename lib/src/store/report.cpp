@@ -267,8 +267,10 @@ private:
     MeetingStanding standing_;
 };
 
-constexpr char const* person_columns = "SELECT s.participant_id, s.role, s.state, s.reason, s.detail, "
-                                       "s.opens_at, s.expires_at";
+// An id of any size is cut before it is sorted; in characters, so that shown_text still sees that it was longer.
+constexpr char const* person_columns =
+    "SELECT substr(s.participant_id, 1, 1001) AS shown_id, s.role, s.state, s.reason, s.detail, "
+    "s.opens_at, s.expires_at";
 
 bool has_token(PersonReport const& person)
 {
@@ -304,6 +306,7 @@ struct Report::Impl {
     Impl(std::string file, sys_seconds at)
         : path{std::move(file)}, now{at}, database{open_connection(path, Access::read_only)}
     {
+        read_any_size(*database);
         // The views ask for the clock by this name: they are to speak of the same instant as all else here.
         const int code = sqlite3_create_function_v2(
             database->getHandle(), "strftime", 2, SQLITE_UTF8 | SQLITE_INNOCUOUS, &now,
@@ -522,7 +525,7 @@ void Report::Impl::read_people(MeetingReport& report, std::string const& id) con
                 LEFT JOIN participant_problem q
                        ON q.meeting_no = a.meeting_no AND q.participant_id = s.participant_id
                WHERE s.meeting_id = ?1
-               ORDER BY unserved DESC, s.reason = 'before_door', s.opens_at, s.role, s.participant_id)sql",
+               ORDER BY unserved DESC, s.reason = 'before_door', s.opens_at, s.role, shown_id)sql",
         id
     );
     each(

@@ -40,7 +40,10 @@ RequestReport report_at(SQLite::Statement& row)
 } // namespace
 
 struct RequestDesk::Impl : Statements {
-    Impl(std::string file, Access access) : Statements{open_connection(file, access)}, path{std::move(file)} {}
+    Impl(std::string file, Access access) : Statements{open_connection(file, access)}, path{std::move(file)}
+    {
+        read_any_size(*database);
+    }
 
     std::string path;
 

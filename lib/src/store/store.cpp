@@ -179,18 +179,18 @@ struct Store::Impl : Statements {
     bool restored = false;        // older rows came back since anybody asked
     std::int64_t last_seq = 0;    // in the transaction at hand
 
-    /// Runs `work` with no bound on the size of a value: for what must pass over one that is too large.
+    /// Runs `work` with no bound of ours on the size of a value: for what must pass over one that is too large.
     template <class Work>
     auto unbounded(Work&& work)
     {
         struct Bound {
-            explicit Bound(sqlite3* of) : handle{of} { sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 1'000'000'000); }
+            explicit Bound(SQLite::Database& of) : handle{of.getHandle()} { read_any_size(of); }
             Bound(Bound const&) = delete;
             Bound& operator=(Bound const&) = delete;
             ~Bound() { sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, value_bytes_max); }
             sqlite3* handle;
         };
-        const Bound bound{database->getHandle()};
+        const Bound bound{*database};
         return work();
     }
 
