@@ -117,6 +117,8 @@ TEST(Plan, AnUnknownProjectMattersUntilOpensWhereThereIsASession)
     EXPECT_EQ(before.reason, "unknown_project");
     EXPECT_EQ(before.due, schedule().opens);
     EXPECT_EQ(plan(meeting, projects(), schedule().opens).reason, "session_kept");
+    meeting.renew_session = Renewal::requested; // in vain: no other one can be made
+    EXPECT_EQ(plan(meeting, projects(), schedule().opens).reason, "session_kept");
     meeting.published.reset();
     EXPECT_EQ(plan(meeting, projects(), schedule().opens - 1s).due, schedule().closes);
 }

@@ -563,7 +563,8 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     std::string unusable = "first";
     if (meeting.published) {
         unusable = why_unusable(*meeting.published, row, projects, opened);
-        const bool renewable = unusable.empty() && !meeting.published->adopted;
+        // Nobody gives up a session for one that cannot be made.
+        const bool renewable = unusable.empty() && !meeting.published->adopted && wanted_project != nullptr;
         if (renewable && !opened && policy.replace_on_removal && anybody_removed(meeting))
             result.renew = Renewal::participant_removed;
         if (renewable && result.renew == Renewal::no)
