@@ -538,6 +538,7 @@ private:
             note("back up");
             backup_ = std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
             copy(*platform_, *backup_);
+            backup_ill_ = was_ill_;
             break;
         case 11: restore(); break;
         case 12:
@@ -631,6 +632,7 @@ private:
         copy(*backup_, *platform_);
         sound_ = false;
         restored_ = true;
+        was_ill_ = was_ill_ || backup_ill_;
         free_all();
         look_at_rows();
     }
@@ -902,8 +904,9 @@ private:
     /// A daemon that has not noticed a restore yet has an epoch beyond the file's, which it takes back by its next
     /// write: nobody can take over from it before.
     bool restored_ = false;
-    bool was_ill_ = false;  ///< The vendor was, or it was asked by a wrong clock.
-    bool excursed_ = false; ///< Since it was last judged.
+    bool was_ill_ = false;    ///< The vendor was, or it was asked by a wrong clock.
+    bool backup_ill_ = false; ///< And when the backup was made.
+    bool excursed_ = false;   ///< Since it was last judged.
     std::map<std::string, Memory> memories_;
     std::string trace_;
 };
