@@ -123,6 +123,36 @@ TEST(Plan, AnUnknownProjectMattersUntilOpensWhereThereIsASession)
     EXPECT_EQ(plan(meeting, projects(), schedule().opens - 1s).due, schedule().closes);
 }
 
+TEST(Plan, WhatIsPublishedOfAnUnknownProjectStaysWhileItIsTrue)
+{
+    const sys_seconds live = schedule().opens + 1s;
+    MeetingSnapshot meeting = snapshot();
+    meeting.meeting->project = "unknown";
+    meeting.meeting->session_id = "room-1"; // so the session is of no use, though the meeting is live
+    ParticipantRow& ann = meeting.participants[0];
+    TokenRow token;
+    token.role = ann.role;
+    token.issued_at = live;
+    token.expires_at = schedule().closes;
+    token.key_id = "key";
+    token.fingerprint = fingerprint_of(ann, "s", TokenFormat::jwt);
+    ann.token = token;
+    ASSERT_EQ(plan(meeting, projects(), live).reason, "unknown_project");
+    EXPECT_EQ(plan(meeting, projects(), live).withdraw.size(), 0U);
+
+    const auto withdrawn = [&](auto change) {
+        MeetingSnapshot changed = meeting;
+        change(changed.participants[0]);
+        return plan(changed, projects(), live).withdraw.size();
+    };
+    EXPECT_EQ(withdrawn([](ParticipantRow& row) { row.connection_data = "new name"; }), 1U);
+    EXPECT_EQ(withdrawn([](ParticipantRow& row) { row.role = Role::subscriber; }), 1U);
+    EXPECT_EQ(withdrawn([](ParticipantRow& row) { row.blocked = true; }), 1U);
+    EXPECT_EQ(withdrawn([](ParticipantRow& row) { row.present = false; }), 1U);
+    EXPECT_EQ(withdrawn([](ParticipantRow& row) { row.token->expires_at += 1s; }), 1U);
+    EXPECT_EQ(withdrawn([](ParticipantRow& row) { row.token->issued_at += 1s; }), 1U);
+}
+
 TEST(Plan, APersonWhoseRowIsTooLargeIsNotToldOfTheRoleThatNobodyRead)
 {
     MeetingSnapshot meeting = snapshot();
@@ -134,20 +164,6 @@ TEST(Plan, APersonWhoseRowIsTooLargeIsNotToldOfTheRoleThatNobodyRead)
     ASSERT_EQ(planned.problems.size(), 1U);
     EXPECT_EQ(planned.problems[0].reason, "row_invalid");
     EXPECT_EQ(planned.problems[0].detail, person.fault);
-}
-
-TEST(Plan, ATokenFromTheFutureDoesNotStayWhereNoneCanBeSigned)
-{
-    MeetingSnapshot meeting = snapshot();
-    meeting.meeting->project = "unknown";
-    TokenRow& token = meeting.participants[0].token.emplace();
-    token.role = Role::publisher;
-    token.expires_at = schedule().closes;
-    const sys_seconds now = schedule().opens - 1s;
-    token.issued_at = now;
-    EXPECT_TRUE(plan(meeting, projects(), now).withdraw.empty());
-    token.issued_at = now + 1s;
-    EXPECT_EQ(plan(meeting, projects(), now).withdraw.size(), 1U);
 }
 
 TEST(Plan, RetentionOfADeletedMeetingIsCountedByAClockThatIsBelieved)

@@ -272,16 +272,21 @@ void plan_tokens(
 
 /// Nothing can be created or signed until somebody mends what is named. What is published stays while it is true.
 void plan_unservable(
-    Plan& result, MeetingSnapshot const& meeting, sys_seconds closes, std::string reason, std::string detail
+    Plan& result, MeetingSnapshot const& meeting, Projects const& projects, sys_seconds closes, std::string reason,
+    std::string detail
 )
 {
-    for (std::size_t i = 0; i < meeting.participants.size(); ++i) {
-        ParticipantRow const& participant = meeting.participants[i];
-        if (participant.token &&
-            (!participant.present || participant.blocked || participant.token->role != participant.role ||
-             participant.token->expires_at > closes || participant.token->issued_at > result.at))
-            result.withdraw.push_back({i, why_withdrawn(participant, true)});
-    }
+    ProjectFacts const* const maker = meeting.published ? projects.find(meeting.published->project) : nullptr;
+    const auto is_true = [&](ParticipantRow const& participant) {
+        TokenRow const& token = *participant.token;
+        return participant.present && !participant.blocked && token.role == participant.role &&
+               token.expires_at <= closes && token.issued_at <= result.at &&
+               (maker == nullptr ||
+                token.fingerprint == fingerprint_of(participant, meeting.published->session_id, maker->format));
+    };
+    for (std::size_t i = 0; i < meeting.participants.size(); ++i)
+        if (meeting.participants[i].token && !is_true(meeting.participants[i]))
+            result.withdraw.push_back({i, why_withdrawn(meeting.participants[i], true)});
     tell_problems(result, meeting);
     result.state = State::failed;
     result.reason = std::move(reason);
@@ -521,7 +526,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     if (!row.fault.empty()) {
         result.opens = meeting.opens;
         result.closes = meeting.closes;
-        plan_unservable(result, meeting, meeting.closes.value_or(now), "row_invalid", row.fault);
+        plan_unservable(result, meeting, projects, meeting.closes.value_or(now), "row_invalid", row.fault);
         return result;
     }
     const ProjectFacts* const wanted_project = projects.find(row.project);
@@ -580,7 +585,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
         result.session = SessionStep::keep;
     } else if (wanted_project == nullptr) {
         plan_unservable(
-            result, meeting, schedule.closes, "unknown_project",
+            result, meeting, projects, schedule.closes, "unknown_project",
             "the configuration has no project " + in_quotes(row.project) +
                 "; add it under projects, or correct the meeting's project"
         );
