@@ -501,8 +501,11 @@ private:
             leave_if_overwritten(); // what is moved now would go into the other file
         if (store_.wal_pages() >= idle_wal_pages || (quiet && store_.wal_pages() > 0))
             store_.checkpoint(Store::Checkpoint::passive);
-        if (quiet && store_.wal_pages() > 0) // what is in no WAL cannot be played into a file that is put in its place
+        if (quiet &&
+            store_.wal_pages() > 0) { // what is in no WAL cannot be played into a file that is put in its place
+            file_note_.clear();
             store_.checkpoint(Store::Checkpoint::truncate);
+        }
         if (!ready_) {
             notify_ready();
             log_event("ready"_event, fmt::format(" who=\"{}\"", who_));
@@ -523,7 +526,7 @@ private:
             wait = hurried_ ? 0s : sweep_rest * (clock_.steady_now() - started);
             hurried_ = hurried_ && sweeping_;
         }
-        seen_version_ = store_.data_version();
+        take_note_of_file(store_.data_version());
         if (store_.schema_version() != schema_)
             co_return 0s;
         const std::optional<sys_seconds> due = store_.next_due();
@@ -606,8 +609,25 @@ private:
         leave_if_overwritten();
     }
 
+    /// What anybody has committed since the last note may have changed the file; nothing else does.
+    void take_note_of_file(std::int64_t version)
+    {
+        if (version != seen_version_ || store_.wal_pages() > 0)
+            file_note_.clear();
+        seen_version_ = version;
+        if (file_note_.empty() && store_.wal_pages() == 0)
+            file_note_ = files_->note_without_log();
+    }
+
     void leave_if_overwritten()
     {
+        const auto nothing_committed = [&] { return store_.wal_pages() == 0 && !changed(); };
+        if (!file_note_.empty() && nothing_committed()) {
+            const std::string now = files_->note_without_log();
+            if (!now.empty() && now != file_note_ && nothing_committed())
+                throw DatabaseError{
+                    database_ + ": the database file was overwritten; the next start works on what is there now"};
+        }
         if (files_->log_is_foreign(lock_.note()))
             throw DatabaseError{
                 database_ + ": the database file was overwritten; what its -wal had for the former contents is in " +
@@ -784,6 +804,7 @@ private:
     std::optional<std::int64_t> schema_; // the version that was looked through
     std::int64_t seen_version_ = 0;
     bool file_noticed_ = false; // the database was written to
+    std::string file_note_;     // of it as it is while its -wal is empty
     bool ready_ = false;
     bool sweeping_ = false;
     bool stopping_ = false;

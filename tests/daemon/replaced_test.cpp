@@ -138,6 +138,33 @@ TEST_F(Replaced, ADaemonThatWasKilledBeforeItTookNoteLeavesALogThatDoesNotFit)
     EXPECT_EQ(test::check_database(path), "");
 }
 
+class Overwritten : public test::Machine, public testing::WithParamInterface<char const*> {};
+
+TEST_P(Overwritten, IsNoticedWhileTheLogIsEmpty)
+{
+    std::optional<Program> daemon{usherd()};
+    add_meeting("m");
+    ASSERT_TRUE(gets_ready("m")) << printed();
+    const std::string older = folder.file("older.db");
+    platform().exec("VACUUM INTO '" + older + "'");
+    const auto log_is_empty = [&] {
+        struct stat log {};
+        return ::stat((path + "-wal").c_str(), &log) == 0 && log.st_size == 0;
+    };
+    ASSERT_TRUE(eventually(log_is_empty)) << printed();
+
+    // Each time with something else, until the daemon has taken note of what is there.
+    const std::string contents = GetParam() == std::string{"older"} ? read_text(older) : GetParam();
+    std::size_t times = 0;
+    EXPECT_TRUE(eventually([&] {
+        std::ofstream{path, std::ios::binary} << contents + std::string(++times, '\n');
+        return says("the database file was overwritten") || says("database disk image is malformed");
+    })) << printed();
+    EXPECT_EQ(daemon->end(), 1) << printed();
+}
+
+INSTANTIATE_TEST_SUITE_P(InPlace, Overwritten, testing::Values("", "not a database", "older"));
+
 TEST_F(Replaced, AFileThatIsMovedAwayKeepsAllThatWasWritten)
 {
     Program daemon = usherd();

@@ -25,7 +25,8 @@ constexpr std::size_t frame_header_bytes = 24;
 constexpr std::uint32_t frames_max = 1U << 18U; // 2 GB of pages; what is longer is not looked through
 constexpr std::size_t compared_pages_max = 64;
 constexpr std::uint64_t sampled_pages = 32;
-constexpr int looks_max = 8; // while somebody is at work on the files
+constexpr std::uint32_t sampled_bytes = 4096; // as a page where no -wal says how large one is
+constexpr int looks_max = 8;                  // while somebody is at work on the files
 
 bool read_exactly(int file, void* to, std::size_t bytes, std::uint64_t at)
 {
@@ -246,6 +247,18 @@ std::string DatabaseFiles::note(std::string_view last) const
     if (file.empty() || !after || after->salts != before->salts || after->attempted > 0)
         return {};
     return "log=" + text_of(before->salts) + " file=" + file + " boot=" + std::to_string(boot_time());
+}
+
+std::string DatabaseFiles::note_without_log() const
+{
+    const auto is_empty = [this] {
+        struct stat log {};
+        return ::fstat(log_, &log) == 0 && log.st_size == 0;
+    };
+    if (!is_empty())
+        return {};
+    std::string file = sample(sampled_bytes);
+    return is_empty() ? file : std::string{};
 }
 
 void DatabaseFiles::remove_log() const

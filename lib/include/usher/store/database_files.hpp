@@ -37,6 +37,9 @@ public:
     /// `last` was taken beside the same -wal.
     std::string note(std::string_view last) const;
 
+    /// What the database is while -wal is empty, which only a commit may change; empty when -wal is not.
+    std::string note_without_log() const;
+
     /// Takes -wal and -shm away from beside another database, where they still are the ones that were opened.
     void remove_log() const;
     /// Likewise, but keeps -wal as DATABASE-wal.foreign, whose path it returns.
