@@ -485,6 +485,32 @@ TEST_F(Contract, RowsThatItRefusesStopARebuild)
     EXPECT_EQ(number("SELECT count(*) FROM meeting"), 2);
 }
 
+TEST_F(Contract, ARepairMakesNoEmptyTableBesideTheCopyOfAStoppedMigration)
+{
+    add_meeting("m");
+    run("CREATE TABLE archive AS SELECT id, starts_at, ends_at FROM meeting;"
+        "CREATE TABLE \"New Meeting\" AS SELECT * FROM meeting; DROP TABLE meeting");
+    EXPECT_THAT(
+        repair().refused,
+        ElementsAre("meeting: the table is gone, and New Meeting has all its columns and 1 row, as a migration leaves "
+                    "it that stopped; take them back by PRAGMA legacy_alter_table = ON; ALTER TABLE \"New Meeting\" "
+                    "RENAME TO meeting; or, to begin with none, by CREATE TABLE meeting (id)")
+    );
+    EXPECT_EQ(number("SELECT count(*) FROM sqlite_master WHERE name = 'meeting'"), 0);
+
+    run("PRAGMA legacy_alter_table = ON; ALTER TABLE \"New Meeting\" RENAME TO meeting");
+    EXPECT_THAT(repair().refused, IsEmpty());
+    EXPECT_THAT(damages(), IsEmpty());
+    EXPECT_EQ(number("SELECT count(*) FROM meeting"), 1);
+
+    run("CREATE TABLE \"New Meeting\" AS SELECT * FROM meeting; DROP TABLE meeting; CREATE TABLE meeting (id)");
+    EXPECT_THAT(repair().refused, IsEmpty());
+    EXPECT_THAT(damages(), IsEmpty());
+
+    run("DELETE FROM \"New Meeting\"; DROP TABLE meeting");
+    EXPECT_THAT(repair().refused, IsEmpty()) << "an empty copy is no loss";
+}
+
 TEST_F(Contract, ARepairKeepsWhatPlatformsAdded)
 {
     run("ALTER TABLE meeting ADD COLUMN owner TEXT NOT NULL DEFAULT 'nobody' CONSTRAINT owned CHECK (owner <> '')");

@@ -167,6 +167,7 @@ private:
     Found find(std::string const& name);
     void mend(Contract::Table const& table);
     void create(Contract::Table const& table);
+    void refuse_lost_rows(Contract::Table const& table);
     void rebuild(Contract::Table const& table, Found const& found);
     void change_text(Contract::Table const& table, Found const& found, std::string const& sql);
     std::set<std::string> columns_of(std::string const& name);
@@ -364,6 +365,35 @@ void Repairer::create(Contract::Table const& table)
         database_.exec(seed);
 }
 
+/// A tool that builds a table anew and stops in the middle leaves the rows in its copy: with an empty table in its
+/// place usher would take all meetings for deleted.
+void Repairer::refuse_lost_rows(Contract::Table const& table)
+{
+    std::vector<std::string> names;
+    SQLite::Statement others{
+        database_, "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"};
+    while (others.executeStep())
+        names.push_back(others.getColumn(0).getString());
+    for (std::string const& name : names) {
+        if (Contract::get().table(lower_case(name)) != nullptr)
+            continue;
+        const std::set<std::string> there = columns_of(name);
+        const bool is_copy = std::all_of(table.text.columns.begin(), table.text.columns.end(), [&](auto const& column) {
+            return there.contains(column.name);
+        });
+        const std::int64_t rows = is_copy ? integer("SELECT count(*) FROM main." + quoted_name(name)) : 0;
+        if (rows > 0)
+            refuse(
+                table.object.name + ": the table is gone, and " + printable(name) + " has all its columns and " +
+                std::to_string(rows) + (rows == 1 ? " row" : " rows") +
+                ", as a migration leaves it that stopped; take them back by PRAGMA legacy_alter_table = ON; ALTER "
+                "TABLE " +
+                printable(quoted_name(name)) + " RENAME TO " + table.object.name +
+                "; or, to begin with none, by CREATE TABLE " + table.object.name + " (id)"
+            );
+    }
+}
+
 void Repairer::change_text(Contract::Table const& table, Found const& found, std::string const& sql)
 {
     std::vector<Fault> faults = nulls(table, columns_of(found.name));
@@ -450,7 +480,10 @@ void Repairer::mend(Contract::Table const& table)
 {
     const Found found = find(table.object.name);
     if (found.type.empty()) {
-        create(table);
+        if (table.is_platforms)
+            refuse_lost_rows(table);
+        if (result_.refused.empty())
+            create(table);
         return;
     }
     const std::int64_t rows = integer("SELECT count(*) FROM main." + quoted_name(found.name));
