@@ -108,6 +108,8 @@ std::string what_comes(Explanation const& result)
         return result.daemon == DaemonState::hung ? "usherd does not look" : "usherd does not run";
     if (!standing.facts.exists)
         return "people are there, the meeting's own row is not; usher waits for it";
+    if (standing.rows_gone)
+        return "rows that usherd had written are gone";
     if (standing.reason.empty()) {
         if (standing.facts.wanted_since)
             return "usherd has not looked at it for " + result.times.since(*standing.facts.wanted_since);
@@ -144,6 +146,8 @@ void explain_not_ready(Explanation& result, Config const* config)
         result.to_do.emplace_back(
             result.daemon == DaemonState::hung ? "systemctl restart usher" : "systemctl start usher"
         );
+    else if (standing.rows_gone)
+        result.to_do.emplace_back("systemctl restart usher"); // it looks through everything when it starts
     std::string command = way_out(reason_of(meeting), config);
     if (command != "usherctl explain " + whole(standing.id))
         result.to_do.push_back(std::move(command));

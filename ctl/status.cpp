@@ -191,7 +191,7 @@ private:
                                               : (meetings == 1 ? " has no session; " : " have no session; ");
         tell(counted(meetings, "meeting") + lacks + when_open(first->meetings.items.front(), times_) + ".");
         if (status_.daemon_state == DaemonState::at_work)
-            status_.to_do.push_back(way_out(reason_of(*first), config_));
+            status_.to_do.push_back(first->rows_gone ? "systemctl restart usher" : way_out(reason_of(*first), config_));
     }
 
     void not_served()
@@ -282,7 +282,9 @@ void print_group(Page& page, MeetingGroup const& group, bool is_told, Times cons
     const std::string code = group.reason.empty() ? "" : whole(group.reason) + ": ";
     if (is_told)
         return page.line(label, code + names);
-    std::string text = code + (group.reason.empty() ? "usherd has not looked at them" : prose(group.detail));
+    std::string text = code + (group.rows_gone        ? "rows that usherd had written are gone"
+                               : group.reason.empty() ? "usherd has not looked at them"
+                                                      : prose(group.detail));
     if (group.since)
         text += " " + whole("for " + times.since(*group.since));
     if (group.next_at)

@@ -492,6 +492,7 @@ private:
             schema_.reset(); // what was decided in what is the future now
             co_return 0s;
         }
+        provisioner_->keep_doors();
         beat();
         const auto now = clock_.steady_now();
         if (result.looked_at > 0)

@@ -201,6 +201,11 @@ void Provisioner::beat()
     store_.beat(now, certain_.at(now, clock_.steady_now()));
 }
 
+void Provisioner::keep_doors()
+{
+    store_.record_doors(settings_.base);
+}
+
 void Provisioner::inspect_schema()
 {
     // Everything is logged once: what is still the case was logged before.
@@ -229,7 +234,7 @@ std::optional<Steady::time_point> Provisioner::inspect_again_at() const
 boost::asio::awaitable<void> Provisioner::find_stale()
 {
     inspect_schema();
-    store_.record_doors(settings_.base);
+    keep_doors();
     const auto reader = std::make_shared<Store>(store_.reader());
     const auto found = std::make_shared<std::vector<Suspect>>();
     const sys_seconds now = clock_.now();

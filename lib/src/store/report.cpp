@@ -155,6 +155,7 @@ private:
         add_in_order(group.meetings, std::move(ref));
         group.near += is_near ? 1 : 0;
         group.has_session = group.has_session || meeting.has_session;
+        group.rows_gone = group.rows_gone || meeting.rows_gone;
         const auto earlier = [](std::optional<sys_seconds>& kept, std::optional<sys_seconds> other) {
             if (other && (!kept || *other < *kept))
                 kept = other;
@@ -170,17 +171,18 @@ private:
     std::map<Key, bool> groups_left_out_;
 };
 
-// A meeting's rows, in the order in which Standing reads them. What has to be looked up elsewhere is looked up only
-// where the word depends on it. While a project's vendor is not asked, its next probe is the next attempt.
-constexpr char const* standing_sql = R"sql(
-    SELECT a.meeting_id, m.id IS NOT NULL, m.status, m.starts_at, m.ends_at, m.early_join, m.grace,
-           coalesce(m.project, ''), a.opens, a.closes, a.due_at, coalesce(o.next_at, nullif(a.next_at, 0)), a.state, a.reason, a.detail,
-           a.session_no IS NOT NULL,
+// A meeting's rows, in the order in which StandingReader reads them. What has to be looked up elsewhere is looked up
+// only where the word depends on it, and near the door, where the word has to be true whatever somebody did to the
+// rows. While a project's vendor is not asked, its next probe is the next attempt.
+constexpr char const* standing_columns = R"sql(
+    SELECT coalesce(a.meeting_id, m.id), m.id IS NOT NULL, m.status, m.starts_at, m.ends_at, m.early_join, m.grace,
+           coalesce(m.project, ''), a.opens, a.closes, a.due_at, coalesce(o.next_at, nullif(a.next_at, 0)), a.state,
+           a.reason, a.detail, EXISTS (SELECT 1 FROM session s WHERE s.session_no = a.session_no),
            CASE WHEN a.state IN ('pending', 'failed')
                 THEN (SELECT h.at FROM history h WHERE h.history_no = a.last_history_no) END,
            CASE WHEN a.state <> 'ready' OR a.due_at <= ?1
                 THEN EXISTS (SELECT 1 FROM participant p WHERE p.meeting_id = a.meeting_id) END,
-           CASE WHEN a.session_no IS NOT NULL AND (a.state = 'pending' OR a.due_at <= ?1)
+           CASE WHEN a.session_no IS NOT NULL AND (a.state = 'pending' OR a.due_at <= ?1 OR a.opens <= ?1 + 1800)
                 THEN EXISTS (
                     SELECT 1 FROM participant p
                      WHERE p.meeting_id = a.meeting_id
@@ -191,10 +193,23 @@ constexpr char const* standing_sql = R"sql(
                                         WHERE b.meeting_id = p.meeting_id AND b.participant_id = p.participant_id)
                        AND NOT EXISTS (SELECT 1 FROM participant_problem q
                                         WHERE q.meeting_no = a.meeting_no AND q.participant_id = p.participant_id)) END
-      FROM agenda a
-      LEFT JOIN meeting m ON m.id = a.meeting_id
-      LEFT JOIN project_status o ON o.name = m.project AND o.reason = a.reason AND o.reason <> ''
-     WHERE )sql";
+      FROM )sql";
+
+std::string standing_sql(std::string const& where)
+{
+    return standing_columns + ("agenda a LEFT JOIN meeting m ON m.id = a.meeting_id LEFT JOIN project_status o "
+                               "ON o.name = m.project AND o.reason = a.reason AND o.reason <> '' WHERE " +
+                               where);
+}
+
+/// Of meetings whose row in `agenda` is gone: usher puts it back when it next looks through all.
+std::string forgotten_sql(std::string const& where)
+{
+    return standing_columns + ("meeting m LEFT JOIN agenda a ON a.meeting_id = m.id LEFT JOIN project_status o "
+                               "ON o.name = m.project AND o.reason = a.reason AND o.reason <> '' "
+                               "WHERE a.meeting_id IS NULL AND " +
+                               where);
+}
 
 /// Reads one meeting after another into the same object.
 class StandingReader {
@@ -215,6 +230,7 @@ public:
         facts = {};
         facts.state = parse_state(shown_text(row.getColumn(12))).value_or(State::pending);
         facts.exists = row.getColumn(1).getInt() != 0;
+        standing_.rows_gone = row.getColumn(12).isNull();
         facts.cancelled = shown_text(row.getColumn(2)) == "cancelled";
         facts.opens = shown_instant(row.getColumn(8));
         facts.closes = shown_instant(row.getColumn(9));
@@ -256,6 +272,11 @@ private:
         } else if (facts.state == State::pending || facts.state == State::failed) {
             facts.wanted = facts.state == State::pending || wanted != Wanted::nothing;
             facts.wanted_since = shown_instant(row.getColumn(16));
+        } else if (facts.state == State::ready && !facts.served) { // somebody else took what usher had written
+            facts.wanted = wanted == Wanted::session_and_tokens;
+            standing_.rows_gone = true;
+            standing_.reason.clear();
+            standing_.detail.clear();
         }
         if (is_due && facts.state != State::failed) { // what was recorded is of another time
             standing_.reason.clear();
@@ -403,10 +424,9 @@ DaemonReport Report::daemon() const
 void Report::Impl::each_standing(Viewpoint const& view, std::function<void(MeetingStanding const&)> const& visit) const
 {
     StandingReader reader{view};
-    each(
-        [&](Statement& row) { visit(reader.read(row)); },
-        std::string{standing_sql} + "NOT (a.state = 'ended' AND a.due_at > ?1)", unix_seconds(view.now)
-    );
+    for (std::string const& sql :
+         {standing_sql("NOT (a.state = 'ended' AND a.due_at > ?1)"), forgotten_sql("m.ends_at > ?1 - 86400")})
+        each([&](Statement& row) { visit(reader.read(row)); }, sql, unix_seconds(view.now));
 }
 
 void Report::each_meeting(Viewpoint const& view, std::function<void(MeetingStanding const&)> const& visit) const
@@ -577,10 +597,10 @@ std::optional<MeetingReport> Report::meeting(std::string_view meeting_id, Viewpo
     return impl.on_snapshot([&] {
         std::optional<MeetingReport> result;
         StandingReader reader{view};
-        impl.each(
-            [&](Statement& row) { result.emplace().standing = reader.read(row); },
-            std::string{standing_sql} + "a.meeting_id = ?2", unix_seconds(view.now), id
-        );
+        for (std::string const& sql : {standing_sql("a.meeting_id = ?2"), forgotten_sql("m.id = ?2")})
+            impl.each(
+                [&](Statement& row) { result.emplace().standing = reader.read(row); }, sql, unix_seconds(view.now), id
+            );
         if (!result)
             return result;
         MeetingReport& report = *result;
@@ -601,10 +621,10 @@ std::optional<MeetingReport> Report::meeting(std::string_view meeting_id, Viewpo
             R"sql(SELECT m.title, m.status, m.starts_at, m.ends_at, a.attempts, a.due_at,
                          coalesce(s.session_id, m.session_id), coalesce(s.adopted, m.session_id IS NOT NULL),
                          s.created_at
-                    FROM agenda a
-                    LEFT JOIN meeting m ON m.id = a.meeting_id
-                    LEFT JOIN session s ON s.session_no = a.session_no
-                   WHERE a.meeting_id = ?1)sql",
+                    FROM (SELECT ?1 AS id)
+                    LEFT JOIN agenda a ON a.meeting_id = ?1
+                    LEFT JOIN meeting m ON m.id = ?1
+                    LEFT JOIN session s ON s.session_no = a.session_no)sql",
             id
         );
         impl.read_people(report, id);

@@ -112,6 +112,8 @@ public:
     Projects const& projects() const { return projects_; }
     /// Records that a daemon has looked, where nothing was to be published, and what time it is for certain.
     void beat();
+    /// Puts back what the views know of doors: without it they show nobody's token.
+    void keep_doors();
     /// Whether a published token is signed by its project and says what its row says: session, role, times, key.
     Result<void> check_signature(std::string_view project, Credential const& credential) const;
 

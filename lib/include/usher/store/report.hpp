@@ -44,6 +44,7 @@ struct MeetingStanding {
     std::optional<sys_seconds> next_at; ///< No network call before this.
     bool has_session = false;
     bool has_people = false;
+    bool rows_gone = false; ///< Somebody else took rows that usher had written for it.
 };
 
 struct MeetingRef {
@@ -58,6 +59,7 @@ struct MeetingGroup {
     std::string detail; ///< Of the first.
     std::string project;
     bool has_session = false; ///< Any of them.
+    bool rows_gone = false;   ///< Likewise.
     std::size_t near = 0;     ///< How many are live or open within `verdict_span`.
     std::optional<sys_seconds> since;
     std::optional<sys_seconds> next_at;
