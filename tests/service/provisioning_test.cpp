@@ -593,6 +593,26 @@ TEST_F(Provisioning, CancellingWithdrawsWithTheCommitItselfAndRestoringMakesANew
     EXPECT_NE(credentials().at("ann").session_id, session);
 }
 
+TEST_F(Provisioning, WithoutItsRowInDaemonItStillKnowsItsSessions)
+{
+    ready_meeting();
+    const std::string session = credentials().at("ann").session_id;
+
+    sql("DELETE FROM daemon");
+    restart();
+    settle();
+    EXPECT_EQ(credentials().at("ann").session_id, session);
+
+    sql("DELETE FROM daemon");
+    sql("UPDATE participant SET role = 'moderator'");
+    settle();
+    EXPECT_EQ(credentials().at("ann").session_id, session);
+    EXPECT_NE(text("SELECT who FROM usher_status"), "");
+    restart();
+    settle();
+    EXPECT_EQ(credentials().at("ann").session_id, session);
+}
+
 TEST_F(Provisioning, ACancellationIsRememberedWhenBothEditsFallBetweenTwoPasses)
 {
     ready_meeting();

@@ -174,6 +174,8 @@ struct Store::Impl : Statements {
     int wal_pages = 0;                 // after the last commit of ours
     std::optional<Seal> seal;          // without: sessions are not looked at closely
     std::optional<MarkFile> mark_file;
+    std::string who; // took over
+    sys_seconds since{};
     std::string database_id;
     std::int64_t highest_seq = 0; // that was committed
     bool restored = false;        // older rows came back since anybody asked
@@ -270,8 +272,9 @@ struct Store::Impl : Statements {
         run("INSERT OR IGNORE INTO daemon (id) VALUES (1)");
         run(
             R"sql(UPDATE daemon SET epoch = ?1, seq = max(CASE WHEN typeof(seq) = 'integer' THEN seq ELSE 0 END, ?2),
-                         restores = restores + 1, restore_cursor = 0, database_id = ?3 WHERE id = 1)sql",
-            epoch, highest_seq, database_id
+                         restores = restores + 1, restore_cursor = 0, database_id = ?3, who = ?4, since = ?5
+                   WHERE id = 1)sql",
+            epoch, highest_seq, database_id, who, unix_seconds(since)
         );
         restored = true;
     }
@@ -685,8 +688,9 @@ struct Store::Impl : Statements {
             const Rewind rewind{statement};
             database_id = statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
         }
-        if (database_id.empty()) {
-            database_id = random_id();
+        if (database_id.empty()) { // it is new, or its row is lost: the sessions are of the id that the mark has
+            const std::optional<Mark> mark = mark_file ? mark_file->read() : std::nullopt;
+            database_id = mark && !mark->database_id.empty() ? mark->database_id : random_id();
             run("UPDATE daemon SET database_id = ? WHERE id = 1", database_id);
         }
     }
@@ -916,6 +920,8 @@ Tenure Store::take_over(std::string_view who, sys_seconds now, std::chrono::stea
     Impl& impl = *impl_;
     impl.seal = read_seal(impl.path);
     impl.mark_file.emplace(impl.path);
+    impl.who = who;
+    impl.since = now;
     return impl.guarded([&] {
         SQLite::Transaction transaction{*impl.database, SQLite::TransactionBehavior::IMMEDIATE};
         const bool row_was_lost = impl.discard_foreign_rows();
@@ -942,7 +948,7 @@ Tenure Store::take_over(std::string_view who, sys_seconds now, std::chrono::stea
         impl.run(
             R"sql(UPDATE daemon SET epoch = ?, who = ?, since = ?, heartbeat = ?, certain_at = ?, clock_at = ?,
                                     clock_steady = ? WHERE id = 1)sql",
-            impl.epoch, std::string{who}, unix_seconds(now), unix_seconds(now), unix_seconds(clock.certain),
+            impl.epoch, impl.who, unix_seconds(now), unix_seconds(now), unix_seconds(clock.certain),
             unix_seconds(clock.seen), std::int64_t{clock.steady.count()}
         );
         impl.run("UPDATE session_attempt SET outcome = 'abandoned' WHERE outcome = 'started'");
