@@ -386,16 +386,19 @@ CREATE TABLE history (
 -- Triggers write agenda only, but those of request. They mark a meeting due, and a cancellation takes its sessions off
 -- the agenda, so that the withdrawal is part of the platform's own commit and a restored meeting gets a new session.
 -- UPSERT inside a trigger is not overridden by an outer OR REPLACE or OR IGNORE.
+-- Values that only a writer without CHECKs can bring are of any size: no key of usher's own is made of them.
 
 CREATE TRIGGER usher_meeting_insert AFTER INSERT ON meeting BEGIN
-    INSERT INTO agenda (meeting_id, starts_at, day) VALUES (NEW.id, NEW.starts_at, NEW.starts_at / 86400)
+    INSERT INTO agenda (meeting_id, starts_at, day)
+    SELECT NEW.id, NEW.starts_at, NEW.starts_at / 86400 WHERE length(CAST(NEW.id AS BLOB)) <= 1000
     ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0, starts_at = excluded.starts_at, day = excluded.day;
     UPDATE agenda SET session_no = NULL, staged_no = NULL
      WHERE NEW.status = 'cancelled' AND meeting_id = NEW.id;
 END;
 
 CREATE TRIGGER usher_meeting_update AFTER UPDATE ON meeting BEGIN
-    INSERT INTO agenda (meeting_id, starts_at, day) VALUES (NEW.id, NEW.starts_at, NEW.starts_at / 86400)
+    INSERT INTO agenda (meeting_id, starts_at, day)
+    SELECT NEW.id, NEW.starts_at, NEW.starts_at / 86400 WHERE length(CAST(NEW.id AS BLOB)) <= 1000
     ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0, starts_at = excluded.starts_at, day = excluded.day;
     UPDATE agenda SET session_no = NULL, staged_no = NULL
      WHERE NEW.status = 'cancelled' AND meeting_id = NEW.id;
@@ -418,12 +421,12 @@ CREATE TRIGGER usher_participant_before_update BEFORE UPDATE OF id ON participan
 END;
 
 CREATE TRIGGER usher_participant_insert AFTER INSERT ON participant BEGIN
-    INSERT INTO agenda (meeting_id) VALUES (NEW.meeting_id)
+    INSERT INTO agenda (meeting_id) SELECT NEW.meeting_id WHERE length(CAST(NEW.meeting_id AS BLOB)) <= 1000
     ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0 WHERE due_at <> 0;
 END;
 
 CREATE TRIGGER usher_participant_update AFTER UPDATE ON participant BEGIN
-    INSERT INTO agenda (meeting_id) VALUES (NEW.meeting_id)
+    INSERT INTO agenda (meeting_id) SELECT NEW.meeting_id WHERE length(CAST(NEW.meeting_id AS BLOB)) <= 1000
     ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0 WHERE due_at <> 0;
     UPDATE agenda SET due_at = 0 WHERE meeting_id = OLD.meeting_id AND due_at <> 0;
 END;
@@ -469,7 +472,8 @@ CREATE TRIGGER usher_request_insert AFTER INSERT ON request BEGIN
     DELETE FROM request_result WHERE request_id = NEW.id AND state <> 'running' AND cursor_no IS NULL;
     UPDATE request_result SET request_id = NULL, state = 'aborted', pass = 2, cursor_no = 0 WHERE request_id = NEW.id;
     INSERT INTO request_result (request_id, action, meeting_id, project, requested_at)
-    VALUES (NEW.id, NEW.action, NEW.meeting_id, NEW.project, NEW.requested_at);
+    VALUES (NEW.id, substr(NEW.action, 1, 64), substr(NEW.meeting_id, 1, 256), substr(NEW.project, 1, 256),
+            CASE typeof(NEW.requested_at) WHEN 'integer' THEN NEW.requested_at END);
 END;
 
 CREATE TRIGGER usher_request_delete AFTER DELETE ON request BEGIN

@@ -6,6 +6,7 @@
 
 #include <usher/core/meeting.hpp>
 #include <usher/core/plan.hpp>
+#include <usher/core/printable.hpp>
 
 namespace usher {
 
@@ -82,7 +83,7 @@ std::optional<RequestAction> parse_request_action(std::string_view text)
 std::optional<std::string> why_invalid(std::string_view action, RequestScope const& scope)
 {
     if (!parse_request_action(action))
-        return "its action \"" + std::string{action} + "\" is none of rotate, replace_session, retry";
+        return "its action " + in_quotes(action) + " is none of rotate, replace_session, retry";
     if (scope.meeting && scope.project)
         return "it names a meeting and a project";
     if (!scope.meeting && !scope.project)

@@ -18,6 +18,7 @@ namespace {
 using SQLite::Column;
 using SQLite::Statement;
 
+constexpr std::size_t id_bytes_max = 255;
 constexpr std::size_t shown_ids = 3;    // of a group
 constexpr std::size_t shown_items = 20; // of a listing
 constexpr std::size_t shown_people = 1000;
@@ -175,7 +176,7 @@ private:
 // only where the word depends on it, and near the door, where the word has to be true whatever somebody did to the
 // rows. While a project's vendor is not asked, its next probe is the next attempt.
 constexpr char const* standing_columns = R"sql(
-    SELECT coalesce(a.meeting_id, m.id), m.id IS NOT NULL, m.status, m.starts_at, m.ends_at, m.early_join, m.grace,
+    SELECT substr(coalesce(a.meeting_id, m.id), 1, 1001), m.id IS NOT NULL, m.status, m.starts_at, m.ends_at, m.early_join, m.grace,
            coalesce(m.project, ''), a.opens, a.closes, a.due_at, coalesce(o.next_at, nullif(a.next_at, 0)), a.state,
            a.reason, a.detail, EXISTS (SELECT 1 FROM session s WHERE s.session_no = a.session_no),
            CASE WHEN a.state IN ('pending', 'failed')
@@ -231,6 +232,12 @@ public:
         facts.state = parse_state(shown_text(row.getColumn(12))).value_or(State::pending);
         facts.exists = row.getColumn(1).getInt() != 0;
         standing_.rows_gone = row.getColumn(12).isNull();
+        if (standing_.rows_gone && standing_.id.size() > id_bytes_max) { // it never had any
+            standing_.rows_gone = false;
+            facts.state = State::failed;
+            standing_.reason = "row_invalid";
+            standing_.detail = "id has more than " + std::to_string(id_bytes_max) + " bytes";
+        }
         facts.cancelled = shown_text(row.getColumn(2)) == "cancelled";
         facts.opens = shown_instant(row.getColumn(8));
         facts.closes = shown_instant(row.getColumn(9));

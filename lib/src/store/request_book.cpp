@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include <usher/core/printable.hpp>
+
 namespace usher {
 
 namespace {
@@ -14,7 +16,6 @@ constexpr std::int64_t begun_max = 200; // requests
 constexpr std::int64_t equal_max = 500; // requests that share their work
 // A counter that somebody else set to more is not gone on with.
 constexpr std::int64_t latest = 99'999'999'999; // instant
-constexpr std::size_t quoted_max = 64;
 constexpr std::int64_t number_max = std::int64_t{1} << 62;
 // Rows that are read for one chunk, without the write lock.
 constexpr std::int64_t scanned_max = 4000;
@@ -179,7 +180,8 @@ std::optional<RequestBook::Step> RequestBook::next(sys_seconds now)
         SQLite::Statement& statement = db_.prepared(
             R"sql(SELECT DISTINCT meeting_id, action FROM request_result
                    WHERE state = 'filed' AND meeting_id > '' AND typeof(meeting_id) = 'text' AND length(meeting_id) <= 255
-                     AND project IS NULL AND action IN ('rotate', 'replace_session', 'retry')
+                     AND project IS NULL AND requested_at BETWEEN 1000000000 AND 99999999999
+                     AND action IN ('rotate', 'replace_session', 'retry')
                    ORDER BY meeting_id, action LIMIT ?)sql"
         );
         const Rewind rewind{statement};
@@ -195,7 +197,7 @@ std::optional<RequestBook::Step> RequestBook::next(sys_seconds now)
     step.many = db_.integer(
         R"sql(SELECT min(request_no) FROM request_result
                WHERE state = 'filed' AND meeting_id IS NULL AND project > '' AND typeof(project) = 'text'
-                 AND length(project) <= 255 AND action IN ('rotate', 'replace_session', 'retry'))sql"
+                 AND length(project) <= 255 AND requested_at BETWEEN 1000000000 AND 99999999999 AND action IN ('rotate', 'replace_session', 'retry'))sql"
     );
     if (step.many)
         return step;
@@ -215,8 +217,11 @@ void RequestBook::find_unrecorded(Step& step)
     list(
         step.unrecorded, R"sql(SELECT r.id FROM request r
                                 LEFT JOIN request_result q
-                                       ON q.request_id = r.id AND q.action IS r.action AND q.meeting_id IS r.meeting_id
-                                      AND q.project IS r.project AND q.requested_at IS r.requested_at
+                                       ON q.request_id = r.id AND q.action IS substr(r.action, 1, 64)
+                                      AND q.meeting_id IS substr(r.meeting_id, 1, 256)
+                                      AND q.project IS substr(r.project, 1, 256)
+                                      AND q.requested_at IS CASE typeof(r.requested_at)
+                                                            WHEN 'integer' THEN r.requested_at END
                                WHERE q.request_no IS NULL AND r.id > ? ORDER BY r.id LIMIT ?)sql",
         compared_to_, begun_max
     );
@@ -232,7 +237,7 @@ void RequestBook::find_invalid(Step& step)
 {
     SQLite::Statement& statement = db_.prepared(
         R"sql(SELECT request_no, substr(action, 1, 64), substr(meeting_id, 1, 64), substr(project, 1, 64),
-                     typeof(COALESCE(meeting_id, project))
+                     typeof(COALESCE(meeting_id, project)), length(COALESCE(meeting_id, project)) > 255
                 FROM request_result WHERE state = 'filed' LIMIT ?)sql"
     );
     const Rewind rewind{statement};
@@ -246,10 +251,12 @@ void RequestBook::find_invalid(Step& step)
         const auto why = why_invalid(statement.getColumn(1).getString(), scope);
         const std::string type = statement.getColumn(4).getString();
         step.refusals.push_back(
-            {statement.getColumn(0).getInt64(), why.value_or(
-                                                    type == "text" ? "what it names has more than 255 bytes"
-                                                                   : "what it names is a " + type + ", not a text"
-                                                )}
+            {statement.getColumn(0).getInt64(),
+             why.value_or(
+                 type != "text"                         ? "what it names is a " + type + ", not a text"
+                 : statement.getColumn(5).getInt() != 0 ? "what it names has more than 255 bytes"
+                                                        : "requested_at is no time in unix seconds"
+             )}
         );
     }
 }
@@ -325,7 +332,7 @@ void RequestBook::find_chunk(Step& step, sys_seconds now)
     const bool ends = !step.next_cursor_no && step.pass == MarkPass::rest;
     if (ends && project && step.meetings.empty() &&
         !db_.integer("SELECT 1 FROM meeting WHERE project = ? LIMIT 1", *project))
-        step.refusal = "no meeting is in project \"" + project->substr(0, quoted_max) + "\"";
+        step.refusal = "no meeting is in project " + in_quotes(*project);
 }
 
 void RequestBook::take(Step const& step, sys_seconds now)
@@ -407,7 +414,8 @@ std::int64_t RequestBook::begin_single(Single const& single, sys_seconds now)
     const int begun = db_.run(
         R"sql(UPDATE request_result SET state = 'running', work_no = ?1, began_at = ?2, meetings = 1
                WHERE request_no IN (SELECT request_no FROM request_result
-                                     WHERE state = 'filed' AND meeting_id = ?3 AND action = ?4 LIMIT ?5))sql",
+                                     WHERE state = 'filed' AND meeting_id = ?3 AND action = ?4 AND project IS NULL
+                                       AND requested_at BETWEEN 1000000000 AND 99999999999 LIMIT ?5))sql",
         work_no, unix_seconds(now), single.meeting_id, single.action, begun_max
     );
     if (begun == 0)
@@ -426,7 +434,7 @@ std::int64_t RequestBook::begin_single(Single const& single, sys_seconds now)
     if (meeting_no)
         mark(single.action, work_no, *meeting_no, false);
     else
-        refuse(work_no, "there is no meeting \"" + single.meeting_id + "\"", now);
+        refuse(work_no, "there is no meeting " + in_quotes(single.meeting_id, 255), now);
     return begun;
 }
 
@@ -438,7 +446,8 @@ void RequestBook::begin_many(std::int64_t request_no, sys_seconds now)
                WHERE request_no IN (SELECT request_no FROM request_result q, (SELECT action, project FROM request_result
                                      WHERE request_no = ?3 AND state = 'filed') same
                                      WHERE q.state = 'filed' AND q.meeting_id IS NULL AND q.action = same.action
-                                       AND q.project = same.project LIMIT ?4))sql",
+                                       AND q.project = same.project
+                                       AND q.requested_at BETWEEN 1000000000 AND 99999999999 LIMIT ?4))sql",
         work_no, unix_seconds(now), request_no, equal_max
     );
 }
@@ -482,7 +491,9 @@ void RequestBook::record(std::int64_t id)
     );
     db_.run(
         R"sql(INSERT INTO request_result (request_id, action, meeting_id, project, requested_at)
-              SELECT id, action, meeting_id, project, requested_at FROM request WHERE id = ?)sql",
+              SELECT id, substr(action, 1, 64), substr(meeting_id, 1, 256), substr(project, 1, 256),
+                     CASE typeof(requested_at) WHEN 'integer' THEN requested_at END
+                FROM request WHERE id = ?)sql",
         id
     );
 }
