@@ -355,6 +355,31 @@ TEST_F(Requests, WhatNoCheckRefusedIsRefusedByName)
     EXPECT_EQ(tokens(), old);
 }
 
+TEST_F(Requests, WhatAWriterWithoutChecksFilesIsRecordedInPartAndRefused)
+{
+    meetings(1);
+    sql("PRAGMA ignore_check_constraints = ON;"
+        "INSERT INTO request (action, meeting_id, project, requested_at) VALUES "
+        "(char(27) || '[31m' || char(8238), 'm0', NULL, 1800000000), ('rotate', 'm0', '*', 1800000000), "
+        "('rotate', NULL, char(27) || 'x', 1800000000), ('rotate', 'm0', NULL, 'abc'), "
+        "('rotate', NULL, '*', 9223372036854775807), ('rotate', NULL, printf('%.3000000c', 'm'), 1800000000), "
+        "('rotate', 'm0', NULL, 1800000000)");
+    const std::string old = tokens();
+    settle();
+    EXPECT_EQ(
+        text("SELECT state, detail FROM request_status ORDER BY id LIMIT 6"),
+        "refused|its action \"\\x1b[31m\\u{202e}\" is none of rotate, replace_session, retry\n"
+        "refused|it names a meeting and a project\n"
+        "refused|no meeting is in project \"\\x1bx\"\n"
+        "refused|requested_at is no time in unix seconds\n"
+        "refused|requested_at is no time in unix seconds\n"
+        "refused|what it names has more than 255 bytes"
+    );
+    EXPECT_EQ(request(7), "done|1|1|0|2");
+    EXPECT_NE(tokens(), old);
+    EXPECT_EQ(text("SELECT max(length(project)) FROM request_result"), "256");
+}
+
 TEST_F(Requests, ACounterThatSomebodySetToTheLargestNumberIsNotGoneOnWith)
 {
     meetings(1);

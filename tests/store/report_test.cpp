@@ -74,6 +74,36 @@ protected:
     std::string path = folder.file("usher.db");
 };
 
+TEST_F(Reports, RowsThatSomebodyTookFromUsherAreMissedNearTheDoor)
+{
+    for (std::string const theft :
+         {"DELETE FROM token", "DELETE FROM session", "DELETE FROM door", "DELETE FROM agenda",
+          "UPDATE agenda SET session_no = NULL", "UPDATE token SET expires_at = 1"}) {
+        SCOPED_TRACE(theft);
+        sql("DELETE FROM meeting; DELETE FROM participant; DELETE FROM agenda; DELETE FROM session; DELETE FROM token");
+        add_ready("m", 45min); // opens in half an hour
+        EXPECT_EQ(word(), Word::ready);
+        sql("CREATE TABLE IF NOT EXISTS kept AS SELECT * FROM door; " + theft);
+        EXPECT_EQ(word(), Word::at_risk);
+        const StatusReport report = status();
+        EXPECT_EQ(report.at_risk, 1);
+        ASSERT_EQ(report.groups.items.size(), 1U);
+        EXPECT_TRUE(report.groups.items[0].rows_gone);
+        sql("INSERT OR REPLACE INTO door SELECT * FROM kept");
+    }
+}
+
+TEST_F(Reports, AnIdThatUsherRecordsNowhereIsNamed)
+{
+    sql("PRAGMA ignore_check_constraints = ON; INSERT INTO meeting (id, starts_at, ends_at) VALUES "
+        "(printf('%.2000c', 'm'), 1800000000, 1800003600)");
+    EXPECT_EQ(SQLite::Database{path}.execAndGet("SELECT count(*) FROM agenda").getInt(), 0);
+    const StatusReport report = status();
+    ASSERT_EQ(report.groups.items.size(), 1U);
+    EXPECT_EQ(report.groups.items[0].reason, "row_invalid");
+    EXPECT_EQ(report.groups.items[0].detail, "id has more than 255 bytes");
+}
+
 TEST_F(Reports, AnEditDoesNotMakeAServedMeetingUnready)
 {
     add_ready("m", 0s);
