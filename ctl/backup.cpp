@@ -53,7 +53,8 @@ int backup(Context& context, BackupArguments const& arguments)
     const bool there = ::access(arguments.file.c_str(), F_OK) == 0;
     if (there && !agreed(context, arguments, "backup", arguments.file + " is there already and is replaced."))
         return exit_could_not;
-    const std::vector<std::string> files = back_up(database, arguments.file);
+    const std::vector<std::string> files =
+        back_up(database, arguments.file, "usherctl backup, pid " + std::to_string(::getpid()));
     if (context.json)
         print(context.out, Json{{"version", 1}, {"command", "backup"}, {"files", files}});
     else

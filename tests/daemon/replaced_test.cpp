@@ -208,6 +208,45 @@ TEST_F(Replaced, ABackupIsWholePrivateAndHasKeyAndMark)
     EXPECT_EQ(status, 1);
 }
 
+TEST_F(Replaced, ABackupReplacesNothingThatADatabaseNeeds)
+{
+    const Program daemon = usherd();
+    add_meeting("m");
+    ASSERT_TRUE(gets_ready("m")) << printed();
+    const auto back_up = [&](std::string const& database, std::string const& target) {
+        const std::string answer = folder.file("answer");
+        std::ofstream{answer};
+        status = Program({USHERCTL, "--db", database, "backup", target, "--yes"}, answer).end();
+        return read_text(answer);
+    };
+    const auto refused = [&](std::string const& database, std::string const& target, std::string const& reason) {
+        EXPECT_EQ(back_up(database, target), "usherctl: " + reason + "; name another file\n");
+        EXPECT_EQ(status, 1);
+    };
+    for (std::string const suffix : {"-wal", "-shm", "-journal", ".key", ".mark", ".lock", ".replaced", ".restoring"})
+        refused(path, path + suffix, path + suffix + ": belongs to the database itself");
+    std::filesystem::create_directory_symlink(folder.file(""), folder.file("there"));
+    refused(
+        path, folder.file("there/usher.db-journal"),
+        folder.file("there/usher.db-journal") + ": belongs to the database itself"
+    );
+    std::filesystem::create_symlink(path + ".key", folder.file("link"));
+    std::filesystem::create_hard_link(path + "-wal", folder.file("hard"));
+    refused(path, folder.file("link"), folder.file("link") + ": belongs to the database itself");
+    refused(path, folder.file("hard"), folder.file("hard") + ": belongs to the database itself");
+    const std::string odd = folder.file("odd.key"); // which is what the copy's key would be called
+    Program({USHERCTL, "--db", odd, "init"}, folder.file("answer")).end();
+    refused(odd, folder.file("odd"), odd + ": is the database itself");
+
+    const std::string answer = back_up(odd, path);
+
+    EXPECT_NE(answer.find(path + ": another usherd is at work on it"), std::string::npos) << answer;
+    EXPECT_EQ(status, 1);
+    add_meeting("later");
+    EXPECT_TRUE(gets_ready("later")) << printed();
+    EXPECT_EQ(test::check_database(path), "");
+}
+
 TEST_F(Replaced, ARestoreNeedsAStoppedDaemonAndAnAnswer)
 {
     std::optional<Program> daemon{usherd()};

@@ -95,6 +95,39 @@ void copy_small(std::string const& from, std::string const& to)
         fail(to, "cannot be written");
 }
 
+/// Where a file of that name is or would be, behind the links of its folder.
+std::string place_of(std::string const& path)
+{
+    const auto slash = path.rfind('/');
+    const std::string folder = real_path(folder_of(path));
+    return (folder == "/" ? "" : folder) + "/" + path.substr(slash == std::string::npos ? 0 : slash + 1);
+}
+
+/// Whether both names mean one file, which need not be there.
+bool is_same_file(std::string const& one, std::string const& other)
+{
+    if (place_of(one) == place_of(other) || real_path(one) == real_path(other))
+        return true;
+    struct stat first {};
+    struct stat second {};
+    return ::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/// A copy must not replace what the database needs, nor have a name at which a restore puts something else.
+void expect_foreign(std::string const& database, std::string const& target)
+{
+    const std::string own = real_path(database);
+    for (std::string const written : {"", ".partial", "-wal", "-shm", ".key", ".mark"})
+        for (std::string const suffix :
+             {"", "-wal", "-shm", "-journal", "-wal.foreign", ".key", ".key.new", ".mark", ".lock", ".restoring",
+              ".restoring.key", ".replaced", ".replaced-wal", ".replaced-shm", ".replaced.key"})
+            if (is_same_file(target + written, own + suffix))
+                throw DatabaseError{
+                    target + written + (suffix.empty() ? ": is" : ": belongs to") +
+                    " the database itself; name another file"};
+}
+
 /// A path as SQLite takes it in a URI, for a file that nobody writes to: it is read without locks and without a -wal.
 std::string immutable_uri(std::string const& path)
 {
@@ -240,10 +273,12 @@ bool log_does_not_fit(std::string const& database)
     }
 }
 
-std::vector<std::string> back_up(std::string const& database, std::string const& target)
+std::vector<std::string> back_up(std::string const& database, std::string const& target, std::string const& who)
 {
-    if (real_path(target) == real_path(database))
-        throw DatabaseError{target + ": is the database itself; name another file"};
+    expect_foreign(database, target);
+    std::optional<InstanceLock> lock;
+    if (const std::string replaced = real_path(target); exists(replaced + ".lock")) // a daemon works on it, or has
+        lock.emplace(replaced, who);
     const std::string copy = target + ".partial";
     std::vector<std::string> files{target};
     try {

@@ -12,8 +12,9 @@ namespace usher {
 
 /// Copies `database`, as it is at one instant, to `target`, which is checked and readable by this account alone;
 /// DATABASE.key and DATABASE.mark go with it where they are. What was of these names is replaced once the copies are
-/// whole. Returns the files. Errors: DatabaseError, DatabaseBusy.
-std::vector<std::string> back_up(std::string const& database, std::string const& target);
+/// whole, unless it is of `database` itself, or another daemon works on it; `who` is for one that starts meanwhile.
+/// Returns the files. Errors: AlreadyAtWork, DatabaseError, DatabaseBusy.
+std::vector<std::string> back_up(std::string const& database, std::string const& target, std::string const& who);
 
 /// Whether a database is whole without its -wal and is not with it: then that one is of another file. Reads all of
 /// both. Errors: DatabaseError, DatabaseBusy.
