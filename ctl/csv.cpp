@@ -20,7 +20,9 @@ CsvReader::CsvReader(std::istream& in, CsvLimits limits)
 
 bool CsvReader::refill()
 {
-    if (!in_.good())
+    if (row_begin_ && buffer_offset_ + filled_ - *row_begin_ >= limits_.row_bytes)
+        endless_ = true; // as /dev/zero is
+    if (endless_ || !in_.good())
         return false;
     in_.read(buffer_.data(), static_cast<std::streamsize>(buffer_.size()));
     failed_ = failed_ || in_.bad();
@@ -70,6 +72,7 @@ bool CsvReader::skip_to(LineStart start)
         filled_ = 0;
     }
     here_ = {start.line, 1};
+    endless_ = false;
     return true;
 }
 
@@ -235,6 +238,15 @@ CsvReader::Step CsvReader::next()
 {
     if (!has_more())
         return Step::end;
+    place_ = here_;
+    row_begin_ = buffer_offset_ + position_;
+    const Step step = read_row();
+    row_begin_.reset();
+    return endless_ ? Step::end : step;
+}
+
+CsvReader::Step CsvReader::read_row()
+{
     row_is_bad_ = false;
     if (std::exchange(stray_return_, false)) {
         report(here_, "has a carriage return that does not end the line; quote the field");
@@ -242,7 +254,6 @@ CsvReader::Step CsvReader::next()
         return Step::problem;
     }
     count_ = 0;
-    place_ = here_;
     for (;;) {
         if (!read_field())
             return Step::problem;

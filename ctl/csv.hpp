@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <istream>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@ namespace usher::ctl {
 
 struct CsvLimits {
     std::size_t field_bytes = 64 * 1024;
+    std::size_t row_bytes = 16 * 1024 * 1024; ///< Read of a row, rounded up to a block, before reading stops.
     std::size_t columns = 256;
 };
 
@@ -59,6 +61,8 @@ public:
 
     /// The stream broke before its end.
     bool failed() const { return failed_; }
+    /// Reading stopped before the end of the stream, in a row without an end: the one at `place()`.
+    bool endless() const { return endless_; }
 
 private:
     static constexpr int end_of_file = -1;
@@ -78,6 +82,7 @@ private:
     void add_plain();
     void report(Place place, std::string reason);
     bool skip_empty_lines();
+    Step read_row();
     bool read_field();
     bool read_quoted();
     bool read_plain();
@@ -101,6 +106,8 @@ private:
     bool row_is_bad_ = false;
     bool stray_return_ = false; ///< taken already, and no line end
     bool failed_ = false;
+    std::optional<std::uint64_t> row_begin_; ///< Of the row that is being read, in bytes as LineStart::offset.
+    bool endless_ = false;
 };
 
 } // namespace usher::ctl

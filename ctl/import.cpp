@@ -497,6 +497,8 @@ void Import<Table>::load(seconds shift, Progress& progress)
         throw ImportError{
             path_ + ": could not be read to its end; the rows before line " + std::to_string(reader_.line() + 1) +
             " are loaded"};
+    if (auto error = reader_.endless_row())
+        throw ImportError{std::move(*error)};
 }
 
 template <class Table>

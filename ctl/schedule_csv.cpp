@@ -338,6 +338,8 @@ tl::expected<void, FileError> ScheduleReader<Table>::read_header()
     const CsvReader::Step step = csv_.next();
     if (csv_.failed())
         return tl::unexpected{FileError{name_ + ": cannot be read. Nothing was done."}};
+    if (auto error = endless_row())
+        return tl::unexpected{FileError{error->message + ". Nothing was done.", std::move(error->to_do)}};
     if (step == CsvReader::Step::end)
         return tl::unexpected{FileError{name_ + ": is empty; the first line must name the columns. Nothing was done."}};
     if (step == CsvReader::Step::problem)
@@ -346,6 +348,16 @@ tl::expected<void, FileError> ScheduleReader<Table>::read_header()
     if (auto error = place_columns())
         return tl::unexpected{std::move(*error)};
     return {};
+}
+
+template <class Table>
+std::optional<FileError> ScheduleReader<Table>::endless_row() const
+{
+    if (!csv_.endless())
+        return std::nullopt;
+    return FileError{
+        name_ + ":" + std::to_string(csv_.line()) + ": has a row of more than 16 MiB, and was read no further",
+        "name a CSV file, or mend that row; then import again"};
 }
 
 template <class Table>

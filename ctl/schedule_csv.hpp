@@ -116,6 +116,8 @@ public:
 
     /// The stream broke before its end.
     bool failed() const { return csv_.failed(); }
+    /// What is wrong when reading stopped in a row that does not end.
+    std::optional<FileError> endless_row() const;
 
 private:
     std::optional<FileError> find_separator();

@@ -98,6 +98,29 @@ TEST_F(CommandLine, SaysWhatWentWrongInJsonToo)
     EXPECT_EQ(usage.err, "");
 }
 
+TEST_F(CommandLine, ImportStopsInARowThatDoesNotEnd)
+{
+    ASSERT_EQ(call({"init", "--db", path}).status, 0);
+    const std::string to_do = "\ndo: name a CSV file, or mend that row; then import again\n";
+    const Answer endless = import({"--meetings", "/dev/zero"});
+    EXPECT_EQ(endless.status, 1);
+    EXPECT_EQ(
+        endless.err, "usherctl: /dev/zero:1: has a row of more than 16 MiB, and was read no further. Nothing was "
+                     "done." +
+                         to_do
+    );
+    const std::string meetings = write(
+        "m.csv", "external_id,title,starts_at_utc,ends_at_utc\n"
+                 "keynote,K,2026-03-02T09:00:00Z,2026-03-02T10:00:00Z\n" +
+                     std::string(17 * 1024 * 1024, 'x')
+    );
+    const Answer long_row = import({"--meetings", meetings});
+    EXPECT_EQ(long_row.status, 1);
+    EXPECT_EQ(
+        long_row.err, "usherctl: " + meetings + ":3: has a row of more than 16 MiB, and was read no further" + to_do
+    );
+}
+
 TEST_F(CommandLine, ImportSaysWhatGotIn)
 {
     ASSERT_EQ(call({"init", "--db", path}).status, 0);

@@ -190,5 +190,60 @@ TEST(Csv, BoundsFieldsAndColumns)
     EXPECT_THAT(read_text("abc,\"defghij\nk,l\n", limits), ElementsAre("1! has a quote that is not closed", "2: k|l"));
 }
 
+/// Without an end, as /dev/zero and a pipe may be.
+class EndlessBuffer : public std::streambuf {
+public:
+    explicit EndlessBuffer(std::string text) : text_{std::move(text)}
+    {
+        setg(text_.data(), text_.data(), text_.data() + text_.size());
+    }
+
+protected:
+    int_type underflow() override
+    {
+        text_.assign(4096, 'x');
+        setg(text_.data(), text_.data(), text_.data() + text_.size());
+        return traits_type::to_int_type(*gptr());
+    }
+
+private:
+    std::string text_;
+};
+
+TEST(Csv, StopsInARowThatDoesNotEnd)
+{
+    for (std::string const begin : {"", "\"", "a\r", "\r", "\"a\"b", "\"a\nb"}) {
+        SCOPED_TRACE(begin);
+        EndlessBuffer buffer{"a,b\n" + begin};
+        std::istream in{&buffer};
+        CsvReader reader{in};
+
+        EXPECT_EQ(reader.next(), CsvReader::Step::row);
+        EXPECT_EQ(reader.next(), CsvReader::Step::end);
+
+        EXPECT_TRUE(reader.endless());
+        EXPECT_EQ(reader.line(), 2U);
+        EXPECT_FALSE(reader.has_more());
+        EXPECT_EQ(reader.next(), CsvReader::Step::end);
+    }
+}
+
+TEST(Csv, GoesOnAfterAQuoteThatIsNotClosedForLong)
+{
+    std::string text = "a,\"b\n";
+    for (int i = 0; i < 100'000; ++i)
+        text += "e,f\n";
+    std::istringstream in{text};
+    CsvReader reader{in, {.row_bytes = 100'000}};
+
+    EXPECT_EQ(reader.next(), CsvReader::Step::problem);
+    EXPECT_EQ(reader.problem(), "has a quote that is not closed");
+    int rows = 0;
+    while (reader.next() == CsvReader::Step::row)
+        ++rows;
+    EXPECT_EQ(rows, 100'000);
+    EXPECT_FALSE(reader.endless());
+}
+
 } // namespace
 } // namespace usher::ctl
