@@ -28,30 +28,11 @@ std::string joined(std::vector<std::string> const& words)
     return list;
 }
 
-/// Asks before something that cannot be taken back; only a terminal can answer.
-bool agreed(Context& context, BackupArguments const& arguments, std::string const& command, std::string const& warning)
-{
-    if (arguments.yes)
-        return true;
-    context.err << warning;
-    if (::isatty(STDIN_FILENO) == 0) {
-        context.err << "\nusherctl: " << command << ": no terminal to ask. Nothing was done.\ndo: add --yes\n";
-        return false;
-    }
-    context.err << " Go on? [y/N] ";
-    std::string answer;
-    std::getline(context.in, answer);
-    if (answer == "y" || answer == "Y")
-        return true;
-    context.err << "Nothing was done.\n";
-    return false;
-}
-
 int backup(Context& context, BackupArguments const& arguments)
 {
     const std::string database = context.database();
     const bool there = ::access(arguments.file.c_str(), F_OK) == 0;
-    if (there && !agreed(context, arguments, "backup", arguments.file + " is there already and is replaced."))
+    if (there && !arguments.yes && !agreed(context, "backup", arguments.file + " is there already and is replaced."))
         return exit_could_not;
     const std::vector<std::string> files =
         back_up(database, arguments.file, "usherctl backup, pid " + std::to_string(::getpid()));
@@ -74,7 +55,7 @@ int restore(Context& context, BackupArguments const& arguments)
     }
     const std::string lost =
         "What was written since " + Times{context.now(), context.local}.relative(copy->taken_at()) + " is lost.";
-    if (!agreed(context, arguments, "restore", lost))
+    if (!arguments.yes && !agreed(context, "restore", lost))
         return exit_could_not;
     const Restore::Result result = copy->commit();
     if (context.json) {

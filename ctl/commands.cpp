@@ -7,6 +7,7 @@
 #include <chrono>
 #include <exception>
 #include <ostream>
+#include <span>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -94,6 +95,16 @@ std::string complaint(CLI::App& app, CLI::ParseError const& error)
     if (!chosen.empty())
         return in + "does not take " + in_quotes(word) + help;
     return "there is no command " + printable(word, 64) + nearest_text(word, command_names(app));
+}
+
+/// Before the words are understood, since it also tells how to say that they are not.
+bool wants_json(int argc, char const* const* argv)
+{
+    const std::span words{argv, static_cast<std::size_t>(argc)};
+    const auto end = std::find(words.begin(), words.end(), std::string_view{"--"});
+    return std::any_of(words.begin(), end, [](std::string_view word) {
+        return word == "--json" || word.starts_with("--json=");
+    });
 }
 
 int report(Context& context, std::string_view code, std::string const& message, int status)
@@ -187,9 +198,12 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
     add_decode(app, context);
     add_explain(app, context);
     add_requests(app, context);
+    context.json = wants_json(argc, argv);
     try {
         app.parse(argc, argv);
         if (!context.action) {
+            if (context.json)
+                return report(context, "usage", "name a command; see usherctl --help", exit_usage);
             context.err.lines(overview(app));
             return exit_usage;
         }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "output.hpp"
 
+#include <iostream>
+
+#include <unistd.h>
+
 #include "page.hpp"
 
 namespace usher::ctl {
@@ -67,6 +71,32 @@ int cannot(Context& context, std::string_view command, Error const& error)
     if (!error.to_do.empty())
         context.err << "do: " << unbound(error.to_do) << "\n";
     return exit_could_not;
+}
+
+bool agreed(Context& context, std::string_view command, std::string const& warning)
+{
+    const bool terminal = &context.in == &std::cin && ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
+    if (!terminal) {
+        const bool json = context.json; // which is one object, with the warning in it
+        if (!json)
+            context.err << warning << '\n';
+        cannot(
+            context, command,
+            {"not_agreed", (json ? warning + " There is " : std::string{}) + "no terminal to ask. Nothing was done",
+             "add --yes"}
+        );
+        return false;
+    }
+    context.err << warning << " Go on? [y/N] ";
+    std::string answer;
+    std::getline(context.in, answer);
+    if (answer == "y" || answer == "Y" || answer == "yes")
+        return true;
+    if (context.json)
+        cannot(context, command, {"not_agreed", "the answer was no. Nothing was done"});
+    else
+        context.err << "Nothing was done.\n";
+    return false;
 }
 
 int already_at_work(Context& context, std::string_view command, AlreadyAtWork const& error)

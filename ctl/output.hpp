@@ -58,6 +58,10 @@ struct Error {
 };
 int cannot(Context& context, std::string_view command, Error const& error);
 
+/// Asks before something that cannot be taken back, of which `warning` is the sentence; only a terminal can answer.
+/// Says so when the answer is no.
+bool agreed(Context& context, std::string_view command, std::string const& warning);
+
 /// A daemon runs that must not, or another usherctl.
 int already_at_work(Context& context, std::string_view command, AlreadyAtWork const& error);
 

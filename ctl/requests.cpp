@@ -140,25 +140,6 @@ std::string preview(RequestAction action, RequestExtent const& extent)
     return {};
 }
 
-/// Whether what splits rooms may be done. Asks on a terminal.
-bool is_agreed(Context& context, RequestArguments const& arguments)
-{
-    if (arguments.yes)
-        return true;
-    const bool terminal = &context.in == &std::cin && ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
-    if (!terminal) {
-        refuse(context, arguments.name, "not_agreed", "no terminal to ask. Nothing was done", "add --yes");
-        return false;
-    }
-    context.err << "Go on? [y/N] ";
-    std::string answer;
-    std::getline(context.in, answer);
-    if (answer == "y" || answer == "Y" || answer == "yes")
-        return true;
-    context.err << "Nothing was done.\n";
-    return false;
-}
-
 volatile std::sig_atomic_t interrupted = 0;
 
 /// Has SIGINT and SIGTERM end a wait, for as long as it lives.
@@ -424,11 +405,9 @@ int request(Context& context, RequestArguments const& arguments)
         return exit_done;
     }
     // Whoever is in a session that is replaced must join again.
-    if (arguments.action == RequestAction::replace_session && (!arguments.meeting || extent.live > 0)) {
-        context.err << preview(arguments.action, extent) << '\n';
-        if (!is_agreed(context, arguments))
-            return exit_could_not;
-    }
+    if (arguments.action == RequestAction::replace_session && (!arguments.meeting || extent.live > 0) &&
+        !arguments.yes && !agreed(context, arguments.name, preview(arguments.action, extent)))
+        return exit_could_not;
     const Interruptible signals; // from before there is something to tell about
     const RequestReport report = desk.file(arguments.action, scope, user_name());
     if (arguments.wait)

@@ -98,6 +98,38 @@ TEST_F(CommandLine, SaysWhatWentWrongInJsonToo)
     EXPECT_EQ(usage.err, "");
 }
 
+TEST_F(CommandLine, PrintsOneObjectWhereverJsonIsAskedFor)
+{
+    const auto code = [](Answer const& answer) {
+        EXPECT_EQ(answer.err, "");
+        return answer.json().at("error").at("code").get<std::string>();
+    };
+    for (auto const& words : std::vector<std::vector<std::string>>{
+             {"--db", path, "--json"},
+             {"status", "--db", path, "--db", path, "--json"},
+             {"status", "--db", path, "--json=x"},
+             {"statsu", "--json"},
+             {"rotate", "--json"}}) {
+        SCOPED_TRACE(testing::PrintToString(words));
+        const Answer answer = call(words);
+        EXPECT_EQ(answer.status, 2);
+        EXPECT_EQ(code(answer), "usage");
+    }
+    EXPECT_THAT(call({"explain", "--db", path, "--", "--json", "x"}).err, StartsWith("usherctl: "));
+    ASSERT_EQ(call({"init", "--db", path}).status, 0);
+    const std::string copy = write("copy.db", "");
+    const Answer unasked = call({"backup", "--db", path, copy, "--json"});
+    EXPECT_EQ(unasked.status, 1);
+    EXPECT_EQ(code(unasked), "not_agreed");
+    EXPECT_EQ(
+        unasked.json().at("error").at("message"),
+        copy + " is there already and is replaced. There is no terminal to ask. Nothing was done"
+    );
+    EXPECT_EQ(code(call({"replace-session", "--db", path, "--all", "--json"})), "not_agreed");
+    ASSERT_EQ(call({"backup", "--db", path, copy, "--yes"}).status, 0);
+    EXPECT_EQ(code(call({"restore", "--db", path, copy, "--json"})), "not_agreed");
+}
+
 TEST_F(CommandLine, ImportStopsInARowThatDoesNotEnd)
 {
     ASSERT_EQ(call({"init", "--db", path}).status, 0);
