@@ -53,6 +53,14 @@ std::string be(std::int64_t count)
     return count == 1 ? " is" : " are";
 }
 
+/// As the command takes it.
+std::string scope_words(RequestScope const& scope)
+{
+    if (scope.meeting)
+        return *scope.meeting;
+    return scope.project == "*" ? "--all" : "--project " + scope.project.value_or("");
+}
+
 std::string scope_text(RequestScope const& scope)
 {
     if (scope.meeting)
@@ -320,7 +328,7 @@ int wait_for(
         if (!next)
             return give_up(
                 "deleted", request + " was deleted; what it had not done yet stays as it is",
-                "usherctl " + arguments.name + " " + scope_text(report.scope)
+                "usherctl " + arguments.name + " " + scope_words(report.scope)
             );
         const Steady::time_point now = Steady::now();
         if (next->counts != report.counts || next->state != report.state)

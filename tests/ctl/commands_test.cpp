@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // usherctl as its users meet it: command lines in, text and exit status out.
+#include <chrono>
 #include <cstdint>
 #include <fstream>
 #include <map>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -333,6 +335,27 @@ TEST_F(Commands, ReplacingSessionsSaysWhatBreaksAndAsks)
     const Answer agreed = call({"replace-session", "--all", "--yes"});
     EXPECT_EQ(agreed.status, 0);
     EXPECT_EQ(agreed.out, "Filed: request 2; 2 meetings will get new sessions.\n");
+}
+
+TEST_F(Commands, AWaitForARequestThatIsDeletedNamesTheCommandAgain)
+{
+    import_example();
+    const auto wait = [&](std::vector<std::string> words) {
+        const std::jthread deleter{[&] {
+            SQLite::Database database{path, SQLite::OPEN_READWRITE, 20000};
+            while (database.exec("DELETE FROM request") == 0)
+                std::this_thread::sleep_for(std::chrono::milliseconds{5}); // polls a process
+        }};
+        words.emplace_back("--wait");
+        return call(words).err;
+    };
+    const std::string deleted = "usherctl: rotate: request 1 was deleted; what it had not done yet stays as it is.\n";
+
+    EXPECT_EQ(wait({"rotate", "--all"}), deleted + "do: usherctl rotate --all\n");
+    EXPECT_EQ(
+        wait({"rotate", "--project", "default"}).substr(deleted.size()), "do: usherctl rotate --project default\n"
+    );
+    EXPECT_EQ(wait({"rotate", "opening"}).substr(deleted.size()), "do: usherctl rotate opening\n");
 }
 
 TEST_F(Commands, RequestsAreListedAndAborted)
