@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/core/printable.hpp>
 
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <ios>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -13,6 +18,17 @@ namespace {
 
 using namespace std::string_view_literals;
 
+/// Of a character beyond ASCII.
+std::string utf8(char32_t code)
+{
+    const auto tail = [&](int shift) { return static_cast<char>(0x80U | (code >> shift & 0x3fU)); };
+    if (code < 0x800)
+        return {static_cast<char>(0xc0U | code >> 6U), tail(0)};
+    if (code < 0x10000)
+        return {static_cast<char>(0xe0U | code >> 12U), tail(6), tail(0)};
+    return {static_cast<char>(0xf0U | code >> 18U), tail(12), tail(6), tail(0)};
+}
+
 TEST(Printable, ShowsWhatActsOnATerminalOrHidesText)
 {
     EXPECT_EQ(printable("a\x1b[31mb\nc\r\t\x7f\0"sv), "a\\x1b[31mb\\x0ac\\x0d\\x09\\x7f\\x00");
@@ -22,6 +38,38 @@ TEST(Printable, ShowsWhatActsOnATerminalOrHidesText)
         "\\u{200b}\\u{200f}\\u{2028}\\u{2029}\\u{202a}\\u{202e}\\u{2066}\\u{2069}\\u{feff}\\u{ad}\\u{061c}"
     );
     EXPECT_EQ(printable("\U000e0041"), "\\u{e0041}");
+}
+
+TEST(Printable, ShowsAllThatLooksLikeNothing)
+{
+    // Unicode 15, DerivedCoreProperties.txt: Default_Ignorable_Code_Point; and U+2800, which is a blank.
+    constexpr std::array<std::pair<char32_t, char32_t>, 18> ignorable{
+        {{0xad, 0xad},
+         {0x34f, 0x34f},
+         {0x61c, 0x61c},
+         {0x115f, 0x1160},
+         {0x17b4, 0x17b5},
+         {0x180b, 0x180f},
+         {0x200b, 0x200f},
+         {0x202a, 0x202e},
+         {0x2060, 0x206f},
+         {0x2800, 0x2800},
+         {0x3164, 0x3164},
+         {0xfe00, 0xfe0f},
+         {0xfeff, 0xfeff},
+         {0xffa0, 0xffa0},
+         {0xfff0, 0xfff8},
+         {0x1bca0, 0x1bca3},
+         {0x1d173, 0x1d17a},
+         {0xe0000, 0xe0fff}}};
+    for (auto const& [first, last] : ignorable)
+        for (char32_t code = first; code <= last; ++code)
+            EXPECT_NE(printable(utf8(code)), utf8(code)) << std::hex << std::uint32_t{code};
+    for (const char32_t code :
+         std::initializer_list<char32_t>{0xac,   0xae,   0x34e,   0x350,   0x115e,  0x1161,  0x17b3,  0x17b6, 0x180a,
+                                         0x1810, 0x27ff, 0x2801,  0x3163,  0x3165,  0xfdff,  0xfe10,  0xff9f, 0xffa1,
+                                         0xffef, 0xfffc, 0x1bc9f, 0x1bca4, 0x1d172, 0x1d17b, 0xdffff, 0xe1000})
+        EXPECT_EQ(printable(utf8(code)), utf8(code)) << std::hex << std::uint32_t{code};
 }
 
 TEST(Printable, LeavesTextAsItIs)

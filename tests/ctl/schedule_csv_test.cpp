@@ -191,6 +191,10 @@ TEST(ScheduleCsv, RefusesIdsThatWouldBeOthers)
         id("m\u200b"),
         "m.csv:2:1: external_id: m\\u{200b}: has a character that cannot be seen, and would be another id\n"
     );
+    EXPECT_EQ(
+        id("m\u3164"),
+        "m.csv:2:1: external_id: m\\u{3164}: has a character that cannot be seen, and would be another id\n"
+    );
     EXPECT_EQ(id("a b"), "2 ok\n");
     EXPECT_EQ(id("Zoë"), "2 ok\n");
 }

@@ -15,18 +15,28 @@ struct Range {
     char32_t last;
 };
 
-/// Control a terminal, look like nothing, or change the order in which text is shown.
-constexpr std::array<Range, 11> unprintable{{
+/// Control a terminal, look like nothing, or change the order in which text is shown: Unicode's
+/// Default_Ignorable_Code_Point, its line and paragraph separators, the controls, and what is blank beside them.
+constexpr std::array<Range, 20> unprintable{{
     {0x00, 0x1f},       // C0 controls
     {0x7f, 0x9f},       // DEL and C1 controls
     {0xad, 0xad},       // soft hyphen
+    {0x34f, 0x34f},     // combining grapheme joiner
     {0x61c, 0x61c},     // Arabic letter mark
-    {0x180e, 0x180e},   // Mongolian vowel separator
+    {0x115f, 0x1160},   // Hangul fillers
+    {0x17b4, 0x17b5},   // Khmer inherent vowels
+    {0x180b, 0x180f},   // Mongolian variation selectors and vowel separator
     {0x200b, 0x200f},   // zero width, marks of direction
     {0x2028, 0x202e},   // ends of line and paragraph, embeddings and overrides of direction
     {0x2060, 0x206f},   // invisible operators, isolates of direction
+    {0x2800, 0x2800},   // Braille without a dot
+    {0x3164, 0x3164},   // Hangul filler
+    {0xfe00, 0xfe0f},   // variation selectors
     {0xfeff, 0xfeff},   // byte order mark
-    {0xfff9, 0xfffb},   // interlinear annotation
+    {0xffa0, 0xffa0},   // Hangul filler of half width
+    {0xfff0, 0xfffb},   // unassigned, interlinear annotation
+    {0x1bca0, 0x1bca3}, // shorthand format controls
+    {0x1d173, 0x1d17a}, // musical format controls
     {0xe0000, 0xe0fff}, // tags, variation selectors
 }};
 
