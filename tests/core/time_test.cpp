@@ -42,7 +42,7 @@ TEST(Time, ReadsIso8601)
     for (auto const* const text :
          {"2021-02-06T09:00:00Z", "2021-02-06T09:00Z", "2021-02-06t09:00:00z", "2021-02-06 09:00:00Z",
           "2021-02-06T10:00+01:00", "2021-02-06T10:00+0100", "2021-02-06T10:00+01", "2021-02-06T04:30:00-04:30",
-          "2021-02-05T23:00-10:00", "2021-02-06T09:00:00.999999999Z", "2021-02-06T09:00:00,5Z"}) {
+          "2021-02-05T23:00-10:00", "2021-02-06T09:00:00.000Z", "2021-02-06T09:00:00,0Z"}) {
         auto const instant = parse_iso8601(text);
         ASSERT_TRUE(instant) << text << ": " << instant.error().message;
         EXPECT_EQ(unix_seconds(*instant), 1612602000) << text;
@@ -107,6 +107,8 @@ TEST(Time, SaysWhatIsWrong)
              {"2026-03-02T09:00 CET", "its zone must be Z for UTC, or an offset such as +01:00"},
              {"2026-03-02T09:00ZZ", "its zone must be Z for UTC, or an offset such as +01:00"},
              {"2026-03-02", "has no time of day; expected a time such as 2021-02-06T09:00:00Z"},
+             {"2021-02-06T09:00:00.5Z", "seconds must be whole"},
+             {"2021-02-06T09:00:00,000000001+01:00", "seconds must be whole"},
              {"1612602000", "expected a time such as 2021-02-06T09:00:00Z"},
              {"06.02.2021 09:00", "expected a time such as 2021-02-06T09:00:00Z"}}) {
         EXPECT_EQ(parse_iso8601(text).error().message, text + ": " + reason);
@@ -116,7 +118,7 @@ TEST(Time, SaysWhatIsWrong)
 
 TEST(Time, SaysThatTheZoneIsMissing)
 {
-    for (auto const* const text : {"2021-02-06T09:00", "2021-02-06T09:00:00", "2021-02-06T09:00:00.5"}) {
+    for (auto const* const text : {"2021-02-06T09:00", "2021-02-06T09:00:00", "2021-02-06T09:00:00.000"}) {
         EXPECT_THAT(parse_iso8601(text).error().message, HasSubstr("has no zone: add Z for UTC")) << text;
     }
 }

@@ -69,13 +69,13 @@ public:
         return value;
     }
 
-    /// At least one digit.
-    bool skip_digits()
+    /// As many digits as there are.
+    std::string_view digits()
     {
         auto const end = std::find_if_not(rest_.begin(), rest_.end(), is_digit);
-        auto const count = static_cast<std::size_t>(end - rest_.begin());
-        rest_.remove_prefix(count);
-        return count > 0;
+        auto const taken = rest_.substr(0, static_cast<std::size_t>(end - rest_.begin()));
+        rest_.remove_prefix(taken.size());
+        return taken;
     }
 
     bool at_end() const { return rest_.empty(); }
@@ -141,8 +141,13 @@ Taken<seconds> take_time_of_day(Scanner& in)
     std::optional<int> second{0};
     if (in.take(':')) {
         second = in.number(2);
-        if (!second || (in.take_any(".,") && !in.skip_digits())) {
+        bool const has_fraction = second && in.take_any(".,");
+        auto const fraction = has_fraction ? in.digits() : std::string_view{"0"};
+        if (!second || fraction.empty()) {
             return tl::unexpected{std::string{expected_time}};
+        }
+        if (fraction.find_first_not_of('0') != std::string_view::npos) {
+            return tl::unexpected{std::string{"seconds must be whole"}};
         }
     }
     if (*hour > 23) {

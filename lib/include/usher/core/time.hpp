@@ -26,9 +26,9 @@ constexpr sys_seconds from_unix(std::int64_t seconds_since_epoch)
 /// `2021-02-06T09:00:00Z`.
 std::string to_iso8601(sys_seconds instant);
 
-/// Reads ISO 8601 with a date, a time and a zone: `2021-02-06T09:00:00Z`, `2021-02-06T10:00+01:00`; a fraction of
-/// a second is cut off. Errors: Errc::bad_time, with a message such as `2021-02-30T09:00Z: there is no day 30 in
-/// 2021-02`.
+/// Reads ISO 8601 with a date, a time and a zone: `2021-02-06T09:00:00Z`, `2021-02-06T10:00+01:00`; seconds
+/// may have a fraction of zero. Errors: Errc::bad_time, with a message such as `2021-02-30T09:00Z: there is no day 30
+/// in 2021-02`.
 Result<sys_seconds> parse_iso8601(std::string_view text);
 
 /// Reads a number and one of `s`, `m`, `h`, `d`: `90m`. Errors: Errc::bad_duration; negative values are refused.
