@@ -189,7 +189,10 @@ boost::asio::awaitable<void> Provisioner::on_workers(std::function<void()> work)
 bool Provisioner::take_sweep_wish()
 {
     if (store_.take_restored()) {
-        log_event("backup.restored"_event, " meaning=\"a backup was restored, or usher's own row in daemon was taken away; everything is looked at again\"");
+        log_event(
+            "backup.restored"_event, " meaning=\"a backup was restored, or usher's own row in daemon was taken away; "
+                                     "everything is looked at again\""
+        );
         sweep_wish_ = true;
     }
     return std::exchange(sweep_wish_, false);
