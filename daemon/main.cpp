@@ -32,6 +32,14 @@ int fail(std::string const& reason, usher::ExitStatus exit_status = usher::exit_
     return exit_status;
 }
 
+/// What was asked for is printed whole, or that is said.
+int printed()
+{
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0)
+        return usher::exit_done;
+    return fail("standard output cannot be written");
+}
+
 } // namespace
 
 int main(int argc, char** argv)
@@ -62,7 +70,7 @@ int main(int argc, char** argv)
         std::ostringstream help;
         if (options.exit(error, help, help) == 0) {
             usher::print_lines(stdout, help.str());
-            return usher::exit_done;
+            return printed();
         }
         usher::print_line(stderr, std::string{"usherd: "} + error.what() + "; see usherd --help"); // names arguments
         return usher::exit_usage;
@@ -70,7 +78,7 @@ int main(int argc, char** argv)
 
     if (words) {
         usher::print_words();
-        return usher::exit_done;
+        return printed();
     }
     try {
         usher::Config config;
@@ -91,7 +99,7 @@ int main(int argc, char** argv)
             usher::print_line(stderr, "warning: " + warning);
         if (check) {
             usher::print_line(stdout, "the configuration is good");
-            return usher::exit_done;
+            return printed();
         }
         usher::set_up_log(config.log);
         if (once) {

@@ -105,6 +105,21 @@ protected:
     std::string output = folder.file("output");
 };
 
+TEST_F(Process, SaysThatItsAnswerCannotBeWritten)
+{
+    for (auto const& words : std::vector<std::vector<std::string>>{
+             {"--help"}, {"--version"}, {"--words"}, {"--check-config", "--db", path}}) {
+        std::vector<std::string> all{USHERD};
+        all.insert(all.end(), words.begin(), words.end());
+        std::ofstream{output};
+
+        test::Program daemon{all, output, [] { ::dup2(::open("/dev/full", O_WRONLY), STDOUT_FILENO); }};
+
+        EXPECT_EQ(daemon.end(), 1) << words.front();
+        EXPECT_EQ(printed(), "usherd: standard output cannot be written\n") << words.front();
+    }
+}
+
 TEST_F(Process, OnceProvisionsAndASecondOncePublishesNothing)
 {
     const std::string tokens =
