@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <iostream>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include <usher/core/nearest.hpp>
+#include <usher/core/printable.hpp>
 #include <usher/store/report.hpp>
 #include <usher/store/requests.hpp>
 
@@ -471,8 +473,14 @@ std::string aborted_sentence(RequestReport const& report, std::int64_t left)
            (left == 1 ? " keeps its own." : " keep theirs.");
 }
 
-int abort_request(Context& context, std::int64_t id)
+int abort_request(Context& context, std::string const& number)
 {
+    std::int64_t id = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), id);
+    if (error != std::errc{} || end != number.data() + number.size())
+        throw UsageError{
+            "requests: abort: expected a request's number, got " + in_quotes(number) +
+            "; see usherctl requests abort --help"};
     RequestDesk desk{context.database(), true};
     const sys_seconds now = context.now();
     const auto report = desk.abort(id, user_name(), now);
@@ -566,7 +574,7 @@ void add_requests(CLI::App& app, Context& context)
     );
     CLI::App* abort = command->add_subcommand("abort", "What it has not done yet stays as it is");
     abort->fallthrough();
-    const auto id = std::make_shared<std::int64_t>(0);
+    const auto id = std::make_shared<std::string>();
     abort->add_option("request", *id, "The request's number")->type_name("N")->required();
     abort->callback([&context, id] { context.action = [&context, id] { return abort_request(context, *id); }; });
     command->callback([&context, abort] {

@@ -385,6 +385,15 @@ TEST_F(Commands, RequestsAreListedAndAborted)
         << again.err;
     EXPECT_EQ(call({"requests", "abort", "9223372036854775807"}).status, 1);
     EXPECT_EQ(call({"requests", "abort"}).status, 2);
+    for (std::string const number : {"99999999999999999999", "x", "1x", ""}) {
+        const Answer no_number = call({"requests", "abort", number});
+        EXPECT_EQ(no_number.status, 2);
+        EXPECT_EQ(
+            no_number.err, "usherctl: requests: abort: expected a request's number, got \"" + number +
+                               "\"; see usherctl requests abort --help\n"
+        );
+    }
+    EXPECT_EQ(call({"requests", "abort", "--help"}).status, 0);
     EXPECT_EQ(call({"requests", "abort", "1", "--json"}).json().at("state"), "aborted");
 }
 
