@@ -72,6 +72,21 @@ void print_hidden(Page& page, Listing<CredentialReport> const& found, bool one, 
         page.sentence(grouped(static_cast<std::int64_t>(found.total - found.items.size())) + " more");
 }
 
+/// Of a meeting of which nobody has a credential that is shown.
+std::string why_nobody(MeetingReport const& meeting, Times const& times)
+{
+    const std::string nobody = "nobody has a credential that is shown";
+    if (meeting.standing.word != Word::ready)
+        return nobody + ": it is " + std::string{to_text(meeting.standing.word)};
+    if (meeting.people.total == 0)
+        return "nobody is in it";
+    std::optional<sys_seconds> first;
+    for (RoleDoor const& door : meeting.doors)
+        if (door.hidden && door.opens > times.now())
+            first = std::min(first.value_or(door.opens), door.opens);
+    return nobody + (first ? " before " + times.relative(*first) : "");
+}
+
 /// Says why nothing is shown to whoever asks.
 int say_why_not(
     Context& context, Report const& rows, Config const& config, CredentialArguments const& arguments, Times const& times
@@ -98,7 +113,7 @@ int say_why_not(
         else if (!person->reason.empty())
             why += ": " + whole(person->reason);
     } else {
-        why = "nobody has a credential that is shown: it is " + std::string{to_text(meeting->standing.word)};
+        why = why_nobody(*meeting, times);
     }
     return cannot(
         context, "credentials",

@@ -392,6 +392,17 @@ TEST_F(Transcripts, ATokenIsHidden)
         call({"credentials", "opening", "speaker-1", "--show"}).out,
         world.credentials("opening").at("speaker-1").token + "\n"
     );
+    EXPECT_EQ(
+        call({"credentials", "track-b-1"}).err,
+        "usherctl: credentials: track-b-1: nobody has a credential that is shown before 09:30 UTC (in 10m).\n"
+        "do: usherctl explain track-b-1\n"
+    );
+    world.sql("DELETE FROM participant WHERE meeting_id = 'track-b-1'");
+    world.settle();
+    EXPECT_EQ(
+        call({"credentials", "track-b-1"}).err,
+        "usherctl: credentials: track-b-1: nobody is in it.\ndo: usherctl explain track-b-1\n"
+    );
 }
 
 } // namespace
