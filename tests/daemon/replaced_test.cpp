@@ -350,7 +350,8 @@ TEST_F(Replaced, WhatIsNoCopyIsNotRestored)
     };
     for (auto const& [file, reason] :
          {Case{text, "not a database"}, Case{other, "another program's SQLite database"}, Case{damaged, "is damaged"},
-          Case{folder.file("none"), "No such file"}}) {
+          Case{folder.file("none"), "No such file"},
+          Case{folder.file(""), "is a directory, not a file; name a copy"}}) {
         SCOPED_TRACE(file);
         const std::string answer = usherctl({"restore", file, "--yes"});
         EXPECT_EQ(status, 1);

@@ -310,8 +310,11 @@ Restore::Restore(std::string const& database, std::string const& backup, std::st
 {
     if (real_path(backup) == database_)
         throw DatabaseError{backup + ": is the database itself; name a copy"};
-    if (!exists(backup))
+    struct stat copied {};
+    if (::stat(backup.c_str(), &copied) != 0)
         fail(backup, "cannot be read");
+    if (S_ISDIR(copied.st_mode))
+        throw DatabaseError{backup + ": is a directory, not a file; name a copy"};
     try {
         struct stat log {};
         const bool has_log = ::stat((backup + "-wal").c_str(), &log) == 0 && log.st_size > 0;
