@@ -148,11 +148,13 @@ TEST_P(Damaged, IsNamedAndRepaired)
     DamageCase const& test = GetParam();
     change(test.object, test.from, test.to);
     EXPECT_THAT(damages(), ElementsAre(test.sentence));
+    run("UPDATE daemon SET damage = 'as a daemon wrote that does not run any more'");
     const Repair repaired = repair();
     EXPECT_THAT(repaired.refused, IsEmpty());
     ASSERT_EQ(repaired.mended.size(), 1U);
     EXPECT_EQ(repaired.mended[0].sentence, test.sentence);
     EXPECT_THAT(damages(), IsEmpty());
+    EXPECT_EQ(number("SELECT count(*) FROM usher_status WHERE damage <> ''"), 0);
     EXPECT_EQ(text("PRAGMA integrity_check"), "ok");
     EXPECT_EQ(number("SELECT count(*) FROM meeting WHERE id = 'm' AND starts_at = 1800000000"), 1);
     EXPECT_EQ(number("SELECT count(*) FROM agenda WHERE meeting_id = 'm'"), 1);

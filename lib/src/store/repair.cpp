@@ -551,6 +551,7 @@ Repair Repairer::run(Contract::Difference const& difference)
         throw DatabaseError{
             rest.findings.front().damage.sentence +
             ", which this cannot mend; do: " + rest.findings.front().damage.way_out};
+    database_.exec("UPDATE main.daemon SET damage = '' WHERE damage <> ''"); // what usher_status says of it
     // So that everybody reads the schema again.
     const std::int64_t version = integer("PRAGMA main.schema_version");
     database_.exec("PRAGMA main.schema_version = " + std::to_string(version + 1));
