@@ -1981,7 +1981,8 @@ Store::Outdated Store::find_outdated(Outdated::Place place, sys_seconds before, 
             found.next.after = *session_no;
         }
     };
-    const auto look_at_rows = [&](char const* sql) { // of a number, and whether the row can go
+    // Of a number, and whether the row can go. CASE, since AND looks at both sides, and nearly all rows are too young.
+    const auto look_at_rows = [&](char const* sql) {
         SQLite::Statement& statement = impl.prepared(sql);
         const Rewind rewind{statement};
         SQLite::bind(statement, place.after, unix_seconds(before), rows_max);
@@ -2001,10 +2002,12 @@ Store::Outdated Store::find_outdated(Outdated::Place place, sys_seconds before, 
             case Table::token_past: return look_at_tokens();
             case Table::session:
                 return look_at_rows(
-                    R"sql(SELECT s.session_no, s.created_at < ?2 AND s.has_past = 0 AND s.disconnect = 0
-                                 AND NOT EXISTS (SELECT 1 FROM token t WHERE t.session_no = s.session_no)
-                                 AND NOT EXISTS (SELECT 1 FROM agenda a WHERE a.meeting_no = s.meeting_no
-                                         AND s.session_no IN (a.session_no, a.staged_no, a.last_session_no))
+                    R"sql(SELECT s.session_no,
+                                 CASE WHEN s.created_at < ?2 AND s.has_past = 0 AND s.disconnect = 0
+                                      THEN NOT EXISTS (SELECT 1 FROM token t WHERE t.session_no = s.session_no)
+                                           AND NOT EXISTS (SELECT 1 FROM agenda a WHERE a.meeting_no = s.meeting_no
+                                                   AND s.session_no IN (a.session_no, a.staged_no, a.last_session_no))
+                                 END
                             FROM session s WHERE s.session_no > ?1 ORDER BY s.session_no LIMIT ?3)sql"
                 );
             case Table::session_attempt:
@@ -2014,9 +2017,11 @@ Store::Outdated Store::find_outdated(Outdated::Place place, sys_seconds before, 
                 );
             case Table::history:
                 return look_at_rows(
-                    R"sql(SELECT h.history_no, h.at < ?2
-                                 AND NOT EXISTS (SELECT 1 FROM agenda a WHERE a.meeting_no = h.meeting_no
-                                                                          AND a.last_history_no = h.history_no)
+                    R"sql(SELECT h.history_no,
+                                 CASE WHEN h.at < ?2
+                                      THEN NOT EXISTS (SELECT 1 FROM agenda a WHERE a.meeting_no = h.meeting_no
+                                                                                AND a.last_history_no = h.history_no)
+                                 END
                             FROM history h WHERE h.history_no > ?1 ORDER BY h.history_no LIMIT ?3)sql"
                 );
             case Table::none: return;
