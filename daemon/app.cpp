@@ -495,8 +495,10 @@ private:
         provisioner_->keep_doors();
         beat();
         const auto now = clock_.steady_now();
-        if (result.looked_at > 0)
+        if (result.looked_at > 0) {
             worked_at_ = now;
+            file_note_.clear(); // what was written may be in the file already, with none of it left in the WAL
+        }
         const bool quiet = now - worked_at_ >= quiet_before_empty_log;
         if (quiet && store_.wal_pages() > 0)
             leave_if_overwritten(); // what is moved now would go into the other file
