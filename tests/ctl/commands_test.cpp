@@ -343,8 +343,9 @@ TEST_F(Commands, AWaitForARequestThatIsDeletedNamesTheCommandAgain)
     const auto wait = [&](std::vector<std::string> words) {
         const std::jthread deleter{[&] {
             SQLite::Database database{path, SQLite::OPEN_READWRITE, 20000};
-            while (database.exec("DELETE FROM request") == 0)
-                std::this_thread::sleep_for(std::chrono::milliseconds{5}); // polls a process
+            while (database.execAndGet("SELECT count(*) FROM request").getInt() == 0)
+                std::this_thread::yield(); // a reader keeps nobody from filing it
+            database.exec("DELETE FROM request");
         }};
         words.emplace_back("--wait");
         return call(words).err;
