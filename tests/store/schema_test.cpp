@@ -249,7 +249,10 @@ TEST_F(Schema, ForeignNewerAndEmptyFilesAreRefusedByName)
     EXPECT_EQ(refusal(empty), empty + ": is empty; create its tables with: usherctl --db " + empty + " init");
     const std::string text = folder.file("text.db");
     std::ofstream{text} << std::string(4096, 'x');
-    EXPECT_EQ(refusal(text), text + ": file is not a database");
+    EXPECT_EQ(
+        refusal(text), text + ": is no sound database: file is not a database; name another file, or put a copy in its "
+                              "place with usherctl restore"
+    );
 }
 
 } // namespace

@@ -247,6 +247,11 @@ void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* h
             throw DatabaseReadOnly{why_read_only(path)};
         throw DatabaseError{path + ": " + error.what() + (reason != 0 ? ": " + describe_errno(reason) : std::string{})};
     }
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        throw DatabaseError{
+            path + ": is no sound database: " + error.what() +
+            "; name another file, or put a copy in its place with usherctl restore"};
     case SQLITE_TOOBIG:
     case SQLITE_MISMATCH:
     case SQLITE_CONSTRAINT: throw RowError{path + ": " + error.what()};
