@@ -346,7 +346,6 @@ void Provisioner::suspect(std::vector<Suspect> const& meetings)
 {
     if (meetings.empty())
         return;
-    suspects_.insert(suspects_.end(), meetings.begin(), meetings.end());
     const sys_seconds now = clock_.now();
     const auto key = [now](Suspect const& one) {
         const bool over = one.starts_at < now - near_before && one.starts_at != sys_seconds{}; // taken once already
@@ -354,9 +353,11 @@ void Provisioner::suspect(std::vector<Suspect> const& meetings)
         const sys_seconds place = near ? one.starts_at : std::chrono::floor<std::chrono::days>(one.starts_at);
         return std::tuple{over, !near, place, one.session, one.meeting};
     };
-    std::sort(suspects_.begin(), suspects_.end(), [&](Suspect const& left, Suspect const& right) {
-        return key(left) > key(right);
-    });
+    const auto comes_later = [&](Suspect const& left, Suspect const& right) { return key(left) > key(right); };
+    const auto known = std::ssize(suspects_); // in order already, but for those that came near meanwhile
+    suspects_.insert(suspects_.end(), meetings.begin(), meetings.end());
+    std::sort(suspects_.begin() + known, suspects_.end(), comes_later);
+    std::inplace_merge(suspects_.begin(), suspects_.begin() + known, suspects_.end(), comes_later);
     const auto same = [](Suspect const& left, Suspect const& right) { return left.meeting == right.meeting; };
     suspects_.erase(std::unique(suspects_.begin(), suspects_.end(), same), suspects_.end());
 }

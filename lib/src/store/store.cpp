@@ -133,6 +133,17 @@ std::string reasons_of(Plan const& plan)
     return text;
 }
 
+/// Whether `tokens`, all for one reason, are those of all participants from the first to the last, with no token of
+/// somebody else between them.
+bool fill_a_range(MeetingSnapshot const& meeting, std::span<SignedToken const> tokens)
+{
+    const auto is_present = [](ParticipantRow const& participant) { return participant.present; };
+    const auto is_alike = [&](SignedToken const& token) { return token.reason == tokens.front().reason; };
+    return tokens.back().participant - tokens.front().participant + 1 == tokens.size() &&
+           std::all_of(tokens.begin(), tokens.end(), is_alike) &&
+           std::all_of(meeting.participants.begin(), meeting.participants.end(), is_present);
+}
+
 } // namespace
 
 PublishCounts& PublishCounts::operator+=(PublishCounts const& other)
@@ -368,10 +379,14 @@ struct Store::Impl : Statements {
         raw.layout_classes = value_at(statement, 3);
         raw.meeting_id = value_at(statement, 4);
         ParticipantRow& row = rows.emplace_back();
-        row.id = statement.getColumn(0).getString();
-        row.role = parse_role(option(statement.getColumn(1)));
-        row.connection_data = option(statement.getColumn(2));
-        row.layout_classes = option(statement.getColumn(3));
+        const auto text = [&](RowValue const& value, int index) {
+            auto const* const bytes = std::get_if<std::string_view>(&value);
+            return bytes != nullptr ? std::string{*bytes} : option(statement.getColumn(index));
+        };
+        row.id = text(raw.participant_id, 0);
+        row.role = parse_role(text(raw.role, 1));
+        row.connection_data = text(raw.connection_data, 2);
+        row.layout_classes = text(raw.layout_classes, 3);
         if (const auto fault = check_row(raw))
             row.fault = fault->text();
     }
@@ -888,7 +903,7 @@ struct Store::Impl : Statements {
     );
     SessionNo add_session(
         MeetingNo meeting, std::string const& meeting_id, std::optional<std::int64_t> previous,
-        SessionRow const& session, sys_seconds now
+        SessionRow const& session, sys_seconds now, std::optional<sys_seconds> published = std::nullopt
     );
     std::optional<SessionNo> end_call(EndedCall const& call, sys_seconds now);
     /// Whether there is a session of this id, made by usher or adopted.
@@ -1257,13 +1272,13 @@ std::optional<SessionNo> Store::Impl::end_call(EndedCall const& call, sys_second
 
 SessionNo Store::Impl::add_session(
     MeetingNo meeting, std::string const& meeting_id, std::optional<std::int64_t> previous, SessionRow const& session,
-    sys_seconds now
+    sys_seconds now, std::optional<sys_seconds> published
 )
 {
     SQLite::Statement& statement = prepared(
         R"sql(INSERT INTO session (meeting_no, session_id, provider, project, project_key, options, created_at,
-                                   adopted, previous_no, mac)
-              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?))sql"
+                                   adopted, previous_no, mac, published_at)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))sql"
     );
     const Rewind rewind{statement};
     SQLite::bind(
@@ -1273,6 +1288,7 @@ SessionNo Store::Impl::add_session(
     bind_optional(statement, 9, previous);
     const std::string code = seal ? seal->of(database_id, meeting_id, session, unix_seconds(now)) : std::string{};
     statement.bind(10, code.data(), static_cast<int>(code.size()));
+    bind_optional(statement, 11, published ? std::optional{unix_seconds(*published)} : std::nullopt);
     statement.exec();
     return SessionNo{database->getLastInsertRowid()};
 }
@@ -1450,7 +1466,6 @@ Store::publish(std::span<Publication const> publications, sys_seconds now, std::
                 impl.publish_one(publication, seen != publication.seen, now, counts);
             impl.requests.keep_counts(now);
             impl.look(now);
-            impl.requests.keep_counts(now);
         });
     } catch (...) { // the rows are as they were
         for (SessionRow* session : impl.numbered)
@@ -1481,19 +1496,25 @@ void Store::Impl::store_tokens(
                key_id = ?9, fingerprint = ?10
          WHERE session_no = ?1 AND participant_id = ?2
     )sql");
-    // What it replaces is kept as past, if anybody was given it.
-    SQLite::Statement& keep = prepared(R"sql(
-        INSERT INTO token_past (session_no, participant_id, seq, role, reason, issued_at, expires_at, withdrawn_at,
-                                withdrawn_reason)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-    )sql");
     const Rewind rewind_upsert{upsert};
     const Rewind rewind_update{update};
-    const Rewind rewind_keep{keep};
-    keep.bind(1, number(publication.session->number));
-    keep.bind(3, seq);
-    keep.bind(8, unix_seconds(publication.plan->at));
+    const bool kept_at_once = published && intact && fill_a_range(meeting, publication.tokens);
     bool kept = false;
+    // What is replaced is kept as past, if anybody was given it.
+    const auto keep = [&](SignedToken const& first, SignedToken const& last) {
+        const int rows = run(
+            R"sql(INSERT INTO token_past (session_no, participant_id, seq, role, reason, issued_at, expires_at,
+                                          withdrawn_at, withdrawn_reason)
+                  SELECT session_no, participant_id, ?1, role, reason, issued_at, expires_at, ?2, ?3
+                    FROM token WHERE session_no = ?4 AND participant_id BETWEEN ?5 AND ?6)sql",
+            seq, unix_seconds(publication.plan->at), static_cast<int>(first.reason),
+            number(publication.session->number), meeting.participants[first.participant].id,
+            meeting.participants[last.participant].id
+        );
+        kept = kept || rows > 0;
+    };
+    if (kept_at_once)
+        keep(publication.tokens.front(), publication.tokens.back());
     for (SQLite::Statement* statement : {&upsert, &update}) {
         statement->bind(1, number(publication.session->number));
         statement->bind(8, meeting.generation);
@@ -1528,20 +1549,10 @@ void Store::Impl::store_tokens(
             return rows;
         };
         bind_times(token);
-        if (!participant.token || write(update) == 0) {
+        if (participant.token && published && !kept_at_once)
+            keep(token, token);
+        if (!participant.token || write(update) == 0)
             write(upsert);
-        } else if (published) {
-            TokenRow const& past = *participant.token;
-            keep.bindNoCopy(2, participant.id);
-            keep.bind(4, static_cast<int>(past.role.value_or(Role{})));
-            keep.bind(5, static_cast<int>(past.reason));
-            keep.bind(6, unix_seconds(past.issued_at));
-            keep.bind(7, unix_seconds(past.expires_at));
-            keep.bind(9, static_cast<int>(token.reason));
-            keep.exec();
-            keep.reset();
-            kept = true;
-        }
         ++counts.tokens;
     }
     if (kept)
@@ -1588,9 +1599,13 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
     // A session that was made for this and is not on record yet is staged, or published at once by the only slice.
     SessionRow* const session = stands == Standing::gone || aborted ? nullptr : publication.session;
     const bool added = session != nullptr && session->number == SessionNo{};
+    const bool published_at_once = added && publication.last && plan.session == SessionStep::create;
     if (added) {
         numbered.push_back(session);
-        session->number = add_session(meeting.number, meeting.id, heads.last_session_no, *session, now);
+        session->number = add_session(
+            meeting.number, meeting.id, heads.last_session_no, *session, now,
+            published_at_once ? std::optional{plan.at} : std::nullopt
+        );
         heads.staged_no = heads.last_session_no = number(session->number);
     }
     if (meeting.has_unreadable_rows)
@@ -1677,7 +1692,9 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
     }
     const bool publishes = (plan.session == SessionStep::publish || plan.session == SessionStep::create) && in_use;
     if (publishes) {
-        run("UPDATE session SET published_at = ? WHERE session_no = ?", unix_seconds(plan.at), number(session->number));
+        if (!published_at_once)
+            run("UPDATE session SET published_at = ? WHERE session_no = ?", unix_seconds(plan.at),
+                number(session->number));
         heads.published_no = number(session->number);
         heads.staged_no.reset();
         note("session_published", plan.create_reason);
