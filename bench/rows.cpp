@@ -247,7 +247,7 @@ void fill(std::string const& path, std::int64_t meetings, std::int64_t each)
     show_progress("filling", meetings, meetings);
 }
 
-void write_bare(std::string const& from, std::string const& to)
+void write_bare(std::string const& from, std::string const& to, bool past)
 {
     std::vector<Difference> differences;
     std::int64_t tokens = 0;
@@ -256,7 +256,10 @@ void write_bare(std::string const& from, std::string const& to)
         SQLite::Statement attach{both, "ATTACH ? AS source"};
         attach.bind(1, from);
         attach.exec();
-        for (char const* const table : {"session", "token", "history", "agenda"}) {
+        std::vector<char const*> tables{"session", "token", "history", "agenda"};
+        if (past)
+            tables.push_back("token_past");
+        for (char const* const table : tables) {
             differences.emplace_back(both, table);
             if (std::string_view{table} == "token")
                 tokens = differences.back().rows();

@@ -18,6 +18,7 @@ int main(int argc, char** argv)
     options.require_subcommand(1);
     std::string path;
     std::string to;
+    bool past = false;
     std::int64_t meetings = 500;
     std::int64_t each = 20;
     std::int64_t count = 1000;
@@ -43,7 +44,8 @@ int main(int argc, char** argv)
     auto* const bare = add("bare", "Writes what usherd wrote, with plain statements, into a copy from before");
     bare->add_option("from", path, "The database that usherd wrote to")->required();
     bare->add_option("to", to, "The copy")->required();
-    bare->callback([&] { write_bare(path, to); });
+    bare->add_flag("--past", past, "The tokens that were replaced as well");
+    bare->callback([&] { write_bare(path, to, past); });
 
     auto* const latency = with_database(add("latency", "Changes roles, and waits for each new token"));
     latency->add_option("--count", count)->check(CLI::PositiveNumber);

@@ -58,7 +58,8 @@ std::string participant_id(std::int64_t participant);
 void fill(std::string const& path, std::int64_t meetings, std::int64_t each);
 
 /// Writes into `to` what usherd wrote into its copy `from`, as fast as plain statements can: prints seconds, tokens.
-void write_bare(std::string const& from, std::string const& to);
+/// `past`: with what it keeps of the tokens that it replaced.
+void write_bare(std::string const& from, std::string const& to, bool past);
 
 enum class Which { any, near, far };
 
