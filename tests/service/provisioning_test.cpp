@@ -720,6 +720,56 @@ TEST_F(Provisioning, AChangedProjectMovesTheMeetingBeforeOpensOnly)
     EXPECT_EQ(status(), "ready|session_kept");
 }
 
+TEST_F(Provisioning, WhatCameBeforeOpensIsServedAsSuchHoweverLateItIsLookedAt)
+{
+    policy.replace_on_removal = true;
+    restart();
+    const std::string title = "UPDATE meeting SET title = 'another' WHERE id = 'm'";
+    const std::string added =
+        "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('m', 'eve', 'publisher')";
+    struct Case {
+        std::string edit;
+        std::string later;
+    };
+    for (auto const& [edit, later] :
+         {Case{"UPDATE meeting SET media_mode = 'relayed'", ""},
+          Case{"UPDATE meeting SET media_mode = 'relayed'", title},
+          Case{"UPDATE meeting SET project = 'second'", added},
+          Case{"UPDATE meeting SET archive_name = 'b', archive_mode = 'always'", ""},
+          Case{"UPDATE meeting SET session_id = NULL, e2ee = 1", ""},
+          Case{
+              "INSERT OR REPLACE INTO meeting (id, starts_at, ends_at, location) SELECT id, starts_at, ends_at, "
+              "'203.0.113.7' FROM meeting",
+              title},
+          Case{"DELETE FROM participant WHERE participant_id = 'bob'", added},
+          Case{"UPDATE participant SET participant_id = 'ben' WHERE participant_id = 'bob'", title},
+          Case{
+              "INSERT OR REPLACE INTO participant (id, meeting_id, participant_id, role) SELECT id, 'other', 'x', "
+              "'publisher' "
+              "FROM participant WHERE participant_id = 'bob'",
+              ""}})
+        for (const bool before : {true, false}) {
+            SCOPED_TRACE(edit + (before ? " before" : " after"));
+            clock.set(start);
+            ready_meeting(); // opens at 15 minutes
+            const std::string session = credentials().at("ann").session_id;
+            clock.set(start + 15min - (before ? 1s : 0s));
+            sql(edit);
+            clock.set(start + 20min);
+            if (!later.empty())
+                sql(later);
+            restart();
+            settle();
+            EXPECT_EQ(credentials().at("ann").session_id != session, before);
+            const std::string settled = credentials().at("ann").session_id;
+            sql(title);
+            settle();
+            EXPECT_EQ(credentials().at("ann").session_id, settled);
+            sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; "
+                "DELETE FROM agenda");
+        }
+}
+
 TEST_F(Provisioning, AnUnknownProjectFailsAndIsPickedUpOnceItExists)
 {
     second_project = false;

@@ -410,6 +410,42 @@ TEST_F(Sessions, ARemovalBeforeTheMeetingOpensReplacesTheSessionWherePolicySaysS
     EXPECT_EQ(vendor.sessions().size(), made);
 }
 
+TEST_F(Sessions, AnEditFromBeforeOpensThatIsSeenLateKeepsItsOrderUntilItIsMade)
+{
+    meetings(1, 7200);
+    quiesce();
+    const std::string old = credentials("m0").at("p").session_id;
+    sql("UPDATE meeting SET media_mode = 'relayed'");
+    clock.advance(110min); // it opened at 105
+    vendor.behaviour.outage = vendor::Outage::refused;
+    restart();
+    quiesce();
+    EXPECT_EQ(credentials("m0").at("p").session_id, old); // it serves until the other is there
+    sql("UPDATE meeting SET title = 'another'");
+    quiesce();
+    vendor.behaviour.outage = vendor::Outage::none;
+    pass_time(1min);
+
+    EXPECT_EQ(status("m0"), "ready|");
+    EXPECT_NE(credentials("m0").at("p").session_id, old);
+}
+
+TEST_F(Sessions, AnEditThatWasSeenBeforeOpensIsGivenUpWhereItsSessionIsNotThereByThen)
+{
+    meetings(1, 7200);
+    quiesce();
+    const std::string old = credentials("m0").at("p").session_id;
+    vendor.behaviour.outage = vendor::Outage::refused;
+    sql("UPDATE meeting SET media_mode = 'relayed'");
+    quiesce();
+    clock.advance(106min); // people are in
+    vendor.behaviour.outage = vendor::Outage::none;
+    pass_time(1min);
+
+    EXPECT_EQ(status("m0"), "ready|session_kept");
+    EXPECT_EQ(credentials("m0").at("p").session_id, old);
+}
+
 TEST_F(Sessions, ACancellationThrowsOutWhoeverIsInWherePolicySaysSo)
 {
     policy.disconnect_on_cancel = true;
