@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include <sqlite3.h>
@@ -176,8 +177,8 @@ private:
 // only where the word depends on it, and near the door, where the word has to be true whatever somebody did to the
 // rows. While a project's vendor is not asked, its next probe is the next attempt.
 constexpr char const* standing_columns = R"sql(
-    SELECT substr(coalesce(a.meeting_id, m.id), 1, 1001), m.id IS NOT NULL, m.status, m.starts_at, m.ends_at, m.early_join, m.grace,
-           coalesce(m.project, ''), a.opens, a.closes, a.due_at, coalesce(o.next_at, nullif(a.next_at, 0)), a.state,
+    SELECT substr(coalesce(a.meeting_id, m.id), 1, 1001), m.id IS NOT NULL, m.status, m.starts_at, m.ends_at,
+           m.early_join, m.grace, coalesce(m.project, ''), a.opens, a.closes, a.due_at, coalesce(o.next_at, nullif(a.next_at, 0)), a.state,
            a.reason, a.detail, EXISTS (SELECT 1 FROM session s WHERE s.session_no = a.session_no),
            CASE WHEN a.state IN ('pending', 'failed')
                 THEN (SELECT h.at FROM history h WHERE h.history_no = a.last_history_no) END,
@@ -531,9 +532,11 @@ StatusReport Report::status(Viewpoint const& view) const
 void Report::Impl::read_people(MeetingReport& report, std::string const& id) const
 {
     const sys_seconds at = now;
+    std::set<std::string> roles;
     each(
         [&](Statement& row) {
             PersonReport person = person_of(row);
+            roles.insert(person.role);
             report.people_unserved += row.getColumn(7).getInt() != 0 ? 1U : 0U;
             report.people_blocked += person.reason == "blocked" ? 1U : 0U;
             const bool holds = has_token(person);
@@ -557,15 +560,15 @@ void Report::Impl::read_people(MeetingReport& report, std::string const& id) con
     );
     each(
         [&](Statement& row) {
-            report.doors.push_back(
-                {shown_text(row.getColumn(0)), shown_instant(row.getColumn(1)).value_or(sys_seconds{}),
-                 row.getColumn(2).getInt() != 0}
-            );
+            std::string role = shown_text(row.getColumn(0));
+            if (roles.contains(role))
+                report.doors.push_back(
+                    {std::move(role), shown_instant(row.getColumn(1)).value_or(sys_seconds{}),
+                     row.getColumn(2).getInt() != 0}
+                );
         },
         R"sql(SELECT d.role, m.starts_at - COALESCE(m.early_join, d.early_join) AS opens, d.hidden
-                FROM meeting m JOIN door d
-               WHERE m.id = ?1 AND EXISTS (SELECT 1 FROM participant p WHERE p.meeting_id = m.id AND p.role = d.role)
-               ORDER BY opens, d.role)sql",
+                FROM meeting m JOIN door d WHERE m.id = ?1 ORDER BY opens, d.role)sql",
         id
     );
 }
