@@ -121,8 +121,9 @@ std::string nearest_of(std::string const& text, std::vector<std::string> const& 
 int refuse_unknown(Context& context, RequestArguments const& arguments, RequestDesk const& desk)
 {
     const bool one = arguments.meeting.has_value();
-    std::string const& text = one ? *arguments.meeting : *arguments.project;
-    const std::string meant = nearest_of(text, one ? desk.meetings() : desk.projects());
+    std::string const& named = one ? *arguments.meeting : *arguments.project;
+    const std::string text = named.empty() ? "\"\"" : named;
+    const std::string meant = nearest_of(named, one ? desk.meetings() : desk.projects());
     const std::string command = "usherctl " + arguments.name + (one ? " " : " --project ");
     return refuse(
         context, arguments.name, one ? "no_such_meeting" : "no_such_project",

@@ -298,6 +298,7 @@ TEST_F(Commands, ARequestForWhatIsNotThereIsNotFiled)
         meeting.err, "usherctl: rotate: no meeting green-rom; nearest: green-room. Nothing was done.\n"
                      "do: usherctl rotate green-room\n"
     );
+    EXPECT_EQ(call({"rotate", ""}).err.find("usherctl: rotate: no meeting \"\""), 0U);
     const Answer project = call({"retry", "--project", "defult"});
     EXPECT_EQ(project.status, 1);
     EXPECT_EQ(
