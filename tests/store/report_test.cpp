@@ -89,6 +89,8 @@ TEST_F(Reports, RowsThatSomebodyTookFromUsherAreMissedNearTheDoor)
         EXPECT_EQ(report.at_risk, 1);
         ASSERT_EQ(report.groups.items.size(), 1U);
         EXPECT_TRUE(report.groups.items[0].rows_gone);
+        for (std::string const rows : {"join_credential", "participant_status WHERE state = 'ready'"})
+            EXPECT_EQ(SQLite::Database{path}.execAndGet("SELECT count(*) FROM " + rows).getInt(), 0) << rows;
         sql("INSERT OR REPLACE INTO door SELECT * FROM kept");
     }
 }
