@@ -213,9 +213,8 @@ void set_rights(std::string const& path, FileAccess access)
 
 void set_patience(SQLite::Database& database, std::chrono::milliseconds patience)
 {
-    sqlite3_busy_handler(
-        database.getHandle(), wait_a_millisecond, reinterpret_cast<void*>(std::intptr_t{patience.count()})
-    );
+    void* const most = reinterpret_cast<void*>(std::intptr_t{patience.count()}); // NOLINT(performance-no-int-to-ptr)
+    sqlite3_busy_handler(database.getHandle(), wait_a_millisecond, most);
 }
 
 void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* handle)

@@ -66,10 +66,10 @@ enum class CheckpointMode : std::uint8_t { passive, restart, truncate };
 /// exist is returned as it is.
 std::string real_path(std::string const& path);
 
-/// Creates `path` with the newest schema, or migrates an older one; says which. Leaves -wal and -shm beside it, so that
-/// platforms find them whoever opens first. Errors: DatabaseError for a newer schema or a foreign database.
+/// Creates `named` with the newest schema, or migrates an older one; says which. Leaves -wal and -shm beside it, so
+/// that platforms find them whoever opens first. Errors: DatabaseError for a newer schema or a foreign database.
 enum class Created : std::uint8_t { created, migrated, unchanged };
-Created create_database(std::string const& path, FileAccess access);
+Created create_database(std::string const& named, FileAccess access);
 
 /// Accepts all sessions that are there as usher's own, with a new DATABASE.key if that is missing. Returns how many.
 /// `who` is for a daemon that starts meanwhile. Errors: AlreadyAtWork while a daemon runs, and DatabaseError.
