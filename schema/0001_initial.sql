@@ -185,8 +185,9 @@ CREATE TABLE request (
 --   generation  the newest rotation that was asked for and done; tokens of an older one are signed anew.
 --   settled_at  the instant of the look that the row shows; one in the future is taken again.
 --   gone_at     when usher first found the meeting's own row deleted.
---   edited_at   when what the session is made for was last changed, and removed_at when somebody was last removed, until
---               usher has settled it: what came before opens is served as such, however late it is looked at.
+--   edited_early, removed_early
+--               1: what the session is made for was changed, or somebody removed, before the meeting opened, and usher has
+--               not settled it. It is served as such, however late usher looks.
 --   last_…_no   heads of the chains of the meeting's sessions and history, newest first, by their previous_no. An index
 --               by meeting would be written to at a random page for each meeting, where a chain is only appended to.
 CREATE TABLE agenda (
@@ -209,8 +210,8 @@ CREATE TABLE agenda (
     last_history_no INTEGER,
     settled_at INTEGER NOT NULL DEFAULT 0,
     gone_at INTEGER,
-    edited_at INTEGER,
-    removed_at INTEGER,
+    edited_early INTEGER NOT NULL DEFAULT 0,
+    removed_early INTEGER NOT NULL DEFAULT 0,
     policy_hash INTEGER NOT NULL DEFAULT 0,
     state TEXT NOT NULL DEFAULT 'pending',
     reason TEXT NOT NULL DEFAULT '',
@@ -396,7 +397,8 @@ CREATE TRIGGER usher_meeting_insert AFTER INSERT ON meeting BEGIN
     INSERT INTO agenda (meeting_id, starts_at, day)
     SELECT NEW.id, NEW.starts_at, NEW.starts_at / 86400 WHERE length(CAST(NEW.id AS BLOB)) <= 1000
     ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0, starts_at = excluded.starts_at, day = excluded.day,
-        edited_at = CAST(strftime('%s', 'now') AS INTEGER);
+        edited_early = CASE WHEN NEW.starts_at - COALESCE(NEW.early_join, (SELECT max(early_join) FROM door))
+                                 > CAST(strftime('%s', 'now') AS INTEGER) THEN 1 ELSE edited_early END;
     UPDATE agenda SET session_no = NULL, staged_no = NULL
      WHERE NEW.status = 'cancelled' AND meeting_id = NEW.id;
 END;
@@ -405,13 +407,14 @@ CREATE TRIGGER usher_meeting_update AFTER UPDATE ON meeting BEGIN
     INSERT INTO agenda (meeting_id, starts_at, day)
     SELECT NEW.id, NEW.starts_at, NEW.starts_at / 86400 WHERE length(CAST(NEW.id AS BLOB)) <= 1000
     ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0, starts_at = excluded.starts_at, day = excluded.day,
-        edited_at = CASE WHEN OLD.id IS NOT NEW.id OR OLD.project IS NOT NEW.project
-                           OR OLD.media_mode IS NOT NEW.media_mode OR OLD.archive_mode IS NOT NEW.archive_mode
-                           OR OLD.archive_name IS NOT NEW.archive_name
-                           OR OLD.archive_resolution IS NOT NEW.archive_resolution
-                           OR OLD.location IS NOT NEW.location OR OLD.e2ee IS NOT NEW.e2ee
-                           OR OLD.session_id IS NOT NEW.session_id
-                         THEN CAST(strftime('%s', 'now') AS INTEGER) ELSE edited_at END;
+        edited_early = CASE WHEN (OLD.id IS NOT NEW.id OR OLD.project IS NOT NEW.project
+                                  OR OLD.media_mode IS NOT NEW.media_mode OR OLD.archive_mode IS NOT NEW.archive_mode
+                                  OR OLD.archive_name IS NOT NEW.archive_name
+                                  OR OLD.archive_resolution IS NOT NEW.archive_resolution
+                                  OR OLD.location IS NOT NEW.location OR OLD.e2ee IS NOT NEW.e2ee
+                                  OR OLD.session_id IS NOT NEW.session_id)
+                             AND NEW.starts_at - COALESCE(NEW.early_join, (SELECT max(early_join) FROM door))
+                                 > CAST(strftime('%s', 'now') AS INTEGER) THEN 1 ELSE edited_early END;
     UPDATE agenda SET session_no = NULL, staged_no = NULL
      WHERE NEW.status = 'cancelled' AND meeting_id = NEW.id;
     UPDATE agenda SET due_at = 0 WHERE OLD.id <> NEW.id AND meeting_id = OLD.id;
@@ -424,9 +427,13 @@ END;
 -- REPLACE by id takes a row from its meeting without a DELETE trigger. An id near the largest one would end AUTOINCREMENT.
 CREATE TRIGGER usher_participant_before_insert BEFORE INSERT ON participant WHEN NEW.id > 0 BEGIN
     SELECT RAISE(ABORT, 'id_must_be_below_2_to_the_62') WHERE NEW.id >= 4611686018427387904;
-    UPDATE agenda SET due_at = 0, removed_at = CAST(strftime('%s', 'now') AS INTEGER)
-     WHERE meeting_id = (SELECT meeting_id FROM participant WHERE id = NEW.id)
-       AND (due_at <> 0 OR removed_at IS NOT CAST(strftime('%s', 'now') AS INTEGER));
+    UPDATE agenda SET due_at = 0
+     WHERE meeting_id = (SELECT meeting_id FROM participant WHERE id = NEW.id) AND due_at <> 0;
+    UPDATE agenda SET removed_early = 1
+     WHERE meeting_id = (SELECT meeting_id FROM participant WHERE id = NEW.id) AND removed_early = 0
+       AND EXISTS (SELECT 1 FROM meeting m WHERE m.id = agenda.meeting_id
+                     AND m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door))
+                         > CAST(strftime('%s', 'now') AS INTEGER));
 END;
 
 CREATE TRIGGER usher_participant_before_update BEFORE UPDATE OF id ON participant WHEN NEW.id IS NOT OLD.id BEGIN
@@ -442,14 +449,21 @@ CREATE TRIGGER usher_participant_update AFTER UPDATE ON participant BEGIN
     INSERT INTO agenda (meeting_id) SELECT NEW.meeting_id WHERE length(CAST(NEW.meeting_id AS BLOB)) <= 1000
     ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0 WHERE due_at <> 0;
     UPDATE agenda SET due_at = 0 WHERE meeting_id = OLD.meeting_id AND due_at <> 0;
-    UPDATE agenda SET removed_at = CAST(strftime('%s', 'now') AS INTEGER)
+    UPDATE agenda SET removed_early = 1
      WHERE (OLD.meeting_id IS NOT NEW.meeting_id OR OLD.participant_id IS NOT NEW.participant_id)
-       AND meeting_id = OLD.meeting_id;
+       AND meeting_id = OLD.meeting_id AND removed_early = 0
+       AND EXISTS (SELECT 1 FROM meeting m WHERE m.id = OLD.meeting_id
+                     AND m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door))
+                         > CAST(strftime('%s', 'now') AS INTEGER));
 END;
 
 CREATE TRIGGER usher_participant_delete AFTER DELETE ON participant BEGIN
-    UPDATE agenda SET due_at = 0, removed_at = CAST(strftime('%s', 'now') AS INTEGER)
-     WHERE meeting_id = OLD.meeting_id AND (due_at <> 0 OR removed_at IS NOT CAST(strftime('%s', 'now') AS INTEGER));
+    UPDATE agenda SET due_at = 0 WHERE meeting_id = OLD.meeting_id AND due_at <> 0;
+    UPDATE agenda SET removed_early = 1
+     WHERE meeting_id = OLD.meeting_id AND removed_early = 0
+       AND EXISTS (SELECT 1 FROM meeting m WHERE m.id = OLD.meeting_id
+                     AND m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door))
+                         > CAST(strftime('%s', 'now') AS INTEGER));
 END;
 
 CREATE TRIGGER usher_block_before_insert BEFORE INSERT ON block WHEN NEW.id > 0 BEGIN

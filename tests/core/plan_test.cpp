@@ -114,17 +114,17 @@ TEST(Plan, TheInstantOfAnEditCountsNotThatOfTheLook)
     const sys_seconds opens = schedule().opens;
     MeetingSnapshot meeting = snapshot();
     meeting.meeting->options.media_mode = "relayed";
-    meeting.edited_at = opens - 1s;
+    meeting.edited_early = true;
     for (const seconds late : {0s, 600s}) {
         const Plan before = plan(meeting, projects(), opens + late);
         EXPECT_EQ(before.session, SessionStep::create);
         EXPECT_EQ(before.create_reason, "options_changed");
-        EXPECT_FALSE(before.edited_at);
+        EXPECT_FALSE(before.edited_early);
     }
     meeting.meeting->project = "unknown"; // no session can be made there
     EXPECT_EQ(plan(meeting, projects(), opens).reason, "session_kept");
     meeting.meeting->project = "default";
-    meeting.edited_at = opens;
+    meeting.edited_early = false;
     EXPECT_EQ(plan(meeting, projects(), opens + 600s).reason, "session_kept");
 }
 

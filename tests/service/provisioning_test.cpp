@@ -727,12 +727,19 @@ TEST_F(Provisioning, WhatCameBeforeOpensIsServedAsSuchHoweverLateItIsLookedAt)
     const std::string title = "UPDATE meeting SET title = 'another' WHERE id = 'm'";
     const std::string added =
         "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('m', 'eve', 'publisher')";
+    const std::string again =
+        "INSERT OR REPLACE INTO meeting (id, starts_at, ends_at, media_mode, project) SELECT id, starts_at, ends_at, "
+        "media_mode, project FROM meeting";
     struct Case {
         std::string edit;
         std::string later;
     };
     for (auto const& [edit, later] :
-         {Case{"UPDATE meeting SET media_mode = 'relayed'", ""},
+         {Case{"UPDATE meeting SET media_mode = 'relayed'", again},
+          Case{
+              "DELETE FROM participant WHERE participant_id = 'bob'",
+              "DELETE FROM participant WHERE participant_id = 'x'; " + again},
+          Case{"UPDATE meeting SET media_mode = 'relayed'", ""},
           Case{"UPDATE meeting SET media_mode = 'relayed'", title},
           Case{"UPDATE meeting SET project = 'second'", added},
           Case{"UPDATE meeting SET archive_name = 'b', archive_mode = 'always'", ""},
@@ -768,6 +775,26 @@ TEST_F(Provisioning, WhatCameBeforeOpensIsServedAsSuchHoweverLateItIsLookedAt)
             sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; "
                 "DELETE FROM agenda");
         }
+}
+
+TEST_F(Provisioning, ASessionThatIsInUseStaysWhenItsMeetingIsMovedUnseen)
+{
+    policy.replace_on_removal = true;
+    restart();
+    for (std::string const edit :
+         {"UPDATE meeting SET media_mode = 'relayed'", "DELETE FROM participant WHERE participant_id = 'bob'"}) {
+        SCOPED_TRACE(edit);
+        clock.set(start);
+        ready_meeting(); // opens at 15 minutes
+        const std::string session = credentials().at("ann").session_id;
+        clock.set(start + 20min);
+        sql(edit);
+        sql("UPDATE meeting SET starts_at = starts_at + 360"); // opens at 21 minutes
+        clock.set(start + 21min);
+        settle();
+        EXPECT_EQ(credentials().at("ann").session_id, session);
+        sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; DELETE FROM agenda");
+    }
 }
 
 TEST_F(Provisioning, AnUnknownProjectFailsAndIsPickedUpOnceItExists)

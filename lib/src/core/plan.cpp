@@ -566,15 +566,13 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
 
     const bool opened = now >= schedule.opens;
     // The instant of an edit counts, not that of the look.
-    const auto came_before = [&](std::optional<sys_seconds> at) {
-        return !opened || (at && *at < schedule.opens && wanted_project != nullptr);
-    };
+    const auto came_before = [&](bool early) { return !opened || (early && wanted_project != nullptr); };
     std::string unusable = "first";
     if (meeting.published) {
-        unusable = why_unusable(*meeting.published, row, projects, !came_before(meeting.edited_at));
+        unusable = why_unusable(*meeting.published, row, projects, !came_before(meeting.edited_early));
         // Nobody gives up a session for one that cannot be made.
         const bool renewable = unusable.empty() && !meeting.published->adopted && wanted_project != nullptr;
-        if (renewable && came_before(meeting.removed_at) && policy.replace_on_removal && anybody_removed(meeting))
+        if (renewable && came_before(meeting.removed_early) && policy.replace_on_removal && anybody_removed(meeting))
             result.renew = Renewal::participant_removed;
         if (renewable && result.renew == Renewal::no)
             result.renew = meeting.renew_session;
@@ -616,8 +614,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     due.at(schedule.closes);
     due.at(schedule.session_from);
     if (result.session == SessionStep::order) {
-        if (opened)
-            result.edited_at = meeting.edited_at;
+        result.edited_early = opened && meeting.edited_early;
         plan_order(result, meeting, *wanted_project, projects, schedule, now, due);
         result.due = due.earliest();
         return result;

@@ -603,8 +603,8 @@ struct Store::Impl : Statements {
         SQLite::Statement& statement = prepared(R"sql(
             SELECT a.meeting_id, a.due_at, a.opens, a.closes, a.next_at, a.attempts, a.generation, a.renew_session,
                    a.policy_hash, a.state, a.reason, a.detail, a.ready_at, a.session_no, a.staged_no,
-                   a.failed_inputs, a.last_session_no, a.last_history_no, a.gone_at, a.edited_at,
-                   a.removed_at
+                   a.failed_inputs, a.last_session_no, a.last_history_no, a.gone_at, a.edited_early,
+                   a.removed_early
               FROM agenda a WHERE a.meeting_no = ?
         )sql");
         const Rewind rewind{statement};
@@ -641,8 +641,8 @@ struct Store::Impl : Statements {
         result.meeting = read_meeting_row(result.id);
         result.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(15).getInt64());
         result.gone_at = instant(statement.getColumn(18));
-        result.edited_at = instant(statement.getColumn(19));
-        result.removed_at = instant(statement.getColumn(20));
+        result.edited_early = statement.getColumn(19).getInt() == 1;
+        result.removed_early = statement.getColumn(20).getInt() == 1;
         result.has_past = !statement.getColumn(16).isNull() || !statement.getColumn(17).isNull();
         for (const std::int64_t session_no : sessions_since(integer_at(statement, 16)))
             if (!(result.published && number(result.published->number) == session_no) &&
@@ -1767,7 +1767,7 @@ void Store::Impl::settle(
                renew_session = CASE WHEN ?12 < 0 THEN 0 ELSE max(renew_session, ?12) END,
                seq = COALESCE(?13, seq), session_no = ?14, staged_no = ?15,
                last_session_no = ?16, last_history_no = ?17, generation = max(generation, ?18),
-               settled_at = ?20, gone_at = ?21, edited_at = ?22, removed_at = NULL
+               settled_at = ?20, gone_at = ?21, edited_early = ?22, removed_early = 0
          WHERE meeting_no = ?19
     )sql");
     const Rewind rewind{statement};
@@ -1807,7 +1807,7 @@ void Store::Impl::settle(
     statement.bind(19, number(meeting.number));
     statement.bind(20, unix_seconds(plan.at));
     bind_optional(statement, 21, seconds_of(plan.gone_at));
-    bind_optional(statement, 22, seconds_of(plan.edited_at));
+    statement.bind(22, plan.edited_early ? 1 : 0);
     statement.exec();
 }
 

@@ -129,9 +129,9 @@ struct Plan {
     std::string detail;
     std::optional<sys_seconds> opens;
     std::optional<sys_seconds> closes;
-    std::optional<sys_seconds> gone_at;   ///< Of a meeting whose own row is gone.
-    std::optional<sys_seconds> edited_at; ///< Of an edit from before `opens` that waits for its session still.
-    sys_seconds at;                       ///< The instant that this was decided for.
+    std::optional<sys_seconds> gone_at; ///< Of a meeting whose own row is gone.
+    bool edited_early = false;          ///< An edit from before `opens` waits for its session still.
+    sys_seconds at;                     ///< The instant that this was decided for.
     std::uint64_t policy_hash = 0;
     std::optional<sys_seconds> due; ///< When to look again; nothing: not before the platform writes.
 
