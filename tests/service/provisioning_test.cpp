@@ -797,6 +797,16 @@ TEST_F(Provisioning, ASessionThatIsInUseStaysWhenItsMeetingIsMovedUnseen)
     }
 }
 
+TEST_F(Provisioning, AValueTooLargeInItsOwnRowStopsNobody)
+{
+    ready_meeting();
+    sql("UPDATE daemon SET damage = hex(zeroblob(1500000))");
+    participant("eve");
+    settle();
+    EXPECT_EQ(credentials().size(), 3U);
+    provisioner->beat();
+}
+
 TEST_F(Provisioning, AnUnknownProjectFailsAndIsPickedUpOnceItExists)
 {
     second_project = false;

@@ -247,6 +247,9 @@ TEST_F(Schema, ForeignNewerAndEmptyFilesAreRefusedByName)
     const std::string empty = folder.file("empty.db");
     std::ofstream{empty};
     EXPECT_EQ(refusal(empty), empty + ": is empty; create its tables with: usherctl --db " + empty + " init");
+    const std::string fifo = folder.file("fifo.db");
+    ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+    EXPECT_EQ(refusal(fifo), fifo + ": is not a regular file; name another one");
     const std::string text = folder.file("text.db");
     std::ofstream{text} << std::string(4096, 'x');
     EXPECT_EQ(

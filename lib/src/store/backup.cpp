@@ -315,6 +315,8 @@ Restore::Restore(std::string const& database, std::string const& backup, std::st
         fail(backup, "cannot be read");
     if (S_ISDIR(copied.st_mode))
         throw DatabaseError{backup + ": is a directory, not a file; name a copy"};
+    if (!S_ISREG(copied.st_mode))
+        throw DatabaseError{backup + ": is not a regular file; name a copy"};
     try {
         struct stat log {};
         const bool has_log = ::stat((backup + "-wal").c_str(), &log) == 0 && log.st_size > 0;

@@ -185,6 +185,8 @@ void expect_file(std::string const& path)
         throw DatabaseError{
             path + ": " + std::strerror(errno) +
             (errno == ENOENT ? "; create it with: usherctl --db " + path + " init" : std::string{})};
+    if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) || S_ISCHR(status.st_mode)) // SQLite would wait in them
+        throw DatabaseError{path + ": is not a regular file; name another one"};
 }
 
 void migrate(SQLite::Database& database, int from)
@@ -240,6 +242,8 @@ void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* h
     case SQLITE_CANTOPEN:
     case SQLITE_FULL: {
         int reason = handle != nullptr ? sqlite3_system_errno(handle) : 0;
+        if (reason == EAGAIN) // of a lock, and not what failed
+            reason = 0;
         if (reason == 0 && (error.getErrorCode() & 0xff) == SQLITE_FULL)
             reason = ENOSPC;
         if (reason == EACCES || reason == EPERM || reason == EROFS)

@@ -92,7 +92,7 @@ struct DatabaseFiles::Index {
 
 DatabaseFiles::DatabaseFiles(std::string const& named) : named_{named}, path_{real_path(named)}
 {
-    database_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+    database_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     log_ = ::open((path_ + "-wal").c_str(), O_RDONLY | O_CLOEXEC);
     index_ = ::open((path_ + "-shm").c_str(), O_RDONLY | O_CLOEXEC);
 }

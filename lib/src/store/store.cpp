@@ -302,7 +302,7 @@ struct Store::Impl : Statements {
     void keep_seq()
     {
         if (last_seq != 0)
-            run("UPDATE daemon SET seq = ? WHERE id = 1", last_seq);
+            passing_over([&] { run("UPDATE daemon SET seq = ? WHERE id = 1", last_seq); });
     }
 
     /// For `usher_status`: a line for each.
@@ -783,7 +783,10 @@ struct Store::Impl : Statements {
     }
 
     /// Records that somebody is at work, in the transaction at hand.
-    void look(sys_seconds now) { run("UPDATE daemon SET heartbeat = ? WHERE id = 1", unix_seconds(now)); }
+    void look(sys_seconds now)
+    {
+        passing_over([&] { run("UPDATE daemon SET heartbeat = ? WHERE id = 1", unix_seconds(now)); });
+    }
 
     /// Returns the number of the event, which `previous` was before.
     std::int64_t add_history(
@@ -1425,7 +1428,8 @@ void Store::beat(sys_seconds now, sys_seconds certain)
 {
     impl_->write([&] {
         impl_->look(now);
-        impl_->run("UPDATE daemon SET certain_at = ? WHERE id = 1", unix_seconds(certain));
+        impl_->passing_over([&] { impl_->run("UPDATE daemon SET certain_at = ? WHERE id = 1", unix_seconds(certain)); }
+        );
     });
 }
 
