@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A database whose file is replaced, by hand and by usherctl, and one whose tables are rebuilt beside the daemon.
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -69,6 +70,18 @@ TEST_P(Replaced, TheNewFileIsServedWithNothingOfTheOld)
 
     replace(copy, way);
 
+    if (state == State::running && way != Way::move) {
+        // What is written at the instant in which the daemon takes its note of the file is what it takes note of: then
+        // once more, with something else.
+        auto written = std::chrono::steady_clock::now();
+        ASSERT_TRUE(eventually([&] {
+            if (const auto now = std::chrono::steady_clock::now(); now - written > std::chrono::seconds{5}) {
+                written = now;
+                std::ofstream{path, std::ios::binary} << read_text(copy) + '\n';
+            }
+            return says("the database file was ") || says("is no sound database");
+        })) << printed();
+    }
     if (state == State::running) {
         EXPECT_EQ(daemon->end(), 1) << printed();
         // A page that is read while the file is overwritten may be the first thing that is noticed; then the next start
