@@ -370,7 +370,7 @@ int wait_for(
 
 std::string filed_sentence(RequestAction action, std::int64_t id, RequestExtent const& extent)
 {
-    const std::string filed = "Filed: request " + std::to_string(id) + "; ";
+    std::string filed = "Filed: request " + std::to_string(id) + "; ";
     switch (action) {
     case RequestAction::rotate:
         return filed + counted(extent.tokens, "token") + " of " + counted(extent.token_meetings, "meeting") +

@@ -43,7 +43,7 @@ public:
         if (descriptor_ >= 0)
             ::close(descriptor_);
     }
-    operator int() const { return descriptor_; }
+    operator int() const { return descriptor_; } // NOLINT(google-explicit-constructor)
 
 private:
     int descriptor_;
