@@ -186,8 +186,8 @@ CREATE TABLE request (
 --   settled_at  the instant of the look that the row shows; one in the future is taken again.
 --   gone_at     when usher first found the meeting's own row deleted.
 --   edited_early, removed_early
---               1: what the session is made for was changed, or somebody removed, before the meeting opened, and usher has
---               not settled it. It is served as such, however late usher looks.
+--               1: what the session is made for was changed, or somebody removed, before the meeting opened, and that
+--               is not settled. It is served as an edit from before, however late usher looks.
 --   last_…_no   heads of the chains of the meeting's sessions and history, newest first, by their previous_no. An index
 --               by meeting would be written to at a random page for each meeting, where a chain is only appended to.
 CREATE TABLE agenda (

@@ -805,6 +805,8 @@ TEST_F(Provisioning, AValueTooLargeInItsOwnRowStopsNobody)
     settle();
     EXPECT_EQ(credentials().size(), 3U);
     provisioner->beat();
+    reconcile();
+    EXPECT_EQ(text("SELECT damage FROM daemon"), "");
 }
 
 TEST_F(Provisioning, AnUnknownProjectFailsAndIsPickedUpOnceItExists)

@@ -312,8 +312,10 @@ struct Store::Impl : Statements {
         for (Damage const& damage : state.damages)
             lines.append(lines.empty() ? "" : "\n").append(damage.sentence);
         try {
-            if (integer("SELECT 1 FROM daemon WHERE id = 1 AND damage IS NOT ?", lines))
-                write([&] { run("UPDATE daemon SET damage = ? WHERE id = 1", lines); });
+            passing_over([&] {
+                if (integer("SELECT 1 FROM daemon WHERE id = 1 AND damage IS NOT ?", lines))
+                    write([&] { run("UPDATE daemon SET damage = ? WHERE id = 1", lines); });
+            });
         } catch (SQLite::Exception const& error) {
             if ((error.getErrorCode() & 0xff) != SQLITE_ERROR)
                 throw; // else that column is what was lost
