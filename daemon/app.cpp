@@ -194,7 +194,8 @@ public:
           maker_{context_.get_executor(), store_, clock_, random_, [this] { wakeup_.notify(); }},
           tasks_{context_.get_executor(), [this](std::string const& task, std::exception_ptr error) {
                      log_event("task.failed"_event, fmt::format(" name={}", task));
-                     failure_ = std::move(error);
+                     if (!failure_) // what fails after it may follow from it
+                         failure_ = std::move(error);
                      stop_everything();
                  }}
     {
@@ -705,12 +706,21 @@ private:
             if (!error)
                 stop_at_once(); // a second signal
         });
+        // Everything ends in time, or has failed at the moment of the signal: then nothing more is waited for here.
+        struct NoMore {
+            asio::signal_set& signals;
+            ~NoMore()
+            {
+                boost::system::error_code ignored;
+                signals.cancel(ignored);
+            }
+        };
+        const NoMore no_more{*stop_signals_};
         asio::steady_timer deadline{context_, stop_deadline};
         boost::system::error_code ended;
         co_await deadline.async_wait(asio::redirect_error(asio::use_awaitable, ended));
         if (!ended)
             stop_at_once();
-        stop_signals_->cancel(); // everything ended in time
     }
 
     [[noreturn]] static void stop_at_once()
