@@ -97,6 +97,15 @@ std::string complaint(CLI::App& app, CLI::ParseError const& error)
     return "there is no command " + printable(word, 64) + nearest_text(word, command_names(app));
 }
 
+/// What a variable of the shell leaves that is not set is no name of a file, and no wish for what is usual either.
+void refuse_empty_values(CLI::App& app)
+{
+    for (CLI::App* const owner : {&app, app.get_subcommands().empty() ? &app : app.get_subcommands().front()})
+        for (CLI::Option const* const option : owner->get_options())
+            if (!option->get_lnames().empty() && option->count() > 0 && option->results().front().empty())
+                throw UsageError{"--" + option->get_lnames().front() + ": is empty"};
+}
+
 /// Before the words are understood, since it also tells how to say that they are not.
 bool wants_json(int argc, char const* const* argv)
 {
@@ -201,6 +210,7 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
     context.json = wants_json(argc, argv);
     try {
         app.parse(argc, argv);
+        refuse_empty_values(app);
         if (!context.action) {
             if (context.json)
                 return report(context, "usage", "name a command; see usherctl --help", exit_usage);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "commands.hpp"
 #include "import.hpp"
@@ -11,8 +13,8 @@ namespace {
 
 struct ImportArguments {
     ImportOptions options;
-    std::string shift_start;
-    std::string separator;
+    std::optional<std::string> shift_start;
+    std::optional<std::string> separator;
 };
 
 Json json_of_counts(ImportCounts const& counts)
@@ -84,6 +86,15 @@ std::string sentence_of(ImportReport const& report, ImportOptions const& options
     return text + (refused == 0 ? "." : "; " + refused_rows(refused, true) + ".");
 }
 
+char separator_of(std::string const& text)
+{
+    if (text == "tab" || text == "\\t")
+        return '\t';
+    if (text.size() != 1 || text.find_first_of("\"\r\n") != std::string::npos)
+        throw UsageError{"--separator: " + in_quotes(text) + " is not one character, or the word tab"};
+    return text.front();
+}
+
 int import(Context& context, ImportArguments const& arguments)
 {
     ImportOptions options = arguments.options;
@@ -91,22 +102,18 @@ int import(Context& context, ImportArguments const& arguments)
         throw UsageError{"import needs --meetings FILE, --participants FILE, or both"};
     options.now = context.now();
     options.local = context.local;
-    if (!arguments.shift_start.empty()) {
+    if (arguments.shift_start) {
         if (options.meetings_path.empty())
             throw UsageError{"--shift-start moves meetings; name them with --meetings FILE"};
-        const auto start = parse_shift_start(arguments.shift_start, options.now);
+        const auto start = parse_shift_start(*arguments.shift_start, options.now);
         if (!start)
             throw UsageError{"--shift-start: " + start.error().message};
         options.shift_start = *start;
     }
     if (options.force && !options.prune)
         throw UsageError{"--force lets --prune delete everything; it needs --prune"};
-    if (arguments.separator == "tab" || arguments.separator == "\\t")
-        options.separator = '\t';
-    else if (arguments.separator.size() == 1 && arguments.separator.find_first_of("\"\r\n") == std::string::npos)
-        options.separator = arguments.separator.front();
-    else if (!arguments.separator.empty())
-        throw UsageError{"--separator: " + in_quotes(arguments.separator) + " is not one character, or the word tab"};
+    if (arguments.separator)
+        options.separator = separator_of(*arguments.separator);
     options.database_path = context.database();
     options.progress = !context.json;
     const ImportReport report = import_schedule(options, context.err);

@@ -76,6 +76,9 @@ int main(int argc, char** argv)
         return usher::exit_usage;
     }
 
+    for (char const* const option : {"--config", "--db"})
+        if (options.count(option) > 0 && options[option]->as<std::string>().empty())
+            return fail(std::string{option} + ": is empty", usher::exit_usage);
     if (words) {
         usher::print_words();
         return printed();

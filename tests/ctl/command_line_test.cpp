@@ -204,6 +204,13 @@ TEST_F(CommandLine, ImportSaysWhyNothingWasDone)
     EXPECT_EQ(import({"--participants", participants, "--shift-start", "+5m"}).status, 2);
     EXPECT_EQ(import({"--participants", participants, "--force"}).status, 2);
     EXPECT_EQ(import({"--participants", participants, "--separator", ";;"}).status, 2);
+    for (char const* const option : {"--meetings", "--shift-start", "--separator"}) {
+        const Answer unset = import({"--participants", participants, option, ""}); // as a variable that is not set
+        EXPECT_EQ(unset.status, 2) << option;
+        EXPECT_EQ(unset.err, std::string{"usherctl: "} + option + ": is empty\n");
+    }
+    for (std::string const option : {"--db", "--config"})
+        EXPECT_EQ(call({option, "", "status"}).err, "usherctl: " + option + ": is empty\n");
 
     const std::string meetings = write("m.csv", "external_id|title|starts_at_utc|ends_at_utc\n");
     const Answer piped = import({"--meetings", meetings});

@@ -120,6 +120,15 @@ TEST_F(Process, SaysThatItsAnswerCannotBeWritten)
     }
 }
 
+TEST_F(Process, AnEmptyNameIsNoWishForWhatIsUsual)
+{
+    for (std::string const option : {"--db", "--config"}) {
+        std::ofstream{output};
+        EXPECT_EQ(test::Program({USHERD, option, ""}, output).end(), 2);
+        EXPECT_EQ(printed(), "usherd: " + option + ": is empty\n");
+    }
+}
+
 TEST_F(Process, OnceProvisionsAndASecondOncePublishesNothing)
 {
     const std::string tokens =
