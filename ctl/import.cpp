@@ -40,6 +40,7 @@ constexpr std::chrono::milliseconds longest_turn{4};      // of the lock, of 10 
 constexpr std::chrono::milliseconds shortest_pause{2};
 constexpr std::chrono::seconds patience{10};
 constexpr std::size_t told_meetings = 20;
+constexpr std::size_t told_refusals = 1000; // of a file, one by one: a quotation mark that is left open spoils them all
 constexpr std::size_t shown_changes = 20;
 
 /// Lets others write between two transactions, as the daemon does. Whoever waits for the lock only looks for it now and
@@ -395,6 +396,7 @@ private:
     void write(Record<Table> const& row, ImportCounts& counts, Progress& progress);
     std::optional<Row<Table>> find(Row<Table> const& row);
     void tell(std::string const& problem, Progress& progress);
+    void tell_refusal(std::string const& problem, Progress& progress);
     void tell_of_its_meeting(Record<Table> const& row, Progress& progress);
 
     SQLite::Database& database_;
@@ -412,6 +414,7 @@ private:
     std::optional<SQLite::Statement> find_noted_;
     std::optional<MeetingLookup> lookup_;
     std::set<std::string> unknown_meetings_; ///< that were told
+    std::size_t refusals_ = 0;
     std::string last_known_;
     bool more_ = true; ///< rows in the file
 };
@@ -508,6 +511,15 @@ void Import<Table>::tell(std::string const& problem, Progress& progress)
     problems_ << problem << '\n';
 }
 
+template <class Table>
+void Import<Table>::tell_refusal(std::string const& problem, Progress& progress)
+{
+    if (++refusals_ <= told_refusals)
+        tell(problem, progress);
+    if (refusals_ == told_refusals + 1)
+        tell(path_ + ": more rows that are refused are counted, not listed", progress);
+}
+
 /// The next rows of the file that are good in themselves.
 template <class Table>
 std::vector<Record<Table>> Import<Table>::read(seconds shift, Progress& progress)
@@ -521,7 +533,7 @@ std::vector<Record<Table>> Import<Table>::read(seconds shift, Progress& progress
         if (!more_)
             break;
         if (step == Reader::Step::problem) {
-            tell(reader_.problem(), progress);
+            tell_refusal(reader_.problem(), progress);
             ++counts_.refused;
             continue;
         }
@@ -554,7 +566,7 @@ bool Import<Table>::seen_before(Record<Table> const& row, Progress& progress)
         return false;
     find_noted_->executeStep();
     const std::size_t column = Table::key_columns - 1;
-    tell(
+    tell_refusal(
         reader_.at(
             row, column,
             std::string{Table::columns()[column].name} + ": " +
@@ -591,7 +603,7 @@ void Import<Table>::write(Record<Table> const& row, ImportCounts& counts, Progre
         if (!std::holds_alternative<std::monostate>(row.values[i]))
             completed[i] = row.values[i];
     if (const auto problem = reader_.check(row, completed)) {
-        tell(*problem, progress);
+        tell_refusal(*problem, progress);
         ++counts.refused;
         return;
     }
@@ -616,7 +628,9 @@ void Import<Table>::write(Record<Table> const& row, ImportCounts& counts, Progre
         } catch (SQLite::Exception const& error) {
             if (error.getErrorCode() != SQLITE_CONSTRAINT)
                 throw;
-            tell(reader_.at(row, 0, "the database refuses it: " + std::string{constraint_of(error.what())}), progress);
+            tell_refusal(
+                reader_.at(row, 0, "the database refuses it: " + std::string{constraint_of(error.what())}), progress
+            );
             ++counts.refused;
             return;
         }

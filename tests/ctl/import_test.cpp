@@ -358,6 +358,19 @@ TEST_F(ImportTest, TellsOfFewMeetingsThatAreNotThere)
     EXPECT_THAT(problems, HasSubstr("p.csv: more such meetings are not listed\n"));
 }
 
+TEST_F(ImportTest, ListsNoMoreThanAThousandRefusedRows)
+{
+    std::string participants;
+    for (int i = 0; i < 1000; ++i)
+        participants.append("m,p").append(std::to_string(i)).append(",,king\n");
+    write("", participants);
+    EXPECT_EQ(import().participants, (ImportCounts{.refused = 1000}));
+    EXPECT_EQ(std::count(problems.begin(), problems.end(), '\n'), 1000);
+    write("", participants + "m,p1000,,king\nm,p1001,,king\nm,good,,\n");
+    EXPECT_EQ(import().participants, (ImportCounts{.added = 1, .refused = 1002}));
+    EXPECT_THAT(problems, HasSubstr("p.csv: more rows that are refused are counted, not listed\n"));
+}
+
 TEST_F(ImportTest, DoesNotDeleteEverybodyForAnEmptyFile)
 {
     write(std::string{"m1,One,"} + hour_long, "m1,p1,,\nm1,p2,,\n");
