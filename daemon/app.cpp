@@ -472,6 +472,7 @@ private:
     /// What there is to do now; returns for how long there is nothing.
     asio::awaitable<std::chrono::steady_clock::duration> work()
     {
+        leave_if_log_is_lost();
         const auto inspect_at = provisioner_->inspect_again_at();
         if (const auto version = store_.schema_version();
             version != schema_ || (inspect_at && clock_.steady_now() >= *inspect_at)) {
@@ -595,6 +596,7 @@ private:
     void leave_if_replaced()
     {
         if (files_->replaced()) {
+            files_left_ = true;
             // What is in -wal belongs to the file that was here. It is moved there, wherever that one is now, and must
             // not be played into the new one.
             store_.checkpoint(Store::Checkpoint::passive);
@@ -604,6 +606,7 @@ private:
                 database_ + ": the database file was replaced by another, or taken away; the next start works on the "
                             "one that is there then"};
         }
+        leave_if_log_is_lost();
         const auto now = clock_.steady_now();
         const bool look = file_noticed_ || !watch_->problem().empty();
         if (!look || now - files_compared_at_ < files_compared)
@@ -611,6 +614,40 @@ private:
         file_noticed_ = false;
         files_compared_at_ = now;
         leave_if_overwritten();
+    }
+
+    /// Ends the daemon when somebody took -wal or -shm away, or cut -wal: others who open the database then see nothing
+    /// of what we commit, and we nothing of theirs. As much is saved as can be without touching what others do.
+    void leave_if_log_is_lost()
+    {
+        using LogFault = DatabaseFiles::LogFault;
+        const LogFault fault = files_->log_fault();
+        const std::string restart = "; restart all programs that had the database open";
+        files_left_ = fault != LogFault::none;
+        switch (fault) {
+        case LogFault::none: return;
+        case LogFault::log_taken:
+            files_->put_log_back();
+            throw DatabaseError{
+                database_ + "-wal: was removed while the database was in use; what it held is written again" + restart};
+        case LogFault::index_taken:
+            store_.checkpoint(Store::Checkpoint::passive);
+            throw DatabaseError{
+                database_ + "-shm: was removed while the database was in use; all that was committed is kept" +
+                restart};
+        case LogFault::divided:
+            throw DatabaseError{
+                database_ +
+                "-shm: was removed while the database was in use, and others have made another; what those "
+                "commit who use the old one may be lost" +
+                restart};
+        case LogFault::cut:
+            throw DatabaseError{
+                database_ +
+                "-wal: was cut while the database was in use; what was committed last is lost, and what is "
+                "left of it is in " +
+                files_->set_log_aside() + restart};
+        }
     }
 
     /// What anybody has committed since the last note may have changed the file; nothing else does.
@@ -628,11 +665,13 @@ private:
         const auto nothing_committed = [&] { return store_.wal_pages() == 0 && !changed(); };
         if (!file_note_.empty() && nothing_committed()) {
             const std::string now = files_->note_without_log();
-            if (!now.empty() && now != file_note_ && nothing_committed())
+            files_left_ = !now.empty() && now != file_note_ && nothing_committed();
+            if (files_left_)
                 throw DatabaseError{
                     database_ + ": the database file was overwritten; the next start works on what is there now"};
         }
-        if (files_->log_is_foreign(lock_.note()))
+        files_left_ = files_->log_is_foreign(lock_.note());
+        if (files_left_)
             throw DatabaseError{
                 database_ + ": the database file was overwritten; what its -wal had for the former contents is in " +
                 files_->set_log_aside() + "; the next start works on what is there now"};
@@ -742,6 +781,8 @@ private:
 
     void finish()
     {
+        if (!files_left_)
+            leave_if_log_is_lost(); // which may be why something failed
         if (failure_)
             std::rethrow_exception(failure_);
         log_published();
@@ -818,6 +859,7 @@ private:
     std::int64_t seen_version_ = 0;
     bool file_noticed_ = false; // the database was written to
     std::string file_note_;     // of it as it is while its -wal is empty
+    bool files_left_ = false;   // somebody changed the files under us: this ends for no other reason
     bool ready_ = false;
     bool sweeping_ = false;
     bool stopping_ = false;

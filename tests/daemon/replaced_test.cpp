@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <ostream>
 #include <string>
 
 #include <fcntl.h>
@@ -177,6 +178,118 @@ TEST_P(Overwritten, IsNoticedWhileTheLogIsEmpty)
 }
 
 INSTANTIATE_TEST_SUITE_P(InPlace, Overwritten, testing::Values("", "not a database", "older"));
+
+/// -wal and -shm under a running daemon, which is stopped for a moment, so that others come first.
+struct Loss {
+    char const* files;    ///< What is removed, or "cut".
+    char const* writer;   ///< Who writes a meeting then: "nobody", one who "stayed", or one who is "new".
+    char const* expected; ///< The meetings that are left.
+    char const* sentence;
+
+    friend std::ostream& operator<<(std::ostream& out, Loss const& loss)
+    {
+        return out << loss.files << ", " << loss.writer;
+    }
+};
+
+class LogLost : public test::Machine, public testing::WithParamInterface<Loss> {
+protected:
+    /// With no lock in its hands.
+    void halt(Program const& daemon) const
+    {
+        SQLite::Database lock = platform();
+        lock.exec("BEGIN IMMEDIATE");
+        ::kill(daemon.process(), SIGSTOP);
+    }
+};
+
+TEST_P(LogLost, TheDaemonLeavesAndNothingThatCouldBeKeptIsLost)
+{
+    const Loss loss = GetParam();
+    const std::string files = loss.files;
+    Program daemon = usherd();
+    add_meeting("old");
+    ASSERT_TRUE(gets_ready("old")) << printed();
+    std::optional<SQLite::Database> who_stays; // whose -shm any other connection of this process would share
+    if (loss.writer != std::string{"new"}) {
+        who_stays.emplace(platform());
+        ASSERT_EQ(who_stays->execAndGet("SELECT count(*) FROM meeting").getInt(), 1);
+    }
+    halt(daemon);
+    if (files == "cut")
+        std::filesystem::resize_file(path + "-wal", 0);
+    for (std::string const suffix : {"-wal", "-shm"})
+        if (files.find(suffix) != std::string::npos)
+            std::filesystem::remove(path + suffix);
+    if (loss.writer == std::string{"stayed"})
+        who_stays->exec(rows_of("later"));
+    if (loss.writer == std::string{"new"})
+        add_meeting("later");
+    ::kill(daemon.process(), SIGCONT);
+
+    EXPECT_EQ(daemon.end(), 1) << printed();
+    EXPECT_TRUE(says(loss.sentence)) << printed();
+    EXPECT_TRUE(says("restart all programs that had the database open")) << printed();
+    who_stays.reset();
+    EXPECT_EQ(once().end(), 0) << printed();
+    EXPECT_EQ(ask("PRAGMA integrity_check"), "ok");
+    EXPECT_EQ(ask("SELECT group_concat(id) FROM (SELECT id FROM meeting ORDER BY id DESC)"), loss.expected);
+    EXPECT_EQ(test::check_database(path), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    InEveryOrder, LogLost,
+    testing::Values(
+        Loss{
+            "-shm", "nobody", "old", "-shm: was removed while the database was in use; all that was committed is kept"},
+        Loss{"-shm", "stayed", "old,later", "-shm: was removed while the database was in use; all that"},
+        Loss{
+            "-shm", "new", "old,later",
+            "-shm: was removed while the database was in use, and others have made another"},
+        Loss{"-wal", "nobody", "old", "-wal: was removed while the database was in use; what it held is written again"},
+        Loss{"-wal", "stayed", "old,later", "-wal: was removed while the database was in use; what it held"},
+        Loss{"-wal -shm", "nobody", "old", "-shm: was removed while the database was in use; all that was committed"},
+        Loss{"-wal -shm", "stayed", "old,later", "-shm: was removed while the database was in use; all that"}
+    )
+);
+
+TEST_F(LogLost, WhatWasCutIsSetAside)
+{
+    Program daemon = usherd();
+    add_meeting("old");
+    ASSERT_TRUE(gets_ready("old")) << printed();
+    halt(daemon);
+    ASSERT_EQ(platform().execAndGet("PRAGMA wal_checkpoint(PASSIVE)").getInt(), 0);
+    add_meeting("lost");
+    std::filesystem::resize_file(path + "-wal", 0);
+    ::kill(daemon.process(), SIGCONT);
+
+    EXPECT_EQ(daemon.end(), 1) << printed();
+    EXPECT_TRUE(says("-wal: was cut while the database was in use; what was committed last is lost")) << printed();
+    EXPECT_TRUE(says(path + "-wal.foreign")) << printed();
+    EXPECT_EQ(once().end(), 0) << printed();
+    EXPECT_EQ(ask("PRAGMA integrity_check"), "ok");
+    EXPECT_EQ(ask("SELECT group_concat(id) FROM meeting"), "old");
+    EXPECT_EQ(test::check_database(path), "");
+}
+
+TEST_F(LogLost, AStopSavesWhatItCan)
+{
+    Program daemon = usherd();
+    add_meeting("old");
+    ASSERT_TRUE(gets_ready("old")) << printed();
+    halt(daemon);
+    std::filesystem::remove(path + "-shm");
+    add_meeting("later");
+    ::kill(daemon.process(), SIGTERM);
+    ::kill(daemon.process(), SIGCONT);
+
+    EXPECT_EQ(daemon.end(), 1) << printed();
+    EXPECT_TRUE(says("-shm: was removed")) << printed();
+    EXPECT_EQ(once().end(), 0) << printed();
+    EXPECT_EQ(ask("SELECT count(*) FROM meeting"), "2");
+    EXPECT_TRUE(is_ready("later"));
+}
 
 TEST_F(Replaced, AFileThatIsMovedAwayKeepsAllThatWasWritten)
 {

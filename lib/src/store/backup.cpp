@@ -16,6 +16,7 @@
 #include <usher/store/process.hpp>
 
 #include "connection.hpp"
+#include "file.hpp"
 
 namespace usher {
 
@@ -26,28 +27,6 @@ using namespace std::chrono_literals;
 constexpr std::size_t small_file_bytes_max = 1U << 16U;
 constexpr int empty_log_tries = 20;
 constexpr auto empty_log_pause = 50ms;
-
-[[noreturn]] void fail(std::string const& file, std::string const& what)
-{
-    throw DatabaseError{file + ": " + what + ": " + describe_errno(errno)};
-}
-
-class File {
-public:
-    File(std::string const& path, int flags) : descriptor_{::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)}
-    {}
-    File(File const&) = delete;
-    File& operator=(File const&) = delete;
-    ~File()
-    {
-        if (descriptor_ >= 0)
-            ::close(descriptor_);
-    }
-    operator int() const { return descriptor_; } // NOLINT(google-explicit-constructor)
-
-private:
-    int descriptor_;
-};
 
 std::string folder_of(std::string const& path)
 {

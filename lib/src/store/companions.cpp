@@ -13,7 +13,8 @@
 
 #include <usher/crypto/secret.hpp>
 #include <usher/store/database.hpp>
-#include <usher/store/process.hpp>
+
+#include "file.hpp"
 
 namespace usher {
 
@@ -21,11 +22,6 @@ namespace {
 
 constexpr std::size_t key_digits = 64;
 constexpr std::size_t mark_bytes = 64; // one line, padded, so that it is overwritten in one piece
-
-[[noreturn]] void fail(std::string const& file, std::string const& what)
-{
-    throw DatabaseError{file + ": " + what + ": " + describe_errno(errno)};
-}
 
 /// Opens a file of usher's own beside the database, never through a link. -1 when it is not there.
 int open_own(std::string const& file, int flags)

@@ -15,6 +15,8 @@
 
 #include <usher/store/database.hpp>
 
+#include "file.hpp"
+
 namespace usher {
 
 namespace {
@@ -87,6 +89,11 @@ struct DatabaseFiles::Index {
     std::uint32_t moved = 0;          ///< So many are in the database,
     std::uint32_t attempted = 0;      ///< and so many may be.
 
+    std::uint64_t end_of(std::uint32_t frame) const
+    {
+        return log_header_bytes + std::uint64_t{frame} * (frame_header_bytes + page_bytes);
+    }
+
     friend bool operator==(Index const&, Index const&) = default;
 };
 
@@ -115,15 +122,12 @@ bool DatabaseFiles::has_other_names() const
     return ::fstat(database_, &status) == 0 && status.st_nlink > 1;
 }
 
-std::optional<DatabaseFiles::Index> DatabaseFiles::index() const
+std::optional<DatabaseFiles::Index> DatabaseFiles::shared_index() const
 {
     constexpr std::size_t copy_bytes = 48; // it is there twice, so that a half-written one is noticed
     std::array<unsigned char, 2 * copy_bytes + 40> shared{};
-    std::array<unsigned char, log_header_bytes> header{};
     if (!read_exactly(index_, shared.data(), shared.size(), 0) ||
-        !read_exactly(log_, header.data(), header.size(), 0) ||
-        std::memcmp(shared.data(), shared.data() + copy_bytes, copy_bytes) != 0 || shared[12] == 0 ||
-        std::memcmp(shared.data() + 32, header.data() + 16, 8) != 0)
+        std::memcmp(shared.data(), shared.data() + copy_bytes, copy_bytes) != 0 || shared[12] == 0)
         return std::nullopt;
     const auto native = [&](std::size_t at) {
         std::uint32_t value = 0;
@@ -131,8 +135,10 @@ std::optional<DatabaseFiles::Index> DatabaseFiles::index() const
         return value;
     };
     Index result;
-    std::memcpy(result.salts.data(), header.data() + 16, result.salts.size());
-    result.page_bytes = big_endian(header.data() + 8);
+    std::memcpy(result.salts.data(), shared.data() + 32, result.salts.size());
+    std::uint16_t page = 0;
+    std::memcpy(&page, shared.data() + 14, sizeof page);
+    result.page_bytes = page == 1 ? 65536U : page;
     result.frames = native(16);
     result.database_pages = native(20);
     result.moved = native(96);
@@ -140,6 +146,71 @@ std::optional<DatabaseFiles::Index> DatabaseFiles::index() const
     if (result.page_bytes < 512 || result.page_bytes > 65536 || result.frames == 0 || result.moved > result.frames)
         return std::nullopt;
     return result;
+}
+
+/// The same, where -wal agrees.
+std::optional<DatabaseFiles::Index> DatabaseFiles::index() const
+{
+    std::optional<Index> result = shared_index();
+    std::array<unsigned char, log_header_bytes> header{};
+    if (result && (!read_exactly(log_, header.data(), header.size(), 0) ||
+                   std::memcmp(header.data() + 16, result->salts.data(), result->salts.size()) != 0))
+        result.reset();
+    return result;
+}
+
+DatabaseFiles::LogFault DatabaseFiles::log_fault() const
+{
+    if (log_ < 0 || index_ < 0)
+        return LogFault::none;
+    if (!same_file(index_, path_ + "-shm"))
+        return ::access((path_ + "-shm").c_str(), F_OK) == 0 ? LogFault::divided : LogFault::index_taken;
+    if (!same_file(log_, path_ + "-wal"))
+        return LogFault::log_taken;
+    return log_is_cut() ? LogFault::cut : LogFault::none;
+}
+
+/// A frame is written before -shm says that it is there, and moved before -wal is cut by SQLite itself.
+bool DatabaseFiles::log_is_cut() const
+{
+    const std::optional<Index> before = shared_index();
+    struct stat log {};
+    if (!before || before->frames == before->moved || ::fstat(log_, &log) != 0)
+        return false;
+    const bool is_whole = index() && static_cast<std::uint64_t>(log.st_size) >= before->end_of(before->frames);
+    return !is_whole && shared_index() == before;
+}
+
+void DatabaseFiles::put_log_back() const
+{
+    const std::optional<Index> index = this->index();
+    if (!index || index->frames == index->moved)
+        return; // all of it is in the database
+    std::vector<char> part(log_header_bytes);
+    const auto is_of_this_log = [&](int file, std::uint64_t salts_at) {
+        Salts salts{};
+        return read_exactly(file, salts.data(), salts.size(), salts_at) && salts == index->salts;
+    };
+    const std::string name = path_ + "-wal";
+    struct stat log {};
+    ::fstat(log_, &log);
+    const File target{name, O_RDWR | O_CREAT};
+    if (target < 0 || ::fchown(target, log.st_uid, log.st_gid) != 0 || ::fchmod(target, log.st_mode & 07777U) != 0)
+        fail(name, "was removed, and cannot be made again");
+    // Others, who share -shm, may have written on behind what is gone.
+    const auto put = [&](std::uint64_t at, std::uint64_t salts_at) {
+        if (is_of_this_log(target, salts_at) || !is_of_this_log(log_, salts_at))
+            return;
+        if (!read_exactly(log_, part.data(), part.size(), at) ||
+            ::pwrite(target, part.data(), part.size(), static_cast<off_t>(at)) != static_cast<ssize_t>(part.size()))
+            fail(name, "was removed, and cannot be written again");
+    };
+    put(0, 16);
+    part.resize(frame_header_bytes + index->page_bytes);
+    for (std::uint32_t frame = 1; frame <= index->frames; ++frame)
+        put(index->end_of(frame - 1), index->end_of(frame - 1) + 8);
+    if (::fsync(target) != 0)
+        fail(name, "was removed, and cannot be made durable again");
 }
 
 bool DatabaseFiles::log_is_foreign(std::string_view note) const

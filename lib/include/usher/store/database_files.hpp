@@ -25,6 +25,21 @@ public:
     /// Whether the database is reached by another name as well: each would have a -wal of its own.
     bool has_other_names() const;
 
+    /// What somebody who is not SQLite did to -wal or -shm since they were opened. Who had them open goes on with what
+    /// has no name any more, beside those who come later: neither sees what the other commits.
+    enum class LogFault {
+        none,
+        log_taken,   ///< -wal has another file in its place, or none, and -shm is as it was.
+        index_taken, ///< -shm is gone, and nobody has made another.
+        divided,     ///< -shm has another in its place: others are at work beside us.
+        cut,         ///< -wal lacks what was committed and is not in the database yet.
+    };
+    LogFault log_fault() const;
+
+    /// After log_taken: writes what was committed to the -wal that is gone into the one that has its place.
+    /// Errors: DatabaseError.
+    void put_log_back() const;
+
     /// Whether -wal was begun beside other contents than the database's: what it had written there is gone. `note` is a
     /// note() taken before, maybe by a process that was killed. False where nothing tells.
     bool log_is_foreign(std::string_view note) const;
@@ -47,7 +62,9 @@ public:
 
 private:
     struct Index;
+    std::optional<Index> shared_index() const;
     std::optional<Index> index() const;
+    bool log_is_cut() const;
     bool file_differs(Index const& index, std::string_view note) const;
     bool pages_differ(Index const& index) const;
     std::string sample(std::uint32_t page_bytes) const;
