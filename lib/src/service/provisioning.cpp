@@ -221,7 +221,7 @@ void Provisioner::inspect_schema()
         log_event("contract.restored"_event, fmt::format(" what=\"{}\"", sentence));
     for (Damage const& damage : inspection_.state.damages)
         if (is_new(damage, before.state.damages))
-            log_event("contract.damaged"_event, fmt::format(" what=\"{}\" do=\"{}\"", damage.sentence, damage.way_out));
+            log_event("contract.damaged"_event, fmt::format(R"( what="{}" do="{}")", damage.sentence, damage.way_out));
     for (std::string const& note : inspection_.state.notes)
         if (is_new(note, before.state.notes))
             log_event("contract.noted"_event, fmt::format(" what=\"{}\"", note));
@@ -741,7 +741,7 @@ void Provisioner::publish_each(std::vector<Publication> const& slice, PassResult
             if (set_aside_.failed(publication.meeting->number, clock_.steady_now()))
                 log_event(
                     "row.refused"_event, fmt::format(
-                                             " meeting={} reason=\"{}\" meaning=\"the others are served\"",
+                                             R"( meeting={} reason="{}" meaning="the others are served")",
                                              printable(publication.meeting->id), reason.what()
                                          )
                 );

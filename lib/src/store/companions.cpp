@@ -128,7 +128,7 @@ Seal make_seal(std::string const& path, std::string const& file)
         ::unlink(file.c_str());
         fail(file, "cannot be written");
     }
-    const Seal seal{key};
+    Seal seal{key};
     wipe(key);
     return seal;
 }

@@ -114,16 +114,14 @@ void Parser::skip_reference()
     if (at_operator('('))
         group();
     while (!ends_item()) {
-        if (at("not") && !(next_ + 1 < tokens_.size() && tokens_[next_ + 1].is("deferrable")))
+        const bool not_deferrable = next_ + 1 < tokens_.size() && tokens_[next_ + 1].is("deferrable");
+        const bool set_default = tokens_[next_ - 1].is("set");
+        if (!(at("on") || at("match") || (at("not") && not_deferrable) || at("deferrable") || at("initially") ||
+              at("delete") || at("update") || at("cascade") || at("restrict") || at("set") || at("null") || at("no") ||
+              at("action") || at("full") || at("partial") || at("simple") || at("deferred") || at("immediate") ||
+              (at("default") && set_default)))
             break;
-        if (at("on") || at("match") || at("not") || at("deferrable") || at("initially") || at("delete") ||
-            at("update") || at("cascade") || at("restrict") || at("set") || at("null") || at("no") || at("action") ||
-            at("full") || at("partial") || at("simple") || at("deferred") || at("immediate"))
-            ++next_;
-        else if (at("default") && tokens_[next_ - 1].is("set"))
-            ++next_;
-        else
-            break;
+        ++next_;
     }
 }
 

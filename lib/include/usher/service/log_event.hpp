@@ -73,6 +73,6 @@ consteval LogEventNo operator""_event(char const* text, std::size_t length)
 }
 
 /// Says the event's text, and after it `details`: ` key=value`s, or the rest of the sentence.
-void log_event(LogEventNo event, std::string_view details = {});
+void log_event(LogEventNo number, std::string_view details = {});
 
 } // namespace usher

@@ -106,7 +106,7 @@ private:
     void start(std::shared_ptr<Project> const& project);
     boost::asio::awaitable<void> disconnect(std::shared_ptr<Project> project, Disconnect row);
     std::chrono::steady_clock::duration start_disconnects();
-    bool start_disconnects(std::optional<std::string> const& project, std::chrono::steady_clock::duration& wait);
+    bool start_disconnects(std::optional<std::string> const& name, std::chrono::steady_clock::duration& wait);
     std::string why_not(Disconnect const& row) const;
     std::chrono::steady_clock::duration start_all();
     std::chrono::steady_clock::duration end_outages();
