@@ -1151,6 +1151,20 @@ TEST_F(Provisioning, AnOlderDaemonIsFenced)
     EXPECT_FALSE(credentials().contains("eve"));
 }
 
+TEST_F(Provisioning, AnEpochThatSomebodyWroteIsNoOtherDaemon)
+{
+    ready_meeting();
+    sql("UPDATE daemon SET epoch = epoch + 1");
+    participant("eve");
+    try {
+        pass();
+        ADD_FAILURE() << "not fenced";
+    } catch (Fenced const& error) {
+        const std::string what = error.what();
+        EXPECT_NE(what.find("somebody else wrote to usher's row in daemon"), std::string::npos) << what;
+    }
+}
+
 TEST_F(Provisioning, APassThatFailedIsMadeUpForByTheNext)
 {
     ready_meeting();

@@ -241,7 +241,10 @@ struct Store::Impl : Statements {
                 (*current == epoch && integer("SELECT seq FROM daemon WHERE id = 1") < highest_seq))
                 note_restore(); // an older copy came back into the file
             else if (*current != epoch)
-                throw Fenced{path + ": taken over by " + owner() + "; this daemon stops writing"};
+                throw Fenced{
+                    path +
+                    (owner() == who ? ": somebody else wrote to usher's row in daemon" : ": taken over by " + owner()) +
+                    "; this daemon stops writing"};
             last_seq = 0;
             requests.drop_counts();
             if constexpr (std::is_void_v<decltype(work())>) {
