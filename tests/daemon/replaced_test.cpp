@@ -364,6 +364,11 @@ TEST_F(Replaced, ABackupReplacesNothingThatADatabaseNeeds)
     Program({USHERCTL, "--db", odd, "init"}, folder.file("answer")).end();
     refused(odd, folder.file("odd"), odd + ": is the database itself");
 
+    const std::string fifo = folder.file("fifo");
+    ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+    for (std::string const& no_file : {fifo, folder.file("")})
+        EXPECT_EQ(back_up(path, no_file), "usherctl: " + no_file + ": is not a regular file; name another one\n");
+
     const std::string answer = back_up(odd, path);
 
     EXPECT_NE(answer.find(path + ": another usherd is at work on it"), std::string::npos) << answer;

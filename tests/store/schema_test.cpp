@@ -250,6 +250,8 @@ TEST_F(Schema, ForeignNewerAndEmptyFilesAreRefusedByName)
     const std::string fifo = folder.file("fifo.db");
     ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
     EXPECT_EQ(refusal(fifo), fifo + ": is not a regular file; name another one");
+    for (std::string const& no_file : {fifo, std::string{"/dev/null"}, folder.file("")})
+        EXPECT_THROW(create_database(no_file, FileAccess::group_and_read), DatabaseError);
     const std::string text = folder.file("text.db");
     std::ofstream{text} << std::string(4096, 'x');
     EXPECT_EQ(

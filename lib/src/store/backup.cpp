@@ -255,6 +255,7 @@ bool log_does_not_fit(std::string const& database)
 std::vector<std::string> back_up(std::string const& database, std::string const& target, std::string const& who)
 {
     expect_foreign(database, target);
+    expect_regular(target);
     std::optional<InstanceLock> lock;
     if (const std::string replaced = real_path(target); exists(replaced + ".lock")) // a daemon works on it, or has
         lock.emplace(replaced, who);

@@ -21,6 +21,9 @@ enum class Access : std::uint8_t { read_only, read_write };
 std::unique_ptr<SQLite::Database>
 open_connection(std::string const& path, Access access, std::chrono::milliseconds patience = lock_patience);
 
+/// Refuses a folder, a device and all else that is there and no file. Errors: DatabaseError.
+void expect_regular(std::string const& path);
+
 /// Refuses what is not a database of usher's, or a newer one, by name. Errors: DatabaseError.
 void check_version(SQLite::Database const& database, std::string const& path);
 

@@ -185,8 +185,7 @@ void expect_file(std::string const& path)
         throw DatabaseError{
             path + ": " + std::strerror(errno) +
             (errno == ENOENT ? "; create it with: usherctl --db " + path + " init" : std::string{})};
-    if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) || S_ISCHR(status.st_mode)) // SQLite would wait in them
-        throw DatabaseError{path + ": is not a regular file; name another one"};
+    expect_regular(path);
 }
 
 void migrate(SQLite::Database& database, int from)
@@ -375,6 +374,13 @@ int schema_version_known()
     return migrations().back().version;
 }
 
+void expect_regular(std::string const& path)
+{
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) // SQLite would wait in some of them
+        throw DatabaseError{path + ": is not a regular file; name another one"};
+}
+
 void check_version(SQLite::Database const& database, std::string const& path)
 {
     if (known_version(database, path) == 0)
@@ -384,6 +390,7 @@ void check_version(SQLite::Database const& database, std::string const& path)
 Created create_database(std::string const& named, FileAccess access)
 {
     const std::string path = real_path(named);
+    expect_regular(path);
     // SQLite gives -wal and -shm the rights of the database, so the file is made with its final rights.
     const int file = ::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
     const bool is_new = file >= 0;
