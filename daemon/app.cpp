@@ -472,7 +472,7 @@ private:
     /// What there is to do now; returns for how long there is nothing.
     asio::awaitable<std::chrono::steady_clock::duration> work()
     {
-        leave_if_log_is_lost();
+        leave_if_replaced();
         const auto inspect_at = provisioner_->inspect_again_at();
         if (const auto version = store_.schema_version();
             version != schema_ || (inspect_at && clock_.steady_now() >= *inspect_at)) {
@@ -510,6 +510,7 @@ private:
             store_.wal_pages() > 0) { // what is in no WAL cannot be played into a file that is put in its place
             file_note_.clear();
             store_.checkpoint(Store::Checkpoint::truncate);
+            take_note_of_file(store_.data_version()); // at once: what is written before it is taken for the file's own
         }
         if (!ready_) {
             notify_ready();
@@ -596,15 +597,13 @@ private:
     void leave_if_replaced()
     {
         if (files_->replaced()) {
-            files_left_ = true;
             // What is in -wal belongs to the file that was here. It is moved there, wherever that one is now, and must
             // not be played into the new one.
             store_.checkpoint(Store::Checkpoint::passive);
             store_.checkpoint(Store::Checkpoint::truncate);
             files_->remove_log();
-            throw DatabaseError{
-                database_ + ": the database file was replaced by another, or taken away; the next start works on the "
-                            "one that is there then"};
+            leave(": the database file was replaced by another, or taken away; the next start works on the one that is "
+                  "there then");
         }
         leave_if_log_is_lost();
         const auto now = clock_.steady_now();
@@ -621,33 +620,36 @@ private:
     void leave_if_log_is_lost()
     {
         using LogFault = DatabaseFiles::LogFault;
-        const LogFault fault = files_->log_fault();
         const std::string restart = "; restart all programs that had the database open";
-        files_left_ = fault != LogFault::none;
-        switch (fault) {
+        switch (files_->log_fault()) {
         case LogFault::none: return;
         case LogFault::log_taken:
             files_->put_log_back();
-            throw DatabaseError{
-                database_ + "-wal: was removed while the database was in use; what it held is written again" + restart};
+            leave("-wal: was removed while the database was in use; what it held is written again" + restart);
         case LogFault::index_taken:
             store_.checkpoint(Store::Checkpoint::passive);
-            throw DatabaseError{
-                database_ + "-shm: was removed while the database was in use; all that was committed is kept" +
-                restart};
+            leave("-shm: was removed while the database was in use; all that was committed is kept" + restart);
         case LogFault::divided:
-            throw DatabaseError{
-                database_ +
-                "-shm: was removed while the database was in use, and others have made another; what those "
-                "commit who use the old one may be lost" +
-                restart};
+            leave(
+                "-shm: was removed while the database was in use, and others have made another; what those commit who "
+                "use the old one may be lost" +
+                restart
+            );
         case LogFault::cut:
-            throw DatabaseError{
-                database_ +
-                "-wal: was cut while the database was in use; what was committed last is lost, and what is "
-                "left of it is in " +
-                files_->set_log_aside() + restart};
+            leave(
+                "-wal: was cut while the database was in use; what was committed last is lost, and what is left of it "
+                "is in " +
+                files_->set_log_aside() + restart
+            );
         }
+    }
+
+    /// What fails beside it follows from it.
+    [[noreturn]] void leave(std::string const& why)
+    {
+        files_left_ = true;
+        failure_ = std::make_exception_ptr(DatabaseError{database_ + why});
+        std::rethrow_exception(failure_);
     }
 
     /// What anybody has committed since the last note may have changed the file; nothing else does.
@@ -665,16 +667,14 @@ private:
         const auto nothing_committed = [&] { return store_.wal_pages() == 0 && !changed(); };
         if (!file_note_.empty() && nothing_committed()) {
             const std::string now = files_->note_without_log();
-            files_left_ = !now.empty() && now != file_note_ && nothing_committed();
-            if (files_left_)
-                throw DatabaseError{
-                    database_ + ": the database file was overwritten; the next start works on what is there now"};
+            if (!now.empty() && now != file_note_ && nothing_committed())
+                leave(": the database file was overwritten; the next start works on what is there now");
         }
-        files_left_ = files_->log_is_foreign(lock_.note());
-        if (files_left_)
-            throw DatabaseError{
-                database_ + ": the database file was overwritten; what its -wal had for the former contents is in " +
-                files_->set_log_aside() + "; the next start works on what is there now"};
+        if (files_->log_is_foreign(lock_.note()))
+            leave(
+                ": the database file was overwritten; what its -wal had for the former contents is in " +
+                files_->set_log_aside() + "; the next start works on what is there now"
+            );
     }
 
     asio::awaitable<void> reload_signals()
