@@ -5,6 +5,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +20,7 @@
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "machine.hpp"
@@ -276,6 +279,27 @@ TEST_F(Machine, ALinkInPlaceOfTheLockFileIsRefused)
     EXPECT_EQ(once().end(), 1);
     EXPECT_TRUE(says(".lock: is a symbolic link; remove it")) << printed();
     EXPECT_EQ(read_text(target), "precious");
+}
+
+TEST_F(Machine, WhatIsNoFileInPlaceOfAFileOfUshersOwnIsRefused)
+{
+    ASSERT_EQ(once().end(), 0) << printed();
+    for (std::string const suffix : {".key", ".mark"}) {
+        const std::string file = path + suffix;
+        const std::string kept = folder.file("kept");
+        std::filesystem::rename(file, kept);
+        for (std::function<void()> const& put :
+             {std::function<void()>{[&] { std::filesystem::create_directory(file); }},
+              std::function<void()>{[&] { std::filesystem::create_symlink(kept, file); }},
+              std::function<void()>{[&] { ::mkfifo(file.c_str(), 0600); }}}) {
+            put();
+            EXPECT_EQ(once().end(), 1);
+            EXPECT_TRUE(says(file + ": is not a regular file; remove it, and put the one of the backup")) << printed();
+            std::filesystem::remove(file);
+        }
+        std::filesystem::rename(kept, file);
+    }
+    EXPECT_EQ(once().end(), 0) << printed();
 }
 
 TEST_F(Machine, ADatabaseThatItMayNotWriteIsNamedWithTheWayOut)

@@ -26,7 +26,15 @@ constexpr std::size_t mark_bytes = 64; // one line, padded, so that it is overwr
 /// Opens a file of usher's own beside the database, never through a link. -1 when it is not there.
 int open_own(std::string const& file, int flags)
 {
-    const int descriptor = ::open(file.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+    const int descriptor = ::open(file.c_str(), flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+    struct stat status {};
+    if (descriptor < 0 ? errno == ELOOP || errno == EISDIR || errno == ENXIO
+                       : ::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
+        if (descriptor >= 0)
+            ::close(descriptor);
+        throw DatabaseError{
+            file + ": is not a regular file; remove it, and put the one of the backup in its place if there is one"};
+    }
     if (descriptor < 0 && errno != ENOENT && errno != EEXIST)
         fail(file, "cannot be opened");
     return descriptor;
