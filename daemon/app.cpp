@@ -262,6 +262,7 @@ private:
     {
         bool in_doubt = false;
         {
+            patiently_at_start([this] { expect_nobody_separated(); });
             const DatabaseFiles left{database_}; // closed before SQLite has any lock
             if (left.has_other_names())
                 throw DatabaseError{
@@ -277,6 +278,15 @@ private:
         if (in_doubt && patiently_at_start([this] { return log_does_not_fit(database_); }))
             set_aside(DatabaseFiles{database_});
         return patiently_at_start([this] { return Store::open(database_); });
+    }
+
+    /// Who has the database open through what was removed writes over what we would, and we over theirs.
+    void expect_nobody_separated() const
+    {
+        if (const auto user = DatabaseFiles{database_}.user_of_separated(lock_.note()))
+            throw DatabaseBusy{
+                database_ + ": " + *user +
+                " has it open since before its -wal or -shm was removed or cut; end or restart that program"};
     }
 
     static void set_aside(DatabaseFiles const& files)
@@ -615,33 +625,29 @@ private:
         leave_if_overwritten();
     }
 
-    /// Ends the daemon when somebody took -wal or -shm away, or cut -wal: others who open the database then see nothing
-    /// of what we commit, and we nothing of theirs. As much is saved as can be without touching what others do.
+    /// Ends the daemon when somebody took -wal or -shm away, or cut them: others who open the database then see nothing
+    /// of what we commit, and we nothing of theirs. As much is saved as can be without touching what others do. The
+    /// next start waits for those who have the database open as it was.
     void leave_if_log_is_lost()
     {
         using LogFault = DatabaseFiles::LogFault;
-        const std::string restart = "; restart all programs that had the database open";
-        switch (files_->log_fault()) {
-        case LogFault::none: return;
-        case LogFault::log_taken:
-            files_->put_log_back();
-            leave("-wal: was removed while the database was in use; what it held is written again" + restart);
-        case LogFault::index_taken:
+        const LogFault fault = files_->log_fault();
+        if (fault == LogFault::none)
+            return;
+        if (fault == LogFault::removed)
             store_.checkpoint(Store::Checkpoint::passive);
-            leave("-shm: was removed while the database was in use; all that was committed is kept" + restart);
-        case LogFault::divided:
-            leave(
-                "-shm: was removed while the database was in use, and others have made another; what those commit who "
-                "use the old one may be lost" +
-                restart
-            );
-        case LogFault::cut:
-            leave(
-                "-wal: was cut while the database was in use; what was committed last is lost, and what is left of it "
-                "is in " +
-                files_->set_log_aside() + restart
-            );
-        }
+        if (fault == LogFault::used)
+            files_->put_log_back();
+        lock_.leave_note(files_->separate());
+        const std::string what = fault == LogFault::cut || fault == LogFault::emptied ? "cut" : "removed";
+        const std::string others = "others wrote beside it, and some of what they committed may be lost";
+        leave(
+            ": its -wal or -shm was " + what + " while it was in use; " +
+            (fault == LogFault::cut                                  ? "what was committed last may be lost"
+             : fault == LogFault::used || fault == LogFault::divided ? others
+                                                                     : "all that was committed is kept") +
+            "; restart all programs that had it open"
+        );
     }
 
     /// What fails beside it follows from it.

@@ -7,6 +7,8 @@
 
 #include <unistd.h>
 
+#include <usher/core/exit_status.hpp>
+
 namespace usher {
 
 namespace {
@@ -18,6 +20,15 @@ void leave(int /*signal*/)
     constexpr std::string_view text = "usherd: stopped by a signal before its work began\n";
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
     ::_exit(early_exit_status); // as safe as a kill -9, which the database takes
+}
+
+/// A file that is mapped was cut: a thread is in the middle of it and cannot go on.
+void leave_what_was_cut(int /*signal*/)
+{
+    constexpr std::string_view text = "usherd: DATABASE-shm was cut while it was in use; all that was committed is "
+                                      "kept; restart all programs that had it open\n";
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+    ::_exit(exit_could_not);
 }
 
 void change_mask(int how, std::initializer_list<int> signals)
@@ -37,6 +48,7 @@ void set_up_early_signals()
     ::signal(SIGPIPE, SIG_IGN);
     ::signal(SIGTERM, leave);
     ::signal(SIGINT, leave);
+    ::signal(SIGBUS, leave_what_was_cut);
     change_mask(SIG_UNBLOCK, {SIGTERM, SIGINT}); // whoever started us may have blocked them
 }
 

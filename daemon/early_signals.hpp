@@ -4,7 +4,7 @@
 namespace usher {
 
 /// What signals do until App takes them over: SIGTERM and SIGINT leave at once with `exit_status`, since nothing was
-/// done yet; SIGHUP waits. SIGPIPE is ignored for good.
+/// done yet; SIGHUP waits. SIGPIPE is ignored for good, and SIGBUS ends the process with a sentence.
 void set_up_early_signals();
 void set_early_exit_status(int exit_status);
 

@@ -68,9 +68,8 @@ ChangeWatch::Notices ChangeWatch::drain()
             std::memcpy(&event, buffer.data() + at, sizeof event);
             const std::string_view name{event.len > 0 ? buffer.data() + at + sizeof event : ""};
             const bool lost = (event.mask & (IN_Q_OVERFLOW | IN_MOVE_SELF | IN_IGNORED)) != 0;
-            const bool index = name == name_ + "-shm" && (event.mask & IN_MODIFY) == 0; // readers write to it too
             result.database = result.database || lost || name == name_;
-            result.log = result.log || lost || index || name == name_ + "-wal";
+            result.log = result.log || lost || name == name_ + "-wal" || name == name_ + "-shm";
             at += sizeof event + event.len;
         }
     }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/store/database_files.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <fstream>
+#include <sstream>
 #include <unordered_map>
 #include <vector>
 
@@ -28,6 +31,7 @@ constexpr std::uint32_t frames_max = 1U << 18U; // 2 GB of pages; what is longer
 constexpr std::size_t compared_pages_max = 64;
 constexpr std::uint64_t sampled_pages = 32;
 constexpr std::uint32_t sampled_bytes = 4096; // as a page where no -wal says how large one is
+constexpr int open_byte = 128;                // of -shm, which everybody has locked who has the database open
 constexpr int looks_max = 8;                  // while somebody is at work on the files
 
 bool read_exactly(int file, void* to, std::size_t bytes, std::uint64_t at)
@@ -159,26 +163,33 @@ std::optional<DatabaseFiles::Index> DatabaseFiles::index() const
     return result;
 }
 
-DatabaseFiles::LogFault DatabaseFiles::log_fault() const
+/// Whether -wal has all frames that -shm tells of.
+bool DatabaseFiles::log_is_whole(Index const& index) const
 {
-    if (log_ < 0 || index_ < 0)
-        return LogFault::none;
-    if (!same_file(index_, path_ + "-shm"))
-        return ::access((path_ + "-shm").c_str(), F_OK) == 0 ? LogFault::divided : LogFault::index_taken;
-    if (!same_file(log_, path_ + "-wal"))
-        return LogFault::log_taken;
-    return log_is_cut() ? LogFault::cut : LogFault::none;
+    struct stat log {};
+    return ::fstat(log_, &log) == 0 && static_cast<std::uint64_t>(log.st_size) >= index.end_of(index.frames) &&
+           this->index().has_value();
 }
 
-/// A frame is written before -shm says that it is there, and moved before -wal is cut by SQLite itself.
-bool DatabaseFiles::log_is_cut() const
+DatabaseFiles::LogFault DatabaseFiles::log_fault()
 {
+    struct stat shared {};
+    if (log_ < 0 || index_ < 0 || ::fstat(index_, &shared) != 0)
+        return LogFault::none;
+    if (!same_file(index_, path_ + "-shm"))
+        return ::access((path_ + "-shm").c_str(), F_OK) == 0 ? LogFault::divided : LogFault::removed;
+    index_bytes_ = std::max<std::int64_t>(index_bytes_, shared.st_size);
+    if (shared.st_size < index_bytes_)
+        return LogFault::emptied;
+    // A frame is written before -shm tells of it, and moved before SQLite itself cuts -wal.
     const std::optional<Index> before = shared_index();
-    struct stat log {};
-    if (!before || before->frames == before->moved || ::fstat(log_, &log) != 0)
-        return false;
-    const bool is_whole = index() && static_cast<std::uint64_t>(log.st_size) >= before->end_of(before->frames);
-    return !is_whole && shared_index() == before;
+    const bool is_whole = !before || before->frames == before->moved || log_is_whole(*before);
+    if (!same_file(log_, path_ + "-wal")) {
+        struct stat named {};
+        const bool is_used = ::stat((path_ + "-wal").c_str(), &named) == 0 && named.st_size > 0;
+        return is_used || !is_whole ? LogFault::used : LogFault::removed;
+    }
+    return !is_whole && shared_index() == before ? LogFault::cut : LogFault::none;
 }
 
 void DatabaseFiles::put_log_back() const
@@ -217,7 +228,7 @@ bool DatabaseFiles::log_is_foreign(std::string_view note) const
 {
     for (int look = 0; look < looks_max; ++look) {
         const std::optional<Index> before = index();
-        if (!before)
+        if (!before || !log_is_whole(*before))
             return false;
         const bool differs = before->moved > 0        ? pages_differ(*before)
                              : before->attempted == 0 ? file_differs(*before, note)
@@ -330,6 +341,40 @@ std::string DatabaseFiles::note_without_log() const
         return {};
     std::string file = sample(sampled_bytes);
     return is_empty() ? file : std::string{};
+}
+
+std::string DatabaseFiles::separate() const
+{
+    struct stat shared {};
+    if (::fstat(index_, &shared) != 0)
+        return {};
+    if (same_file(index_, path_ + "-shm"))
+        ::unlink((path_ + "-shm").c_str());
+    return "separated=" + std::to_string(shared.st_ino);
+}
+
+std::optional<std::string> DatabaseFiles::user_of_separated(std::string_view note) const
+{
+    const std::string_view separated = field(note, "separated=");
+    struct stat shared {};
+    if (separated.empty() || (::fstat(index_, &shared) == 0 && std::to_string(shared.st_ino) == separated))
+        return std::nullopt; // the number is that of another file now
+    std::ifstream locks{"/proc/locks"};
+    for (std::string line; std::getline(locks, line);) {
+        // 1: POSIX  ADVISORY  READ 812 fe:01:131099 128 128
+        std::istringstream words{line};
+        std::string number;
+        std::string kind;
+        std::string mode;
+        std::string access;
+        std::string holder;
+        std::string place;
+        std::string first;
+        words >> number >> kind >> mode >> access >> holder >> place >> first;
+        if (kind == "POSIX" && first == std::to_string(open_byte) && place.ends_with(":" + std::string{separated}))
+            return "pid " + holder;
+    }
+    return std::nullopt;
 }
 
 void DatabaseFiles::remove_log() const

@@ -21,7 +21,7 @@ public:
     /// What the notices that are there concern.
     struct Notices {
         bool database = false; ///< The file itself: a checkpoint, or another one in its place.
-        bool log = false;      ///< -wal, or another -shm than before.
+        bool log = false;      ///< -wal, or -shm, which is written to in memory: that gives no notice.
     };
     Notices drain();
 

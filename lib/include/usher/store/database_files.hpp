@@ -29,16 +29,24 @@ public:
     /// has no name any more, beside those who come later: neither sees what the other commits.
     enum class LogFault {
         none,
-        log_taken,   ///< -wal has another file in its place, or none, and -shm is as it was.
-        index_taken, ///< -shm is gone, and nobody has made another.
-        divided,     ///< -shm has another in its place: others are at work beside us.
-        cut,         ///< -wal lacks what was committed and is not in the database yet.
+        removed, ///< All that was committed is in the -wal that was opened: a checkpoint saves it.
+        used,    ///< -wal was removed, and others have written to the one that they made in its place.
+        divided, ///< -shm was removed, and others have made another: they are at work beside us.
+        cut,     ///< -wal lacks what was committed and is not in the database yet.
+        emptied, ///< -shm was cut. What is in -wal is whole, and read anew by who opens it next.
     };
-    LogFault log_fault() const;
+    LogFault log_fault();
 
-    /// After log_taken: writes what was committed to the -wal that is gone into the one that has its place.
+    /// After `used`: writes what was committed to the -wal that is gone into the one that has its place.
     /// Errors: DatabaseError.
     void put_log_back() const;
+
+    /// Takes the name off the -shm that was opened, so that nobody comes to those who have it open, and returns a note
+    /// by which user_of_separated() finds them.
+    std::string separate() const;
+    /// Somebody who has a database open through a -shm of which separate() left `note`, as `pid 812`. Nothing when
+    /// nobody has, or where the system does not tell.
+    std::optional<std::string> user_of_separated(std::string_view note) const;
 
     /// Whether -wal was begun beside other contents than the database's: what it had written there is gone. `note` is a
     /// note() taken before, maybe by a process that was killed. False where nothing tells.
@@ -64,7 +72,7 @@ private:
     struct Index;
     std::optional<Index> shared_index() const;
     std::optional<Index> index() const;
-    bool log_is_cut() const;
+    bool log_is_whole(Index const& index) const;
     bool file_differs(Index const& index, std::string_view note) const;
     bool pages_differ(Index const& index) const;
     std::string sample(std::uint32_t page_bytes) const;
@@ -74,6 +82,7 @@ private:
     int database_ = -1;
     int log_ = -1;
     int index_ = -1;
+    std::int64_t index_bytes_ = 0; // the most that was seen
 };
 
 } // namespace usher
