@@ -105,7 +105,7 @@ int say_why_not(
             return not_found(
                 context, "credentials", "participant of " + whole(arguments.meeting), *arguments.participant,
                 rows.nearest_participant(arguments.meeting, *arguments.participant),
-                "usherctl credentials " + whole(arguments.meeting) + " "
+                "usherctl credentials " + argument(arguments.meeting) + " "
             );
         why = whole(*arguments.participant) + " has no credential";
         if (person->reason == "before_door" && person->opens)
@@ -117,7 +117,7 @@ int say_why_not(
     }
     return cannot(
         context, "credentials",
-        {"no_credential", whole(arguments.meeting) + ": " + why, "usherctl explain " + whole(arguments.meeting)}
+        {"no_credential", whole(arguments.meeting) + ": " + why, "usherctl explain " + argument(arguments.meeting)}
     );
 }
 

@@ -149,7 +149,7 @@ void explain_not_ready(Explanation& result, Config const* config)
     else if (standing.rows_gone)
         result.to_do.emplace_back("systemctl restart usher"); // it looks through everything when it starts
     std::string command = way_out(reason_of(meeting), config);
-    if (command != "usherctl explain " + whole(standing.id))
+    if (command != "usherctl explain " + argument(standing.id))
         result.to_do.push_back(std::move(command));
 }
 

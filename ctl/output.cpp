@@ -115,7 +115,7 @@ int not_found(
     Error error{"not_found", "no " + what + " " + whole(id)};
     if (nearest) {
         error.message += "; nearest: " + whole(*nearest);
-        error.to_do = command + whole(*nearest);
+        error.to_do = command + argument(*nearest);
     }
     return cannot(context, name, error);
 }

@@ -31,6 +31,11 @@ std::string whole(std::string_view text)
     return result;
 }
 
+std::string argument(std::string_view id)
+{
+    return (id.starts_with('-') ? "-- " : "") + whole(shell_word(id));
+}
+
 std::string prose(std::string_view text)
 {
     constexpr std::size_t longest = 1000;

@@ -40,6 +40,9 @@ private:
 /// An id or another text from elsewhere, printable, and never broken over two lines.
 std::string whole(std::string_view text);
 
+/// An id as an argument of a command that somebody is told to type; else as whole().
+std::string argument(std::string_view id);
+
 /// A sentence from elsewhere, printable.
 std::string prose(std::string_view text);
 

@@ -71,7 +71,7 @@ std::string way_out(Reason const& reason, Config const* config)
         return "the platform corrects session_id or project of " + meeting + "; usher follows";
     if (is_of_the_platform(reason.code))
         return "the platform corrects the row of " + meeting + "; usher follows";
-    return "usherctl explain " + meeting;
+    return "usherctl explain " + argument(reason.meeting);
 }
 
 } // namespace usher::ctl

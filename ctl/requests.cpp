@@ -19,6 +19,7 @@
 
 #include "commands.hpp"
 #include "output.hpp"
+#include "page.hpp"
 #include "times.hpp"
 
 namespace usher::ctl {
@@ -59,8 +60,8 @@ std::string be(std::int64_t count)
 std::string scope_words(RequestScope const& scope)
 {
     if (scope.meeting)
-        return *scope.meeting;
-    return scope.project == "*" ? "--all" : "--project " + scope.project.value_or("");
+        return argument(*scope.meeting);
+    return scope.project == "*" ? "--all" : "--project " + shell_word(scope.project.value_or(""));
 }
 
 std::string scope_text(RequestScope const& scope)
@@ -129,7 +130,7 @@ int refuse_unknown(Context& context, RequestArguments const& arguments, RequestD
         context, arguments.name, one ? "no_such_meeting" : "no_such_project",
         (one ? "no meeting " + text : "no meeting is in project " + text) +
             (meant.empty() ? "" : "; nearest: " + meant) + ". Nothing was done",
-        meant.empty() ? "name one that the platform has" : command + meant
+        meant.empty() ? "name one that the platform has" : command + (one ? argument(meant) : shell_word(meant))
     );
 }
 

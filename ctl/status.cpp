@@ -203,7 +203,7 @@ private:
             (count == 1 ? "1 person is" : grouped(count) + " people are") + " not served: " +
             and_more(whole(first.participant_id) + " in " + whole(first.meeting_id), people.total, 1) + "."
         );
-        status_.to_do.push_back("usherctl explain " + whole(first.meeting_id));
+        status_.to_do.push_back("usherctl explain " + argument(first.meeting_id));
     }
 
     std::string well() const

@@ -35,6 +35,7 @@
 #include <usher/async/task_group.hpp>
 #include <usher/async/wakeup.hpp>
 #include <usher/core/exit_status.hpp>
+#include <usher/core/printable.hpp>
 #include <usher/core/url.hpp>
 #include <usher/provider/beast_transport.hpp>
 #include <usher/provider/sandbox.hpp>
@@ -269,7 +270,7 @@ private:
                     database_ +
                     ": has another name too (a hard link), beside which SQLite would keep another -wal: "
                     "remove one of the two, find them with: find -samefile " +
-                    database_};
+                    shell_word(database_)};
             if (left.log_is_foreign(lock_.note()))
                 set_aside(left);
             else

@@ -116,6 +116,18 @@ TEST(Printable, QuotesSoThatTheTextCannotEndTheQuotes)
     EXPECT_EQ(in_quotes(std::string(65, 'x')), '"' + std::string(64, 'x') + "...\"");
 }
 
+TEST(Printable, QuotesWhatAShellWouldActOn)
+{
+    EXPECT_EQ(shell_word("/var/lib/usher/board-2026_05.db"), "/var/lib/usher/board-2026_05.db");
+    EXPECT_EQ(shell_word("Zoë"), "Zoë");
+    EXPECT_EQ(shell_word(""), "''");
+    EXPECT_EQ(shell_word("$(touch x)"), "'$(touch x)'");
+    EXPECT_EQ(shell_word("it's"), R"('it'\''s')");
+    for (std::string const text : {"a b", "a;b", "a&b", "~", "*", "`a`", "a|b", "a>b", "#a", "a\\b", "!a", "{a", "[a]"})
+        EXPECT_EQ(shell_word(text), "'" + text + "'");
+    EXPECT_EQ(shell_word("a\x1b"), R"('a\x1b')");
+}
+
 TEST(Printable, KeepsWhatAJsonDocumentSays)
 {
     const nlohmann::json document{{"id", "a\x1b\u009b\u202e\ufeff\x7f\nZoë\U000e0041"}};

@@ -231,6 +231,22 @@ TEST_F(Commands, ExplainTellsAProviderThatDoesNotAnswerFromADaemonThatDoesNotRun
     EXPECT_EQ(unseen.at("people").at("total"), 0);
 }
 
+TEST_F(Commands, WhatIsToBeTypedIsSafeToType)
+{
+    import_example();
+    sql("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('$(touch x)', 4000000000, 4000003600), "
+        "('-rf all', 4000000000, 4000003600)");
+    EXPECT_EQ(
+        call({"explain", "$(touch y)"}).err, "usherctl: explain: no meeting $(touch y); nearest: $(touch x).\n"
+                                             "do: usherctl explain '$(touch x)'\n"
+    );
+    EXPECT_EQ(
+        call({"rotate", "--", "-rf al"}).err,
+        "usherctl: rotate: no meeting -rf al; nearest: -rf all. Nothing was done.\n"
+        "do: usherctl rotate -- '-rf all'\n"
+    );
+}
+
 TEST_F(Commands, ExplainAndCredentialsNameWhatIsNotThere)
 {
     import_example();

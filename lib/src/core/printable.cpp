@@ -103,6 +103,22 @@ std::string in_quotes(std::string_view text, std::size_t longest)
     return out += '"';
 }
 
+std::string shell_word(std::string_view text)
+{
+    constexpr std::size_t longest = 4096; // as paths are
+    std::string shown = printable(text, longest);
+    constexpr std::string_view harmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,";
+    const bool is_harmless = std::all_of(shown.begin(), shown.end(), [&](char c) {
+        return (static_cast<unsigned char>(c) & 0x80U) != 0 || harmless.find(c) != std::string_view::npos;
+    });
+    if (is_harmless && !shown.empty())
+        return shown;
+    std::string word = "'";
+    for (const char c : shown)
+        word += c == '\'' ? "'\\''" : std::string{c};
+    return word + "'";
+}
+
 std::string printable_json(std::string_view document)
 {
     std::string out;

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <usher/core/printable.hpp>
 #include <usher/store/process.hpp>
 
 #include "connection.hpp"
@@ -86,7 +87,7 @@ std::string why_read_only(std::string const& path)
         std::snprintf(mode.data(), mode.size(), "%04o", status.st_mode & 07777U);
         return file + ": the account " + me + " may not write it: it belongs to " + user_name(status.st_uid) + ":" +
                group_name(status.st_gid) + " with mode " + mode.data() + "; as root: chown " + me + ":" +
-               group_name(folder.st_gid) + " " + file + " && chmod 0660 " + file;
+               group_name(folder.st_gid) + " " + shell_word(file) + " && chmod 0660 " + shell_word(file);
     }
     return path + ": may not be written by the account " + me + "; its folder belongs to " + user_name(folder.st_uid) +
            ":" + group_name(folder.st_gid) + ", and must let the daemon's account create -wal and -shm";
@@ -165,7 +166,7 @@ int known_version(SQLite::Database const& database, std::string const& path)
         if (Contract::get().is_recognised_in(database))
             throw DatabaseError{
                 path + ": has usher's tables but lacks usher's marks, as after a dump was read back; set them with: " +
-                "usherctl --db " + path + " init --repair, which is: " + marking_sql(newest)};
+                "usherctl --db " + shell_word(path) + " init --repair, which is: " + marking_sql(newest)};
         throw DatabaseError{
             path + ": is another program's SQLite database (application_id " + std::to_string(marks.application_id) +
             "); give usher a file of its own"};
@@ -184,7 +185,7 @@ void expect_file(std::string const& path)
     if (::stat(path.c_str(), &status) != 0)
         throw DatabaseError{
             path + ": " + std::strerror(errno) +
-            (errno == ENOENT ? "; create it with: usherctl --db " + path + " init" : std::string{})};
+            (errno == ENOENT ? "; create it with: usherctl --db " + shell_word(path) + " init" : std::string{})};
     expect_regular(path);
 }
 
@@ -328,11 +329,12 @@ open_connection(std::string const& path, Access access, std::chrono::millisecond
     try {
         const int version = known_version(*database, path);
         if (version == 0)
-            throw DatabaseError{path + ": is empty; create its tables with: usherctl --db " + path + " init"};
+            throw DatabaseError{
+                path + ": is empty; create its tables with: usherctl --db " + shell_word(path) + " init"};
         if (version < migrations().back().version && access == Access::read_only)
             throw DatabaseError{
-                path + ": has schema version " + std::to_string(version) + "; migrate it with: usherctl --db " + path +
-                " init"};
+                path + ": has schema version " + std::to_string(version) + "; migrate it with: usherctl --db " +
+                shell_word(path) + " init"};
         set_up(*database, access == Access::read_write);
         if (access == Access::read_write)
             migrate(*database, version);

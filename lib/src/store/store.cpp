@@ -12,6 +12,7 @@
 #include <sqlite3.h>
 
 #include <usher/core/certain_time.hpp>
+#include <usher/core/printable.hpp>
 #include <usher/core/row_check.hpp>
 #include <usher/store/instance_lock.hpp>
 
@@ -956,7 +957,7 @@ Tenure Store::take_over(std::string_view who, sys_seconds now, std::chrono::stea
                 impl.path +
                 ".key: is missing, and with it the proof that the sessions are usher's own; restore it from "
                 "the backup of the database, or accept all sessions that are there with: usherctl --db " +
-                impl.path + " init --adopt-sessions"};
+                shell_word(impl.path) + " init --adopt-sessions"};
         if (!impl.seal)
             impl.seal = make_seal(impl.path, impl.path + ".key");
         const auto kept = [&](char const* sql) { return bounded_instant(impl.integer(sql).value_or(0)); };

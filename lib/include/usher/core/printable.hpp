@@ -15,6 +15,9 @@ std::string printable(std::string_view text, std::size_t longest = 255);
 /// As above, as a part of a sentence: in quotes, and with `\"` for a quote.
 std::string in_quotes(std::string_view text, std::size_t longest = 64);
 
+/// As above, as one word of a command that somebody is told to type: in single quotes where a shell would act on it.
+std::string shell_word(std::string_view text);
+
 /// A JSON document with the same characters as `\u202e`: the same document, harmless to a terminal.
 std::string printable_json(std::string_view document);
 
