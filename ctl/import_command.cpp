@@ -72,12 +72,15 @@ std::string sentence_of(ImportReport const& report, ImportOptions const& options
         };
         add(counts.added, "add");
         add(counts.changed, "change");
-        add(counts.pruned, "delete");
-        if (changes.empty())
-            return;
-        const std::size_t total = total_of(counts);
-        text += (text.empty() ? "Would " : ", ") + changes + " of " + std::to_string(total) + " " +
-                std::string{total == 1 ? thing : things};
+        if (!changes.empty()) {
+            const std::size_t total = total_of(counts);
+            changes += " of " + std::to_string(total) + " " + std::string{total == 1 ? thing : things};
+        }
+        add(counts.pruned, "delete"); // which are not in the file
+        if (counts.pruned > 0)
+            changes += " " + std::string{counts.pruned == 1 ? thing : things};
+        if (!changes.empty())
+            text += (text.empty() ? "Would " : ", ") + changes;
     };
     tell(report.meetings, "meeting", "meetings");
     tell(report.participants, "person", "people");

@@ -201,6 +201,7 @@ TEST_F(CommandLine, ImportSaysWhyNothingWasDone)
                        ": no rows; --prune would delete 2 people. Nothing was done.\n"
                        "do: name the full file, or add --force\n"
     );
+    EXPECT_EQ(import({"--participants", participants, "--prune", "--dry-run"}).out, "Would delete 2 people.\n");
     EXPECT_EQ(import({"--participants", participants, "--shift-start", "+5m"}).status, 2);
     EXPECT_EQ(import({"--participants", participants, "--force"}).status, 2);
     EXPECT_EQ(import({"--participants", participants, "--separator", ";;"}).status, 2);
