@@ -28,8 +28,15 @@ std::string joined(std::vector<std::string> const& words)
     return list;
 }
 
+void expect_name(BackupArguments const& arguments)
+{
+    if (arguments.file.empty()) // a variable of the shell that is not set
+        throw UsageError{"FILE: is empty"};
+}
+
 int backup(Context& context, BackupArguments const& arguments)
 {
+    expect_name(arguments);
     const std::string database = context.database();
     const bool there = ::access(arguments.file.c_str(), F_OK) == 0;
     if (there && !arguments.yes && !agreed(context, "backup", arguments.file + " is there already and is replaced."))
@@ -45,6 +52,7 @@ int backup(Context& context, BackupArguments const& arguments)
 
 int restore(Context& context, BackupArguments const& arguments)
 {
+    expect_name(arguments);
     const std::string database = context.database();
     const std::string who = "usherctl restore, pid " + std::to_string(::getpid());
     std::optional<Restore> copy;

@@ -22,9 +22,8 @@ int main(int argc, char** argv)
     screen.colour = screen.width > 0 && std::getenv("NO_COLOR") == nullptr;
     const int status = usher::ctl::run(argc, argv, std::cin, std::cout, std::cerr, screen);
     std::cout.flush();
-    if (!std::cout && status == usher::exit_done) {
-        std::cerr << "usherctl: standard output cannot be written\n";
-        return usher::exit_could_not;
-    }
-    return status;
+    if (std::cout)
+        return status;
+    std::cerr << "usherctl: standard output cannot be written\n";
+    return status == usher::exit_done ? usher::exit_could_not : status;
 }
