@@ -325,7 +325,7 @@ void print_vendors(Page& page, StatusReport const& report)
 {
     std::vector<std::string> answering;
     for (ProjectReport const& project : report.projects)
-        if (project.provider != "sandbox" && project.reason.empty())
+        if (project.provider != "sandbox" && project.reason.empty() && project.clock_ahead) // known from an answer
             answering.push_back(project.name);
     if (!answering.empty()) {
         const std::size_t count = answering.size();

@@ -188,8 +188,9 @@ TEST_F(Commands, StatusShowsWhatTheDatabaseSaysOfProjects)
     EXPECT_EQ(call({"status"}).out.find("sandbox"), std::string::npos) << "nothing says so";
     sql("INSERT INTO project_status VALUES "
         "('default', 'opentok', '47665971', 'new', 'credentials_refused', 'the secret is wrong', 4000000000, 6, 1), "
-        "('quiet', 'vonage', '29f760f8', 'k', '', '', NULL, -75, 1), ('same', 'sandbox', '1', 'k', '', '', NULL, 0, 1)"
-    );
+        "('quiet', 'vonage', '29f760f8', 'k', '', '', NULL, -75, 1), ('same', 'sandbox', '1', 'k', '', '', NULL, 0, "
+        "1), "
+        "('unasked', 'opentok', '47665972', 'k', '', '', NULL, NULL, 1)");
     const Answer text = call({"status"});
     for (std::string const line :
          {"vendors    quiet answers", "default    credentials_refused: the secret is wrong",

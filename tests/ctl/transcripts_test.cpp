@@ -81,8 +81,8 @@ protected:
         world.settle();
         looked(3s, "pid 812");
         world.sql(
-            "DELETE FROM project_status; INSERT INTO project_status (name, provider, project_key, key_id, changed_at) "
-            "SELECT DISTINCT s.project, s.provider, s.project_key, t.key_id, 1 "
+            "DELETE FROM project_status; INSERT INTO project_status (name, provider, project_key, key_id, clock_ahead, "
+            "changed_at) SELECT DISTINCT s.project, s.provider, s.project_key, t.key_id, 0, 1 "
             "FROM session s JOIN token t ON t.session_no = s.session_no"
         );
     }
