@@ -1151,6 +1151,15 @@ TEST_F(Provisioning, AnOlderDaemonIsFenced)
     EXPECT_FALSE(credentials().contains("eve"));
 }
 
+TEST_F(Provisioning, AMarkThatSomebodyRemovedIsMadeAgain)
+{
+    ready_meeting();
+    std::filesystem::remove(path + ".mark");
+    participant("eve");
+    settle();
+    EXPECT_GT(std::filesystem::file_size(path + ".mark"), 0U);
+}
+
 TEST_F(Provisioning, AnEpochThatSomebodyWroteIsNoOtherDaemon)
 {
     ready_meeting();

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/random.h>
@@ -146,12 +147,17 @@ std::string random_id()
     return random_hex(16);
 }
 
-MarkFile::MarkFile(std::string const& path) : file_{path + ".mark"}
+MarkFile::MarkFile(std::string const& path) : path_{path}, file_{path + ".mark"}
+{
+    open();
+}
+
+void MarkFile::open()
 {
     descriptor_ = open_own(file_, O_RDWR | O_CREAT);
     if (descriptor_ < 0)
         fail(file_, "cannot be opened");
-    give_to_owner_of(path, descriptor_);
+    give_to_owner_of(path_, descriptor_);
 }
 
 MarkFile::~MarkFile()
@@ -176,8 +182,13 @@ std::optional<Mark> MarkFile::read() const
     return mark;
 }
 
-void MarkFile::write(Mark const& mark) const
+void MarkFile::write(Mark const& mark)
 {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) == 0 && status.st_nlink == 0) { // somebody removed it: then it is made again
+        ::close(std::exchange(descriptor_, -1));
+        open();
+    }
     std::string line = mark.database_id + " " + std::to_string(mark.seq);
     line.resize(mark_bytes - 1, ' ');
     line += '\n';

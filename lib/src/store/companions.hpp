@@ -54,9 +54,12 @@ public:
     ~MarkFile();
 
     std::optional<Mark> read() const; ///< Nothing when it is empty or damaged.
-    void write(Mark const& mark) const;
+    void write(Mark const& mark);
 
 private:
+    void open();
+
+    std::string path_;
     std::string file_;
     int descriptor_ = -1;
 };
