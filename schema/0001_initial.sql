@@ -187,7 +187,8 @@ CREATE TABLE request (
 --   gone_at     when usher first found the meeting's own row deleted.
 --   edited_early, removed_early
 --               1: what the session is made for was changed, or somebody removed, before the meeting opened, and that
---               is not settled. It is served as an edit from before, however late usher looks.
+--               is not settled. It is served as an edit from before, however late usher looks. A removal is settled
+--               when the meeting and some of its people are there: until then it may be half of a rewrite.
 --   last_…_no   heads of the chains of the meeting's sessions and history, newest first, by their previous_no. An index
 --               by meeting would be written to at a random page for each meeting, where a chain is only appended to.
 CREATE TABLE agenda (
@@ -431,9 +432,8 @@ CREATE TRIGGER usher_participant_before_insert BEFORE INSERT ON participant WHEN
      WHERE meeting_id = (SELECT meeting_id FROM participant WHERE id = NEW.id) AND due_at <> 0;
     UPDATE agenda SET removed_early = 1
      WHERE meeting_id = (SELECT meeting_id FROM participant WHERE id = NEW.id) AND removed_early = 0
-       AND EXISTS (SELECT 1 FROM meeting m WHERE m.id = agenda.meeting_id
-                     AND m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door))
-                         > CAST(strftime('%s', 'now') AS INTEGER));
+       AND COALESCE((SELECT m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door)) FROM meeting m
+                      WHERE m.id = agenda.meeting_id), opens) > CAST(strftime('%s', 'now') AS INTEGER);
 END;
 
 CREATE TRIGGER usher_participant_before_update BEFORE UPDATE OF id ON participant WHEN NEW.id IS NOT OLD.id BEGIN
@@ -452,18 +452,16 @@ CREATE TRIGGER usher_participant_update AFTER UPDATE ON participant BEGIN
     UPDATE agenda SET removed_early = 1
      WHERE (OLD.meeting_id IS NOT NEW.meeting_id OR OLD.participant_id IS NOT NEW.participant_id)
        AND meeting_id = OLD.meeting_id AND removed_early = 0
-       AND EXISTS (SELECT 1 FROM meeting m WHERE m.id = OLD.meeting_id
-                     AND m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door))
-                         > CAST(strftime('%s', 'now') AS INTEGER));
+       AND COALESCE((SELECT m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door)) FROM meeting m
+                      WHERE m.id = agenda.meeting_id), opens) > CAST(strftime('%s', 'now') AS INTEGER);
 END;
 
 CREATE TRIGGER usher_participant_delete AFTER DELETE ON participant BEGIN
     UPDATE agenda SET due_at = 0 WHERE meeting_id = OLD.meeting_id AND due_at <> 0;
     UPDATE agenda SET removed_early = 1
      WHERE meeting_id = OLD.meeting_id AND removed_early = 0
-       AND EXISTS (SELECT 1 FROM meeting m WHERE m.id = OLD.meeting_id
-                     AND m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door))
-                         > CAST(strftime('%s', 'now') AS INTEGER));
+       AND COALESCE((SELECT m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door)) FROM meeting m
+                      WHERE m.id = agenda.meeting_id), opens) > CAST(strftime('%s', 'now') AS INTEGER);
 END;
 
 CREATE TRIGGER usher_block_before_insert BEFORE INSERT ON block WHEN NEW.id > 0 BEGIN

@@ -128,6 +128,21 @@ TEST(Plan, TheInstantOfAnEditCountsNotThatOfTheLook)
     EXPECT_EQ(plan(meeting, projects(), opens + 600s).reason, "session_kept");
 }
 
+TEST(Plan, ARemovalWaitsForTheMeetingAndItsPeople)
+{
+    Projects replacing = projects();
+    MeetingSnapshot meeting = snapshot();
+    meeting.removed_early = meeting.removed_meanwhile = true;
+    EXPECT_FALSE(plan(meeting, replacing, schedule().opens - 1s).removed_early);
+    MeetingSnapshot empty = meeting;
+    empty.participants.clear();
+    EXPECT_TRUE(plan(empty, replacing, schedule().opens - 1s).removed_early);
+    meeting.meeting.reset();
+    EXPECT_TRUE(plan(meeting, replacing, schedule().opens - 1s).removed_early);
+    meeting.removed_early = false;
+    EXPECT_FALSE(plan(meeting, replacing, schedule().opens - 1s).removed_early);
+}
+
 TEST(Plan, AnUnknownProjectMattersUntilOpensWhereThereIsASession)
 {
     MeetingSnapshot meeting = snapshot();

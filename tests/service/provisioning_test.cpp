@@ -327,6 +327,39 @@ TEST_F(Provisioning, EverybodyRemovedAndWrittenAgainIsNobodyRemoved)
     }
 }
 
+TEST_F(Provisioning, WhoIsLeftOutOfARewriteIsRemovedWheneverUsherLooks)
+{
+    policy.replace_on_removal = true;
+    restart();
+    const std::vector<std::string> people_first{"DELETE FROM participant", "DELETE FROM meeting"};
+    const std::vector<std::string> meeting_first{"DELETE FROM meeting", "DELETE FROM participant"};
+    for (auto const& deletions : {people_first, meeting_first})
+        for (const bool all_back : {false, true})
+            for (const bool looks : {false, true}) {
+                SCOPED_TRACE(deletions.front() + (all_back ? ", all back" : "") + (looks ? ", looks" : ""));
+                ready_meeting();
+                const std::string session = credentials().at("ann").session_id;
+                const auto look = [&] {
+                    if (looks)
+                        settle();
+                };
+                for (std::string const& deletion : deletions) {
+                    sql(deletion);
+                    look();
+                }
+                meeting(30 * minute, 90 * minute);
+                look();
+                if (all_back)
+                    participant("bob", "subscriber");
+                participant("ann");
+                settle();
+                EXPECT_EQ(credentials().at("ann").session_id == session, all_back);
+                settle();
+                sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; "
+                    "DELETE FROM token_past; DELETE FROM agenda");
+            }
+}
+
 TEST_F(Provisioning, ATriggerOfSomebodyElseDoesNotRunInUsher)
 {
     ready_meeting();

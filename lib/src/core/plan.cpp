@@ -108,16 +108,23 @@ bool has_tokens(MeetingSnapshot const& meeting)
     });
 }
 
+bool has_people(MeetingSnapshot const& meeting)
+{
+    return std::any_of(meeting.participants.begin(), meeting.participants.end(), [](ParticipantRow const& participant) {
+        return participant.present;
+    });
+}
+
 /// Somebody holds a token and is no participant any more, though others are: a platform that deletes all rows and
 /// writes them again has removed nobody.
 bool anybody_removed(MeetingSnapshot const& meeting)
 {
-    const auto is_present = [](ParticipantRow const& participant) { return participant.present; };
-    if (std::none_of(meeting.participants.begin(), meeting.participants.end(), is_present))
+    if (!has_people(meeting))
         return false;
-    return std::any_of(meeting.participants.begin(), meeting.participants.end(), [](ParticipantRow const& participant) {
-        return participant.token && !participant.present;
-    });
+    return meeting.removed_meanwhile ||
+           std::any_of(meeting.participants.begin(), meeting.participants.end(), [](ParticipantRow const& participant) {
+               return participant.token && !participant.present;
+           });
 }
 
 /// Withdraws what is left of a meeting that serves nobody any more, and purges it after retention.
@@ -138,10 +145,7 @@ void close(
 
 void plan_missing_meeting(Plan& result, MeetingSnapshot const& meeting, Projects const& projects)
 {
-    const bool anybody =
-        std::any_of(meeting.participants.begin(), meeting.participants.end(), [](ParticipantRow const& participant) {
-            return participant.present;
-        });
+    const bool anybody = has_people(meeting);
     const bool existed = meeting.opens.has_value();
     if (!existed) {
         result.state = State::waiting;
@@ -518,6 +522,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
 {
     Plan result;
     result.at = now;
+    result.removed_early = meeting.removed_early && (!meeting.meeting || !has_people(meeting));
     if (!meeting.meeting) {
         plan_missing_meeting(result, meeting, projects);
         return result;

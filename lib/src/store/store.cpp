@@ -649,6 +649,7 @@ struct Store::Impl : Statements {
         result.gone_at = instant(statement.getColumn(18));
         result.edited_early = statement.getColumn(19).getInt() == 1;
         result.removed_early = statement.getColumn(20).getInt() == 1;
+        result.removed_meanwhile = result.removed_early && result.published && holds_past(result);
         result.has_past = !statement.getColumn(16).isNull() || !statement.getColumn(17).isNull();
         for (const std::int64_t session_no : sessions_since(integer_at(statement, 16)))
             if (!(result.published && number(result.published->number) == session_no) &&
@@ -658,6 +659,18 @@ struct Store::Impl : Statements {
         if (participants)
             read_participants(result);
         return result;
+    }
+
+    /// Whether somebody who is no participant was given a token for the published session that was withdrawn.
+    bool holds_past(MeetingSnapshot const& meeting)
+    {
+        return integer(
+                   R"sql(SELECT 1 FROM token_past t WHERE t.session_no = ?1 AND NOT EXISTS (
+                             SELECT 1 FROM participant p WHERE p.meeting_id = ?2
+                                AND p.participant_id = t.participant_id) LIMIT 1)sql",
+                   number(meeting.published->number), meeting.id
+        )
+            .has_value();
     }
 
     /// Whether `session` is still one that the meeting would be given.
@@ -1777,7 +1790,7 @@ void Store::Impl::settle(
                renew_session = CASE WHEN ?12 < 0 THEN 0 ELSE max(renew_session, ?12) END,
                seq = COALESCE(?13, seq), session_no = ?14, staged_no = ?15,
                last_session_no = ?16, last_history_no = ?17, generation = max(generation, ?18),
-               settled_at = ?20, gone_at = ?21, edited_early = ?22, removed_early = 0
+               settled_at = ?20, gone_at = ?21, edited_early = ?22, removed_early = ?23
          WHERE meeting_no = ?19
     )sql");
     const Rewind rewind{statement};
@@ -1818,6 +1831,7 @@ void Store::Impl::settle(
     statement.bind(20, unix_seconds(plan.at));
     bind_optional(statement, 21, seconds_of(plan.gone_at));
     statement.bind(22, plan.edited_early ? 1 : 0);
+    statement.bind(23, plan.removed_early ? 1 : 0);
     statement.exec();
 }
 
