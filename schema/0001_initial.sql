@@ -186,8 +186,8 @@ CREATE TABLE request (
 --   settled_at  the instant of the look that the row shows; one in the future is taken again.
 --   gone_at     when usher first found the meeting's own row deleted.
 --   edited_early, removed_early
---               1: what the session is made for was changed, or somebody removed, before the meeting opened, and that
---               is not settled. It is served as an edit from before, however late usher looks. A removal is settled
+--               1: by the last edit before the meeting opened, it wants another session than it has; or somebody was
+--               removed before; and that is not settled. It is served as an edit from before, however late usher looks. A removal is settled
 --               when the meeting and some of its people are there: until then it may be half of a rewrite.
 --   last_…_no   heads of the chains of the meeting's sessions and history, newest first, by their previous_no. An index
 --               by meeting would be written to at a random page for each meeting, where a chain is only appended to.
@@ -397,9 +397,18 @@ CREATE TABLE history (
 CREATE TRIGGER usher_meeting_insert AFTER INSERT ON meeting BEGIN
     INSERT INTO agenda (meeting_id, starts_at, day)
     SELECT NEW.id, NEW.starts_at, NEW.starts_at / 86400 WHERE length(CAST(NEW.id AS BLOB)) <= 1000
-    ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0, starts_at = excluded.starts_at, day = excluded.day,
-        edited_early = CASE WHEN NEW.starts_at - COALESCE(NEW.early_join, (SELECT max(early_join) FROM door))
-                                 > CAST(strftime('%s', 'now') AS INTEGER) THEN 1 ELSE edited_early END;
+    ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0, starts_at = excluded.starts_at, day = excluded.day;
+    UPDATE agenda SET edited_early = NOT EXISTS (
+        SELECT 1 FROM session s WHERE s.session_no = agenda.session_no AND s.project = NEW.project
+           AND CASE WHEN s.adopted = 1 THEN s.session_id IS NEW.session_id
+                    ELSE NEW.session_id IS NULL AND s.options =
+                         'media=' || NEW.media_mode || ' archive=' || NEW.archive_mode || ' e2ee=' || (NEW.e2ee <> 0)
+                         || COALESCE(' resolution=' || NULLIF(NEW.archive_resolution, ''), '')
+                         || COALESCE(' location=' || NULLIF(NEW.location, ''), '')
+                         || COALESCE(' name=' || NULLIF(NEW.archive_name, ''), '') END)
+     WHERE meeting_id = NEW.id AND session_no IS NOT NULL
+       AND NEW.starts_at - COALESCE(NEW.early_join, (SELECT max(early_join) FROM door))
+           > CAST(strftime('%s', 'now') AS INTEGER);
     UPDATE agenda SET session_no = NULL, staged_no = NULL
      WHERE NEW.status = 'cancelled' AND meeting_id = NEW.id;
 END;
@@ -407,15 +416,23 @@ END;
 CREATE TRIGGER usher_meeting_update AFTER UPDATE ON meeting BEGIN
     INSERT INTO agenda (meeting_id, starts_at, day)
     SELECT NEW.id, NEW.starts_at, NEW.starts_at / 86400 WHERE length(CAST(NEW.id AS BLOB)) <= 1000
-    ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0, starts_at = excluded.starts_at, day = excluded.day,
-        edited_early = CASE WHEN (OLD.id IS NOT NEW.id OR OLD.project IS NOT NEW.project
-                                  OR OLD.media_mode IS NOT NEW.media_mode OR OLD.archive_mode IS NOT NEW.archive_mode
-                                  OR OLD.archive_name IS NOT NEW.archive_name
-                                  OR OLD.archive_resolution IS NOT NEW.archive_resolution
-                                  OR OLD.location IS NOT NEW.location OR OLD.e2ee IS NOT NEW.e2ee
-                                  OR OLD.session_id IS NOT NEW.session_id)
-                             AND NEW.starts_at - COALESCE(NEW.early_join, (SELECT max(early_join) FROM door))
-                                 > CAST(strftime('%s', 'now') AS INTEGER) THEN 1 ELSE edited_early END;
+    ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0, starts_at = excluded.starts_at, day = excluded.day;
+    UPDATE agenda SET edited_early = CASE WHEN EXISTS (
+        SELECT 1 FROM session s WHERE s.session_no = agenda.session_no AND s.project = NEW.project
+           AND CASE WHEN s.adopted = 1 THEN s.session_id IS NEW.session_id
+                    ELSE NEW.session_id IS NULL AND s.options =
+                         'media=' || NEW.media_mode || ' archive=' || NEW.archive_mode || ' e2ee=' || (NEW.e2ee <> 0)
+                         || COALESCE(' resolution=' || NULLIF(NEW.archive_resolution, ''), '')
+                         || COALESCE(' location=' || NULLIF(NEW.location, ''), '')
+                         || COALESCE(' name=' || NULLIF(NEW.archive_name, ''), '') END) THEN 0
+        WHEN OLD.id IS NOT NEW.id OR OLD.project IS NOT NEW.project OR OLD.media_mode IS NOT NEW.media_mode
+          OR OLD.archive_mode IS NOT NEW.archive_mode OR OLD.archive_name IS NOT NEW.archive_name
+          OR OLD.archive_resolution IS NOT NEW.archive_resolution OR OLD.location IS NOT NEW.location
+          OR OLD.e2ee IS NOT NEW.e2ee OR OLD.session_id IS NOT NEW.session_id THEN 1
+        ELSE edited_early END
+     WHERE meeting_id = NEW.id AND session_no IS NOT NULL
+       AND NEW.starts_at - COALESCE(NEW.early_join, (SELECT max(early_join) FROM door))
+           > CAST(strftime('%s', 'now') AS INTEGER);
     UPDATE agenda SET session_no = NULL, staged_no = NULL
      WHERE NEW.status = 'cancelled' AND meeting_id = NEW.id;
     UPDATE agenda SET due_at = 0 WHERE OLD.id <> NEW.id AND meeting_id = OLD.id;

@@ -360,6 +360,63 @@ TEST_F(Provisioning, WhoIsLeftOutOfARewriteIsRemovedWheneverUsherLooks)
             }
 }
 
+TEST_F(Provisioning, WhatStoodWhenTheMeetingOpenedCountsNotThatItWasWritten)
+{
+    const std::string again = "INSERT OR REPLACE INTO meeting SELECT * FROM meeting";
+    const std::string there_and_back =
+        "UPDATE meeting SET location = '203.0.113.7'; UPDATE meeting SET location = NULL";
+    const std::string all_options =
+        "UPDATE meeting SET media_mode = 'routed', archive_mode = 'manual', archive_name = NULL, e2ee = 0";
+    for (std::string const& early : {again, there_and_back, all_options}) {
+        SCOPED_TRACE(early);
+        clock.set(start);
+        ready_meeting(); // opens at 15 minutes
+        const std::string session = credentials().at("ann").session_id;
+        clock.set(start + 15min - 1s);
+        sql(early);
+        clock.set(start + 20min);
+        sql("UPDATE meeting SET archive_mode = 'always'");
+        restart();
+        settle();
+        EXPECT_EQ(credentials().at("ann").session_id, session);
+        EXPECT_EQ(status(), "ready|session_kept");
+        sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; DELETE FROM agenda");
+    }
+}
+
+TEST_F(Provisioning, TheTriggersKnowOfASessionWhatUsherDoes)
+{
+    struct Case {
+        std::string options;
+        std::string change;
+        std::string back;
+    };
+    for (auto const& [options, change, back] :
+         {Case{"title = ''", "location = '203.0.113.7'", "location = NULL"},
+          Case{"e2ee = 1, location = '203.0.113.7'", "e2ee = 0", "e2ee = 1"},
+          Case{"media_mode = 'relayed'", "media_mode = 'routed'", "media_mode = 'relayed'"},
+          Case{
+              "archive_mode = 'always', archive_name = 'n', archive_resolution = '640x480', location = '203.0.113.7'",
+              "archive_name = NULL", "archive_name = 'n'"},
+          Case{"archive_mode = 'always'", "archive_resolution = '640x480'", "archive_resolution = NULL"},
+          Case{"project = 'second'", "project = 'default'", "project = 'second'"}}) {
+        SCOPED_TRACE(options);
+        const auto flag_after = [&](std::string const& assignments) {
+            sql("UPDATE meeting SET " + assignments);
+            return text("SELECT edited_early FROM agenda");
+        };
+        meeting(30 * minute, 90 * minute);
+        participant("ann");
+        flag_after(options);
+        settle();
+        ASSERT_EQ(credentials().size(), 1U);
+        EXPECT_EQ(flag_after("title = 'new'"), "0");
+        EXPECT_EQ(flag_after(change), "1");
+        EXPECT_EQ(flag_after(back), "0");
+        sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; DELETE FROM agenda");
+    }
+}
+
 TEST_F(Provisioning, ATriggerOfSomebodyElseDoesNotRunInUsher)
 {
     ready_meeting();
