@@ -360,6 +360,27 @@ TEST_F(Provisioning, WhoIsLeftOutOfARewriteIsRemovedWheneverUsherLooks)
             }
 }
 
+TEST_F(Provisioning, WhoWasRemovedFromTheLastTimeSplitsNoMeetingThatIsMovedToTheNext)
+{
+    policy.replace_on_removal = true;
+    restart();
+    ready_meeting(); // opens at 15 minutes, closes at 1 h 45 min
+    const std::string session = text("SELECT session_no FROM agenda");
+    clock.set(start + 20min);
+    sql("DELETE FROM participant WHERE participant_id = 'bob'");
+    settle();
+    ASSERT_EQ(text("SELECT session_no FROM agenda"), session);
+    sql("UPDATE meeting SET starts_at = starts_at + 10800, ends_at = ends_at + 10800");
+    sql("DELETE FROM participant");
+    participant("ann");                                       // as a sync does that writes all rows again
+    for (const std::chrono::minutes look : {30min, 200min}) { // before and after it opens
+        clock.set(start + look);
+        settle();
+        EXPECT_EQ(text("SELECT session_no FROM agenda"), session);
+        restart();
+    }
+}
+
 TEST_F(Provisioning, WhatStoodWhenTheMeetingOpenedCountsNotThatItWasWritten)
 {
     const std::string again = "INSERT OR REPLACE INTO meeting SELECT * FROM meeting";

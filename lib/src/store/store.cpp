@@ -649,7 +649,8 @@ struct Store::Impl : Statements {
         result.gone_at = instant(statement.getColumn(18));
         result.edited_early = statement.getColumn(19).getInt() == 1;
         result.removed_early = statement.getColumn(20).getInt() == 1;
-        result.removed_meanwhile = result.removed_early && result.published && holds_past(result);
+        result.removed_meanwhile =
+            result.removed_early && result.published && result.meeting && somebody_else_can_enter(result);
         result.has_past = !statement.getColumn(16).isNull() || !statement.getColumn(17).isNull();
         for (const std::int64_t session_no : sessions_since(integer_at(statement, 16)))
             if (!(result.published && number(result.published->number) == session_no) &&
@@ -661,14 +662,16 @@ struct Store::Impl : Statements {
         return result;
     }
 
-    /// Whether somebody who is no participant was given a token for the published session that was withdrawn.
-    bool holds_past(MeetingSnapshot const& meeting)
+    /// Whether a token that was withdrawn, of somebody who is no participant, opens the published session when the
+    /// meeting starts.
+    bool somebody_else_can_enter(MeetingSnapshot const& meeting)
     {
         return integer(
-                   R"sql(SELECT 1 FROM token_past t WHERE t.session_no = ?1 AND NOT EXISTS (
-                             SELECT 1 FROM participant p WHERE p.meeting_id = ?2
-                                AND p.participant_id = t.participant_id) LIMIT 1)sql",
-                   number(meeting.published->number), meeting.id
+                   R"sql(SELECT 1 FROM token_past t
+                          WHERE t.session_no = ?1 AND t.expires_at > ?3 AND NOT EXISTS (
+                                SELECT 1 FROM participant p
+                                 WHERE p.meeting_id = ?2 AND p.participant_id = t.participant_id) LIMIT 1)sql",
+                   number(meeting.published->number), meeting.id, unix_seconds(meeting.meeting->starts_at)
         )
             .has_value();
     }
