@@ -149,6 +149,7 @@ public:
         try {
             while (threads_.size() < count)
                 threads_.emplace_back([this] {
+                    take_no_signals_in_this_thread();
                     ::setpriority(PRIO_PROCESS, 0, worker_nice); // of this thread alone, on Linux
                     context_.run();
                 });

@@ -57,6 +57,11 @@ void set_early_exit_status(int exit_status)
     early_exit_status = exit_status;
 }
 
+void take_no_signals_in_this_thread()
+{
+    change_mask(SIG_BLOCK, {SIGTERM, SIGINT, SIGHUP});
+}
+
 void release_hangup(bool serve)
 {
     if (!serve)

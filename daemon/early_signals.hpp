@@ -8,6 +8,9 @@ namespace usher {
 void set_up_early_signals();
 void set_early_exit_status(int exit_status);
 
+/// Leaves signals to the other threads, so that those that come together are seen together.
+void take_no_signals_in_this_thread();
+
 /// SIGHUP is served from now on, or, without `serve`, ignored.
 void release_hangup(bool serve);
 
