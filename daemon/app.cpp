@@ -608,6 +608,7 @@ private:
     /// Ends the daemon when the database is another one now; the next start works on that.
     void leave_if_replaced()
     {
+        leave_if_left();
         if (files_->replaced()) {
             // What is in -wal belongs to the file that was here. It is moved there, wherever that one is now, and must
             // not be played into the new one.
@@ -633,6 +634,7 @@ private:
     void leave_if_log_is_lost()
     {
         using LogFault = DatabaseFiles::LogFault;
+        leave_if_left();
         const LogFault fault = files_->log_fault();
         if (fault == LogFault::none)
             return;
@@ -650,6 +652,13 @@ private:
                                                                      : "all that was committed is kept") +
             "; restart all programs that had it open"
         );
+    }
+
+    /// Another task has seen it first: what there was to save is saved, and the files are not what they were.
+    void leave_if_left() const
+    {
+        if (files_left_)
+            std::rethrow_exception(failure_);
     }
 
     /// What fails beside it follows from it.
@@ -672,6 +681,7 @@ private:
 
     void leave_if_overwritten()
     {
+        leave_if_left();
         const auto nothing_committed = [&] { return store_.wal_pages() == 0 && !changed(); };
         if (!file_note_.empty() && nothing_committed()) {
             const std::string now = files_->note_without_log();
@@ -789,8 +799,7 @@ private:
 
     void finish()
     {
-        if (!files_left_)
-            leave_if_log_is_lost(); // which may be why something failed
+        leave_if_log_is_lost(); // which may be why something failed
         if (failure_)
             std::rethrow_exception(failure_);
         log_published();

@@ -181,7 +181,7 @@ INSTANTIATE_TEST_SUITE_P(InPlace, Overwritten, testing::Values("", "not a databa
 
 /// -wal and -shm under a running daemon, which is stopped for a moment, so that others come first.
 struct Loss {
-    char const* files;    ///< What is removed, or cut: "cut -shm".
+    char const* files;    ///< What is removed, or "cut", or "begun anew" by somebody else.
     char const* writer;   ///< Who writes a meeting then: "nobody", one who "stayed", or one who is "new".
     char const* expected; ///< The meetings that are left.
     char const* sentence;
@@ -211,7 +211,8 @@ TEST_P(LogLost, TheDaemonLeavesAndNothingThatCouldBeKeptIsLost)
     add_meeting("old");
     ASSERT_TRUE(gets_ready("old")) << printed();
     std::optional<SQLite::Database> who_stays; // whose -shm any other connection of this process would share
-    if (loss.writer != std::string{"new"} && !files.starts_with("cut")) { // who reads in a -shm that was cut is killed
+    // Who reads in a -shm that was cut is killed, and who stays saves what is in -wal by leaving.
+    if (loss.writer != std::string{"new"} && files.starts_with("-")) {
         who_stays.emplace(platform());
         ASSERT_EQ(who_stays->execAndGet("SELECT count(*) FROM meeting").getInt(), 1);
     }
@@ -221,6 +222,8 @@ TEST_P(LogLost, TheDaemonLeavesAndNothingThatCouldBeKeptIsLost)
             std::filesystem::resize_file(path + suffix, 16384);
         else if (files.find(suffix) != std::string::npos)
             std::filesystem::remove(path + suffix);
+    if (files.starts_with("begun anew"))
+        std::ofstream{path + "-wal"} << std::string(100, '\0');
     if (loss.writer == std::string{"stayed"})
         who_stays->exec(rows_of("later"));
     if (loss.writer == std::string{"new"})
@@ -253,6 +256,7 @@ INSTANTIATE_TEST_SUITE_P(
         Loss{"-wal", "stayed", "old,later", "was removed while it was in use; all that was committed is kept"},
         Loss{"-wal -shm", "nobody", "old", "was removed while it was in use; all that was committed is kept"},
         Loss{"-wal -shm", "stayed", "old,later", "was removed while it was in use; all that was committed is kept"},
+        Loss{"begun anew -wal", "nobody", "old", "was removed while it was in use; others wrote beside it"},
         Loss{"cut -shm", "nobody", "old", "was cut while it was in use; all that was committed is kept"}
     )
 );
