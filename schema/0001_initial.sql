@@ -185,10 +185,9 @@ CREATE TABLE request (
 --   generation  the newest rotation that was asked for and done; tokens of an older one are signed anew.
 --   settled_at  the instant of the look that the row shows; one in the future is taken again.
 --   gone_at     when usher first found the meeting's own row deleted.
---   edited_early, removed_early
---               1: by the last edit before the meeting opened, it wants another session than it has; or somebody was
---               removed before; and that is not settled. It is served as an edit from before, however late usher looks. A removal is settled
---               when the meeting and some of its people are there: until then it may be half of a rewrite.
+--   edited_early
+--               1: by the last edit before the meeting opened, it wants another session than it has, and that is not
+--               settled. It is served as an edit from before, however late usher looks.
 --   last_…_no   heads of the chains of the meeting's sessions and history, newest first, by their previous_no. An index
 --               by meeting would be written to at a random page for each meeting, where a chain is only appended to.
 CREATE TABLE agenda (
@@ -212,7 +211,6 @@ CREATE TABLE agenda (
     settled_at INTEGER NOT NULL DEFAULT 0,
     gone_at INTEGER,
     edited_early INTEGER NOT NULL DEFAULT 0,
-    removed_early INTEGER NOT NULL DEFAULT 0,
     policy_hash INTEGER NOT NULL DEFAULT 0,
     state TEXT NOT NULL DEFAULT 'pending',
     reason TEXT NOT NULL DEFAULT '',
@@ -298,6 +296,15 @@ CREATE TABLE project_status (
     next_at INTEGER, -- the next probe
     clock_ahead INTEGER, -- seconds by which this machine's clock is ahead of the provider's, as last seen
     changed_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Who was removed from a meeting with a session before it opened, and is not back. Served as a removal from before,
+-- however late usher looks; settled when the meeting and some of its people are there, since until then it may be half of
+-- a rewrite.
+CREATE TABLE removal (
+    meeting_id TEXT NOT NULL,
+    participant_id TEXT NOT NULL,
+    PRIMARY KEY (meeting_id, participant_id)
 ) WITHOUT ROWID;
 
 CREATE TABLE participant_problem (
@@ -447,10 +454,12 @@ CREATE TRIGGER usher_participant_before_insert BEFORE INSERT ON participant WHEN
     SELECT RAISE(ABORT, 'id_must_be_below_2_to_the_62') WHERE NEW.id >= 4611686018427387904;
     UPDATE agenda SET due_at = 0
      WHERE meeting_id = (SELECT meeting_id FROM participant WHERE id = NEW.id) AND due_at <> 0;
-    UPDATE agenda SET removed_early = 1
-     WHERE meeting_id = (SELECT meeting_id FROM participant WHERE id = NEW.id) AND removed_early = 0
+    INSERT INTO removal (meeting_id, participant_id)
+    SELECT a.meeting_id, p.participant_id FROM participant p JOIN agenda a ON a.meeting_id = p.meeting_id
+     WHERE p.id = NEW.id AND a.session_no IS NOT NULL AND length(CAST(p.participant_id AS BLOB)) <= 1000
        AND COALESCE((SELECT m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door)) FROM meeting m
-                      WHERE m.id = agenda.meeting_id), opens) > CAST(strftime('%s', 'now') AS INTEGER);
+                      WHERE m.id = a.meeting_id), a.opens) > CAST(strftime('%s', 'now') AS INTEGER)
+    ON CONFLICT DO NOTHING;
 END;
 
 CREATE TRIGGER usher_participant_before_update BEFORE UPDATE OF id ON participant WHEN NEW.id IS NOT OLD.id BEGIN
@@ -460,25 +469,31 @@ END;
 CREATE TRIGGER usher_participant_insert AFTER INSERT ON participant BEGIN
     INSERT INTO agenda (meeting_id) SELECT NEW.meeting_id WHERE length(CAST(NEW.meeting_id AS BLOB)) <= 1000
     ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0 WHERE due_at <> 0;
+    DELETE FROM removal WHERE meeting_id = NEW.meeting_id AND participant_id = NEW.participant_id;
 END;
 
 CREATE TRIGGER usher_participant_update AFTER UPDATE ON participant BEGIN
     INSERT INTO agenda (meeting_id) SELECT NEW.meeting_id WHERE length(CAST(NEW.meeting_id AS BLOB)) <= 1000
     ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0 WHERE due_at <> 0;
     UPDATE agenda SET due_at = 0 WHERE meeting_id = OLD.meeting_id AND due_at <> 0;
-    UPDATE agenda SET removed_early = 1
+    INSERT INTO removal (meeting_id, participant_id)
+    SELECT a.meeting_id, OLD.participant_id FROM agenda a
      WHERE (OLD.meeting_id IS NOT NEW.meeting_id OR OLD.participant_id IS NOT NEW.participant_id)
-       AND meeting_id = OLD.meeting_id AND removed_early = 0
+       AND a.meeting_id = OLD.meeting_id AND a.session_no IS NOT NULL AND length(CAST(OLD.participant_id AS BLOB)) <= 1000
        AND COALESCE((SELECT m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door)) FROM meeting m
-                      WHERE m.id = agenda.meeting_id), opens) > CAST(strftime('%s', 'now') AS INTEGER);
+                      WHERE m.id = a.meeting_id), a.opens) > CAST(strftime('%s', 'now') AS INTEGER)
+    ON CONFLICT DO NOTHING;
+    DELETE FROM removal WHERE meeting_id = NEW.meeting_id AND participant_id = NEW.participant_id;
 END;
 
 CREATE TRIGGER usher_participant_delete AFTER DELETE ON participant BEGIN
     UPDATE agenda SET due_at = 0 WHERE meeting_id = OLD.meeting_id AND due_at <> 0;
-    UPDATE agenda SET removed_early = 1
-     WHERE meeting_id = OLD.meeting_id AND removed_early = 0
+    INSERT INTO removal (meeting_id, participant_id)
+    SELECT a.meeting_id, OLD.participant_id FROM agenda a
+     WHERE a.meeting_id = OLD.meeting_id AND a.session_no IS NOT NULL AND length(CAST(OLD.participant_id AS BLOB)) <= 1000
        AND COALESCE((SELECT m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door)) FROM meeting m
-                      WHERE m.id = agenda.meeting_id), opens) > CAST(strftime('%s', 'now') AS INTEGER);
+                      WHERE m.id = a.meeting_id), a.opens) > CAST(strftime('%s', 'now') AS INTEGER)
+    ON CONFLICT DO NOTHING;
 END;
 
 CREATE TRIGGER usher_block_before_insert BEFORE INSERT ON block WHEN NEW.id > 0 BEGIN

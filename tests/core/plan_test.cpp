@@ -132,15 +132,19 @@ TEST(Plan, ARemovalWaitsForTheMeetingAndItsPeople)
 {
     Projects replacing = projects();
     MeetingSnapshot meeting = snapshot();
-    meeting.removed_early = meeting.removed_meanwhile = true;
-    EXPECT_FALSE(plan(meeting, replacing, schedule().opens - 1s).removed_early);
+    meeting.has_removals = meeting.removed_early = true;
+    EXPECT_FALSE(plan(meeting, replacing, schedule().opens - 1s).keep_removals);
     MeetingSnapshot empty = meeting;
     empty.participants.clear();
-    EXPECT_TRUE(plan(empty, replacing, schedule().opens - 1s).removed_early);
+    EXPECT_TRUE(plan(empty, replacing, schedule().opens - 1s).keep_removals);
+    EXPECT_TRUE(plan(empty, replacing, schedule().closes - 1s).keep_removals);
+    EXPECT_FALSE(plan(empty, replacing, schedule().closes).keep_removals);
+    empty.meeting->cancelled = true;
+    EXPECT_FALSE(plan(empty, replacing, schedule().opens - 1s).keep_removals);
     meeting.meeting.reset();
-    EXPECT_TRUE(plan(meeting, replacing, schedule().opens - 1s).removed_early);
-    meeting.removed_early = false;
-    EXPECT_FALSE(plan(meeting, replacing, schedule().opens - 1s).removed_early);
+    EXPECT_TRUE(plan(meeting, replacing, schedule().opens - 1s).keep_removals);
+    meeting.has_removals = false;
+    EXPECT_FALSE(plan(meeting, replacing, schedule().opens - 1s).keep_removals);
 }
 
 TEST(Plan, AnUnknownProjectMattersUntilOpensWhereThereIsASession)

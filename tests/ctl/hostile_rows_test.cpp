@@ -155,7 +155,7 @@ INSTANTIATE_TEST_SUITE_P(
     Tables, HostileRows,
     testing::Values(
         "agenda", "block", "daemon", "door", "history", "meeting", "participant", "participant_problem",
-        "project_status", "request", "request_meeting", "request_result", "session", "session_attempt", "token",
+        "project_status", "removal", "request", "request_meeting", "request_result", "session", "session_attempt", "token",
         "token_past", "token_reason"
     ),
     [](auto const& table) { return table.param; }

@@ -73,7 +73,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         "meeting", "participant", "block", "request", "agenda", "session", "token", "token_past", "session_attempt",
         "project_status", "participant_problem", "request_result", "request_meeting", "daemon", "door", "token_reason",
-        "history"
+        "history", "removal"
     ),
     [](auto const& table) { return table.param; }
 );

@@ -360,6 +360,63 @@ TEST_F(Provisioning, WhoIsLeftOutOfARewriteIsRemovedWheneverUsherLooks)
             }
 }
 
+TEST_F(Provisioning, EachRemovalHasItsOwnInstantWhenUsherWasDownAcrossOpens)
+{
+    policy.replace_on_removal = true;
+    const std::string ann_leaves = "DELETE FROM participant WHERE participant_id = 'ann'";
+    const std::string ann_is_renamed = "UPDATE participant SET participant_id = 'new' WHERE participant_id = 'ann'";
+    const std::string ann_is_moved = "UPDATE participant SET meeting_id = 'else' WHERE participant_id = 'ann'";
+    const std::string ann_is_replaced = "INSERT OR REPLACE INTO participant (id, meeting_id, participant_id, role) "
+                                        "SELECT id, 'else', 'new', role FROM participant WHERE participant_id = 'ann'";
+    const std::string ann_is_back =
+        "INSERT OR IGNORE INTO participant (meeting_id, participant_id, role) VALUES ('m', 'ann', 'publisher')";
+    const std::string ann_is_back_from = "UPDATE participant SET meeting_id = 'm', participant_id = 'ann' "
+                                         "WHERE participant_id = 'new' OR meeting_id = 'else'";
+    const std::string bob_leaves = "DELETE FROM participant WHERE participant_id = 'bob'";
+    const std::string everybody_leaves = "DELETE FROM participant";
+    const std::string some_are_back = "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('m', 'ann', "
+                                      "'publisher'), ('m', 'cleo', 'publisher')";
+    const std::string bob_is_back =
+        "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('m', 'bob', 'subscriber')";
+    struct Case {
+        std::vector<std::string> before; // it opens
+        std::vector<std::string> after;
+        bool replaced;
+    };
+    for (Case const& each :
+         {Case{{ann_leaves}, {}, true}, Case{{}, {ann_leaves}, false},
+          Case{{ann_leaves, ann_is_back}, {bob_leaves}, false},
+          Case{{ann_is_renamed, ann_is_back_from}, {bob_leaves}, false},
+          Case{{ann_is_moved, ann_is_back_from}, {bob_leaves}, false},
+          Case{{ann_is_replaced, ann_is_back_from}, {bob_leaves}, false},
+          Case{{ann_is_replaced, ann_is_back}, {bob_leaves}, false},
+          Case{{ann_leaves, ann_is_back}, {ann_leaves}, false},
+          Case{{everybody_leaves, some_are_back, bob_is_back}, {bob_leaves}, false},
+          Case{{everybody_leaves}, {some_are_back, bob_is_back}, false},
+          Case{{everybody_leaves}, {some_are_back}, true}, Case{{ann_is_renamed}, {bob_leaves}, true},
+          Case{{ann_is_moved}, {bob_leaves}, true}, Case{{ann_is_replaced}, {bob_leaves}, true}}) {
+        std::string story;
+        clock.set(start);
+        ready_meeting(); // opens at 15 minutes
+        participant("cleo");
+        settle();
+        const std::string session = text("SELECT session_no FROM agenda WHERE meeting_id = 'm'");
+        clock.set(start + 15min - 1s);
+        for (std::string const& edit : each.before)
+            sql(edit), story += edit + "; ";
+        clock.set(start + 15min);
+        for (std::string const& edit : each.after)
+            sql(edit), story += "opened; " + edit + "; ";
+        restart();
+        settle();
+        EXPECT_EQ(text("SELECT session_no FROM agenda WHERE meeting_id = 'm'") != session, each.replaced) << story;
+        EXPECT_EQ(text("SELECT count(*) FROM removal"), "0") << story;
+        sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; DELETE FROM "
+            "token_past; "
+            "DELETE FROM agenda; DELETE FROM removal");
+    }
+}
+
 TEST_F(Provisioning, WhoWasRemovedFromTheLastTimeSplitsNoMeetingThatIsMovedToTheNext)
 {
     policy.replace_on_removal = true;

@@ -115,16 +115,17 @@ bool has_people(MeetingSnapshot const& meeting)
     });
 }
 
-/// Somebody holds a token and is no participant any more, though others are: a platform that deletes all rows and
-/// writes them again has removed nobody.
-bool anybody_removed(MeetingSnapshot const& meeting)
+/// Somebody was removed before the meeting opened, though others are there: a platform that deletes all rows and writes
+/// them again has removed nobody.
+bool anybody_removed_early(MeetingSnapshot const& meeting, bool opened)
 {
     if (!has_people(meeting))
         return false;
-    return meeting.removed_meanwhile ||
-           std::any_of(meeting.participants.begin(), meeting.participants.end(), [](ParticipantRow const& participant) {
-               return participant.token && !participant.present;
-           });
+    return meeting.removed_early ||
+           (!opened && std::any_of(
+                           meeting.participants.begin(), meeting.participants.end(),
+                           [](ParticipantRow const& participant) { return participant.token && !participant.present; }
+                       ));
 }
 
 /// Withdraws what is left of a meeting that serves nobody any more, and purges it after retention.
@@ -522,7 +523,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
 {
     Plan result;
     result.at = now;
-    result.removed_early = meeting.removed_early && (!meeting.meeting || !has_people(meeting));
+    result.keep_removals = meeting.has_removals && (!meeting.meeting || !has_people(meeting));
     if (!meeting.meeting) {
         plan_missing_meeting(result, meeting, projects);
         return result;
@@ -542,6 +543,8 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     result.policy_hash = wanted_project != nullptr ? wanted_project->policy_hash : 0;
 
     const bool network = wanted_project != nullptr && wanted_project->network;
+    if (row.cancelled || now >= schedule.closes)
+        result.keep_removals = false; // nobody enters this session any more
     if (row.cancelled) {
         result.state = State::cancelled;
         result.reason = "cancelled";
@@ -571,13 +574,13 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
 
     const bool opened = now >= schedule.opens;
     // The instant of an edit counts, not that of the look.
-    const auto came_before = [&](bool early) { return !opened || (early && wanted_project != nullptr); };
+    const bool edited_early = !opened || (meeting.edited_early && wanted_project != nullptr);
     std::string unusable = "first";
     if (meeting.published) {
-        unusable = why_unusable(*meeting.published, row, projects, !came_before(meeting.edited_early));
+        unusable = why_unusable(*meeting.published, row, projects, !edited_early);
         // Nobody gives up a session for one that cannot be made.
         const bool renewable = unusable.empty() && !meeting.published->adopted && wanted_project != nullptr;
-        if (renewable && came_before(meeting.removed_early) && policy.replace_on_removal && anybody_removed(meeting))
+        if (renewable && policy.replace_on_removal && anybody_removed_early(meeting, opened))
             result.renew = Renewal::participant_removed;
         if (renewable && result.renew == Renewal::no)
             result.renew = meeting.renew_session;

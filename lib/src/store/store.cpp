@@ -610,7 +610,7 @@ struct Store::Impl : Statements {
             SELECT a.meeting_id, a.due_at, a.opens, a.closes, a.next_at, a.attempts, a.generation, a.renew_session,
                    a.policy_hash, a.state, a.reason, a.detail, a.ready_at, a.session_no, a.staged_no,
                    a.failed_inputs, a.last_session_no, a.last_history_no, a.gone_at, a.edited_early,
-                   a.removed_early
+                   EXISTS (SELECT 1 FROM removal r WHERE r.meeting_id = a.meeting_id)
               FROM agenda a WHERE a.meeting_no = ?
         )sql");
         const Rewind rewind{statement};
@@ -648,9 +648,9 @@ struct Store::Impl : Statements {
         result.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(15).getInt64());
         result.gone_at = instant(statement.getColumn(18));
         result.edited_early = statement.getColumn(19).getInt() == 1;
-        result.removed_early = statement.getColumn(20).getInt() == 1;
-        result.removed_meanwhile =
-            result.removed_early && result.published && result.meeting && somebody_else_can_enter(result);
+        result.has_removals = statement.getColumn(20).getInt() == 1;
+        result.removed_early =
+            result.has_removals && result.published && result.meeting && somebody_removed_can_enter(result);
         result.has_past = !statement.getColumn(16).isNull() || !statement.getColumn(17).isNull();
         for (const std::int64_t session_no : sessions_since(integer_at(statement, 16)))
             if (!(result.published && number(result.published->number) == session_no) &&
@@ -662,16 +662,19 @@ struct Store::Impl : Statements {
         return result;
     }
 
-    /// Whether a token that was withdrawn, of somebody who is no participant, opens the published session when the
-    /// meeting starts.
-    bool somebody_else_can_enter(MeetingSnapshot const& meeting)
+    /// Whether somebody who was removed before the meeting opened has a token, withdrawn or not, that opens the
+    /// published session when the meeting starts.
+    bool somebody_removed_can_enter(MeetingSnapshot const& meeting)
     {
         return integer(
-                   R"sql(SELECT 1 FROM token_past t
-                          WHERE t.session_no = ?1 AND t.expires_at > ?3 AND NOT EXISTS (
-                                SELECT 1 FROM participant p
-                                 WHERE p.meeting_id = ?2 AND p.participant_id = t.participant_id) LIMIT 1)sql",
-                   number(meeting.published->number), meeting.id, unix_seconds(meeting.meeting->starts_at)
+                   R"sql(SELECT 1 FROM removal r
+                          WHERE r.meeting_id = ?1
+                            AND (EXISTS (SELECT 1 FROM token t
+                                          WHERE t.session_no = ?2 AND t.participant_id = r.participant_id)
+                                 OR EXISTS (SELECT 1 FROM token_past t
+                                             WHERE t.session_no = ?2 AND t.participant_id = r.participant_id
+                                               AND t.expires_at > ?3)) LIMIT 1)sql",
+                   meeting.id, number(meeting.published->number), unix_seconds(meeting.meeting->starts_at)
         )
             .has_value();
     }
@@ -940,6 +943,7 @@ struct Store::Impl : Statements {
     bool is_ours(SessionRow const& session, MeetingNo meeting);
     void end_disconnect(EndedDisconnect const& ended, sys_seconds now);
     void record_project(ProjectStatus const& project, sys_seconds now);
+    bool settle_removals(MeetingSnapshot const& meeting);
     bool purge(MeetingSnapshot const& meeting, Heads& heads);
 };
 
@@ -1701,6 +1705,8 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
                 run("UPDATE session SET disconnect = 1 WHERE session_no = ? AND adopted = 0", session_no);
             note("disconnect_wanted", plan.reason.empty() ? "closed" : plan.reason);
         }
+        if (meeting.has_removals && (!plan.keep_removals || plan.forget))
+            finished = settle_removals(meeting) && finished;
         if (plan.purge && finished)
             finished = purge(meeting, heads);
         if (plan.forget && finished) {
@@ -1793,7 +1799,7 @@ void Store::Impl::settle(
                renew_session = CASE WHEN ?12 < 0 THEN 0 ELSE max(renew_session, ?12) END,
                seq = COALESCE(?13, seq), session_no = ?14, staged_no = ?15,
                last_session_no = ?16, last_history_no = ?17, generation = max(generation, ?18),
-               settled_at = ?20, gone_at = ?21, edited_early = ?22, removed_early = ?23
+               settled_at = ?20, gone_at = ?21, edited_early = ?22
          WHERE meeting_no = ?19
     )sql");
     const Rewind rewind{statement};
@@ -1834,8 +1840,17 @@ void Store::Impl::settle(
     statement.bind(20, unix_seconds(plan.at));
     bind_optional(statement, 21, seconds_of(plan.gone_at));
     statement.bind(22, plan.edited_early ? 1 : 0);
-    statement.bind(23, plan.removed_early ? 1 : 0);
     statement.exec();
+}
+
+/// Deletes a part of them; true when nothing is left.
+bool Store::Impl::settle_removals(MeetingSnapshot const& meeting)
+{
+    return run(
+               R"sql(DELETE FROM removal WHERE (meeting_id, participant_id) IN
+                     (SELECT meeting_id, participant_id FROM removal WHERE meeting_id = ? LIMIT ?))sql",
+               meeting.id, purged_max
+           ) < purged_max;
 }
 
 /// Deletes a part of what is over; true when nothing is left.
