@@ -544,7 +544,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
 
     const bool network = wanted_project != nullptr && wanted_project->network;
     if (row.cancelled || now >= schedule.closes)
-        result.keep_removals = false; // nobody enters this session any more
+        result.keep_removals = false; // the tokens of whoever was removed are over, too
     if (row.cancelled) {
         result.state = State::cancelled;
         result.reason = "cancelled";
