@@ -2,6 +2,8 @@
 // What a platform does, and what usher does then; each on a real database file with a clock that the test holds.
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include <boost/asio/thread_pool.hpp>
 
@@ -1326,6 +1328,32 @@ TEST_F(Provisioning, AMarkThatSomebodyRemovedIsMadeAgain)
     participant("eve");
     settle();
     EXPECT_GT(std::filesystem::file_size(path + ".mark"), 0U);
+}
+
+TEST_F(Provisioning, AKeyThatSomebodyRemovedIsPutBackUnlessAnotherIsInItsPlace)
+{
+    ready_meeting();
+    const auto read_key = [&] {
+        std::ifstream file{path + ".key"};
+        return std::string{std::istreambuf_iterator<char>{file}, {}};
+    };
+    const std::string key = read_key();
+    ASSERT_EQ(key.size(), 65U);
+    std::filesystem::remove(path + ".key");
+    participant("eve");
+    settle();
+    EXPECT_EQ(read_key(), key);
+    EXPECT_EQ(std::filesystem::status(path + ".key").permissions(), std::filesystem::perms{0600});
+
+    std::filesystem::remove(path + ".key");
+    std::filesystem::create_directory(path + ".key");
+    participant("fay");
+    settle();
+    EXPECT_TRUE(credentials().contains("fay"));
+    std::filesystem::remove(path + ".key");
+    participant("gus");
+    settle();
+    EXPECT_EQ(read_key(), key);
 }
 
 TEST_F(Provisioning, AnEpochThatSomebodyWroteIsNoOtherDaemon)

@@ -142,6 +142,35 @@ Seal make_seal(std::string const& path, std::string const& file)
     return seal;
 }
 
+KeyFile::KeyFile(std::string const& path) : path_{path}, file_{path + ".key"}, descriptor_{open_own(file_, O_RDONLY)} {}
+
+KeyFile::~KeyFile()
+{
+    if (descriptor_ >= 0)
+        ::close(descriptor_);
+}
+
+void KeyFile::put_back()
+{
+    struct stat status {};
+    if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0 || status.st_nlink > 0)
+        return;
+    const int made = ::open(file_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (made < 0)
+        return; // another is in its place, or there is no room: then it is tried again
+    std::string line(key_digits + 1, '\0');
+    const auto size = ::pread(descriptor_, line.data(), line.size(), 0);
+    const bool written = size > 0 && ::write(made, line.data(), static_cast<std::size_t>(size)) == size;
+    wipe(line);
+    if (!written || ::fsync(made) != 0) {
+        ::unlink(file_.c_str());
+        ::close(made);
+        return;
+    }
+    give_to_owner_of(path_, made);
+    ::close(std::exchange(descriptor_, made));
+}
+
 std::string random_id()
 {
     return random_hex(16);

@@ -36,6 +36,22 @@ std::optional<Seal> read_seal(std::string const& path);
 /// DatabaseError.
 Seal make_seal(std::string const& path, std::string const& file);
 
+/// Keeps DATABASE.key open, so that it can be put back: without it, the next start would refuse all sessions.
+class KeyFile {
+public:
+    explicit KeyFile(std::string const& path);
+    KeyFile(KeyFile const&) = delete;
+    KeyFile& operator=(KeyFile const&) = delete;
+    ~KeyFile();
+
+    void put_back(); ///< When somebody removed it, and nothing is in its place.
+
+private:
+    std::string path_;
+    std::string file_;
+    int descriptor_ = -1; ///< None where the key is a credential of systemd's.
+};
+
 /// 16 random bytes, in hex.
 std::string random_id();
 

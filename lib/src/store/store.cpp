@@ -185,6 +185,7 @@ struct Store::Impl : Statements {
     std::uint64_t own_writes = 0;      // transactions that changed what a snapshot holds, but publish()
     int wal_pages = 0;                 // after the last commit of ours
     std::optional<Seal> seal;          // without: sessions are not looked at closely
+    std::optional<KeyFile> key_file;
     std::optional<MarkFile> mark_file;
     std::string who; // took over
     sys_seconds since{};
@@ -301,6 +302,8 @@ struct Store::Impl : Statements {
             return;
         highest_seq = std::max(highest_seq, last_seq);
         mark_file->write({database_id, highest_seq});
+        if (key_file)
+            key_file->put_back();
     }
 
     void keep_seq()
@@ -980,6 +983,7 @@ Tenure Store::take_over(std::string_view who, sys_seconds now, std::chrono::stea
                 shell_word(impl.path) + " init --adopt-sessions"};
         if (!impl.seal)
             impl.seal = make_seal(impl.path, impl.path + ".key");
+        impl.key_file.emplace(impl.path);
         const auto kept = [&](char const* sql) { return bounded_instant(impl.integer(sql).value_or(0)); };
         const sys_seconds last_look = kept("SELECT max(since, heartbeat) FROM daemon WHERE id = 1");
         const ClockRecord clock = at_start(
