@@ -594,7 +594,10 @@ private:
 
     void excursion()
     {
-        const int by = some({1, 7, 60, 3600, 5 * 3600, 86400, 8 * 86400, 40 * 86400}) * some({-1, 1});
+        int by = some({1, 7, 60, 3600, 5 * 3600, 86400, 8 * 86400, 40 * 86400}) * some({-1, 1});
+        // No clock is wrong by the same twice: a restored backup would say that it has been so ever since.
+        if (std::abs(by) >= 3600)
+            by += 3 * ++large_excursions_;
         note("the clock shows " + std::to_string(by) + " s too much");
         set_clock(seconds{by});
         excursed_ = true;
@@ -891,7 +894,8 @@ private:
     TempDir folder_;
     std::string path_ = folder_.file("usher.db");
     ManualClock clock_{start};
-    seconds offset_{0};                              ///< By which the clock is wrong.
+    seconds offset_{0}; ///< By which the clock is wrong.
+    int large_excursions_ = 0;
     std::chrono::steady_clock::time_point set_at_{}; ///< When the clock was.
     CountingRandom random_;
     std::unique_ptr<vendor::Vendor> vendor_ = make_vendor();
