@@ -298,9 +298,8 @@ CREATE TABLE project_status (
     changed_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- Who was removed from a meeting with a session before it opened, and is not back. Served as a removal from before,
--- however late usher looks; settled when the meeting and some of its people are there, since until then it may be half of
--- a rewrite.
+-- Who was removed before the meeting opened, with a token for its session, and is not back. Served as a removal from
+-- before, however late usher looks; kept until the meeting has another session, is over, or does not ask for one.
 CREATE TABLE removal (
     meeting_id TEXT NOT NULL,
     participant_id TEXT NOT NULL,
@@ -424,19 +423,14 @@ CREATE TRIGGER usher_meeting_update AFTER UPDATE ON meeting BEGIN
     INSERT INTO agenda (meeting_id, starts_at, day)
     SELECT NEW.id, NEW.starts_at, NEW.starts_at / 86400 WHERE length(CAST(NEW.id AS BLOB)) <= 1000
     ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0, starts_at = excluded.starts_at, day = excluded.day;
-    UPDATE agenda SET edited_early = CASE WHEN EXISTS (
+    UPDATE agenda SET edited_early = NOT EXISTS (
         SELECT 1 FROM session s WHERE s.session_no = agenda.session_no AND s.project = NEW.project
            AND CASE WHEN s.adopted = 1 THEN s.session_id IS NEW.session_id
                     ELSE NEW.session_id IS NULL AND s.options =
                          'media=' || NEW.media_mode || ' archive=' || NEW.archive_mode || ' e2ee=' || (NEW.e2ee <> 0)
                          || COALESCE(' resolution=' || NULLIF(NEW.archive_resolution, ''), '')
                          || COALESCE(' location=' || NULLIF(NEW.location, ''), '')
-                         || COALESCE(' name=' || NULLIF(NEW.archive_name, ''), '') END) THEN 0
-        WHEN OLD.id IS NOT NEW.id OR OLD.project IS NOT NEW.project OR OLD.media_mode IS NOT NEW.media_mode
-          OR OLD.archive_mode IS NOT NEW.archive_mode OR OLD.archive_name IS NOT NEW.archive_name
-          OR OLD.archive_resolution IS NOT NEW.archive_resolution OR OLD.location IS NOT NEW.location
-          OR OLD.e2ee IS NOT NEW.e2ee OR OLD.session_id IS NOT NEW.session_id THEN 1
-        ELSE edited_early END
+                         || COALESCE(' name=' || NULLIF(NEW.archive_name, ''), '') END)
      WHERE meeting_id = NEW.id AND session_no IS NOT NULL
        AND NEW.starts_at - COALESCE(NEW.early_join, (SELECT max(early_join) FROM door))
            > CAST(strftime('%s', 'now') AS INTEGER);
@@ -450,13 +444,18 @@ CREATE TRIGGER usher_meeting_delete AFTER DELETE ON meeting BEGIN
 END;
 
 -- REPLACE by id takes a row from its meeting without a DELETE trigger. An id near the largest one would end AUTOINCREMENT.
-CREATE TRIGGER usher_participant_before_insert BEFORE INSERT ON participant WHEN NEW.id > 0 BEGIN
+-- A row that is ignored leaves what this writes: who is a participant is not removed, whatever `removal` says.
+CREATE TRIGGER usher_participant_before_insert BEFORE INSERT ON participant BEGIN
     SELECT RAISE(ABORT, 'id_must_be_below_2_to_the_62') WHERE NEW.id >= 4611686018427387904;
     UPDATE agenda SET due_at = 0
      WHERE meeting_id = (SELECT meeting_id FROM participant WHERE id = NEW.id) AND due_at <> 0;
+    DELETE FROM removal
+     WHERE (meeting_id, participant_id) = (SELECT meeting_id, participant_id FROM participant WHERE id = NEW.id);
     INSERT INTO removal (meeting_id, participant_id)
     SELECT a.meeting_id, p.participant_id FROM participant p JOIN agenda a ON a.meeting_id = p.meeting_id
-     WHERE p.id = NEW.id AND a.session_no IS NOT NULL AND length(CAST(p.participant_id AS BLOB)) <= 1000
+     WHERE p.id = NEW.id AND length(CAST(p.participant_id AS BLOB)) <= 1000
+       AND (EXISTS (SELECT 1 FROM token t WHERE t.session_no = a.session_no AND t.participant_id = p.participant_id)
+            OR EXISTS (SELECT 1 FROM token_past t WHERE t.session_no = a.session_no AND t.participant_id = p.participant_id))
        AND COALESCE((SELECT m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door)) FROM meeting m
                       WHERE m.id = a.meeting_id), a.opens) > CAST(strftime('%s', 'now') AS INTEGER)
     ON CONFLICT DO NOTHING;
@@ -476,10 +475,13 @@ CREATE TRIGGER usher_participant_update AFTER UPDATE ON participant BEGIN
     INSERT INTO agenda (meeting_id) SELECT NEW.meeting_id WHERE length(CAST(NEW.meeting_id AS BLOB)) <= 1000
     ON CONFLICT (meeting_id) DO UPDATE SET due_at = 0 WHERE due_at <> 0;
     UPDATE agenda SET due_at = 0 WHERE meeting_id = OLD.meeting_id AND due_at <> 0;
+    DELETE FROM removal WHERE meeting_id = OLD.meeting_id AND participant_id = OLD.participant_id;
     INSERT INTO removal (meeting_id, participant_id)
     SELECT a.meeting_id, OLD.participant_id FROM agenda a
-     WHERE (OLD.meeting_id IS NOT NEW.meeting_id OR OLD.participant_id IS NOT NEW.participant_id)
-       AND a.meeting_id = OLD.meeting_id AND a.session_no IS NOT NULL AND length(CAST(OLD.participant_id AS BLOB)) <= 1000
+     WHERE a.meeting_id = OLD.meeting_id
+       AND (OLD.meeting_id IS NOT NEW.meeting_id OR OLD.participant_id IS NOT NEW.participant_id) AND length(CAST(OLD.participant_id AS BLOB)) <= 1000
+       AND (EXISTS (SELECT 1 FROM token t WHERE t.session_no = a.session_no AND t.participant_id = OLD.participant_id)
+            OR EXISTS (SELECT 1 FROM token_past t WHERE t.session_no = a.session_no AND t.participant_id = OLD.participant_id))
        AND COALESCE((SELECT m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door)) FROM meeting m
                       WHERE m.id = a.meeting_id), a.opens) > CAST(strftime('%s', 'now') AS INTEGER)
     ON CONFLICT DO NOTHING;
@@ -488,15 +490,18 @@ END;
 
 CREATE TRIGGER usher_participant_delete AFTER DELETE ON participant BEGIN
     UPDATE agenda SET due_at = 0 WHERE meeting_id = OLD.meeting_id AND due_at <> 0;
+    DELETE FROM removal WHERE meeting_id = OLD.meeting_id AND participant_id = OLD.participant_id;
     INSERT INTO removal (meeting_id, participant_id)
     SELECT a.meeting_id, OLD.participant_id FROM agenda a
-     WHERE a.meeting_id = OLD.meeting_id AND a.session_no IS NOT NULL AND length(CAST(OLD.participant_id AS BLOB)) <= 1000
+     WHERE a.meeting_id = OLD.meeting_id AND length(CAST(OLD.participant_id AS BLOB)) <= 1000
+       AND (EXISTS (SELECT 1 FROM token t WHERE t.session_no = a.session_no AND t.participant_id = OLD.participant_id)
+            OR EXISTS (SELECT 1 FROM token_past t WHERE t.session_no = a.session_no AND t.participant_id = OLD.participant_id))
        AND COALESCE((SELECT m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door)) FROM meeting m
                       WHERE m.id = a.meeting_id), a.opens) > CAST(strftime('%s', 'now') AS INTEGER)
     ON CONFLICT DO NOTHING;
 END;
 
-CREATE TRIGGER usher_block_before_insert BEFORE INSERT ON block WHEN NEW.id > 0 BEGIN
+CREATE TRIGGER usher_block_before_insert BEFORE INSERT ON block BEGIN
     SELECT RAISE(ABORT, 'id_must_be_below_2_to_the_62') WHERE NEW.id >= 4611686018427387904;
     UPDATE agenda SET due_at = 0 WHERE meeting_id = (SELECT meeting_id FROM block WHERE id = NEW.id) AND due_at <> 0;
 END;

@@ -128,23 +128,36 @@ TEST(Plan, TheInstantOfAnEditCountsNotThatOfTheLook)
     EXPECT_EQ(plan(meeting, projects(), opens + 600s).reason, "session_kept");
 }
 
-TEST(Plan, ARemovalWaitsForTheMeetingAndItsPeople)
+TEST(Plan, ARemovalIsRememberedUntilItHasServedOrServesNothing)
 {
-    Projects replacing = projects();
-    MeetingSnapshot meeting = snapshot();
-    meeting.has_removals = meeting.removed_early = true;
-    EXPECT_FALSE(plan(meeting, replacing, schedule().opens - 1s).keep_removals);
-    MeetingSnapshot empty = meeting;
-    empty.participants.clear();
-    EXPECT_TRUE(plan(empty, replacing, schedule().opens - 1s).keep_removals);
-    EXPECT_TRUE(plan(empty, replacing, schedule().closes - 1s).keep_removals);
-    EXPECT_FALSE(plan(empty, replacing, schedule().closes).keep_removals);
-    empty.meeting->cancelled = true;
-    EXPECT_FALSE(plan(empty, replacing, schedule().opens - 1s).keep_removals);
-    meeting.meeting.reset();
-    EXPECT_TRUE(plan(meeting, replacing, schedule().opens - 1s).keep_removals);
-    meeting.has_removals = false;
-    EXPECT_FALSE(plan(meeting, replacing, schedule().opens - 1s).keep_removals);
+    const auto settles = [](bool replaces, sys_seconds now, auto change) {
+        Projects all = projects();
+        for (auto& [name, project] : all.by_name)
+            project.policy.replace_on_removal = replaces;
+        all.certain = now;
+        MeetingSnapshot meeting = snapshot();
+        meeting.has_removals = meeting.removed_early = true;
+        change(meeting, all);
+        return plan(meeting, all, now).settle_removals;
+    };
+    const auto nothing = [](MeetingSnapshot&, Projects&) {};
+    const auto nobody = [](MeetingSnapshot& meeting, Projects&) { meeting.participants.clear(); };
+    const auto nobody_can_enter = [](MeetingSnapshot& meeting, Projects&) { meeting.removed_early = false; };
+    for (const auto now : {schedule().opens - 1s, schedule().opens, schedule().closes - 1s}) {
+        EXPECT_TRUE(settles(true, now, nothing));
+        EXPECT_TRUE(settles(false, now, nothing));
+        EXPECT_FALSE(settles(true, now, nobody));
+        EXPECT_FALSE(settles(true, now, nobody_can_enter)); // the meeting may be moved back
+        EXPECT_FALSE(settles(true, now, [](MeetingSnapshot& meeting, Projects&) { meeting.meeting.reset(); }));
+        EXPECT_FALSE(settles(true, now, [](MeetingSnapshot& meeting, Projects&) { meeting.meeting->fault = "bad"; }));
+        EXPECT_FALSE(settles(true, now, [](MeetingSnapshot& meeting, Projects&) { meeting.meeting->project = "typo"; })
+        );
+        EXPECT_TRUE(settles(true, now, [](MeetingSnapshot& meeting, Projects&) { meeting.meeting->cancelled = true; }));
+        EXPECT_TRUE(settles(true, now, [](MeetingSnapshot& meeting, Projects&) { meeting.published->adopted = true; }));
+        EXPECT_FALSE(settles(true, now, [](MeetingSnapshot& meeting, Projects&) { meeting.has_removals = false; }));
+    }
+    EXPECT_TRUE(settles(true, schedule().closes, nobody));
+    EXPECT_FALSE(settles(true, schedule().closes, [](MeetingSnapshot&, Projects& all) { all.certain -= 1s; }));
 }
 
 TEST(Plan, AnUnknownProjectMattersUntilOpensWhereThereIsASession)

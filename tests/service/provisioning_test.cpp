@@ -374,6 +374,9 @@ TEST_F(Provisioning, EachRemovalHasItsOwnInstantWhenUsherWasDownAcrossOpens)
         "INSERT OR IGNORE INTO participant (meeting_id, participant_id, role) VALUES ('m', 'ann', 'publisher')";
     const std::string ann_is_back_from = "UPDATE participant SET meeting_id = 'm', participant_id = 'ann' "
                                          "WHERE participant_id = 'new' OR meeting_id = 'else'";
+    const std::string ann_is_written_again =
+        "INSERT OR IGNORE INTO participant (id, meeting_id, participant_id, role) "
+        "SELECT id, 'm', 'ann', role FROM participant WHERE participant_id = 'ann'";
     const std::string bob_leaves = "DELETE FROM participant WHERE participant_id = 'bob'";
     const std::string everybody_leaves = "DELETE FROM participant";
     const std::string some_are_back = "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('m', 'ann', "
@@ -395,8 +398,10 @@ TEST_F(Provisioning, EachRemovalHasItsOwnInstantWhenUsherWasDownAcrossOpens)
           Case{{ann_leaves, ann_is_back}, {ann_leaves}, false},
           Case{{everybody_leaves, some_are_back, bob_is_back}, {bob_leaves}, false},
           Case{{everybody_leaves}, {some_are_back, bob_is_back}, false},
-          Case{{everybody_leaves}, {some_are_back}, true}, Case{{ann_is_renamed}, {bob_leaves}, true},
-          Case{{ann_is_moved}, {bob_leaves}, true}, Case{{ann_is_replaced}, {bob_leaves}, true}}) {
+          Case{{everybody_leaves}, {some_are_back}, true}, Case{{ann_is_written_again}, {ann_leaves}, false},
+          Case{{ann_is_written_again, "UPDATE meeting SET title = 'x'"}, {}, false},
+          Case{{ann_is_renamed}, {bob_leaves}, true}, Case{{ann_is_moved}, {bob_leaves}, true},
+          Case{{ann_is_replaced}, {bob_leaves}, true}}) {
         std::string story;
         clock.set(start);
         ready_meeting(); // opens at 15 minutes
@@ -412,11 +417,101 @@ TEST_F(Provisioning, EachRemovalHasItsOwnInstantWhenUsherWasDownAcrossOpens)
         restart();
         settle();
         EXPECT_EQ(text("SELECT session_no FROM agenda WHERE meeting_id = 'm'") != session, each.replaced) << story;
-        EXPECT_EQ(text("SELECT count(*) FROM removal"), "0") << story;
+        EXPECT_EQ(
+            text("SELECT count(*) FROM removal JOIN participant USING (meeting_id, participant_id)"),
+            text("SELECT count(*) FROM removal")
+        ) << story;
         sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; DELETE FROM "
             "token_past; "
             "DELETE FROM agenda; DELETE FROM removal");
     }
+}
+
+TEST_F(Provisioning, ARemovalIsServedAlikeWheneverUsherLooks)
+{
+    policy.replace_on_removal = true;
+    restart();
+    const std::string ann_leaves = "DELETE FROM participant WHERE participant_id = 'ann'";
+    const std::string ann_is_replaced = "REPLACE INTO participant (id, meeting_id, participant_id, role) "
+                                        "VALUES (-7, 'else', 'eve', 'publisher')";
+    struct Case {
+        std::vector<std::string> edits;
+        bool replaced;
+        std::chrono::minutes at{0}; // it opens at 15 minutes
+    };
+    for (Case const& each :
+         {Case{{"UPDATE meeting SET project = 'typo'", ann_leaves, "UPDATE meeting SET project = 'default'"}, true},
+          Case{{"UPDATE meeting SET location = 'nowhere'", ann_leaves, "UPDATE meeting SET location = NULL"}, true},
+          Case{
+              {"UPDATE meeting SET starts_at = starts_at + 4320000, ends_at = ends_at + 4320000", ann_leaves,
+               "UPDATE meeting SET starts_at = starts_at - 4320000, ends_at = ends_at - 4320000"},
+              true},
+          Case{{ann_is_replaced}, true},
+          Case{{ann_leaves, "UPDATE meeting SET starts_at = starts_at + 360"}, false, 15min},
+          Case{
+              {"UPDATE meeting SET early_join = 1800", ann_leaves, "UPDATE meeting SET early_join = NULL"},
+              false,
+              10min},
+          Case{{ann_is_replaced}, false, 15min}})
+        for (const bool looks : {false, true}) {
+            SCOPED_TRACE(each.edits.front() + (looks ? ", looks" : ""));
+            clock.set(start);
+            meeting(30 * minute, 90 * minute);
+            sql("INSERT INTO participant (id, meeting_id, participant_id, role) VALUES (-7, 'm', 'ann', 'publisher')");
+            participant("bob", "subscriber");
+            settle();
+            const std::string session = credentials().at("bob").session_id;
+            clock.set(start + each.at);
+            for (std::string const& edit : each.edits) {
+                sql("PRAGMA ignore_check_constraints = 1; " + edit);
+                if (looks)
+                    settle();
+            }
+            settle();
+            EXPECT_EQ(credentials().at("bob").session_id != session, each.replaced);
+            sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; "
+                "DELETE FROM token_past; DELETE FROM agenda; DELETE FROM removal");
+        }
+}
+
+TEST_F(Provisioning, ALiveEditOfAMeetingThatIsMovedAheadIsServedWheneverUsherLooks)
+{
+    for (const bool looks : {false, true}) {
+        clock.set(start);
+        ready_meeting();
+        const std::string session = credentials().at("ann").session_id;
+        clock.set(start + 20min);
+        sql("UPDATE meeting SET archive_mode = 'always'");
+        if (looks)
+            settle();
+        sql("UPDATE meeting SET starts_at = starts_at + 360"); // opens at 21 minutes
+        if (looks)
+            settle();
+        clock.set(start + 21min);
+        restart();
+        settle();
+        EXPECT_NE(credentials().at("ann").session_id, session) << looks;
+        EXPECT_EQ(status(), "ready|") << looks;
+        sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; DELETE FROM agenda");
+    }
+}
+
+TEST_F(Provisioning, RowsOfOthersInRemovalStopNobody)
+{
+    policy.replace_on_removal = true;
+    restart();
+    ready_meeting();
+    sql("INSERT INTO removal VALUES ('m', printf('%.1000001c', 'B')), ('m', x'ff1b'), (x'00', 1)");
+    meeting(30 * minute, 90 * minute, "other");
+    participant("eve", "publisher", "other");
+    sql("UPDATE meeting SET title = 'x'");
+    settle();
+    EXPECT_EQ(credentials("other").size(), 1U);
+    sql("DELETE FROM participant WHERE participant_id = 'ann'");
+    const std::string session = credentials().at("bob").session_id;
+    settle();
+    EXPECT_NE(credentials().at("bob").session_id, session);
+    EXPECT_EQ(text("SELECT count(*) FROM removal WHERE meeting_id = 'm'"), "0");
 }
 
 TEST_F(Provisioning, WhoWasRemovedFromTheLastTimeSplitsNoMeetingThatIsMovedToTheNext)
@@ -945,26 +1040,6 @@ TEST_F(Provisioning, WhatCameBeforeOpensIsServedAsSuchHoweverLateItIsLookedAt)
             sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; "
                 "DELETE FROM agenda");
         }
-}
-
-TEST_F(Provisioning, ASessionThatIsInUseStaysWhenItsMeetingIsMovedUnseen)
-{
-    policy.replace_on_removal = true;
-    restart();
-    for (std::string const edit :
-         {"UPDATE meeting SET media_mode = 'relayed'", "DELETE FROM participant WHERE participant_id = 'bob'"}) {
-        SCOPED_TRACE(edit);
-        clock.set(start);
-        ready_meeting(); // opens at 15 minutes
-        const std::string session = credentials().at("ann").session_id;
-        clock.set(start + 20min);
-        sql(edit);
-        sql("UPDATE meeting SET starts_at = starts_at + 360"); // opens at 21 minutes
-        clock.set(start + 21min);
-        settle();
-        EXPECT_EQ(credentials().at("ann").session_id, session);
-        sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; DELETE FROM agenda");
-    }
 }
 
 TEST_F(Provisioning, AValueTooLargeInItsOwnRowStopsNobody)

@@ -115,19 +115,6 @@ bool has_people(MeetingSnapshot const& meeting)
     });
 }
 
-/// Somebody was removed before the meeting opened, though others are there: a platform that deletes all rows and writes
-/// them again has removed nobody.
-bool anybody_removed_early(MeetingSnapshot const& meeting, bool opened)
-{
-    if (!has_people(meeting))
-        return false;
-    return meeting.removed_early ||
-           (!opened && std::any_of(
-                           meeting.participants.begin(), meeting.participants.end(),
-                           [](ParticipantRow const& participant) { return participant.token && !participant.present; }
-                       ));
-}
-
 /// Withdraws what is left of a meeting that serves nobody any more, and purges it after retention.
 void close(
     Plan& result, MeetingSnapshot const& meeting, WithdrawReason why, sys_seconds since, seconds retention,
@@ -516,14 +503,13 @@ bool Plan::has_work() const
 {
     return session == SessionStep::publish || session == SessionStep::create || session == SessionStep::drop ||
            (session == SessionStep::order && !blocked) || !sign.empty() || !withdraw.empty() || !problems.empty() ||
-           !solved.empty() || delete_tokens.has_value() || delete_leftovers || purge || disconnect;
+           !solved.empty() || delete_tokens.has_value() || delete_leftovers || settle_removals || purge || disconnect;
 }
 
 Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds now)
 {
     Plan result;
     result.at = now;
-    result.keep_removals = meeting.has_removals && (!meeting.meeting || !has_people(meeting));
     if (!meeting.meeting) {
         plan_missing_meeting(result, meeting, projects);
         return result;
@@ -543,14 +529,13 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     result.policy_hash = wanted_project != nullptr ? wanted_project->policy_hash : 0;
 
     const bool network = wanted_project != nullptr && wanted_project->network;
-    if (row.cancelled || now >= schedule.closes)
-        result.keep_removals = false; // the tokens of whoever was removed are over, too
     if (row.cancelled) {
         result.state = State::cancelled;
         result.reason = "cancelled";
         result.detail = "the platform cancelled the meeting";
         if (meeting.published || meeting.staged)
             result.session = SessionStep::drop;
+        result.settle_removals = meeting.has_removals;
         result.disconnect =
             network && policy.disconnect_on_cancel && meeting.state != State::cancelled && now < schedule.closes;
         close(result, meeting, WithdrawReason::cancelled, schedule.closes, policy.retention, projects);
@@ -559,6 +544,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     if (now >= schedule.closes) {
         result.state = State::ended;
         result.detail = "the meeting closed at " + to_iso8601(schedule.closes);
+        result.settle_removals = meeting.has_removals && projects.certain >= schedule.closes;
         const bool news = meeting.state != State::ended || meeting.reason == waits_for_clock;
         if (news && network && policy.disconnect_at_close && meeting.published &&
             now < schedule.closes + disconnect_late) {
@@ -580,8 +566,13 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
         unusable = why_unusable(*meeting.published, row, projects, !edited_early);
         // Nobody gives up a session for one that cannot be made.
         const bool renewable = unusable.empty() && !meeting.published->adopted && wanted_project != nullptr;
-        if (renewable && policy.replace_on_removal && anybody_removed_early(meeting, opened))
+        // A platform that deletes all people and writes them again has removed nobody.
+        if (renewable && policy.replace_on_removal && meeting.removed_early && has_people(meeting))
             result.renew = Renewal::participant_removed;
+        const bool never_renewed =
+            meeting.published->adopted || (wanted_project != nullptr && !policy.replace_on_removal);
+        result.settle_removals =
+            meeting.has_removals && (never_renewed || result.renew == Renewal::participant_removed);
         if (renewable && result.renew == Renewal::no)
             result.renew = meeting.renew_session;
         if (unusable.empty() && result.renew != Renewal::no)

@@ -665,21 +665,27 @@ struct Store::Impl : Statements {
         return result;
     }
 
-    /// Whether somebody who was removed before the meeting opened has a token, withdrawn or not, that opens the
-    /// published session when the meeting starts.
+    /// Whether somebody who was removed before the meeting opened, and is not back, has a token, withdrawn or not, that
+    /// opens the published session when the meeting starts.
     bool somebody_removed_can_enter(MeetingSnapshot const& meeting)
     {
-        return integer(
-                   R"sql(SELECT 1 FROM removal r
-                          WHERE r.meeting_id = ?1
-                            AND (EXISTS (SELECT 1 FROM token t
-                                          WHERE t.session_no = ?2 AND t.participant_id = r.participant_id)
-                                 OR EXISTS (SELECT 1 FROM token_past t
-                                             WHERE t.session_no = ?2 AND t.participant_id = r.participant_id
-                                               AND t.expires_at > ?3)) LIMIT 1)sql",
-                   meeting.id, number(meeting.published->number), unix_seconds(meeting.meeting->starts_at)
-        )
-            .has_value();
+        std::optional<std::int64_t> found;
+        unbounded([&] { // whatever somebody else wrote there
+            found = integer(
+                R"sql(SELECT 1 FROM removal r
+                       WHERE r.meeting_id = ?1
+                         AND NOT EXISTS (SELECT 1 FROM participant p
+                                          WHERE p.meeting_id = ?1 AND p.participant_id = r.participant_id)
+                         AND (EXISTS (SELECT 1 FROM token t
+                                       WHERE t.session_no = ?2 AND t.participant_id = r.participant_id
+                                         AND t.expires_at > ?3)
+                              OR EXISTS (SELECT 1 FROM token_past t
+                                          WHERE t.session_no = ?2 AND t.participant_id = r.participant_id
+                                            AND t.expires_at > ?3)) LIMIT 1)sql",
+                meeting.id, number(meeting.published->number), unix_seconds(meeting.meeting->starts_at)
+            );
+        });
+        return found.has_value();
     }
 
     /// Whether `session` is still one that the meeting would be given.
@@ -1709,7 +1715,8 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
                 run("UPDATE session SET disconnect = 1 WHERE session_no = ? AND adopted = 0", session_no);
             note("disconnect_wanted", plan.reason.empty() ? "closed" : plan.reason);
         }
-        if (meeting.has_removals && (!plan.keep_removals || plan.forget))
+        const bool has_another = plan.session == SessionStep::publish || plan.session == SessionStep::create;
+        if (meeting.has_removals && (plan.settle_removals || plan.forget || (has_another && in_use)))
             finished = settle_removals(meeting) && finished;
         if (plan.purge && finished)
             finished = purge(meeting, heads);
@@ -1850,11 +1857,15 @@ void Store::Impl::settle(
 /// Deletes a part of them; true when nothing is left.
 bool Store::Impl::settle_removals(MeetingSnapshot const& meeting)
 {
-    return run(
-               R"sql(DELETE FROM removal WHERE (meeting_id, participant_id) IN
-                     (SELECT meeting_id, participant_id FROM removal WHERE meeting_id = ? LIMIT ?))sql",
-               meeting.id, purged_max
-           ) < purged_max;
+    std::int64_t deleted = 0;
+    unbounded([&] { // whatever somebody else wrote there
+        deleted = run(
+            R"sql(DELETE FROM removal WHERE (meeting_id, participant_id) IN
+                  (SELECT meeting_id, participant_id FROM removal WHERE meeting_id = ? LIMIT ?))sql",
+            meeting.id, purged_max
+        );
+    });
+    return deleted < purged_max;
 }
 
 /// Deletes a part of what is over; true when nothing is left.

@@ -131,7 +131,7 @@ struct Plan {
     std::optional<sys_seconds> closes;
     std::optional<sys_seconds> gone_at; ///< Of a meeting whose own row is gone.
     bool edited_early = false;          ///< An edit from before `opens` waits for its session still.
-    bool keep_removals = false;         ///< Who was removed before `opens`: until the meeting and people are there.
+    bool settle_removals = false;       ///< Who was removed before `opens` need not be remembered any longer.
     sys_seconds at;                     ///< The instant that this was decided for.
     std::uint64_t policy_hash = 0;
     std::optional<sys_seconds> due; ///< When to look again; nothing: not before the platform writes.
