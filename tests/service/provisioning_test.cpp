@@ -1042,6 +1042,16 @@ TEST_F(Provisioning, WhatCameBeforeOpensIsServedAsSuchHoweverLateItIsLookedAt)
         }
 }
 
+TEST_F(Provisioning, AResultThatSomebodyMadeTooLargeIsWrittenAllTheSame)
+{
+    ready_meeting();
+    sql("INSERT INTO request (action, meeting_id) VALUES ('rotate', 'm')");
+    sql("UPDATE request_result SET detail = printf('%.3000000c', 'B')");
+    settle();
+    EXPECT_EQ(text("SELECT state FROM request_status"), "done");
+    EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::requested)));
+}
+
 TEST_F(Provisioning, AValueTooLargeInItsOwnRowStopsNobody)
 {
     ready_meeting();

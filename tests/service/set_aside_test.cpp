@@ -31,7 +31,7 @@ TEST(SetAside, ForgetsLooksThatAreFarApartAndWhatWasServed)
     for (int i = 0; i < 200; ++i) {
         set.found_nothing(meeting, start + 1000s);
         if (i % 40 == 0)
-            set.served(meeting);
+            set.served(meeting, start + 1000s);
     }
     EXPECT_FALSE(set.next(start + 1000s));
 }
@@ -46,6 +46,17 @@ TEST(SetAside, PausesTwiceAsLongEachTimeUpToAMinuteAndTellsOnce)
         now += pause;
         EXPECT_FALSE(set.failed(meeting, now));
     }
+}
+
+TEST(SetAside, WhatFailedIsNotServedByTheSameLook)
+{
+    SetAside set;
+    EXPECT_TRUE(set.failed(meeting, start));
+    set.served(meeting, start + 999ms);
+    EXPECT_EQ(set.next(start + 999ms), start + 1s);
+    EXPECT_FALSE(set.failed(meeting, start + 1s));
+    set.served(meeting, start + 3s);
+    EXPECT_TRUE(set.failed(meeting, start + 3s));
 }
 
 } // namespace

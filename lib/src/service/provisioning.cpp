@@ -649,7 +649,7 @@ void Provisioner::note_looks(Batch const& batch)
     for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
         MeetingSnapshot const& meeting = batch.meetings[i];
         if (!is_as_planned(meeting, batch.plans[i]))
-            set_aside_.served(meeting.number);
+            set_aside_.served(meeting.number, now);
         else if (set_aside_.found_nothing(meeting.number, now))
             log_event(
                 "due.stuck"_event,

@@ -31,11 +31,11 @@ public:
     }
     /// It could not be written. Whether it was set aside for the first time.
     bool failed(MeetingNo meeting, Instant now) { return put(entries_[meeting], now); }
-    /// There was something to do, and it was done.
-    void served(MeetingNo meeting)
+    /// There was something to do, and it was done; or it failed in the same look, which is what counts then.
+    void served(MeetingNo meeting, Instant now)
     {
-        if (!entries_.empty())
-            entries_.erase(meeting);
+        if (const auto entry = entries_.find(meeting); entry != entries_.end() && entry->second.until <= now)
+            entries_.erase(entry);
     }
 
     /// Adds those that are not to be looked at now.
