@@ -1052,6 +1052,39 @@ TEST_F(Provisioning, AResultThatSomebodyMadeTooLargeIsWrittenAllTheSame)
     EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::requested)));
 }
 
+TEST_F(Provisioning, APersonWhoseIdIsNoIdIsNamedAndTheOthersAreServed)
+{
+    for (std::string const id :
+         {"printf('%.3000000c', 'B')", "printf('%.2000c', 'B')", "x'ff1b'", "x'616e6e'", "x''", "hex(zeroblob(200))"}) {
+        SCOPED_TRACE(id);
+        meeting(30 * minute, 90 * minute);
+        participant("ann");
+        participant("zoe");
+        sql("PRAGMA ignore_check_constraints = 1; INSERT INTO participant (meeting_id, participant_id, role) "
+            "VALUES ('m', " +
+            id + ", 'publisher')");
+        settle();
+        EXPECT_EQ(credentials().size(), 2U);
+        EXPECT_EQ(status(), "ready|participant_problems");
+        EXPECT_EQ(
+            text("SELECT state, reason FROM participant_status ORDER BY state DESC"),
+            "ready|\nready|\nfailed|row_invalid"
+        );
+        participant("new");
+        settle();
+        EXPECT_EQ(credentials().size(), 3U);
+        const std::string seq = text("SELECT seq FROM daemon");
+        sql("UPDATE agenda SET due_at = 0");
+        settle();
+        EXPECT_EQ(text("SELECT seq FROM daemon"), seq);
+        sql("DELETE FROM participant WHERE participant_id NOT IN ('ann', 'zoe', 'new')");
+        settle();
+        EXPECT_EQ(text("SELECT count(*) FROM participant_problem"), "0");
+        EXPECT_EQ(status(), "ready|");
+        sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session; DELETE FROM token; DELETE FROM agenda");
+    }
+}
+
 TEST_F(Provisioning, AValueTooLargeInItsOwnRowStopsNobody)
 {
     ready_meeting();

@@ -12,6 +12,7 @@
 
 #include "store/connection.hpp"
 #include "store/contract.hpp"
+#include "store/statements.hpp"
 
 namespace usher {
 namespace {
@@ -194,7 +195,9 @@ constexpr char const* standing_columns = R"sql(
                        AND NOT EXISTS (SELECT 1 FROM block b
                                         WHERE b.meeting_id = p.meeting_id AND b.participant_id = p.participant_id)
                        AND NOT EXISTS (SELECT 1 FROM participant_problem q
-                                        WHERE q.meeting_no = a.meeting_no AND q.participant_id = p.participant_id)) END
+                                        WHERE q.meeting_no = a.meeting_no
+                                          AND q.participant_id = )sql" USHER_PROBLEM_KEY("p.participant_id"
+) R"sql()) END
       FROM )sql";
 
 std::string standing_sql(std::string const& where)
@@ -513,8 +516,13 @@ StatusReport Report::status(Viewpoint const& view) const
                     FROM participant_problem q
                     JOIN agenda a ON a.meeting_no = q.meeting_no
                     JOIN meeting m ON m.id = a.meeting_id AND m.status = 'scheduled'
-                    JOIN participant p ON p.meeting_id = a.meeting_id AND p.participant_id = q.participant_id
-                   WHERE a.closes > ?1 AND NOT EXISTS (SELECT 1 FROM block b WHERE b.meeting_id = a.meeting_id
+                   WHERE a.closes > ?1
+                     AND (EXISTS (SELECT 1 FROM participant p
+                                   WHERE p.meeting_id = a.meeting_id AND p.participant_id = q.participant_id)
+                          OR EXISTS (SELECT 1 FROM participant p
+                                      WHERE p.meeting_id = a.meeting_id
+                                        AND )sql" USHER_PROBLEM_KEY("p.participant_id") R"sql( = q.participant_id))
+                     AND NOT EXISTS (SELECT 1 FROM block b WHERE b.meeting_id = a.meeting_id
                                                           AND b.participant_id = q.participant_id)
                    ORDER BY a.opens, a.meeting_id, q.participant_id)sql",
             now
@@ -553,7 +561,8 @@ void Report::Impl::read_people(MeetingReport& report, std::string const& id) con
                 FROM participant_status s
                 LEFT JOIN agenda a ON a.meeting_id = s.meeting_id
                 LEFT JOIN participant_problem q
-                       ON q.meeting_no = a.meeting_no AND q.participant_id = s.participant_id
+                       ON q.meeting_no = a.meeting_no
+                      AND q.participant_id = )sql" USHER_PROBLEM_KEY("s.participant_id") R"sql(
                WHERE s.meeting_id = ?1
                ORDER BY unserved DESC, s.reason = 'before_door', s.opens_at, s.role, shown_id)sql",
         id

@@ -379,7 +379,17 @@ struct Store::Impl : Statements {
         return sessions;
     }
 
-    static void add_participant(std::vector<ParticipantRow>& rows, SQLite::Statement& statement)
+    std::string problem_key(std::int64_t id)
+    {
+        SQLite::Statement& statement =
+            prepared("SELECT " USHER_PROBLEM_KEY("participant_id") " FROM participant WHERE id = ?");
+        const Rewind rewind{statement};
+        statement.bind(1, id);
+        return statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
+    }
+
+    /// `statement`: its columns, and the row's id last.
+    void add_participant(std::vector<ParticipantRow>& rows, SQLite::Statement& statement)
     {
         RawParticipant raw;
         raw.participant_id = value_at(statement, 0);
@@ -393,6 +403,8 @@ struct Store::Impl : Statements {
             return bytes != nullptr ? std::string{*bytes} : option(statement.getColumn(index));
         };
         row.id = text(raw.participant_id, 0);
+        if (!std::holds_alternative<std::string_view>(raw.participant_id) || row.id.size() > id_bytes_max)
+            row.id = problem_key(statement.getColumn(5).getInt64());
         row.role = parse_role(text(raw.role, 1));
         row.connection_data = text(raw.connection_data, 2);
         row.layout_classes = text(raw.layout_classes, 3);
@@ -415,37 +427,27 @@ struct Store::Impl : Statements {
                 keys.push_back(statement.getColumn(0).getInt64());
         }
         for (const std::int64_t key : keys) {
-            const auto read = [&](char const* sql, auto const& take) {
-                SQLite::Statement& statement = prepared(sql);
+            try {
+                SQLite::Statement& statement = prepared(
+                    R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id, id
+                            FROM participant WHERE id = ?)sql"
+                );
                 const Rewind rewind{statement};
                 statement.bind(1, key);
-                try {
-                    if (!statement.executeStep())
-                        return false;
-                    take(statement);
-                    return true;
-                } catch (SQLite::Exception const& error) {
-                    if (error.getErrorCode() != SQLITE_TOOBIG)
-                        throw;
-                    return false;
-                }
-            };
-            if (read(
-                    R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id
-                            FROM participant WHERE id = ?)sql",
-                    [&](SQLite::Statement& statement) { add_participant(rows, statement); }
-                ))
+                if (statement.executeStep())
+                    add_participant(rows, statement);
                 continue;
-            read("SELECT participant_id FROM participant WHERE id = ?", [&](SQLite::Statement& statement) {
+            } catch (SQLite::Exception const& error) {
+                if (error.getErrorCode() != SQLITE_TOOBIG)
+                    throw;
+            }
+            unbounded([&] {
                 ParticipantRow& row = rows.emplace_back();
-                row.id = statement.getColumn(0).getString();
+                row.id = problem_key(key);
                 row.fault = "a value of the row has more than " + std::to_string(value_bytes_max) + " bytes";
                 row.unread = true;
             });
         }
-        std::sort(rows.begin(), rows.end(), [](ParticipantRow const& a, ParticipantRow const& b) {
-            return a.id < b.id;
-        });
     }
 
     /// Participants, their tokens and their problems come in the same order, by id, and are merged: that takes three
@@ -455,7 +457,7 @@ struct Store::Impl : Statements {
         std::vector<ParticipantRow>& rows = meeting.participants;
         try {
             SQLite::Statement& statement = prepared(
-                R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id FROM participant
+                R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id, id FROM participant
                        WHERE meeting_id = ? ORDER BY participant_id LIMIT ?)sql"
             );
             const Rewind rewind{statement};
@@ -471,6 +473,10 @@ struct Store::Impl : Statements {
         meeting.is_crowded = rows.size() > meeting_participants_max;
         if (meeting.is_crowded)
             rows.resize(meeting_participants_max);
+        // Ids that are no text come after all others.
+        const auto by_id = [](ParticipantRow const& a, ParticipantRow const& b) { return a.id < b.id; };
+        if (!std::is_sorted(rows.begin(), rows.end(), by_id))
+            std::stable_sort(rows.begin(), rows.end(), by_id);
         const std::size_t present = rows.size();
         std::size_t at = 0;
         // The row of a participant; one past the last when the id is none of a present one.
@@ -504,10 +510,9 @@ struct Store::Impl : Statements {
             const Rewind rewind{statement};
             statement.bind(1, number(meeting.number));
             while (statement.executeStep()) {
-                const std::size_t row = find(statement.getColumn(0).getString());
-                if (row == present)
-                    meeting.has_stale_problems = true;
-                else
+                const std::size_t first = find(statement.getColumn(0).getString());
+                meeting.has_stale_problems = meeting.has_stale_problems || first == present;
+                for (std::size_t row = first; row < present && rows[row].id == rows[first].id; ++row)
                     rows[row].problem = statement.getColumn(1).getString();
             }
         } catch (SQLite::Exception const& error) {
@@ -1704,7 +1709,12 @@ void Store::Impl::publish_one(Publication const& publication, bool others_wrote,
         if (meeting.has_stale_problems)
             run(R"sql(DELETE FROM participant_problem WHERE meeting_no = ?1 AND NOT EXISTS
                       (SELECT 1 FROM participant p
-                        WHERE p.meeting_id = ?2 AND p.participant_id = participant_problem.participant_id))sql",
+                        WHERE p.meeting_id = ?2 AND p.participant_id = participant_problem.participant_id)
+                      AND NOT EXISTS
+                      (SELECT 1 FROM participant p
+                        WHERE p.meeting_id = ?2
+                          AND )sql" USHER_PROBLEM_KEY("p.participant_id"
+                ) R"sql( = participant_problem.participant_id))sql",
                 number(meeting.number), meeting.id);
         if (plan.delete_tokens || plan.delete_leftovers) {
             finished = delete_session_tokens(heads, plan.delete_tokens, seq(), plan.at, counts);
