@@ -123,7 +123,7 @@ int refuse_unknown(Context& context, RequestArguments const& arguments, RequestD
 {
     const bool one = arguments.meeting.has_value();
     std::string const& named = one ? *arguments.meeting : *arguments.project;
-    const std::string text = named.empty() ? "\"\"" : named;
+    const std::string text = named.empty() ? "\"\"" : printable(named);
     const std::string meant = nearest_of(named, one ? desk.meetings() : desk.projects());
     const std::string command = "usherctl " + arguments.name + (one ? " " : " --project ");
     return refuse(

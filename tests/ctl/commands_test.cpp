@@ -316,6 +316,7 @@ TEST_F(Commands, ARequestForWhatIsNotThereIsNotFiled)
                      "do: usherctl rotate green-room\n"
     );
     EXPECT_EQ(call({"rotate", ""}).err.find("usherctl: rotate: no meeting \"\""), 0U);
+    EXPECT_LT(call({"rotate", std::string(100'000, 'a'), "--json"}).out.size(), 1000U);
     const Answer project = call({"retry", "--project", "defult"});
     EXPECT_EQ(project.status, 1);
     EXPECT_EQ(

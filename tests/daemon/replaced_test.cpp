@@ -488,7 +488,8 @@ TEST_F(Replaced, WhatIsNoCopyIsNotRestored)
         std::string reason;
     };
     for (auto const& [file, reason] :
-         {Case{text, "not a database"}, Case{other, "another program's SQLite database"}, Case{damaged, "is damaged"},
+         {Case{text, "is no sound copy: file is not a database; name another one"},
+          Case{other, "another program's SQLite database"}, Case{damaged, "is damaged"},
           Case{folder.file("none"), "No such file"},
           Case{folder.file(""), "is a directory, not a file; name a copy"}}) {
         SCOPED_TRACE(file);

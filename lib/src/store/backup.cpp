@@ -137,7 +137,7 @@ std::string checked(SQLite::Database& database)
 void copy_pages(SQLite::Database& source, std::string const& from, std::string const& to)
 {
     make_empty(to);
-    try {
+    {
         SQLite::Database target{to, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX};
         target.exec("PRAGMA journal_mode = OFF");
         target.exec("PRAGMA synchronous = OFF"); // see make_durable
@@ -146,17 +146,11 @@ void copy_pages(SQLite::Database& source, std::string const& from, std::string c
         const int result = backup ? sqlite3_backup_step(backup.get(), -1) : sqlite3_errcode(target.getHandle());
         if (result != SQLITE_DONE)
             throw SQLite::Exception{sqlite3_errstr(result), result};
-    } catch (SQLite::Exception const& error) {
-        rethrow(error, from);
     }
     make_durable(to);
-    try {
-        SQLite::Database copy = open_immutable(to);
-        if (const std::string answer = checked(copy); answer != "ok")
-            throw DatabaseError{from + ": is damaged: " + answer};
-    } catch (SQLite::Exception const& error) {
-        rethrow(error, from);
-    }
+    SQLite::Database copy = open_immutable(to);
+    if (const std::string answer = checked(copy); answer != "ok")
+        throw DatabaseError{from + ": is damaged: " + answer};
 }
 
 /// Whoever is asked: the rows tell when they were last written to.
@@ -262,9 +256,11 @@ std::vector<std::string> back_up(std::string const& database, std::string const&
     const std::string copy = target + ".partial";
     std::vector<std::string> files{target};
     try {
-        {
+        try {
             const auto source = open_connection(database, Access::read_only);
             copy_pages(*source, database, copy);
+        } catch (SQLite::Exception const& error) {
+            rethrow(error, database);
         }
         move(copy, target);
         ::unlink((target + "-wal").c_str()); // of what was there before
@@ -307,6 +303,8 @@ Restore::Restore(std::string const& database, std::string const& backup, std::st
             check_version(source, backup);
             copy_pages(source, backup, copy_);
         } catch (SQLite::Exception const& error) {
+            if (const int code = error.getErrorCode() & 0xff; code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+                throw DatabaseError{backup + ": is no sound copy: " + error.what() + "; name another one"};
             rethrow(error, backup);
         }
         take_rights(copy_, database_);
