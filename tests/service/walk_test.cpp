@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A walk of edits, excursions of the clock, stops, takeovers, restores and damage ends where its last rows alone lead
 // to.
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
@@ -764,6 +765,8 @@ private:
         bool free = true;         ///< It may be another one.
         bool edited_live = false; ///< It is kept though it is not what the row asks for.
         std::optional<sys_seconds> gone_at{};
+        std::set<std::string> people{};
+        bool removed_early = false; ///< Somebody left, or may have, before it started.
     };
 
     void free_all()
@@ -776,9 +779,10 @@ private:
     {
         // A clock that has been wrong for an hour is believed, and what it says is over is purged.
         const bool is_believed = clock_.steady_now() - set_at_ >= clock_believed_after;
-        if (setting_.policy.replace_on_removal || (is_believed && offset_ > 0s))
+        if (is_believed && offset_ > 0s)
             free_all();
         const sys_seconds now = true_now();
+        look_at_people(now);
         std::set<std::string> present;
         const std::string early = std::to_string(setting_.policy.early_join.longest().count());
         const std::string grace = std::to_string(setting_.policy.grace.count());
@@ -816,6 +820,27 @@ private:
         }
     }
 
+    void look_at_people(sys_seconds now)
+    {
+        std::map<std::string, std::set<std::string>> people;
+        for (auto const& row : rows_of(*platform_, "SELECT meeting_id, participant_id FROM participant"))
+            people[row[0]].insert(row[1]);
+        std::set<std::string> started;
+        for (auto const& row :
+             rows_of(*platform_, "SELECT id FROM meeting WHERE starts_at <= " + std::to_string(unix_seconds(now))))
+            started.insert(row[0]);
+        for (auto& [id, memory] : memories_) {
+            std::set<std::string> const& present = people[id];
+            const bool anybody_left =
+                !std::includes(present.begin(), present.end(), memory.people.begin(), memory.people.end());
+            if (anybody_left && (!started.contains(id) || offset_ != 0s))
+                memory.removed_early = true;
+            if (memory.removed_early && setting_.policy.replace_on_removal)
+                memory.free = true;
+            memory.people = present;
+        }
+    }
+
     void compare_sessions()
     {
         for (auto const& row : rows_of(
@@ -833,6 +858,7 @@ private:
             if (known && !same && !memory.free && !(memory.edited_live && excursed_))
                 report("the session of " + row[0] + " is another one for no reason");
             memory.edited_live = row[2] == "1";
+            memory.removed_early = memory.removed_early && same;
             memory.session = row[1];
             memory.free = false;
         }
