@@ -48,6 +48,7 @@ protected:
                   "UPDATE participant SET connection_data = CAST(x'ff41' AS TEXT) WHERE participant_id = 'bob'");
         world.work();
         world.sql("INSERT INTO block (meeting_id, participant_id) VALUES ('victim', 'eve');"
+                  "INSERT INTO removal (meeting_id, participant_id) VALUES ('victim', 'fay');"
                   "INSERT INTO request (action, meeting_id) VALUES ('rotate', 'victim');"
                   "INSERT INTO request_meeting (meeting_no, work_no) SELECT meeting_no, 99 FROM agenda LIMIT 1;"
                   "INSERT INTO session_attempt (meeting_no, started_at, outcome) "

@@ -199,11 +199,16 @@ struct Store::Impl : Statements {
     auto unbounded(Work&& work)
     {
         struct Bound {
-            explicit Bound(SQLite::Database& of) : handle{of.getHandle()} { read_any_size(of); }
+            explicit Bound(SQLite::Database& of)
+                : handle{of.getHandle()}, before{sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, -1)}
+            {
+                read_any_size(of);
+            }
             Bound(Bound const&) = delete;
             Bound& operator=(Bound const&) = delete;
-            ~Bound() { sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, value_bytes_max); }
+            ~Bound() { sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, before); }
             sqlite3* handle;
+            int before; // another may be around this one
         };
         const Bound bound{*database};
         return work();
