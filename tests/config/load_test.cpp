@@ -364,6 +364,19 @@ TEST_F(LoadConfig, WarnsOfASecretThatIsNotOfTheVendorsShape)
     }
 }
 
+TEST_F(LoadConfig, RefusesWhatStandsBesideAVendorsSecret)
+{
+    std::string const good = "0123456789abcdef0123456789abcdef01234567";
+    for (auto const& other : {good + " # production", good + " " + good, "secret " + good}) {
+        write("a.secret", other + "\n");
+        EXPECT_THAT(
+            errors("projects: {a: {provider: opentok, api_key: '1', api_secret: {file: a.secret}}}\n"),
+            HasSubstr("has a blank within the secret, which no secret of the vendor's has; remove what stands beside it"
+            )
+        );
+    }
+}
+
 TEST_F(LoadConfig, ReadsCredentialsOfSystemd)
 {
     auto const yaml = "projects: {a: {provider: sandbox, api_secret: {credential: acme}}}\n";

@@ -816,6 +816,11 @@ private:
             return std::nullopt;
         }
         auto const text = secret->reveal();
+        if (provider == "opentok" && text.find(' ') != std::string_view::npos) {
+            add(entry,
+                "has a blank within the secret, which no secret of the vendor's has; remove what stands beside it");
+            return std::nullopt;
+        }
         if (provider == "opentok" &&
             (text.size() != 40 || text.find_first_not_of("0123456789abcdef") != std::string_view::npos)) {
             warn(
