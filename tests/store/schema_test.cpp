@@ -230,11 +230,24 @@ std::string refusal(std::string const& path)
     }
 }
 
+TEST_F(Schema, AnotherProgramsNumberInUserVersionStopsNobody)
+{
+    open().exec("PRAGMA user_version = 7");
+    Store::open_read_only(path);
+    EXPECT_EQ(open().execAndGet("PRAGMA user_version").getInt(), 7);
+    EXPECT_EQ(refusal(path), "opened");
+    EXPECT_EQ(open().execAndGet("PRAGMA user_version").getInt(), 1);
+}
+
 TEST_F(Schema, ForeignNewerAndEmptyFilesAreRefusedByName)
 {
-    open().exec("PRAGMA user_version = 2");
+    open().exec(
+        "PRAGMA user_version = 2; DROP VIEW usher_status; CREATE VIEW usher_status AS SELECT 2 AS contract_version"
+    );
     EXPECT_EQ(
-        refusal(path), path + ": has schema version 2, this usher knows up to 1; install the newer usher that wrote it"
+        refusal(path), path +
+                           ": has schema version 2, this usher knows up to 1; install the newer usher that wrote it, "
+                           "or, if another program did: PRAGMA user_version = 1"
     );
     const std::string other = folder.file("other.db");
     SQLite::Database{other, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE}.exec(

@@ -171,11 +171,14 @@ int known_version(SQLite::Database const& database, std::string const& path)
             path + ": is another program's SQLite database (application_id " + std::to_string(marks.application_id) +
             "); give usher a file of its own"};
     }
-    if (marks.user_version > newest)
-        throw DatabaseError{
-            path + ": has schema version " + std::to_string(marks.user_version) + ", this usher knows up to " +
-            std::to_string(newest) + "; install the newer usher that wrote it"};
-    return marks.user_version;
+    if (marks.user_version <= newest)
+        return marks.user_version;
+    if (Contract::get().compare(database).findings.empty())
+        return newest; // a tool of the platform's keeps its own number there
+    throw DatabaseError{
+        path + ": has schema version " + std::to_string(marks.user_version) + ", this usher knows up to " +
+        std::to_string(newest) + "; install the newer usher that wrote it, or, if another program did: PRAGMA " +
+        "user_version = " + std::to_string(newest)};
 }
 
 /// Errors: DatabaseError.
@@ -336,8 +339,11 @@ open_connection(std::string const& path, Access access, std::chrono::millisecond
                 path + ": has schema version " + std::to_string(version) + "; migrate it with: usherctl --db " +
                 shell_word(path) + " init"};
         set_up(*database, access == Access::read_write);
-        if (access == Access::read_write)
+        if (access == Access::read_write) {
             migrate(*database, version);
+            if (marks_of(*database).user_version > version)
+                database->exec(marking_sql(version));
+        }
         shield(database->getHandle());
     } catch (SQLite::Exception const& error) {
         rethrow(error, path, database->getHandle());
