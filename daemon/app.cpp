@@ -452,7 +452,7 @@ private:
     void beat()
     {
         const auto steady = clock_.steady_now();
-        if (beaten_ && steady - *beaten_ < heartbeat_interval)
+        if (beaten_ && steady - *beaten_ < heartbeat_interval && !store_.holds_older_rows())
             return;
         try {
             provisioner_->beat();
@@ -552,8 +552,10 @@ private:
             wait = std::clamp<std::chrono::steady_clock::duration>(*due - clock_.now(), 0s, wait);
         if (result.looked_at == 0)
             wait = std::max(wait, provisioner_->rest());
-        if (provisioner_->take_sweep_wish())
+        if (provisioner_->take_sweep_wish()) {
             sweep_wanted_ = true;
+            co_return 0s;
+        }
         if (store_.wal_pages() > 0)
             wait = std::min<decltype(wait)>(wait, quiet_before_empty_log);
         tell_status("nothing due; next " + (due ? to_iso8601(*due) : std::string{"when a platform writes"}));

@@ -312,6 +312,27 @@ TEST_F(Replaced, AFileThatIsMovedAwayKeepsAllThatWasWritten)
     EXPECT_FALSE(exists(path + "-wal"));
 }
 
+TEST_F(Replaced, AnOlderCopyThatSqliteWritesUnderAnIdleDaemonIsNoticedAtOnce)
+{
+    const std::string copy = folder.file("copy.db");
+    Program daemon{usherd()};
+    add_meeting("m");
+    ASSERT_TRUE(gets_ready("m")) << printed();
+    platform().backup(copy.c_str(), SQLite::Database::BackupType::Save);
+    platform().exec("INSERT INTO request (action, project) VALUES ('rotate', 'default')");
+    ASSERT_TRUE(eventually([&] { return ask("SELECT state FROM request_status") == "done"; })) << printed();
+    const std::string seq = ask("SELECT seq FROM usher_status");
+
+    platform().backup(copy.c_str(), SQLite::Database::BackupType::Load);
+
+    EXPECT_TRUE(eventually([&] {
+        return ask("SELECT restores FROM usher_status") == "1" &&
+               ask("SELECT restore_cursor IS NULL FROM daemon") == "1" &&
+               ask("SELECT min(seq) > " + seq + " FROM meeting_status") == "1";
+    })) << printed();
+    EXPECT_EQ(daemon.end(SIGTERM), 0) << printed();
+}
+
 TEST_F(Replaced, ABackupIsWholePrivateAndHasKeyAndMark)
 {
     const Program daemon = usherd();

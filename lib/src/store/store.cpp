@@ -1025,6 +1025,21 @@ Tenure Store::take_over(std::string_view who, sys_seconds now, std::chrono::stea
     });
 }
 
+bool Store::holds_older_rows() const
+{
+    Impl& impl = *impl_;
+    return impl.guarded([&] {
+        return impl.passing_over([&] {
+            return impl
+                .integer(
+                    "SELECT 1 FROM daemon WHERE id = 1 AND (epoch < ?1 OR (epoch = ?1 AND seq < ?2))", impl.epoch,
+                    impl.highest_seq
+                )
+                .has_value();
+        });
+    });
+}
+
 bool Store::take_restored()
 {
     return std::exchange(impl_->restored, false);

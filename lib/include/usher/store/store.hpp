@@ -167,6 +167,8 @@ public:
     /// Begins this daemon's epoch: from now on an older daemon's writes are refused. `who` names this daemon to the
     /// next one. `steady` is of the clock that nobody sets.
     Tenure take_over(std::string_view who, sys_seconds now, std::chrono::steady_clock::time_point steady);
+    /// Whether they are older than what this daemon wrote or found. What it writes next makes good for it, and tells.
+    bool holds_older_rows() const;
     /// Whether older rows came back into the file while this daemon ran; asking takes it back.
     bool take_restored();
     /// After a restore: gives the next meetings a new seq, for those who follow it. Whether there is more to do.
