@@ -250,6 +250,11 @@ std::vector<std::string> notes_of(StatusReport const& report)
                 whole(project.name)
             );
     }
+    if (report.sessions_to_empty > 0)
+        notes.push_back(
+            "people may still be in " + counted(report.sessions_to_empty, "session") +
+            " of meetings that are cancelled or closed: usherd has not thrown them out yet"
+        );
     if (report.abandoned_attempts > 0)
         notes.push_back(
             counted(report.abandoned_attempts, "call") + " for a session had no answer: there may be sessions at the "
@@ -486,6 +491,7 @@ Json json_of_status(Status const& status, sys_seconds now)
     for (ProjectReport const& project : report.projects)
         document["projects"].push_back(json_of_project(project));
     document["abandoned_session_attempts"] = report.abandoned_attempts;
+    document["sessions_to_empty"] = report.sessions_to_empty;
     document["damage"] = Json::array();
     for (Damage const& damage : status.damages)
         document["damage"].push_back(Json{

@@ -780,6 +780,46 @@ TEST_F(Sessions, APauseForSessionsIsOneForThrowingOutToo)
     EXPECT_EQ(number("SELECT count(*) FROM history WHERE event = 'disconnected'"), 1);
 }
 
+TEST_F(Sessions, ThrowingOutWaitsTenMinutesAtMostAndARetryAsksAtOnce)
+{
+    policy.disconnect_on_cancel = true;
+    restart();
+    meetings(4, 60);
+    quiesce();
+    for (vendor::SessionRecord const& session : std::vector{vendor.sessions()})
+        vendor.connect(session.id, clock.now());
+    const auto thrown_out = [&] { return number("SELECT count(*) FROM history WHERE event = 'disconnected'"); };
+    Fault pause = vendor::fault_of(FaultKind::too_many);
+    pause.retry_after = 24h;
+
+    // That the pause is of a call for a session makes no difference.
+    vendor.behaviour.next.push_back(pause);
+    meetings(1, 48 * 3600, "next");
+    quiesce();
+    sql("UPDATE meeting SET status = 'cancelled' WHERE id = 'm0'");
+    pass_time(590s);
+    EXPECT_EQ(thrown_out(), 0);
+    pass_time(20s);
+    EXPECT_EQ(thrown_out(), 1);
+
+    vendor.behaviour.next.push_back(pause);
+    sql("UPDATE meeting SET status = 'cancelled' WHERE id = 'm1'");
+    pass_time(590s);
+    EXPECT_EQ(thrown_out(), 1);
+    pass_time(20s);
+    EXPECT_EQ(thrown_out(), 2);
+
+    for (std::string const whose : {"meeting_id) VALUES ('retry', 'm2')", "project) VALUES ('retry', '*')"}) {
+        vendor.behaviour.next.push_back(pause);
+        sql("UPDATE meeting SET status = 'cancelled' WHERE id = '" + std::string{whose[0] == 'm' ? "m2" : "m3"} + "'");
+        pass_time(5s);
+        const auto before = thrown_out();
+        sql("INSERT INTO request (action, " + whose);
+        pass_time(5s);
+        EXPECT_EQ(thrown_out(), before + 1) << whose;
+    }
+}
+
 TEST_F(Sessions, ThrowingOutIsGivenUpInTheEndAndTheLogSaysSo)
 {
     policy.disconnect_on_cancel = true;
@@ -791,7 +831,7 @@ TEST_F(Sessions, ThrowingOutIsGivenUpInTheEndAndTheLogSaysSo)
     const LogCapture log;
     pass_time(2h);
     EXPECT_EQ(number("SELECT count(*) FROM history WHERE event = 'disconnect_failed'"), 1);
-    EXPECT_NE(log.text().find("disconnect_failed meeting="), std::string::npos) << log.text();
+    EXPECT_NE(log.text().find("disconnect_failed meeting=m0 "), std::string::npos) << log.text();
     EXPECT_NE(log.text().find("provider_error"), std::string::npos) << log.text();
 }
 

@@ -417,6 +417,8 @@ boost::asio::awaitable<bool> Provisioner::advance_requests()
         step = store_.advance_requests(clock_.now());
         if (step.wrote)
             lock_gap_.held(started, clock_.steady_now());
+        if (std::any_of(step.finished.begin(), step.finished.end(), [](auto const& news) { return news.retries; }))
+            maker_.retry_disconnects();
         for (RequestNews const& news : step.finished)
             log_event(
                 "request.done"_event,

@@ -39,6 +39,7 @@ constexpr seconds calm{30}; // without a new pause: the outage is over
 constexpr std::size_t disconnects_at_once = 100;
 constexpr int disconnect_tries = 30; // then whoever is there stays there, and log and history say so
 constexpr seconds disconnect_cap{60};
+constexpr seconds disconnect_patience{600}; // the longest pause, whatever was asked for: people are there
 
 /// Whether the provider is there, and only this request was refused.
 bool is_of_the_request(ProviderFailure const& failure)
@@ -188,6 +189,20 @@ void SessionMaker::retry(std::string_view project_name, WorkNo request)
     project.pace.hurry(clock_.steady_now());
     unreported_.insert(project.line.facts.name);
     wakeup_.notify();
+}
+
+void SessionMaker::retry_disconnects()
+{
+    const Steady::time_point now = clock_.steady_now();
+    for (auto const& [name, project] : projects_) {
+        if (!project->pace.open() || store_.read_disconnects(name, 1).empty())
+            continue;
+        project->pace.hurry(now);
+        unreported_.insert(name);
+    }
+    for (auto& [session, tries] : disconnects_)
+        tries.next = std::min(tries.next, now);
+    want_disconnects();
 }
 
 void SessionMaker::tell_outages(Projects& projects) const
@@ -352,11 +367,10 @@ void SessionMaker::end_disconnect(Disconnect const& row, std::string event, std:
 {
     if (event != "disconnected")
         log_event(
-            "disconnect.failed"_event,
-            fmt::format(
-                " meeting={} session={} reason=\"{}\"", static_cast<std::int64_t>(row.meeting),
-                printable(row.session.session_id), printable(detail)
-            )
+            "disconnect.failed"_event, fmt::format(
+                                           " meeting={} session={} reason=\"{}\"", printable(row.meeting_id),
+                                           printable(row.session.session_id), printable(detail)
+                                       )
         );
     disconnects_[row.session.number].under_way = true; // until it is on record
     if (!row.ours)
@@ -389,9 +403,19 @@ bool SessionMaker::start_disconnects(std::optional<std::string> const& name, Ste
         wait = std::min<Steady::duration>(wait, next ? *next - now : idle); // else a call will end
         return false;
     };
-    if (!has_place())
+    const bool pauses = found != projects_.end() && found->second->pace.open();
+    if (!pauses && !has_place())
         return true;
     const std::vector<Disconnect> rows = store_.read_disconnects(name, disconnects_at_once);
+    if (pauses && !rows.empty()) {
+        Pace& pace = found->second->pace;
+        const Steady::time_point before = pace.probe_at();
+        pace.hurry(pace.failed_at() + disconnect_patience);
+        if (pace.probe_at() != before)
+            unreported_.insert(*name);
+    }
+    if (pauses && !has_place())
+        return !rows.empty();
     for (Disconnect const& row : rows) {
         Tries& tries = disconnects_[row.session.number];
         if (tries.under_way)

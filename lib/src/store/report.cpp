@@ -532,6 +532,7 @@ StatusReport Report::status(Viewpoint const& view) const
             "SELECT due_at FROM agenda WHERE due_at > ?1 AND due_at < 1000000000000 ORDER BY due_at LIMIT 1", now
         );
         result.projects = impl.projects();
+        result.sessions_to_empty = impl.integer("SELECT count(*) FROM session WHERE disconnect = 1");
         result.abandoned_attempts = impl.integer("SELECT count(*) FROM session_attempt WHERE outcome = 'abandoned'");
         return result;
     });

@@ -128,13 +128,14 @@ void RequestBook::finish(std::int64_t work_no, RequestState state, std::string c
 {
     {
         SQLite::Statement& statement =
-            db_.prepared("SELECT min(request_id), count(*) FROM request_result WHERE state = 'running' AND work_no = ?"
-            );
+            db_.prepared("SELECT min(request_id), count(*), min(action) = 'retry' FROM request_result "
+                         "WHERE state = 'running' AND work_no = ?");
         const Rewind rewind{statement};
         statement.bind(1, work_no);
         statement.executeStep();
         news_.push_back(
-            {statement.getColumn(0).getInt64(), static_cast<std::size_t>(statement.getColumn(1).getInt64()), detail}
+            {statement.getColumn(0).getInt64(), statement.getColumn(2).getInt() != 0,
+             static_cast<std::size_t>(statement.getColumn(1).getInt64()), detail}
         );
     }
     db_.run(

@@ -1416,6 +1416,7 @@ std::vector<Disconnect> Store::read_disconnects(std::optional<std::string> const
                            statement.getColumn(4).getString(),           statement.getColumn(5).getString(),
                            statement.getColumn(7).getInt() != 0};
             row.meeting = MeetingNo{statement.getColumn(6).getInt64()};
+            row.meeting_id = impl.meeting_id(row.meeting);
             row.ours = impl.is_ours(row.session, row.meeting);
             row.shared = statement.getColumn(8).getInt() != 0;
         }

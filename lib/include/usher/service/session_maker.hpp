@@ -58,6 +58,8 @@ public:
     /// Somebody asks for a new attempt at a meeting of the project, which is asked at once then, whatever pause it
     /// wanted: once for each request.
     void retry(std::string_view project_name, WorkNo request);
+    /// The same for sessions whose people are to be thrown out, of any project.
+    void retry_disconnects();
 
     /// Tells the planner which projects have an outage.
     void tell_outages(Projects& projects) const;

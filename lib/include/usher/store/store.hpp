@@ -99,7 +99,8 @@ struct ProjectStatus {
 struct Disconnect {
     SessionRow session{};
     MeetingNo meeting{};
-    bool ours = false;   ///< Its row was written by usher.
+    std::string meeting_id{}; ///< Empty when that is not known any more.
+    bool ours = false;        ///< Its row was written by usher.
     bool shared = false; ///< Another meeting is served by the same session.
 };
 
@@ -135,6 +136,7 @@ struct CallRecord {
 /// Work for requests that has ended.
 struct RequestNews {
     std::int64_t request_id = 0; ///< Of the first.
+    bool retries = false;        ///< It asked to try again at once.
     std::size_t requests = 0;    ///< That asked for the same.
     std::string detail;          ///< What was done, or why not.
 };
