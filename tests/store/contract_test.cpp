@@ -310,7 +310,8 @@ TEST_F(Contract, IsPutBackAtMostOnceAMinute)
     run("DROP VIEW meeting_status; DROP TRIGGER usher_meeting_delete");
     const Inspection soon = store.inspect(start + 59s);
     EXPECT_THAT(soon.put_back, ElementsAre("the trigger usher_meeting_delete is gone"));
-    EXPECT_EQ(soon.state.damages.size(), 1U);
+    ASSERT_EQ(soon.state.damages.size(), 1U);
+    EXPECT_EQ(soon.state.damages[0].sentence, "the view meeting_status is gone; usherd puts it back once a minute");
     EXPECT_TRUE(soon.again);
     const Inspection later = store.inspect(start + 60s);
     EXPECT_THAT(later.put_back, ElementsAre("the view meeting_status is gone"));

@@ -540,6 +540,9 @@ Inspection ContractKeeper::inspect(SQLite::Database& database, std::chrono::stea
         });
         transaction.commit();
     }
+    for (Finding& finding : difference.findings)
+        if (finding.lost != nullptr && !is_due(finding) && put_back_.at(finding.lost->name) != now)
+            finding.damage.sentence += "; usherd puts it back once a minute";
     result.state = difference.state();
     result.again = std::any_of(difference.findings.begin(), difference.findings.end(), [](Finding const& finding) {
         return finding.lost != nullptr;
