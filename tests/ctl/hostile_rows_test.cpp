@@ -156,8 +156,8 @@ INSTANTIATE_TEST_SUITE_P(
     Tables, HostileRows,
     testing::Values(
         "agenda", "block", "daemon", "door", "history", "meeting", "participant", "participant_problem",
-        "project_status", "removal", "request", "request_meeting", "request_result", "session", "session_attempt", "token",
-        "token_past", "token_reason"
+        "project_status", "removal", "request", "request_meeting", "request_result", "session", "session_attempt",
+        "token", "token_past", "token_reason"
     ),
     [](auto const& table) { return table.param; }
 );

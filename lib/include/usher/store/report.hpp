@@ -123,7 +123,8 @@ struct StatusReport {
     std::optional<sys_seconds> next_work;
     std::vector<ProjectReport> projects; ///< By name; none before a daemon ran.
     std::int64_t abandoned_attempts = 0;
-    std::int64_t sessions_to_empty = 0; ///< Of cancelled, deleted or closed meetings: whoever is there is to be thrown out.
+    std::int64_t sessions_to_empty =
+        0; ///< Of cancelled, deleted or closed meetings: whoever is there is to be thrown out.
 };
 
 struct HistoryReport {

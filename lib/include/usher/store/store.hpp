@@ -101,7 +101,7 @@ struct Disconnect {
     MeetingNo meeting{};
     std::string meeting_id{}; ///< Empty when that is not known any more.
     bool ours = false;        ///< Its row was written by usher.
-    bool shared = false; ///< Another meeting is served by the same session.
+    bool shared = false;      ///< Another meeting is served by the same session.
 };
 
 /// How that ended. `event` goes into the meeting's history; none when it is empty.
