@@ -306,6 +306,23 @@ TEST_F(Commands, RequestsAreFiled)
     );
 }
 
+TEST_F(Commands, StatusCountsTheSessionsThatAreStillToBeEmptied)
+{
+    import_example();
+    const auto note = [&] { return call({"status"}).out.find("\nnote       people may still be in "); };
+    EXPECT_EQ(note(), std::string::npos);
+    EXPECT_EQ(call({"status", "--json"}).json().at("sessions_to_empty"), 0);
+    sql("INSERT INTO session (meeting_no, session_id, provider, project, project_key, options, created_at, disconnect) "
+        "SELECT meeting_no, meeting_id, 'opentok', 'partner', '1', '', 1, 1 FROM agenda LIMIT 2");
+    EXPECT_NE(
+        call({"status"})
+            .out.find("people may still be in 2 sessions of meetings that are cancelled or closed: usherd has "
+                      "not thrown them out yet"),
+        std::string::npos
+    ) << call({"status"}).out;
+    EXPECT_EQ(call({"status", "--json"}).json().at("sessions_to_empty"), 2);
+}
+
 TEST_F(Commands, ARequestForWhatIsNotThereIsNotFiled)
 {
     import_example();
