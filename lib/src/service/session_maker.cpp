@@ -163,12 +163,24 @@ void SessionMaker::weigh(Project& project)
 {
     if (!project.pace.open() || project.queue.empty())
         return;
-    const Steady::time_point before = project.pace.probe_at();
     const seconds left = std::min(project.queue.begin()->first - last_safe - clock_.now(), patience_max);
-    project.pace.hurry(std::max(clock_.steady_now() + std::max(left, seconds{0}), project.pace.failed_at() + live_retry)
-    );
+    hurry(project, std::max(clock_.steady_now() + std::max(left, seconds{0}), project.pace.failed_at() + live_retry));
+}
+
+/// While the circuit is open: the next probe comes at `by` at the latest.
+void SessionMaker::hurry(Project& project, Steady::time_point by)
+{
+    const Steady::time_point before = project.pace.probe_at();
+    project.pace.hurry(by);
     if (project.pace.probe_at() != before)
         unreported_.insert(project.line.facts.name);
+}
+
+/// The same, where somebody is to be thrown out.
+void SessionMaker::hurry_disconnects(Project& project, Steady::time_point by)
+{
+    if (project.pace.open() && !store_.read_disconnects(project.line.facts.name, 1).empty())
+        hurry(project, by);
 }
 
 void SessionMaker::want_disconnects()
@@ -194,12 +206,8 @@ void SessionMaker::retry(std::string_view project_name, WorkNo request)
 void SessionMaker::retry_disconnects()
 {
     const Steady::time_point now = clock_.steady_now();
-    for (auto const& [name, project] : projects_) {
-        if (!project->pace.open() || store_.read_disconnects(name, 1).empty())
-            continue;
-        project->pace.hurry(now);
-        unreported_.insert(name);
-    }
+    for (auto const& [name, project] : projects_)
+        hurry_disconnects(*project, now);
     for (auto& [session, tries] : disconnects_)
         tries.next = std::min(tries.next, now);
     want_disconnects();
@@ -403,19 +411,11 @@ bool SessionMaker::start_disconnects(std::optional<std::string> const& name, Ste
         wait = std::min<Steady::duration>(wait, next ? *next - now : idle); // else a call will end
         return false;
     };
-    const bool pauses = found != projects_.end() && found->second->pace.open();
-    if (!pauses && !has_place())
+    if (found != projects_.end())
+        hurry_disconnects(*found->second, found->second->pace.failed_at() + disconnect_patience);
+    if (!has_place())
         return true;
     const std::vector<Disconnect> rows = store_.read_disconnects(name, disconnects_at_once);
-    if (pauses && !rows.empty()) {
-        Pace& pace = found->second->pace;
-        const Steady::time_point before = pace.probe_at();
-        pace.hurry(pace.failed_at() + disconnect_patience);
-        if (pace.probe_at() != before)
-            unreported_.insert(*name);
-    }
-    if (pauses && !has_place())
-        return !rows.empty();
     for (Disconnect const& row : rows) {
         Tries& tries = disconnects_[row.session.number];
         if (tries.under_way)

@@ -121,6 +121,8 @@ private:
     void hear(Result& result);
     void hear(Project& project, ProviderFailure const* failure, std::optional<seconds> clock_ahead, sys_seconds opens);
     void weigh(Project& project);
+    void hurry(Project& project, std::chrono::steady_clock::time_point by);
+    void hurry_disconnects(Project& project, std::chrono::steady_clock::time_point by);
     ProjectStatus status_of(Project const& project) const;
     bool has_news() const;
 
