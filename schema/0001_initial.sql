@@ -299,7 +299,8 @@ CREATE TABLE project_status (
 ) WITHOUT ROWID;
 
 -- Who was removed before the meeting opened, with a token for its session, and is not back. Served as a removal from
--- before, however late usher looks; kept until the meeting has another session, is over, or does not ask for one.
+-- before, however late usher looks. Kept until the meeting has another session or is over; not kept where on_removal asks
+-- for no other session.
 CREATE TABLE removal (
     meeting_id TEXT NOT NULL,
     participant_id TEXT NOT NULL,
@@ -456,7 +457,8 @@ CREATE TRIGGER usher_participant_before_insert BEFORE INSERT ON participant BEGI
     SELECT a.meeting_id, p.participant_id FROM participant p JOIN agenda a ON a.meeting_id = p.meeting_id
      WHERE p.id = NEW.id AND length(CAST(p.participant_id AS BLOB)) <= 1000
        AND (EXISTS (SELECT 1 FROM token t WHERE t.session_no = a.session_no AND t.participant_id = p.participant_id)
-            OR EXISTS (SELECT 1 FROM token_past t WHERE t.session_no = a.session_no AND t.participant_id = p.participant_id))
+            OR EXISTS (SELECT 1 FROM token_past t
+                        WHERE t.session_no = a.session_no AND t.participant_id = p.participant_id))
        AND COALESCE((SELECT m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door)) FROM meeting m
                       WHERE m.id = a.meeting_id), a.opens) > CAST(strftime('%s', 'now') AS INTEGER)
     ON CONFLICT DO NOTHING;
@@ -480,9 +482,11 @@ CREATE TRIGGER usher_participant_update AFTER UPDATE ON participant BEGIN
     INSERT INTO removal (meeting_id, participant_id)
     SELECT a.meeting_id, OLD.participant_id FROM agenda a
      WHERE a.meeting_id = OLD.meeting_id
-       AND (OLD.meeting_id IS NOT NEW.meeting_id OR OLD.participant_id IS NOT NEW.participant_id) AND length(CAST(OLD.participant_id AS BLOB)) <= 1000
+       AND (OLD.meeting_id IS NOT NEW.meeting_id OR OLD.participant_id IS NOT NEW.participant_id)
+       AND length(CAST(OLD.participant_id AS BLOB)) <= 1000
        AND (EXISTS (SELECT 1 FROM token t WHERE t.session_no = a.session_no AND t.participant_id = OLD.participant_id)
-            OR EXISTS (SELECT 1 FROM token_past t WHERE t.session_no = a.session_no AND t.participant_id = OLD.participant_id))
+            OR EXISTS (SELECT 1 FROM token_past t
+                        WHERE t.session_no = a.session_no AND t.participant_id = OLD.participant_id))
        AND COALESCE((SELECT m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door)) FROM meeting m
                       WHERE m.id = a.meeting_id), a.opens) > CAST(strftime('%s', 'now') AS INTEGER)
     ON CONFLICT DO NOTHING;
@@ -496,7 +500,8 @@ CREATE TRIGGER usher_participant_delete AFTER DELETE ON participant BEGIN
     SELECT a.meeting_id, OLD.participant_id FROM agenda a
      WHERE a.meeting_id = OLD.meeting_id AND length(CAST(OLD.participant_id AS BLOB)) <= 1000
        AND (EXISTS (SELECT 1 FROM token t WHERE t.session_no = a.session_no AND t.participant_id = OLD.participant_id)
-            OR EXISTS (SELECT 1 FROM token_past t WHERE t.session_no = a.session_no AND t.participant_id = OLD.participant_id))
+            OR EXISTS (SELECT 1 FROM token_past t
+                        WHERE t.session_no = a.session_no AND t.participant_id = OLD.participant_id))
        AND COALESCE((SELECT m.starts_at - COALESCE(m.early_join, (SELECT max(early_join) FROM door)) FROM meeting m
                       WHERE m.id = a.meeting_id), a.opens) > CAST(strftime('%s', 'now') AS INTEGER)
     ON CONFLICT DO NOTHING;

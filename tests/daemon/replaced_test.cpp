@@ -312,7 +312,7 @@ TEST_F(Replaced, AFileThatIsMovedAwayKeepsAllThatWasWritten)
     EXPECT_FALSE(exists(path + "-wal"));
 }
 
-TEST_F(Replaced, AnOlderCopyThatSqliteWritesUnderAnIdleDaemonIsNoticedAtOnce)
+TEST_F(Replaced, AnOlderCopyThatSqliteWritesUnderAnIdleDaemonIsNoticedAndMeetingsAreNumberedAnew)
 {
     const std::string copy = folder.file("copy.db");
     Program daemon{usherd()};

@@ -417,6 +417,7 @@ TEST_F(Provisioning, EachRemovalHasItsOwnInstantWhenUsherWasDownAcrossOpens)
         restart();
         settle();
         EXPECT_EQ(text("SELECT session_no FROM agenda WHERE meeting_id = 'm'") != session, each.replaced) << story;
+        // What is left is of people who are there: a row that was ignored.
         EXPECT_EQ(
             text("SELECT count(*) FROM removal JOIN participant USING (meeting_id, participant_id)"),
             text("SELECT count(*) FROM removal")

@@ -196,8 +196,8 @@ constexpr char const* standing_columns = R"sql(
                                         WHERE b.meeting_id = p.meeting_id AND b.participant_id = p.participant_id)
                        AND NOT EXISTS (SELECT 1 FROM participant_problem q
                                         WHERE q.meeting_no = a.meeting_no
-                                          AND q.participant_id = )sql" USHER_PROBLEM_KEY("p.participant_id"
-) R"sql()) END
+                                          AND q.participant_id = )sql" USHER_PROBLEM_KEY("p.participant_id") R"sql(
+                                      )) END
       FROM )sql";
 
 std::string standing_sql(std::string const& where)

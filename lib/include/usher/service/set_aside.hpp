@@ -31,7 +31,7 @@ public:
     }
     /// It could not be written. Whether it was set aside for the first time.
     bool failed(MeetingNo meeting, Instant now) { return put(entries_[meeting], now); }
-    /// There was something to do, and it was done; or it failed in the same look, which is what counts then.
+    /// A look found something to do, and did it. A meeting that failed in this very look stays set aside.
     void served(MeetingNo meeting, Instant now)
     {
         if (const auto entry = entries_.find(meeting); entry != entries_.end() && entry->second.until <= now)

@@ -169,7 +169,7 @@ public:
     /// Begins this daemon's epoch: from now on an older daemon's writes are refused. `who` names this daemon to the
     /// next one. `steady` is of the clock that nobody sets.
     Tenure take_over(std::string_view who, sys_seconds now, std::chrono::steady_clock::time_point steady);
-    /// Whether they are older than what this daemon wrote or found. What it writes next makes good for it, and tells.
+    /// Whether the file holds older rows than this daemon has written or found. Its next write tells followers.
     bool holds_older_rows() const;
     /// Whether older rows came back into the file while this daemon ran; asking takes it back.
     bool take_restored();
