@@ -43,7 +43,7 @@ std::vector<OpenWork> RequestBook::open_work(std::int64_t meeting_no)
          WHERE m.meeting_no = ? ORDER BY m.work_no LIMIT ?
     )sql");
     const Rewind rewind{statement};
-    SQLite::bind(statement, meeting_no, open_max);
+    SQLite::bind(statement, meeting_no, static_cast<std::int64_t>(open_work_max));
     std::vector<OpenWork> open;
     while (statement.executeStep())
         open.push_back(

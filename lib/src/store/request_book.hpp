@@ -24,8 +24,7 @@ class RequestBook {
 public:
     explicit RequestBook(Statements& statements) : db_{statements} {}
 
-    /// What is asked of a meeting, by number, up to `open_max`. One seek where nothing is.
-    static constexpr std::int64_t open_max = 1000;
+    /// What is asked of a meeting, by number, up to `open_work_max`. One seek where nothing is.
     std::vector<OpenWork> open_work(std::int64_t meeting_no);
 
     /// Tokens that were stored for a meeting, whether or not it is served by them.

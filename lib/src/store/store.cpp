@@ -30,9 +30,8 @@ constexpr int value_bytes_max = 1'000'000; // nothing of usher's is nearly as la
 constexpr std::size_t id_bytes_max = 255;
 constexpr std::int64_t foreign_number = std::int64_t{1} << 62; // AUTOINCREMENT never gets there
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t deletes_max = 2000; // of one meeting's tokens in one transaction
+constexpr std::size_t deletes_max = 2000; // of one meeting's tokens in one transaction
 constexpr std::size_t mark_chunk = 500;
-constexpr std::size_t compared_max = 256; // participants that are read again under the write lock
 constexpr std::size_t chain_max = 64;     // of a meeting's sessions, newest first; older ones are forgotten
 constexpr std::int64_t purged_max = 2000; // rows in one transaction
 constexpr std::size_t read_together = 16; // meetings in one transaction: a longer one keeps the WAL from starting anew
@@ -83,6 +82,12 @@ std::optional<std::int64_t> integer_at(SQLite::Statement& statement, int column)
     return value.isNull() ? std::nullopt : std::optional{value.getInt64()};
 }
 
+std::optional<SessionNo> session_at(SQLite::Statement& statement, int column)
+{
+    const std::optional<std::int64_t> value = integer_at(statement, column);
+    return value ? std::optional{SessionNo{*value}} : std::nullopt;
+}
+
 std::optional<seconds> duration_at(SQLite::Statement& statement, int column)
 {
     const std::optional<std::int64_t> value = integer_at(statement, column);
@@ -95,6 +100,16 @@ void bind_optional(SQLite::Statement& statement, int index, std::optional<std::i
         statement.bind(index, *value);
     else
         statement.bind(index);
+}
+
+void bind_optional(SQLite::Statement& statement, int index, std::optional<SessionNo> value)
+{
+    bind_optional(statement, index, value ? std::optional{number(*value)} : std::nullopt);
+}
+
+void bind_optional(SQLite::Statement& statement, int index, std::optional<sys_seconds> value)
+{
+    bind_optional(statement, index, value ? std::optional{unix_seconds(*value)} : std::nullopt);
 }
 
 std::optional<Role> stored_role(int value)
@@ -120,18 +135,6 @@ SessionOptions options_at(SQLite::Statement& statement, int first)
     options.location = option(statement.getColumn(first + 4));
     options.e2ee = statement.getColumn(first + 5).getInt() != 0;
     return options;
-}
-
-/// `issued 12, rotated 3`.
-std::string reasons_of(Plan const& plan)
-{
-    std::map<TokenReason, std::size_t> reasons;
-    for (SignStep const& step : plan.sign)
-        ++reasons[step.reason];
-    std::string text;
-    for (auto const& [reason, count] : reasons)
-        text.append(text.empty() ? "" : ", ").append(to_text(reason)).append(" ").append(std::to_string(count));
-    return text;
 }
 
 /// Whether `tokens`, all for one reason, are those of all participants from the first to the last, with no token of
@@ -374,14 +377,20 @@ struct Store::Impl : Statements {
 
     /// A meeting's sessions from its last one back, at most `chain_max`. Numbers go down; a chain that does not is not
     /// of usher's making, and ends there.
-    std::vector<std::int64_t> sessions_since(std::optional<std::int64_t> next)
+    std::vector<SessionNo> sessions_since(std::optional<SessionNo> next)
     {
-        std::vector<std::int64_t> sessions;
+        std::vector<SessionNo> sessions;
         while (next && sessions.size() < chain_max && (sessions.empty() || *next < sessions.back())) {
             sessions.push_back(*next);
-            next = integer("SELECT previous_no FROM session WHERE session_no = ?", *next);
+            next = session_before(*next);
         }
         return sessions;
+    }
+
+    std::optional<SessionNo> session_before(SessionNo session)
+    {
+        const auto previous = integer("SELECT previous_no FROM session WHERE session_no = ?", number(session));
+        return previous ? std::optional{SessionNo{*previous}} : std::nullopt;
     }
 
     std::string problem_key(std::int64_t id)
@@ -665,10 +674,10 @@ struct Store::Impl : Statements {
         result.removed_early =
             result.has_removals && result.published && result.meeting && somebody_removed_can_enter(result);
         result.has_past = !statement.getColumn(16).isNull() || !statement.getColumn(17).isNull();
-        for (const std::int64_t session_no : sessions_since(integer_at(statement, 16)))
-            if (!(result.published && number(result.published->number) == session_no) &&
-                !(result.staged && number(result.staged->number) == session_no) &&
-                integer("SELECT 1 FROM token WHERE session_no = ? LIMIT 1", session_no))
+        for (const SessionNo session : sessions_since(session_at(statement, 16)))
+            if (!(result.published && result.published->number == session) &&
+                !(result.staged && result.staged->number == session) &&
+                integer("SELECT 1 FROM token WHERE session_no = ? LIMIT 1", number(session)))
                 result.has_leftovers = true;
         if (participants)
             read_participants(result);
@@ -803,27 +812,11 @@ struct Store::Impl : Statements {
     }
 
     /// How far what was planned for a meeting still holds, in the transaction at hand.
-    enum class Standing : std::uint8_t {
-        intact,  ///< All of it.
-        unclear, ///< Its row stands; of the participants nobody knows. It is due still.
-        edited,  ///< Its row stands, and the platform edited something.
-        gone,    ///< Its row is another one, or none.
-    };
-    Standing standing(Publication const& publication, std::int64_t due_at, bool others_wrote)
+    Standing standing(MeetingSnapshot const& meeting, std::int64_t due_at, bool others_wrote)
     {
-        MeetingSnapshot const& meeting = *publication.meeting;
-        if (due_at == meeting.due_at && (due_at != 0 || !others_wrote))
-            return Standing::intact; // every edit sets 0
-        const bool all = due_at == meeting.due_at && meeting.participants.size() <= compared_max;
-        const std::optional<MeetingSnapshot> read = read_meeting(number(meeting.number), all);
-        if (!read || read->is_unreadable)
-            return Standing::gone;
-        MeetingSnapshot const& current = *read;
-        if (all && current == meeting)
+        if (is_untouched(meeting, due_at, others_wrote))
             return Standing::intact;
-        if (!meeting.meeting || meeting.meeting != current.meeting || meeting.meeting->cancelled)
-            return Standing::gone;
-        return due_at == meeting.due_at && !all ? Standing::unclear : Standing::edited;
+        return standing_of(meeting, read_meeting(number(meeting.number), reads_participants(meeting, due_at)), due_at);
     }
 
     /// Records that somebody is at work, in the transaction at hand.
@@ -854,10 +847,12 @@ struct Store::Impl : Statements {
         run("UPDATE agenda SET last_history_no = ? WHERE meeting_no = ?", added, number(meeting));
     }
 
-    /// Deletes up to `most` tokens of a session. Those that were given out are kept as past.
+    /// Deletes up to so many tokens of a session. Those that were given out are kept as past.
     std::size_t
-    delete_tokens(std::int64_t session_no, std::int64_t most, WithdrawReason why, std::int64_t seq, sys_seconds now)
+    delete_tokens(SessionNo session, std::size_t up_to, WithdrawReason why, std::int64_t seq, sys_seconds now)
     {
+        const std::int64_t session_no = number(session);
+        const auto most = static_cast<std::int64_t>(up_to);
         const auto kept = run(
             R"sql(INSERT INTO token_past (session_no, participant_id, seq, role, reason, issued_at, expires_at,
                                           withdrawn_at, withdrawn_reason)
@@ -878,10 +873,10 @@ struct Store::Impl : Statements {
 
     /// One participant's token, likewise.
     std::size_t delete_token(
-        std::int64_t session_no, std::string const& participant_id, WithdrawReason why, std::int64_t seq,
-        sys_seconds now
+        SessionNo session, std::string const& participant_id, WithdrawReason why, std::int64_t seq, sys_seconds now
     )
     {
+        const std::int64_t session_no = number(session);
         const auto kept = run(
             R"sql(INSERT INTO token_past (session_no, participant_id, seq, role, reason, issued_at, expires_at,
                                           withdrawn_at, withdrawn_reason)
@@ -897,30 +892,50 @@ struct Store::Impl : Statements {
         );
     }
 
-    /// What is written of a meeting's agenda row at its publication.
-    struct Heads {
-        std::optional<std::int64_t> published_no;
-        std::optional<std::int64_t> staged_no;
-        std::optional<std::int64_t> last_session_no;
+    /// The part of a meeting's agenda row that a publication reads.
+    struct AgendaHead {
+        std::int64_t due_at = 0;
+        SessionLinks sessions;
         std::optional<std::int64_t> last_history_no;
     };
+    std::optional<AgendaHead> read_head(MeetingNo meeting)
+    {
+        SQLite::Statement& statement = prepared(
+            R"sql(SELECT due_at, session_no, staged_no, last_session_no, last_history_no
+                    FROM agenda WHERE meeting_no = ?)sql"
+        );
+        const Rewind rewind{statement};
+        statement.bind(1, number(meeting));
+        if (!statement.executeStep())
+            return std::nullopt;
+        return AgendaHead{
+            statement.getColumn(0).getInt64(),
+            {session_at(statement, 1), session_at(statement, 2), session_at(statement, 3)},
+            integer_at(statement, 4)};
+    }
 
-    /// Deletes tokens of the meeting's sessions; true when none is left. `all`: why also those still in use are to go.
-    bool delete_session_tokens(
-        Heads const& heads, std::optional<WithdrawReason> all, std::int64_t seq, sys_seconds now, PublishCounts& counts
+    /// One seq for all that a publication changes of a meeting; drawn when the first of it is written.
+    struct Numbering {
+        Impl& impl;
+        sys_seconds now;
+        std::optional<std::int64_t> drawn{};
+
+        std::int64_t operator()() { return drawn ? *drawn : *(drawn = impl.next_seq(now)); }
+    };
+
+    /// Deletes tokens of the meeting's sessions, up to a bound, and returns how many. `all`: why also those still in
+    /// use are to go.
+    std::size_t delete_session_tokens(
+        SessionLinks const& links, std::optional<WithdrawReason> all, std::int64_t seq, sys_seconds now
     )
     {
-        std::int64_t left = deletes_max;
-        for (const std::int64_t session_no : sessions_since(heads.last_session_no)) {
-            const bool in_use = heads.published_no == session_no || heads.staged_no == session_no;
-            if ((!all && in_use) || left == 0)
-                continue;
-            const WithdrawReason why = all.value_or(WithdrawReason::session_replaced);
-            const std::size_t deleted = delete_tokens(session_no, left, why, seq, now);
-            left -= static_cast<std::int64_t>(deleted);
-            counts.withdrawn += deleted;
+        std::size_t left = deletes_max;
+        for (const SessionNo session : sessions_since(links.last)) {
+            const bool in_use = links.published == session || links.staged == session;
+            if ((all || !in_use) && left > 0)
+                left -= delete_tokens(session, left, all.value_or(WithdrawReason::session_replaced), seq, now);
         }
-        return left > 0;
+        return deletes_max - left;
     }
 
     /// Runs `sql` for each meeting, in short transactions.
@@ -937,33 +952,35 @@ struct Store::Impl : Statements {
         }
     }
 
-    void publish_one(Publication const& publication, bool others_wrote, sys_seconds now, PublishCounts& counts);
-    void
-    store_tokens(Publication const& publication, bool intact, bool published, std::int64_t seq, PublishCounts& counts);
-    /// What became of a publication's last slice.
-    struct Settled {
-        bool intact;
-        bool finished;
-        bool publishes;
-        bool changed; ///< Something that readers see.
-    };
-    void settle(
-        Publication const& publication, Settled const& outcome, Heads const& heads, std::optional<std::int64_t> seq,
+    PublishCounts publish_one(Publication const& publication, bool others_wrote, sys_seconds now);
+    PublishCounts store_tokens(Publication const& publication, bool intact, bool published, Numbering& numbering);
+    void delete_unreadable(MeetingNo meeting, SessionLinks const& links);
+    void keep_problems(MeetingSnapshot const& meeting, Plan const& plan, sys_seconds now);
+    Cleared clear(
+        Publication const& publication, Clearance const& clearance, SessionLinks const& links, Numbering& seq,
         sys_seconds now
     );
+    struct PastLeft {
+        std::optional<SessionNo> last_session;
+        std::optional<std::int64_t> last_history_no;
+        bool is_all_gone = false;
+    };
+    PastLeft purge(MeetingNo meeting, AgendaHead const& head);
+    void keep_settled(MeetingNo meeting, Settlement const& settlement, AgendaHead const& head, Numbering& seq);
+    void keep_links(MeetingNo meeting, Settlement const& settlement, AgendaHead const& head, std::int64_t seq);
     SessionNo add_session(
-        MeetingNo meeting, std::string const& meeting_id, std::optional<std::int64_t> previous,
-        SessionRow const& session, sys_seconds now, std::optional<sys_seconds> published = std::nullopt
+        MeetingNo meeting, std::string const& meeting_id, std::optional<SessionNo> previous, SessionRow const& session,
+        sys_seconds now, std::optional<sys_seconds> published = std::nullopt
     );
     std::optional<SessionNo> end_call(EndedCall const& call, sys_seconds now);
+    CallFacts call_facts(EndedCall const& call);
     /// Whether there is a session of this id, made by usher or adopted.
     bool has_session(std::string const& session_id);
     /// Whether usher wrote the session's row, for this meeting. Nobody is thrown out of any other.
     bool is_ours(SessionRow const& session, MeetingNo meeting);
     void end_disconnect(EndedDisconnect const& ended, sys_seconds now);
     void record_project(ProjectStatus const& project, sys_seconds now);
-    bool settle_removals(MeetingSnapshot const& meeting);
-    bool purge(MeetingSnapshot const& meeting, Heads& heads);
+    bool forget_removals(std::string const& meeting_id);
 };
 
 Store::Store(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
@@ -1298,47 +1315,54 @@ bool Store::has_session(std::string const& session_id) const
 
 std::optional<SessionNo> Store::Impl::end_call(EndedCall const& call, sys_seconds now)
 {
-    using Outcome = EndedCall::Outcome;
-    const bool usable = call.outcome == Outcome::created && inputs_unchanged(call.meeting, call.session) &&
-                        !has_session(call.session.session_id);
-    const char* const outcome = call.outcome == Outcome::unsent   ? "unsent"
-                                : call.outcome == Outcome::failed ? "failed"
-                                : usable                          ? "created"
-                                                                  : "abandoned";
-    run("UPDATE session_attempt SET outcome = ? WHERE attempt_no = ?", std::string{outcome}, call.attempt);
-    if (call.outcome == Outcome::unsent)
-        return std::nullopt;
-    // Whatever pass has the meeting in hand planned without knowing of this.
-    run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> 0", number(call.meeting));
-    if (usable) {
-        const auto previous = integer("SELECT last_session_no FROM agenda WHERE meeting_no = ?", number(call.meeting));
-        const SessionNo session = add_session(call.meeting, meeting_id(call.meeting), previous, call.session, now);
+    const CallSettlement settlement = settle_call(call, call_facts(call));
+    run("UPDATE session_attempt SET outcome = ? WHERE attempt_no = ?", std::string{to_text(settlement.outcome)},
+        call.attempt);
+    if (settlement.is_due)
+        run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> 0", number(call.meeting));
+    if (settlement.is_staged) {
+        const std::optional<AgendaHead> head = read_head(call.meeting);
+        const SessionNo session =
+            add_session(call.meeting, meeting_id(call.meeting), head->sessions.last, call.session, now);
         run(R"sql(UPDATE agenda SET staged_no = ?1, last_session_no = ?1, next_at = 0, attempts = 0, failed_inputs = 0
                    WHERE meeting_no = ?2)sql",
             number(session), number(call.meeting));
         return session;
     }
-    if (call.outcome == Outcome::created)
-        return std::nullopt; // the platform wants another one by now, or somebody took the id
-    const bool news = integer(
-                          "SELECT 1 FROM agenda WHERE meeting_no = ? AND (state <> ? OR reason <> ?)",
-                          number(call.meeting), std::string{to_text(call.state)}, call.reason
-    )
-                          .has_value();
-    run(R"sql(UPDATE agenda SET attempts = CASE WHEN failed_inputs = ?2 THEN attempts + 1 ELSE 1 END, next_at = ?3,
-                     failed_inputs = ?2, state = ?4, reason = ?5, detail = ?6
+    if (!settlement.attempts)
+        return std::nullopt;
+    run(R"sql(UPDATE agenda SET attempts = ?7, next_at = ?3, failed_inputs = ?2, state = ?4, reason = ?5, detail = ?6
                WHERE meeting_no = ?1)sql",
         number(call.meeting), static_cast<std::int64_t>(call.inputs), unix_seconds(call.next_at),
-        std::string{to_text(call.state)}, call.reason, call.detail);
-    if (news) {
+        std::string{to_text(call.state)}, call.reason, call.detail, *settlement.attempts);
+    if (settlement.is_news) {
         run("UPDATE agenda SET seq = ? WHERE meeting_no = ?", next_seq(now), number(call.meeting));
         history(call.meeting, "session_failed", call.reason, now);
     }
     return std::nullopt;
 }
 
+CallFacts Store::Impl::call_facts(EndedCall const& call)
+{
+    CallFacts facts;
+    facts.is_wanted = inputs_unchanged(call.meeting, call.session);
+    facts.id_taken = has_session(call.session.session_id);
+    SQLite::Statement& statement =
+        prepared("SELECT state, reason, attempts, failed_inputs FROM agenda WHERE meeting_no = ?");
+    const Rewind rewind{statement};
+    statement.bind(1, number(call.meeting));
+    facts.is_known = statement.executeStep();
+    if (!facts.is_known)
+        return facts;
+    facts.state = parse_state(statement.getColumn(0).getString()).value_or(State::pending);
+    facts.reason = statement.getColumn(1).getString();
+    facts.attempts = statement.getColumn(2).getInt();
+    facts.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(3).getInt64());
+    return facts;
+}
+
 SessionNo Store::Impl::add_session(
-    MeetingNo meeting, std::string const& meeting_id, std::optional<std::int64_t> previous, SessionRow const& session,
+    MeetingNo meeting, std::string const& meeting_id, std::optional<SessionNo> previous, SessionRow const& session,
     sys_seconds now, std::optional<sys_seconds> published
 )
 {
@@ -1355,7 +1379,7 @@ SessionNo Store::Impl::add_session(
     bind_optional(statement, 9, previous);
     const std::string code = seal ? seal->of(database_id, meeting_id, session, unix_seconds(now)) : std::string{};
     statement.bind(10, code.data(), static_cast<int>(code.size()));
-    bind_optional(statement, 11, published ? std::optional{unix_seconds(*published)} : std::nullopt);
+    bind_optional(statement, 11, published);
     statement.exec();
     return SessionNo{database->getLastInsertRowid()};
 }
@@ -1532,7 +1556,7 @@ Store::publish(std::span<Publication const> publications, sys_seconds now, std::
                 locked();
             const Seen seen{impl.integer("PRAGMA data_version").value_or(0), impl.own_writes};
             for (Publication const& publication : publications)
-                impl.publish_one(publication, seen != publication.seen, now, counts);
+                counts += impl.publish_one(publication, seen != publication.seen, now);
             impl.unbounded([&] { impl.requests.keep_counts(now); }); // whatever somebody else wrote there
             impl.look(now);
         });
@@ -1544,10 +1568,13 @@ Store::publish(std::span<Publication const> publications, sys_seconds now, std::
     return counts;
 }
 
-void Store::Impl::store_tokens(
-    Publication const& publication, bool intact, bool published, std::int64_t seq, PublishCounts& counts
-)
+PublishCounts
+Store::Impl::store_tokens(Publication const& publication, bool intact, bool published, Numbering& numbering)
 {
+    PublishCounts counts;
+    if (publication.tokens.empty())
+        return counts;
+    const std::int64_t seq = published ? numbering() : 0;
     MeetingSnapshot const& meeting = *publication.meeting;
     const std::string key_id{publication.key_id};
     SQLite::Statement& upsert = prepared(R"sql(
@@ -1627,214 +1654,160 @@ void Store::Impl::store_tokens(
     if (kept)
         run("UPDATE session SET has_past = 1 WHERE session_no = ? AND has_past = 0",
             number(publication.session->number));
+    return counts;
 }
 
-void Store::Impl::publish_one(Publication const& publication, bool others_wrote, sys_seconds now, PublishCounts& counts)
+PublishCounts Store::Impl::publish_one(Publication const& publication, bool others_wrote, sys_seconds now)
 {
     MeetingSnapshot const& meeting = *publication.meeting;
     Plan const& plan = *publication.plan;
-    std::int64_t due_at = 0;
-    Heads heads;
-    {
-        SQLite::Statement& statement = prepared(
-            R"sql(SELECT due_at, session_no, staged_no, last_session_no, last_history_no
-                    FROM agenda WHERE meeting_no = ?)sql"
-        );
-        const Rewind rewind{statement};
-        statement.bind(1, number(meeting.number));
-        if (!statement.executeStep())
-            return;
-        due_at = statement.getColumn(0).getInt64();
-        heads = {
-            integer_at(statement, 1), integer_at(statement, 2), integer_at(statement, 3), integer_at(statement, 4)};
-    }
-    const auto note = [&](char const* event, std::string const& detail) {
-        if (plan.purge)
-            return; // it would outlive what it is about
-        heads.last_history_no = add_history(meeting.number, heads.last_history_no, event, detail, now);
-    };
-    Standing stands = standing(publication, due_at, others_wrote);
-    // A request may have been aborted, which marks nothing.
+    PublishCounts counts;
+    const std::optional<AgendaHead> found = read_head(meeting.number);
+    if (!found)
+        return counts;
+    AgendaHead head = *found;
     const std::vector<OpenWork> open =
         meeting.requests.empty() ? std::vector<OpenWork>{} : requests.open_work(number(meeting.number));
-    if (stands == Standing::intact && open != meeting.requests)
-        stands = Standing::edited;
-    const bool aborted = plan.create_reason == "requested" && !wants_session(open);
-    const bool intact = stands == Standing::intact;
-    bool changed = false;
-    std::optional<std::int64_t> new_seq; // one for the whole publication
-    const auto seq = [&] { return new_seq ? *new_seq : *(new_seq = next_seq(now)); };
+    const SettlementFacts facts{
+        meeting, plan, standing(meeting, head.due_at, others_wrote), open, publication.session != nullptr};
+    Numbering seq{*this, now};
 
     // A session that was made for this and is not on record yet is staged, or published at once by the only slice.
-    SessionRow* const session = stands == Standing::gone || aborted ? nullptr : publication.session;
+    SessionRow* const session = uses_session(facts) ? publication.session : nullptr;
     const bool added = session != nullptr && session->number == SessionNo{};
     const bool published_at_once = added && publication.last && plan.session == SessionStep::create;
     if (added) {
         numbered.push_back(session);
         session->number = add_session(
-            meeting.number, meeting.id, heads.last_session_no, *session, now,
+            meeting.number, meeting.id, head.sessions.last, *session, now,
             published_at_once ? std::optional{plan.at} : std::nullopt
         );
-        heads.staged_no = heads.last_session_no = number(session->number);
+        head.sessions.staged = head.sessions.last = session->number;
     }
     if (meeting.has_unreadable_rows)
-        unbounded([&] {
-            for (const auto session_no : {heads.published_no, heads.staged_no})
-                if (session_no)
-                    run("DELETE FROM token WHERE session_no = ?", *session_no);
-            run("DELETE FROM participant_problem WHERE meeting_no = ?", number(meeting.number));
-        });
-    const bool in_use = session != nullptr &&
-                        (heads.published_no == number(session->number) || heads.staged_no == number(session->number));
-    if (in_use) {
-        const std::size_t before = counts.tokens;
-        const bool published = heads.published_no == number(session->number);
-        if (!publication.tokens.empty())
-            store_tokens(publication, intact, published, published ? seq() : 0, counts);
-        changed = counts.tokens > before;
-        if (changed)
-            requests.count_tokens(meeting, counts.tokens - before);
-    } else {
-        counts.skipped += publication.tokens.size();
-    }
+        delete_unreadable(meeting.number, head.sessions);
+    const bool published = session != nullptr && head.sessions.published == session->number;
+    const bool in_use = published || (session != nullptr && head.sessions.staged == session->number);
+    if (in_use)
+        counts = store_tokens(publication, standing_of(facts) == Standing::intact, published, seq);
+    else
+        counts.skipped = publication.tokens.size();
+    if (counts.tokens > 0)
+        requests.count_tokens(meeting, counts.tokens);
     if (!publication.last) {
         if (added)
-            run("UPDATE agenda SET staged_no = ?1, last_session_no = ?1 WHERE meeting_no = ?2", *heads.staged_no,
+            run("UPDATE agenda SET staged_no = ?1, last_session_no = ?1 WHERE meeting_no = ?2", number(session->number),
                 number(meeting.number));
-        if (changed)
+        if (counts.tokens > 0)
             run("UPDATE agenda SET seq = ? WHERE meeting_no = ?", seq(), number(meeting.number));
-        return;
+        return counts;
     }
 
-    // Removals wait for a pass that is sure: the view hides what is gone, and a restored row keeps its token.
-    bool finished = true;
-    if (intact) {
-        for (Withdrawal const& withdrawal : plan.withdraw) {
-            if (!in_use)
-                break;
-            const std::size_t deleted = delete_token(
-                number(session->number), meeting.participants[withdrawal.participant].id, withdrawal.reason, seq(),
-                plan.at
-            );
-            counts.withdrawn += deleted;
-            changed = changed || deleted > 0;
-        }
-        for (Problem const& problem : plan.problems)
-            run(R"sql(INSERT OR REPLACE INTO participant_problem (meeting_no, participant_id, reason, detail, since)
-                      VALUES (?, ?, ?, ?, ?))sql",
-                number(meeting.number), meeting.participants[problem.participant].id, problem.reason, problem.detail,
-                unix_seconds(now));
-        for (const std::size_t i : plan.solved)
-            run("DELETE FROM participant_problem WHERE meeting_no = ? AND participant_id = ?", number(meeting.number),
-                meeting.participants[i].id);
-        if (meeting.has_stale_problems)
-            run(R"sql(DELETE FROM participant_problem WHERE meeting_no = ?1 AND NOT EXISTS
-                      (SELECT 1 FROM participant p
-                        WHERE p.meeting_id = ?2 AND p.participant_id = participant_problem.participant_id)
-                      AND NOT EXISTS
-                      (SELECT 1 FROM participant p
-                        WHERE p.meeting_id = ?2
-                          AND )sql" USHER_PROBLEM_KEY("p.participant_id"
-                ) R"sql( = participant_problem.participant_id))sql",
-                number(meeting.number), meeting.id);
-        if (plan.delete_tokens || plan.delete_leftovers) {
-            finished = delete_session_tokens(heads, plan.delete_tokens, seq(), plan.at, counts);
-            changed = changed || plan.delete_tokens.has_value();
-        }
-        if (plan.disconnect) {
-            for (const std::int64_t session_no : sessions_since(heads.last_session_no))
-                run("UPDATE session SET disconnect = 1 WHERE session_no = ? AND adopted = 0", session_no);
-            note("disconnect_wanted", plan.reason.empty() ? "closed" : plan.reason);
-        }
-        const bool has_another = plan.session == SessionStep::publish || plan.session == SessionStep::create;
-        if (meeting.has_removals && (plan.settle_removals || plan.forget || (has_another && in_use)))
-            finished = settle_removals(meeting) && finished;
-        if (plan.purge && finished)
-            finished = purge(meeting, heads);
-        if (plan.forget && finished) {
-            requests.forget(number(meeting.number));
-            run("DELETE FROM agenda WHERE meeting_no = ?", number(meeting.number));
-            ++counts.settled;
-            return;
-        }
+    const Clearance clearance = clearance_of(facts, in_use);
+    Cleared cleared = clear(publication, clearance, head.sessions, seq, now);
+    cleared.tokens = counts.tokens;
+    counts.withdrawn = cleared.deleted;
+    if (clearance.past && cleared.finished) {
+        const PastLeft left = purge(meeting.number, head);
+        cleared.finished = left.is_all_gone;
+        cleared.links = {std::nullopt, std::nullopt, left.last_session};
+        head.last_history_no = left.last_history_no;
     }
-    if (intact && meeting.has_foreign_session) {
-        if (!meeting.published && heads.published_no) {
-            heads.published_no.reset();
-            changed = true;
-        }
-        if (!meeting.staged && heads.staged_no && (session == nullptr || number(session->number) != *heads.staged_no))
-            heads.staged_no.reset();
-        note("foreign_session", "a session row that usher did not write was taken off");
+    if (clearance.agenda_row && cleared.finished) {
+        requests.forget(number(meeting.number));
+        run("DELETE FROM agenda WHERE meeting_no = ?", number(meeting.number));
+        counts.settled = 1;
+        return counts;
     }
-    const bool publishes = (plan.session == SessionStep::publish || plan.session == SessionStep::create) && in_use;
-    if (publishes) {
-        if (!published_at_once)
-            run("UPDATE session SET published_at = ? WHERE session_no = ?", unix_seconds(plan.at),
-                number(session->number));
-        heads.published_no = number(session->number);
-        heads.staged_no.reset();
-        note("session_published", plan.create_reason);
-        changed = true;
-        ++counts.sessions;
-        // The tokens of the session before are deleted by the next pass, which this commit makes due.
-        finished = finished && !meeting.published;
-    }
-    if (intact && plan.session == SessionStep::drop) {
-        heads.published_no.reset();
-        heads.staged_no.reset();
-        note("session_withdrawn", plan.reason);
-        changed = true;
-    }
-    if (intact && (plan.session == SessionStep::keep || plan.session == SessionStep::order))
-        heads.staged_no.reset();
-
-    const bool news = meeting.state != plan.state || meeting.reason != plan.reason || meeting.detail != plan.detail ||
-                      meeting.opens != plan.opens || meeting.closes != plan.closes;
-    const Settled outcome{intact, finished, publishes, changed || (intact && news)};
-    if (intact && (meeting.state != plan.state || meeting.reason != plan.reason))
-        note(to_text(plan.state).data(), plan.reason.empty() ? plan.detail : plan.reason);
-    // The last slice knows the whole plan, so the audit trail has one line a pass, not one a slice.
-    if (!plan.sign.empty() && outcome.changed)
-        note("tokens_signed", reasons_of(plan));
-    if (!plan.withdraw.empty() && intact)
-        note("tokens_withdrawn", std::to_string(plan.withdraw.size()));
-    settle(publication, outcome, heads, outcome.changed ? std::optional{seq()} : std::nullopt, now);
-    requests.end(meeting, plan, {intact, publishes}, now);
-    if (stands == Standing::unclear) // so that the next pass sees by this row alone whether there was an edit
-        run("UPDATE agenda SET due_at = 1 WHERE meeting_no = ? AND due_at = 0", number(meeting.number));
-    counts.settled += intact && finished ? 1 : 0;
+    const Settlement settlement = settle(facts, cleared, in_use ? std::optional{session->number} : std::nullopt, now);
+    if (settlement.outcome.publishes && !published_at_once)
+        run("UPDATE session SET published_at = ? WHERE session_no = ?", unix_seconds(plan.at), number(session->number));
+    for (HistoryEvent const& event : settlement.events)
+        head.last_history_no = add_history(meeting.number, head.last_history_no, event.name, event.detail, now);
+    keep_settled(meeting.number, settlement, head, seq);
+    requests.end(meeting, plan, settlement.outcome, now);
+    counts.sessions = settlement.outcome.publishes ? 1 : 0;
+    counts.settled = settlement.settled ? 1 : 0;
+    return counts;
 }
 
-void Store::Impl::settle(
-    Publication const& publication, Settled const& outcome, Heads const& heads, std::optional<std::int64_t> seq,
+/// What usher never wrote; all of the meeting's is made anew.
+void Store::Impl::delete_unreadable(MeetingNo meeting, SessionLinks const& links)
+{
+    unbounded([&] {
+        for (const auto session : {links.published, links.staged})
+            if (session)
+                run("DELETE FROM token WHERE session_no = ?", number(*session));
+        run("DELETE FROM participant_problem WHERE meeting_no = ?", number(meeting));
+    });
+}
+
+void Store::Impl::keep_problems(MeetingSnapshot const& meeting, Plan const& plan, sys_seconds now)
+{
+    const std::int64_t meeting_no = number(meeting.number);
+    for (Problem const& problem : plan.problems)
+        run(R"sql(INSERT OR REPLACE INTO participant_problem (meeting_no, participant_id, reason, detail, since)
+                  VALUES (?, ?, ?, ?, ?))sql",
+            meeting_no, meeting.participants[problem.participant].id, problem.reason, problem.detail,
+            unix_seconds(now));
+    for (const std::size_t i : plan.solved)
+        run("DELETE FROM participant_problem WHERE meeting_no = ? AND participant_id = ?", meeting_no,
+            meeting.participants[i].id);
+    if (meeting.has_stale_problems)
+        run(R"sql(DELETE FROM participant_problem WHERE meeting_no = ?1 AND NOT EXISTS
+                  (SELECT 1 FROM participant p
+                    WHERE p.meeting_id = ?2 AND p.participant_id = participant_problem.participant_id)
+                  AND NOT EXISTS
+                  (SELECT 1 FROM participant p
+                    WHERE p.meeting_id = ?2
+                      AND )sql" USHER_PROBLEM_KEY("p.participant_id") R"sql( = participant_problem.participant_id))sql",
+            meeting_no, meeting.id);
+}
+
+/// Has go what goes before a meeting is settled, but its past.
+Cleared Store::Impl::clear(
+    Publication const& publication, Clearance const& clearance, SessionLinks const& links, Numbering& seq,
     sys_seconds now
 )
 {
     MeetingSnapshot const& meeting = *publication.meeting;
     Plan const& plan = *publication.plan;
-    if (!outcome.intact) { // the rest is for the next pass
-        if (!outcome.changed)
-            return;
-        SQLite::Statement& statement = prepared(R"sql(
-            UPDATE agenda SET session_no = ?1, staged_no = ?2, last_session_no = ?3, last_history_no = ?4, seq = ?5,
-                   renew_session = CASE WHEN ?6 THEN 0 ELSE renew_session END
-             WHERE meeting_no = ?7
-        )sql");
-        const Rewind rewind{statement};
-        bind_optional(statement, 1, heads.published_no);
-        bind_optional(statement, 2, heads.staged_no);
-        bind_optional(statement, 3, heads.last_session_no);
-        bind_optional(statement, 4, heads.last_history_no);
-        statement.bind(5, *seq);
-        statement.bind(6, outcome.publishes ? 1 : 0);
-        statement.bind(7, number(meeting.number));
-        statement.exec();
+    Cleared cleared;
+    cleared.links = links;
+    if (clearance.withdraws)
+        for (Withdrawal const& withdrawal : plan.withdraw)
+            cleared.withdrawn += delete_token(
+                publication.session->number, meeting.participants[withdrawal.participant].id, withdrawal.reason, seq(),
+                plan.at
+            );
+    cleared.deleted = cleared.withdrawn;
+    if (clearance.keeps_problems)
+        keep_problems(meeting, plan, now);
+    if (clearance.all_tokens || clearance.leftovers) {
+        const std::size_t deleted = delete_session_tokens(links, clearance.all_tokens, seq(), plan.at);
+        cleared.deleted += deleted;
+        cleared.finished = deleted < deletes_max;
+    }
+    if (clearance.marks_disconnect)
+        for (const SessionNo session : sessions_since(links.last))
+            run("UPDATE session SET disconnect = 1 WHERE session_no = ? AND adopted = 0", number(session));
+    if (clearance.removals)
+        cleared.finished = forget_removals(meeting.id) && cleared.finished;
+    return cleared;
+}
+
+/// The agenda row of a meeting that was published.
+void Store::Impl::keep_settled(MeetingNo meeting, Settlement const& settlement, AgendaHead const& head, Numbering& seq)
+{
+    const std::optional<std::int64_t> changed = settlement.changed ? std::optional{seq()} : std::nullopt;
+    if (!settlement.leaves_no_doubt)
+        run("UPDATE agenda SET due_at = 1 WHERE meeting_no = ? AND due_at = 0", number(meeting));
+    if (!settlement.row) { // the rest is for the next pass
+        if (changed)
+            keep_links(meeting, settlement, head, *changed);
         return;
     }
-    const auto seconds_of = [](std::optional<sys_seconds> value) {
-        return value ? std::optional{unix_seconds(*value)} : std::nullopt;
-    };
+    SettledRow const& row = *settlement.row;
     SQLite::Statement& statement = prepared(R"sql(
         UPDATE agenda SET due_at = ?1, opens = ?2, closes = ?3, policy_hash = ?4, next_at = ?5, attempts = ?6,
                failed_inputs = ?7, state = ?8, reason = ?9, detail = ?10, ready_at = ?11,
@@ -1845,94 +1818,98 @@ void Store::Impl::settle(
          WHERE meeting_no = ?19
     )sql");
     const Rewind rewind{statement};
-    std::int64_t due = plan.due ? unix_seconds(*plan.due) : never;
-    if (const auto again = look_again(meeting, plan, now))
-        due = std::min(due, unix_seconds(*again));
-    const bool all_read = std::ssize(meeting.requests) < RequestBook::open_max;
-    statement.bind(1, outcome.finished && all_read ? due : std::int64_t{0});
-    bind_optional(statement, 2, seconds_of(plan.opens));
-    bind_optional(statement, 3, seconds_of(plan.closes));
-    statement.bind(4, static_cast<std::int64_t>(plan.policy_hash));
-    // A failure is remembered for as long as the same session is wanted.
-    const bool remembers = plan.session == SessionStep::order && plan.inputs == meeting.failed_inputs;
-    statement.bind(5, remembers ? unix_seconds(meeting.next_at) : std::int64_t{0});
-    statement.bind(6, remembers ? meeting.attempts : 0);
-    statement.bind(7, remembers ? static_cast<std::int64_t>(meeting.failed_inputs) : std::int64_t{0});
-    statement.bind(8, std::string{to_text(plan.state)});
-    statement.bindNoCopy(9, plan.reason);
-    statement.bindNoCopy(10, plan.detail);
-    const bool ready = plan.state == State::ready;
-    bind_optional(
-        statement, 11,
-        !ready                                              ? std::nullopt
-        : meeting.state == State::ready && meeting.ready_at ? seconds_of(meeting.ready_at)
-                                                            : std::optional{unix_seconds(now)}
-    );
-    // What a request asks for is on record as long as it does.
-    const bool remembered = plan.session == SessionStep::order && plan.renew == Renewal::participant_removed;
-    const int renew = remembered ? static_cast<int>(plan.renew) : 0;
-    statement.bind(12, outcome.publishes ? -1 : renew);
-    bind_optional(statement, 13, seq);
-    bind_optional(statement, 14, heads.published_no);
-    bind_optional(statement, 15, heads.staged_no);
-    bind_optional(statement, 16, heads.last_session_no);
-    bind_optional(statement, 17, heads.last_history_no);
-    statement.bind(18, settled_generation(meeting, plan, {true, outcome.publishes}, now));
-    statement.bind(19, number(meeting.number));
-    statement.bind(20, unix_seconds(plan.at));
-    bind_optional(statement, 21, seconds_of(plan.gone_at));
-    statement.bind(22, plan.edited_early ? 1 : 0);
+    const std::int64_t due = row.due ? unix_seconds(*row.due) : never;
+    statement.bind(1, row.due_now ? std::int64_t{0} : due);
+    bind_optional(statement, 2, row.opens);
+    bind_optional(statement, 3, row.closes);
+    statement.bind(4, static_cast<std::int64_t>(row.policy_hash));
+    statement.bind(5, unix_seconds(row.next_at));
+    statement.bind(6, row.attempts);
+    statement.bind(7, static_cast<std::int64_t>(row.failed_inputs));
+    statement.bind(8, std::string{to_text(row.state)});
+    statement.bindNoCopy(9, row.reason);
+    statement.bindNoCopy(10, row.detail);
+    bind_optional(statement, 11, row.ready_at);
+    statement.bind(12, settlement.outcome.publishes ? -1 : static_cast<int>(row.renewal));
+    bind_optional(statement, 13, changed);
+    bind_optional(statement, 14, settlement.links.published);
+    bind_optional(statement, 15, settlement.links.staged);
+    bind_optional(statement, 16, settlement.links.last);
+    bind_optional(statement, 17, head.last_history_no);
+    statement.bind(18, row.generation);
+    statement.bind(19, number(meeting));
+    statement.bind(20, unix_seconds(row.settled_at));
+    bind_optional(statement, 21, row.gone_at);
+    statement.bind(22, row.edited_early ? 1 : 0);
     statement.exec();
 }
 
-/// Deletes a part of them; true when nothing is left.
-bool Store::Impl::settle_removals(MeetingSnapshot const& meeting)
+/// Of a meeting that was edited meanwhile: what was published all the same.
+void Store::Impl::keep_links(MeetingNo meeting, Settlement const& settlement, AgendaHead const& head, std::int64_t seq)
+{
+    SQLite::Statement& statement = prepared(R"sql(
+        UPDATE agenda SET session_no = ?1, staged_no = ?2, last_session_no = ?3, last_history_no = ?4, seq = ?5,
+               renew_session = CASE WHEN ?6 THEN 0 ELSE renew_session END
+         WHERE meeting_no = ?7
+    )sql");
+    const Rewind rewind{statement};
+    bind_optional(statement, 1, settlement.links.published);
+    bind_optional(statement, 2, settlement.links.staged);
+    bind_optional(statement, 3, settlement.links.last);
+    bind_optional(statement, 4, head.last_history_no);
+    statement.bind(5, seq);
+    statement.bind(6, settlement.outcome.publishes ? 1 : 0);
+    statement.bind(7, number(meeting));
+    statement.exec();
+}
+
+/// Deletes a part of who was removed early; true when nobody is left.
+bool Store::Impl::forget_removals(std::string const& meeting_id)
 {
     std::int64_t deleted = 0;
     unbounded([&] { // whatever somebody else wrote there
         deleted = run(
             R"sql(DELETE FROM removal WHERE (meeting_id, participant_id) IN
                   (SELECT meeting_id, participant_id FROM removal WHERE meeting_id = ? LIMIT ?))sql",
-            meeting.id, purged_max
+            meeting_id, purged_max
         );
     });
     return deleted < purged_max;
 }
 
-/// Deletes a part of what is over; true when nothing is left.
-bool Store::Impl::purge(MeetingSnapshot const& meeting, Heads& heads)
+/// Deletes a part of what is over, newest first.
+Store::Impl::PastLeft Store::Impl::purge(MeetingNo meeting, AgendaHead const& head)
 {
-    const std::int64_t meeting_no = number(meeting.number);
+    PastLeft past{head.sessions.last, head.last_history_no};
     std::int64_t left = purged_max;
-    while (heads.last_session_no && left > 0) {
-        const std::int64_t session_no = *heads.last_session_no;
+    while (past.last_session && left > 0) {
+        const SessionNo session = *past.last_session;
         left -= run(
             R"sql(DELETE FROM token_past WHERE (session_no, participant_id, seq) IN
                   (SELECT session_no, participant_id, seq FROM token_past WHERE session_no = ? LIMIT ?))sql",
-            session_no, left
+            number(session), left
         );
         if (left <= 0)
-            return false;
-        const auto previous = integer("SELECT previous_no FROM session WHERE session_no = ?", session_no);
-        left -= run("DELETE FROM session WHERE session_no = ?", session_no);
-        heads.last_session_no = previous && *previous < session_no ? previous : std::nullopt;
+            return past;
+        const auto previous = session_before(session);
+        left -= run("DELETE FROM session WHERE session_no = ?", number(session));
+        past.last_session = previous && *previous < session ? previous : std::nullopt;
     }
-    while (heads.last_history_no && left > 0) {
-        const std::int64_t event = *heads.last_history_no;
+    while (past.last_history_no && left > 0) {
+        const std::int64_t event = *past.last_history_no;
         const auto previous = integer("SELECT previous_no FROM history WHERE history_no = ?", event);
         run("DELETE FROM history WHERE history_no = ?", event);
         --left;
-        heads.last_history_no = previous && *previous < event ? previous : std::nullopt;
+        past.last_history_no = previous && *previous < event ? previous : std::nullopt;
     }
     left -= run(
         R"sql(DELETE FROM session_attempt WHERE attempt_no IN
               (SELECT attempt_no FROM session_attempt WHERE meeting_no = ? LIMIT ?))sql",
-        meeting_no, std::max<std::int64_t>(left, 0)
+        number(meeting), std::max<std::int64_t>(left, 0)
     );
-    run("DELETE FROM participant_problem WHERE meeting_no = ?", meeting_no);
-    heads.published_no.reset();
-    heads.staged_no.reset();
-    return left > 0;
+    run("DELETE FROM participant_problem WHERE meeting_no = ?", number(meeting));
+    past.is_all_gone = left > 0;
+    return past;
 }
 
 Store::RequestStep Store::advance_requests(sys_seconds now)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -52,6 +53,9 @@ struct OpenWork {
 
     friend bool operator==(OpenWork const&, OpenWork const&) = default;
 };
+
+/// So much open work of one meeting is read at once.
+inline constexpr std::size_t open_work_max = 1000;
 
 /// The generation that a meeting's tokens must have: of the newest rotation among `open`, or else `settled`.
 std::int64_t wanted_generation(std::span<OpenWork const> open, std::int64_t settled);

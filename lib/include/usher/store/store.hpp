@@ -16,6 +16,7 @@
 #include <usher/core/meeting.hpp>
 #include <usher/core/plan.hpp>
 #include <usher/core/promises.hpp>
+#include <usher/core/settlement.hpp>
 #include <usher/store/contract.hpp>
 #include <usher/store/database.hpp>
 
@@ -65,22 +66,6 @@ struct PublishCounts {
     std::size_t settled = 0;   ///< Meetings.
 
     PublishCounts& operator+=(PublishCounts const& other);
-};
-
-/// How a call for a session ended, or that it was never made.
-struct EndedCall {
-    enum class Outcome : std::uint8_t { created, failed, abandoned, unsent };
-
-    MeetingNo meeting{};
-    std::int64_t attempt = 0; ///< As begun.
-    Outcome outcome = Outcome::created;
-    SessionRow session{}; ///< What was made, or asked for; `number` is given by the store.
-    // What a failure puts on record:
-    State state = State::pending;
-    std::string reason{};
-    std::string detail{};
-    sys_seconds next_at{};
-    std::uint64_t inputs = 0;
 };
 
 /// A row of `project_status`.
