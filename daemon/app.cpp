@@ -191,8 +191,8 @@ public:
           who_{this_process()},
           lock_{database_, who_},
           store_{open_store()},
-          wakeup_{context_.get_executor()},
-          looks_{context_.get_executor()},
+          wakeup_{clock_, context_.get_executor()},
+          looks_{clock_, context_.get_executor()},
           maker_{context_.get_executor(), store_, clock_, random_, [this] { wakeup_.notify(); }},
           tasks_{context_.get_executor(), [this](std::string const& task, std::exception_ptr error) {
                      log_event("task.failed"_event, fmt::format(" name={}", task));

@@ -23,7 +23,8 @@ asio::awaitable<void> wait(Wakeup& wakeup, std::chrono::steady_clock::duration l
 class Wakeups : public testing::Test {
 protected:
     asio::io_context context;
-    Wakeup wakeup{context.get_executor()};
+    SystemClock clock;
+    Wakeup wakeup{clock, context.get_executor()};
     std::optional<bool> noticed;
     TaskGroup tasks{context.get_executor(), [](std::string const& task, std::exception_ptr const& /*error*/) {
                         ADD_FAILURE() << task;

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include <usher/async/clock.hpp>
 
 namespace usher::test {
 
-/// A clock that stands where it is put; the steady one moves when it is advanced. Waiting takes no time.
+/// A clock that stands where it is put; the steady one moves when it is advanced. Waiting takes no time, but for that
+/// of its timers, which are real.
 class ManualClock final : public Clock {
 public:
     explicit ManualClock(sys_seconds now) : now_{now} {}
@@ -26,6 +28,10 @@ public:
         if (on_wait)
             on_wait(duration);
         co_return;
+    }
+    std::unique_ptr<Timer> timer(boost::asio::any_io_executor executor) override
+    {
+        return SystemClock{}.timer(std::move(executor));
     }
 
     /// Asked at each wait.

@@ -123,10 +123,10 @@ Provisioner::Provisioner(
       executor_{executor},
       workers_{std::move(workers)},
       certain_{settings.clock.value_or(at_start({}, clock.now(), clock.steady_now())), clock.now(), clock.steady_now()},
-      prepared_{executor},
+      prepared_{clock, executor},
       slice_size_{lock_goal},
       lock_gap_{maker.lock_gap()},
-      checkpointed_{executor}
+      checkpointed_{clock, executor}
 {
     configure(std::move(projects), settings);
 }
@@ -168,7 +168,7 @@ boost::asio::awaitable<void> Provisioner::on_workers(std::function<void()> work)
         bool over = false;
         std::exception_ptr error{};
     };
-    const auto job = std::make_shared<Job>(Job{std::move(work), Wakeup{executor_}});
+    const auto job = std::make_shared<Job>(Job{std::move(work), Wakeup{clock_, executor_}});
     boost::asio::post(workers_.executor, [job, executor = executor_] {
         try {
             job->work();

@@ -102,7 +102,7 @@ SessionMaker::SessionMaker(
       clock_{clock},
       random_{random},
       changed_{std::move(changed)},
-      wakeup_{executor},
+      wakeup_{clock, executor},
       lock_gap_{store.data_version()},
       calls_{executor, [this](std::string const&, std::exception_ptr error) {
                  failure_ = std::move(error);

@@ -2,16 +2,20 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
+#include <utility>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
+
+#include <usher/async/clock.hpp>
 
 namespace usher {
 
 /// Wakes one waiting coroutine from others on the same executor. A notice given while nobody waits is kept.
 class Wakeup {
 public:
-    explicit Wakeup(boost::asio::any_io_executor const& executor) : timer_{executor} {}
+    Wakeup(Clock& clock, boost::asio::any_io_executor executor) : timer_{clock.timer(std::move(executor))} {}
 
     void notify();
 
@@ -19,7 +23,7 @@ public:
     boost::asio::awaitable<bool> wait(std::chrono::steady_clock::duration limit);
 
 private:
-    boost::asio::steady_timer timer_;
+    std::unique_ptr<Timer> timer_;
     bool noticed_ = false;
 };
 
