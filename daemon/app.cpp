@@ -33,19 +33,17 @@
 
 #include <usher/async/clock.hpp>
 #include <usher/async/task_group.hpp>
-#include <usher/async/wakeup.hpp>
 #include <usher/core/exit_status.hpp>
 #include <usher/core/printable.hpp>
 #include <usher/core/url.hpp>
 #include <usher/provider/beast_transport.hpp>
 #include <usher/provider/sandbox.hpp>
 #include <usher/provider/vendor.hpp>
+#include <usher/service/engine.hpp>
 #include <usher/service/log_event.hpp>
+#include <usher/service/main_loop.hpp>
 #include <usher/service/provisioning.hpp>
-#include <usher/store/backup.hpp>
-#include <usher/store/change_watch.hpp>
-#include <usher/store/database_files.hpp>
-#include <usher/store/instance_lock.hpp>
+#include <usher/store/database_keeper.hpp>
 #include <usher/store/process.hpp>
 #include <usher/store/report.hpp>
 #include <usher/store/store.hpp>
@@ -62,24 +60,9 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 constexpr int worker_nice = 5;
-constexpr auto slow_poll = 30s; // the last resort, should every notice be lost
-constexpr auto heartbeat_interval = 1min;
 constexpr std::size_t told_max = 1000; // meetings that are not ready, one by one
-constexpr auto sweep_interval = 24h;   // everything is compared with everything
-constexpr int sweep_rest = 4;          // times as long as each of its parts took
 constexpr auto stop_deadline = 10s;    // for the batch in hand
-constexpr auto call_grace = 5s;        // of that, for calls to providers that are under way
-constexpr auto retry_after_busy = 1s;
 constexpr auto retry_at_start = 100ms;
-constexpr auto first_look = 250us;     // after a notice of a change,
-constexpr auto last_look = 256ms;      // ever more slowly until here
-constexpr auto look_unnoticed = 100ms; // where there are no notices
-constexpr auto files_compared = 1s;    // at most so often
-constexpr auto log_every = 60s;        // what repeats
-constexpr auto quiet_before_empty_log = 5s;
-constexpr int empty_log_tries = 20; // at the stop, beside readers
-constexpr auto empty_log_pause = 50ms;
-constexpr int idle_wal_pages = 100; // worth a checkpoint when there is nothing else to do
 
 std::string this_process()
 {
@@ -185,15 +168,12 @@ private:
 /// done by the workers.
 class App {
 public:
-    App(Config config, Reload reload)
+    App(Config config, Reload reload, Engine::Mode mode)
         : reload_{std::move(reload)},
-          database_{real_path(config.database)},
           who_{this_process()},
-          lock_{database_, who_},
-          store_{open_store()},
-          wakeup_{clock_, context_.get_executor()},
-          looks_{clock_, context_.get_executor()},
-          maker_{context_.get_executor(), store_, clock_, random_, [this] { wakeup_.notify(); }},
+          keeper_{config.database, who_},
+          store_{patiently_at_start([this] { return open_store(); })},
+          maker_{context_.get_executor(), store_, clock_, random_, [this] { loop_->wake(); }},
           tasks_{context_.get_executor(), [this](std::string const& task, std::exception_ptr error) {
                      log_event("task.failed"_event, fmt::format(" name={}", task));
                      if (!failure_) // what fails after it may follow from it
@@ -203,17 +183,22 @@ public:
     {
         const Tenure tenure =
             patiently_at_start([this] { return store_.take_over(who_, clock_.now(), clock_.steady_now()); });
-        files_.emplace(config.database);
+        keeper_.attend(store_);
         provisioner_ = std::make_unique<Provisioner>(
             store_, clock_, random_, maker_, context_.get_executor(), threads_.workers(),
             projects_of(config, context_.get_executor()), settings_of(config.base, tenure.clock)
         );
-        hurried_ = tenure.last_look > clock_.now();
-        if (hurried_)
+        const bool clock_went_back = tenure.last_look > clock_.now();
+        if (clock_went_back)
             log_event(
                 "clock.stepped"_event,
                 fmt::format(" back last_look={} now={}", to_iso8601(tenure.last_look), to_iso8601(clock_.now()))
             );
+        const MainLoop::Parts parts{store_, keeper_, *provisioner_, maker_, clock_, hindrance_};
+        MainLoop::Doors doors{
+            [this] { return reload_configuration(); }, [this] { announce(); },
+            [this](std::string const& sentence) { tell_status(sentence); }};
+        loop_.emplace(parts, context_.get_executor(), mode, clock_went_back, std::move(doors));
     }
 
     int run_once()
@@ -230,15 +215,13 @@ public:
 
     int run()
     {
-        watch_.emplace(database_);
-        if (!watch_->problem().empty())
-            log_event(
-                "limit.watches"_event, fmt::format(" {} ms reason=\"{}\"", look_unnoticed.count(), watch_->problem())
-            );
+        keeper_.take_notices();
+        if (!keeper_.notice_problem().empty())
+            log_event("limit.watches"_event, fmt::format(" 100 ms reason=\"{}\"", keeper_.notice_problem()));
         tasks_.spawn("provisioning", provision());
         tasks_.spawn("sessions", maker_.run());
         tasks_.spawn("notices", read_notices());
-        tasks_.spawn("changes", look_for_changes());
+        tasks_.spawn("changes", loop_->look_for_changes());
         tasks_.spawn("clock", watch_clock());
         tasks_.spawn("signals", signals());
         tasks_.spawn("reload", reload_signals());
@@ -259,41 +242,12 @@ private:
         return settings;
     }
 
-    /// What another file of this name has left in -wal is not played into this one.
     Store open_store()
     {
-        bool in_doubt = false;
-        {
-            patiently_at_start([this] { expect_nobody_separated(); });
-            const DatabaseFiles left{database_}; // closed before SQLite has any lock
-            if (left.has_other_names())
-                throw DatabaseError{
-                    database_ +
-                    ": has another name too (a hard link), beside which SQLite would keep another -wal: "
-                    "remove one of the two, find them with: find -samefile " +
-                    shell_word(database_)};
-            if (left.log_is_foreign(lock_.note()))
-                set_aside(left);
-            else
-                in_doubt = left.written_after_log();
-        }
-        if (in_doubt && patiently_at_start([this] { return log_does_not_fit(database_); }))
-            set_aside(DatabaseFiles{database_});
-        return patiently_at_start([this] { return Store::open(database_); });
-    }
-
-    /// Who has the database open through what was removed writes over what we would, and we over theirs.
-    void expect_nobody_separated() const
-    {
-        if (const auto user = DatabaseFiles{database_}.user_of_separated(lock_.note()))
-            throw DatabaseBusy{
-                database_ + ": " + *user +
-                " has it open since before its -wal or -shm was removed or cut; end or restart that program"};
-    }
-
-    static void set_aside(DatabaseFiles const& files)
-    {
-        log_event("wal.set_aside"_event, fmt::format(", and is set aside name={}", files.set_log_aside()));
+        Store store = keeper_.open();
+        if (!keeper_.log_set_aside().empty())
+            log_event("wal.set_aside"_event, fmt::format(", and is set aside name={}", keeper_.log_set_aside()));
+        return store;
     }
 
     /// At start there is nothing else to do than to wait until others are done with the lock, or with the tables.
@@ -307,128 +261,32 @@ private:
             } catch (DatabaseBusy const& error) {
                 if (clock_.steady_now() >= deadline)
                     throw;
-                hinder(error);
+                hindrance_.met(error);
             }
             std::this_thread::sleep_for(retry_at_start);
         }
     }
 
-    /// Others keep us from working: told once, however often it is tried again.
-    void hinder(DatabaseBusy const& error)
+    asio::awaitable<void> provision()
     {
-        const bool broken = dynamic_cast<SchemaBroken const*>(&error) != nullptr;
-        const LogEventNo event = broken ? "schema.incomplete"_event : "store.busy"_event;
-        if (hindered_ == event)
-            return;
-        log_event(event, fmt::format(" reason=\"{}\"", error.what()));
-        tell_status("waiting: " + std::string{error.what()});
-        hindered_ = event;
-    }
-
-    void go_on()
-    {
-        if (std::exchange(hindered_, std::nullopt))
-            log_event("store.free"_event);
-    }
-
-    /// Runs `work` until it ends otherwise than by DatabaseBusy: a lock that is held by others for too long is a reason
-    /// to wait, not to fail. Tables that are missing are waited for only for as long as at the start. Gives up, with
-    /// nothing done, when a stop is requested.
-    template <class T>
-    asio::awaitable<T> patiently(std::function<asio::awaitable<T>()> work)
-    {
-        std::optional<std::chrono::steady_clock::time_point> deadline;
-        for (;;) {
-            try {
-                if constexpr (std::is_void_v<T>) {
-                    co_await work();
-                    go_on();
-                    co_return;
-                } else {
-                    T result = co_await work();
-                    go_on();
-                    co_return result;
-                }
-            } catch (SchemaBroken const& error) {
-                if (!deadline)
-                    deadline = clock_.steady_now() + lock_patience;
-                if (clock_.steady_now() >= *deadline)
-                    throw;
-                hinder(error);
-            } catch (DatabaseBusy const& error) {
-                hinder(error);
-            }
-            co_await clock_.wait(retry_after_busy);
-            if (stopping_)
-                co_return T();
-        }
-    }
-
-    asio::awaitable<PassResult> settle()
-    {
-        std::function<asio::awaitable<PassResult>()> work = [this] { return provisioner_->settle(); };
-        return patiently<PassResult>(std::move(work));
-    }
-
-    asio::awaitable<void> find_stale()
-    {
-        std::function<asio::awaitable<void>()> work = [this] { return provisioner_->find_stale(); };
-        return patiently<void>(std::move(work));
-    }
-
-    asio::awaitable<bool> sweep()
-    {
-        std::function<asio::awaitable<bool>()> work = [this] { return provisioner_->sweep(); };
-        return patiently<bool>(std::move(work));
-    }
-
-    asio::awaitable<void> sweep_all()
-    {
-        for (bool more = true; more && !stopping_;)
-            more = co_await sweep();
-        swept_ = true;
-        wakeup_.notify();
-    }
-
-    void start_sweep_all()
-    {
-        swept_ = false;
-        provisioner_->start_sweep();
-        tasks_.spawn("sweep", sweep_all());
+        co_await loop_->run();
+        tasks_.request_stop();
     }
 
     asio::awaitable<void> once()
     {
-        co_await find_stale();
-        start_sweep_all();
-        PassResult result;
-        bool may_sweep_again = true; // one time only: a row that cannot be read may come back without end
-        for (bool over = false; !stopping_ && !over;) {
-            const auto alone = [this] { return swept_ && !maker_.busy(); };
-            const bool was_alone = alone();
-            const PassResult pass = co_await settle();
-            log(pass);
-            result += pass;
-            over = was_alone && pass.looked_at == 0; // else sessions may have been made meanwhile
-            if (over && may_sweep_again && provisioner_->take_sweep_wish()) {
-                start_sweep_all();
-                over = may_sweep_again = false;
-            }
-            if (!over && !alone())
-                co_await wakeup_.wait(slow_poll);
-        }
+        co_await loop_->run();
+        PublishCounts const& published = loop_->total().published;
         print_line(
-            stdout, std::to_string(result.published.settled) + " meetings settled, " +
-                        std::to_string(result.published.sessions) + " sessions created, " +
-                        std::to_string(result.published.tokens) + " tokens published, " +
-                        std::to_string(result.published.withdrawn) + " withdrawn"
+            stdout, std::to_string(published.settled) + " meetings settled, " + std::to_string(published.sessions) +
+                        " sessions created, " + std::to_string(published.tokens) + " tokens published, " +
+                        std::to_string(published.withdrawn) + " withdrawn"
         );
         for (Damage const& damage : provisioner_->damages()) {
             all_ready_ = false;
             print_line(stderr, "the contract is damaged: " + damage.sentence + "; do: " + damage.way_out);
         }
         say_what_is_not_ready();
-        co_await maker_.drain(call_grace); // after a signal; else nothing is under way
         stop_everything();
     }
 
@@ -436,7 +294,8 @@ private:
     {
         const sys_seconds now = clock_.now();
         std::size_t count = 0;
-        Report{database_, now}.each_meeting({now, provisioner_->projects().base}, [&](MeetingStanding const& meeting) {
+        Report report{keeper_.path(), now};
+        report.each_meeting({now, provisioner_->projects().base}, [&](MeetingStanding const& meeting) {
             if (!wanted_and_not_ready(meeting.facts, now) || ++count > told_max)
                 return;
             const std::string why = meeting.reason.empty() ? "the platform wrote it while usherd ended"
@@ -448,267 +307,31 @@ private:
         all_ready_ = all_ready_ && count == 0;
     }
 
-    /// Has `usher_status` say that somebody is at work, also while there is nothing to do.
-    void beat()
-    {
-        const auto steady = clock_.steady_now();
-        if (beaten_ && steady - *beaten_ < heartbeat_interval && !store_.holds_older_rows())
-            return;
-        try {
-            provisioner_->beat();
-            beaten_ = steady;
-        } catch (DatabaseBusy const&) {
-            // whoever holds the lock lets go; the next round tries again
-        }
-    }
-
-    asio::awaitable<void> provision()
-    {
-        while (!stopping_) {
-            std::chrono::steady_clock::duration wait = retry_after_busy;
-            try {
-                wait = co_await work();
-                go_on();
-            } catch (DatabaseBusy const& error) { // nothing is lost: what is due stays so in the rows
-                hinder(error);
-            }
-            if (stopping_)
-                break;
-            spdlog::default_logger()->flush(); // lines that were held back
-            co_await wakeup_.wait(wait);
-        }
-        co_await maker_.drain(call_grace);
-        tasks_.request_stop();
-    }
-
-    /// What there is to do now; returns for how long there is nothing.
-    asio::awaitable<std::chrono::steady_clock::duration> work()
-    {
-        leave_if_replaced();
-        const auto inspect_at = provisioner_->inspect_again_at();
-        if (const auto version = store_.schema_version();
-            version != schema_ || (inspect_at && clock_.steady_now() >= *inspect_at)) {
-            co_await provisioner_->find_stale(); // puts back what was lost
-            sweep_wanted_ = true;
-            schema_ = version;
-        }
-        const PassResult result = co_await provisioner_->settle();
-        log(result);
-        if (stopping_)
-            co_return 0s;
-        if (reload_wanted_) {
-            reload_wanted_ = false;
-            if (reload())
-                schema_.reset(); // everything is looked through again
-            co_return 0s;
-        }
-        if (std::exchange(clock_was_set_, false)) {
-            schema_.reset(); // what was decided in what is the future now
-            co_return 0s;
-        }
-        provisioner_->keep_doors();
-        beat();
-        const auto now = clock_.steady_now();
-        if (result.looked_at > 0) {
-            worked_at_ = now;
-            file_note_.clear(); // what was written may be in the file already, with none of it left in the WAL
-        }
-        const bool quiet = now - worked_at_ >= quiet_before_empty_log;
-        if (quiet && store_.wal_pages() > 0)
-            leave_if_overwritten(); // what is moved now would go into the other file
-        if (store_.wal_pages() >= idle_wal_pages || (quiet && store_.wal_pages() > 0))
-            store_.checkpoint(Store::Checkpoint::passive);
-        if (quiet &&
-            store_.wal_pages() > 0) { // what is in no WAL cannot be played into a file that is put in its place
-            file_note_.clear();
-            store_.checkpoint(Store::Checkpoint::truncate);
-            take_note_of_file(store_.data_version()); // at once: what is written before it is taken for the file's own
-        }
-        if (!ready_) {
-            notify_ready();
-            log_event("ready"_event, fmt::format(" who=\"{}\"", who_));
-            ready_ = true;
-        }
-        if (const std::string note = files_->note(lock_.note()); !note.empty())
-            lock_.leave_note(note);
-        if (sweep_wanted_ || clock_.steady_now() - swept_at_ >= sweep_interval) {
-            sweep_wanted_ = false;
-            swept_at_ = clock_.steady_now();
-            provisioner_->start_sweep();
-            sweeping_ = true;
-        }
-        std::chrono::steady_clock::duration wait = slow_poll;
-        if (sweeping_) { // beside the passes, for a part of the time
-            const auto started = clock_.steady_now();
-            sweeping_ = co_await provisioner_->sweep();
-            wait = hurried_ ? 0s : sweep_rest * (clock_.steady_now() - started);
-            hurried_ = hurried_ && sweeping_;
-        }
-        take_note_of_file(store_.data_version());
-        if (store_.schema_version() != schema_)
-            co_return 0s;
-        const std::optional<sys_seconds> due = store_.next_due();
-        if (due)
-            wait = std::clamp<std::chrono::steady_clock::duration>(*due - clock_.now(), 0s, wait);
-        if (result.looked_at == 0)
-            wait = std::max(wait, provisioner_->rest());
-        if (provisioner_->take_sweep_wish()) {
-            sweep_wanted_ = true;
-            co_return 0s;
-        }
-        if (store_.wal_pages() > 0)
-            wait = std::min<decltype(wait)>(wait, quiet_before_empty_log);
-        tell_status("nothing due; next " + (due ? to_iso8601(*due) : std::string{"when a platform writes"}));
-        co_return wait;
-    }
-
     asio::awaitable<void> read_notices()
     {
-        if (!watch_->problem().empty())
+        if (!keeper_.notice_problem().empty())
             co_return;
-        const int copy = ::dup(watch_->descriptor()); // the descriptor is the watch's; Asio closes this one
+        const int copy = ::dup(keeper_.notice_descriptor()); // that one is the keeper's; Asio closes this one
         if (copy < 0)
             throw std::system_error{errno, std::generic_category(), "cannot watch the database"};
         asio::posix::stream_descriptor notices{context_, copy};
-        while (!stopping_) {
+        while (!loop_->stopping()) {
             co_await notices.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
-            const ChangeWatch::Notices seen = watch_->drain();
-            file_noticed_ = file_noticed_ || seen.database;
-            if (seen.database || seen.log)
-                looks_.notify();
+            if (keeper_.drain_notices())
+                loop_->notice_commit();
         }
-    }
-
-    /// The WAL is written before the commit is visible, so it is looked again after a notice, ever more slowly; a new
-    /// notice is looked after at once.
-    asio::awaitable<void> look_for_changes()
-    {
-        const std::chrono::steady_clock::duration quiet =
-            watch_->problem().empty() ? std::chrono::steady_clock::duration{slow_poll} : look_unnoticed;
-        std::chrono::steady_clock::duration delay = quiet;
-        while (!stopping_) {
-            const bool noticed = co_await looks_.wait(file_noticed_ ? std::min<decltype(delay)>(delay, 1s) : delay);
-            leave_if_replaced();
-            if (changed()) {
-                wakeup_.notify();
-                delay = quiet;
-            } else {
-                delay = noticed ? first_look : delay < last_look ? 2 * delay : quiet;
-            }
-        }
-    }
-
-    bool changed() const
-    {
-        try {
-            return store_.data_version() != seen_version_;
-        } catch (DatabaseBusy const&) { // then somebody is at work on it
-            return true;
-        }
-    }
-
-    /// Ends the daemon when the database is another one now; the next start works on that.
-    void leave_if_replaced()
-    {
-        leave_if_left();
-        if (files_->replaced()) {
-            // What is in -wal belongs to the file that was here. It is moved there, wherever that one is now, and must
-            // not be played into the new one.
-            store_.checkpoint(Store::Checkpoint::passive);
-            store_.checkpoint(Store::Checkpoint::truncate);
-            files_->remove_log();
-            leave(": the database file was replaced by another, or taken away; the next start works on the one that is "
-                  "there then");
-        }
-        leave_if_log_is_lost();
-        const auto now = clock_.steady_now();
-        const bool look = file_noticed_ || !watch_->problem().empty();
-        if (!look || now - files_compared_at_ < files_compared)
-            return;
-        file_noticed_ = false;
-        files_compared_at_ = now;
-        leave_if_overwritten();
-    }
-
-    /// Ends the daemon when somebody took -wal or -shm away, or cut them: others who open the database then see nothing
-    /// of what we commit, and we nothing of theirs. As much is saved as can be without touching what others do. The
-    /// next start waits for those who have the database open as it was.
-    void leave_if_log_is_lost()
-    {
-        using LogFault = DatabaseFiles::LogFault;
-        leave_if_left();
-        const LogFault fault = files_->log_fault();
-        if (fault == LogFault::none)
-            return;
-        if (fault == LogFault::removed)
-            store_.checkpoint(Store::Checkpoint::passive);
-        if (fault == LogFault::used)
-            files_->put_log_back();
-        lock_.leave_note(files_->separate());
-        const std::string what = fault == LogFault::cut || fault == LogFault::emptied ? "cut" : "removed";
-        const std::string others = "others wrote beside it, and some of what they committed may be lost";
-        leave(
-            ": its -wal or -shm was " + what + " while it was in use; " +
-            (fault == LogFault::cut                                  ? "what was committed last may be lost"
-             : fault == LogFault::used || fault == LogFault::divided ? others
-                                                                     : "all that was committed is kept") +
-            "; restart all programs that had it open"
-        );
-    }
-
-    /// Another task has seen it first: what there was to save is saved, and the files are not what they were.
-    void leave_if_left() const
-    {
-        if (files_left_)
-            std::rethrow_exception(failure_);
-    }
-
-    /// What fails beside it follows from it.
-    [[noreturn]] void leave(std::string const& why)
-    {
-        files_left_ = true;
-        failure_ = std::make_exception_ptr(DatabaseError{database_ + why});
-        std::rethrow_exception(failure_);
-    }
-
-    /// What anybody has committed since the last note may have changed the file; nothing else does.
-    void take_note_of_file(std::int64_t version)
-    {
-        if (version != seen_version_ || store_.wal_pages() > 0)
-            file_note_.clear();
-        seen_version_ = version;
-        if (file_note_.empty() && store_.wal_pages() == 0)
-            file_note_ = files_->note_without_log();
-    }
-
-    void leave_if_overwritten()
-    {
-        leave_if_left();
-        const auto nothing_committed = [&] { return store_.wal_pages() == 0 && !changed(); };
-        if (!file_note_.empty() && nothing_committed()) {
-            const std::string now = files_->note_without_log();
-            if (!now.empty() && now != file_note_ && nothing_committed())
-                leave(": the database file was overwritten; the next start works on what is there now");
-        }
-        if (files_->log_is_foreign(lock_.note()))
-            leave(
-                ": the database file was overwritten; what its -wal had for the former contents is in " +
-                files_->set_log_aside() + "; the next start works on what is there now"
-            );
     }
 
     asio::awaitable<void> reload_signals()
     {
         for (;;) {
             co_await hangups_->async_wait(asio::use_awaitable);
-            reload_wanted_ = true;
-            provisioner_->request_pause();
-            wakeup_.notify();
+            loop_->request_reload();
         }
     }
 
     /// Between two passes: the new configuration as a whole, or the old one and the reason.
-    bool reload()
+    bool reload_configuration()
     {
         auto loaded = reload_();
         if (!loaded) {
@@ -716,7 +339,7 @@ private:
                 log_event("config.refused"_event, fmt::format(" reason=\"{}\"", error.text()));
             return false;
         }
-        if (real_path(loaded->database) != database_) {
+        if (real_path(loaded->database) != keeper_.path()) {
             log_event("config.refused"_event, " reason=\"database: changes with a restart only\"");
             return false;
         }
@@ -738,7 +361,7 @@ private:
         if (timer < 0)
             throw std::system_error{errno, std::generic_category(), "cannot watch the clock"};
         asio::posix::stream_descriptor steps{context_, timer};
-        while (!stopping_) {
+        while (!loop_->stopping()) {
             // Set for the end of time, and cancelled by the kernel whenever the wall clock is set.
             itimerspec far{};
             far.it_value.tv_sec = std::int64_t{1} << 40;
@@ -747,8 +370,7 @@ private:
             std::uint64_t expirations = 0;
             if (::read(timer, &expirations, sizeof expirations) < 0 && errno == ECANCELED) {
                 log_event("clock.stepped"_event, fmt::format(" now={}", to_iso8601(clock_.now())));
-                clock_was_set_ = sweep_wanted_ = hurried_ = true; // tokens may be from the future now
-                wakeup_.notify();
+                loop_->clock_was_set();
             }
         }
     }
@@ -758,9 +380,7 @@ private:
         co_await stop_signals_->async_wait(asio::use_awaitable);
         notify_stopping();
         log_event("stopping"_event, " reason=signal");
-        stopping_ = true;
-        provisioner_->request_stop();
-        wakeup_.notify();
+        loop_->request_stop();
         stop_signals_->async_wait([](boost::system::error_code error, int) {
             if (!error)
                 stop_at_once(); // a second signal
@@ -791,54 +411,25 @@ private:
 
     void stop_everything()
     {
-        stopping_ = true;
-        if (provisioner_)
-            provisioner_->request_stop();
+        loop_->request_stop();
         maker_.request_stop();
-        wakeup_.notify();
         tasks_.request_stop();
     }
 
     void finish()
     {
-        leave_if_log_is_lost(); // which may be why something failed
+        keeper_.check_log(); // which may be why something failed
         if (failure_)
             std::rethrow_exception(failure_);
-        log_published();
-        // A WAL that is left over would be played into a backup that somebody puts in its place. Whoever still reads in
-        // it is waited for with no lock in our hands.
-        store_.checkpoint(Store::Checkpoint::passive);
-        for (int tries = 1; !store_.checkpoint(Store::Checkpoint::truncate); ++tries) {
-            if (tries == empty_log_tries) {
-                log_event("wal.kept"_event, ", since others read in it");
-                return;
-            }
-            std::this_thread::sleep_for(empty_log_pause);
-        }
+        loop_->log_published();
+        if (!keeper_.finish([](std::chrono::steady_clock::duration pause) { std::this_thread::sleep_for(pause); }))
+            log_event("wal.kept"_event, ", since others read in it");
     }
 
-    /// The first pass is told at once, those after it together, once a minute.
-    void log(PassResult const& result)
+    void announce()
     {
-        unlogged_ += result;
-        if (unlogged_.looked_at > 0 && clock_.steady_now() >= log_again_)
-            log_published();
-    }
-
-    void log_published()
-    {
-        if (unlogged_.looked_at == 0)
-            return;
-        log_event(
-            "pass.done"_event,
-            fmt::format(
-                " tokens={} withdrawn={} sessions={} meetings={} skipped={}", unlogged_.published.tokens,
-                unlogged_.published.withdrawn, unlogged_.published.sessions, unlogged_.published.settled,
-                unlogged_.published.skipped
-            )
-        );
-        unlogged_ = {};
-        log_again_ = clock_.steady_now() + log_every;
+        notify_ready();
+        log_event("ready"_event, fmt::format(" who=\"{}\"", who_));
     }
 
     void tell_status(std::string const& sentence)
@@ -850,58 +441,35 @@ private:
     }
 
     Reload reload_;
-    std::string database_; // its real path
     std::string who_;
-    std::optional<LogEventNo> hindered_; // by what, as it was told
-    std::string status_;                 // as it was told
-    InstanceLock lock_;
+    std::string status_; // as it was told
+    Hindrance hindrance_{[this](std::string const& sentence) { tell_status(sentence); }};
+    SystemClock clock_;
+    SystemRandom random_;
+    DatabaseKeeper keeper_;
     asio::io_context context_{1};
     std::optional<asio::signal_set> stop_signals_; // from the moment when the tasks are there that serve them
     std::optional<asio::signal_set> hangups_;
-    SystemClock clock_;
-    SystemRandom random_;
-    std::optional<DatabaseFiles> files_; // closed after all connections
     Store store_;
-    std::optional<ChangeWatch> watch_; // once has nothing to wait for
-    Wakeup wakeup_;
-    Wakeup looks_;
     SessionMaker maker_;
     std::unique_ptr<Provisioner> provisioner_; // made once the epoch is ours
-    WorkerThreads threads_;                    // after what their work refers to
+    std::optional<MainLoop> loop_;
+    WorkerThreads threads_; // after what their work refers to
     std::exception_ptr failure_;
-    PassResult unlogged_;
-    std::chrono::steady_clock::time_point log_again_{};
-    std::chrono::steady_clock::time_point files_compared_at_{};
-    std::chrono::steady_clock::time_point worked_at_{};
-    std::chrono::steady_clock::time_point swept_at_ = clock_.steady_now();
-    std::optional<std::int64_t> schema_; // the version that was looked through
-    std::int64_t seen_version_ = 0;
-    bool file_noticed_ = false; // the database was written to
-    std::string file_note_;     // of it as it is while its -wal is empty
-    bool files_left_ = false;   // somebody changed the files under us: this ends for no other reason
-    bool ready_ = false;
-    bool sweeping_ = false;
-    bool stopping_ = false;
-    bool reload_wanted_ = false;
-    bool sweep_wanted_ = false;
-    bool swept_ = false; // all of it, once
-    bool clock_was_set_ = false;
-    bool hurried_ = false; // the sweep takes no rests
     bool all_ready_ = true;
-    std::optional<std::chrono::steady_clock::time_point> beaten_; // the last heartbeat
-    TaskGroup tasks_;                                             // last: its coroutines refer to everything above
+    TaskGroup tasks_; // last: its coroutines refer to everything above
 };
 
 } // namespace
 
 int run_daemon(Config config, Reload reload)
 {
-    return App{std::move(config), std::move(reload)}.run();
+    return App{std::move(config), std::move(reload), Engine::Mode::serve}.run();
 }
 
 int run_once(Config config)
 {
-    return App{std::move(config), {}}.run_once();
+    return App{std::move(config), {}, Engine::Mode::once}.run_once();
 }
 
 } // namespace usher

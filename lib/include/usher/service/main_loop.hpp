@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <usher/async/clock.hpp>
+#include <usher/async/wakeup.hpp>
+#include <usher/service/engine.hpp>
+#include <usher/service/log_event.hpp>
+#include <usher/service/provisioning.hpp>
+#include <usher/service/session_maker.hpp>
+#include <usher/store/database_keeper.hpp>
+#include <usher/store/store.hpp>
+
+namespace usher {
+
+/// Others keep usherd from working: told once, however often it is tried again.
+class Hindrance {
+public:
+    explicit Hindrance(std::function<void(std::string const&)> tell_status) : tell_status_{std::move(tell_status)} {}
+
+    void met(DatabaseBusy const& error);
+    void over();
+    bool lasts() const { return told_.has_value(); }
+
+private:
+    std::function<void(std::string const&)> tell_status_;
+    std::optional<LogEventNo> told_;
+};
+
+/// Performs what the engine decides, until it is stopped; the rest of the world reports to it. All members are called
+/// on the executor.
+class MainLoop {
+public:
+    /// What only the program can do.
+    struct Doors {
+        std::function<bool()> reload;                        ///< Takes another configuration; whether it did.
+        std::function<void()> announce;                      ///< For the first time nothing is due.
+        std::function<void(std::string const&)> tell_status; ///< What usherd is at, in a sentence.
+    };
+    struct Parts {
+        Store& store;
+        DatabaseKeeper& keeper;
+        Provisioner& provisioner;
+        SessionMaker& maker;
+        Clock& clock;
+        Hindrance& hindrance;
+    };
+
+    MainLoop(Parts parts, boost::asio::any_io_executor executor, Engine::Mode mode, bool hurried, Doors doors);
+
+    /// Ends after a stop, or in `once` when nothing is due; calls that are under way have been waited for. Errors:
+    /// those of Store, and DatabaseLost.
+    boost::asio::awaitable<void> run();
+    /// Wakes run() when others have committed. Ends after a stop.
+    boost::asio::awaitable<void> look_for_changes();
+
+    void wake() { wakeup_.notify(); }
+    void notice_commit() { looks_.notify(); } ///< Somebody may have committed.
+    void request_stop();
+    void request_reload();
+    void clock_was_set();
+
+    bool stopping() const { return stopping_; }
+    void log_published(); ///< What was not told yet.
+    PassResult const& total() const { return total_; }
+
+private:
+    Engine::Facts facts();
+    boost::asio::awaitable<Engine::Outcome> perform(Engine::Step step);
+    void beat();
+    void log(PassResult const& result);
+    void tell_due();
+
+    Parts parts_;
+    Doors doors_;
+    Engine engine_;
+    Wakeup wakeup_;
+    Wakeup looks_;
+    bool stopping_ = false;
+    std::optional<sys_seconds> due_; ///< The next work that the rows know of.
+    PassResult total_;
+    PassResult unlogged_;
+    std::chrono::steady_clock::time_point log_again_{};
+    std::optional<std::chrono::steady_clock::time_point> beaten_; ///< The last heartbeat.
+};
+
+} // namespace usher

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/service/main_loop.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace usher {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Steady = std::chrono::steady_clock;
+
+constexpr auto slow_poll = 30s; // the last resort, should every notice be lost
+constexpr auto heartbeat_interval = 1min;
+constexpr auto call_grace = 5s;        // at the stop, for calls to providers that are under way
+constexpr auto first_look = 250us;     // after a notice of a change,
+constexpr auto last_look = 256ms;      // ever more slowly until here
+constexpr auto look_at_files = 1s;     // at least so often, once the database itself was written to
+constexpr auto look_unnoticed = 100ms; // where there are no notices
+constexpr auto log_every = 60s;        // what repeats
+
+} // namespace
+
+MainLoop::MainLoop(Parts parts, boost::asio::any_io_executor executor, Engine::Mode mode, bool hurried, Doors doors)
+    : parts_{parts},
+      doors_{std::move(doors)},
+      engine_{mode, parts.clock.steady_now(), hurried},
+      wakeup_{parts.clock, executor},
+      looks_{parts.clock, executor}
+{}
+
+void Hindrance::met(DatabaseBusy const& error)
+{
+    const bool broken = dynamic_cast<SchemaBroken const*>(&error) != nullptr;
+    const LogEventNo event = broken ? "schema.incomplete"_event : "store.busy"_event;
+    if (told_ == event)
+        return;
+    log_event(event, fmt::format(" reason=\"{}\"", error.what()));
+    tell_status_("waiting: " + std::string{error.what()});
+    told_ = event;
+}
+
+void Hindrance::over()
+{
+    if (std::exchange(told_, std::nullopt))
+        log_event("store.free"_event);
+}
+
+boost::asio::awaitable<void> MainLoop::run()
+{
+    using Step = Engine::Step;
+    std::exception_ptr broken; // by which the last step failed
+    const auto now = [this] { return parts_.clock.steady_now(); };
+    for (;;) {
+        Engine::Next next;
+        try {
+            next = engine_.next(facts());
+        } catch (DatabaseBusy const& error) {
+            parts_.hindrance.met(error);
+            engine_.busy(false, now());
+            next = engine_.next({.now = now()});
+        }
+        if (next.step == Step::stop)
+            break;
+        if (next.step == Step::give_up)
+            std::rethrow_exception(broken);
+        if (next.step == Step::wait) {
+            spdlog::default_logger()->flush(); // lines that were held back
+            tell_due();
+            co_await wakeup_.wait(next.wait);
+            continue;
+        }
+        try {
+            const Steady::time_point started = now();
+            Engine::Outcome outcome = co_await perform(next.step);
+            outcome.took = now() - started;
+            parts_.hindrance.over();
+            engine_.done(next.step, outcome);
+        } catch (SchemaBroken const& error) {
+            parts_.hindrance.met(error);
+            broken = std::current_exception();
+            engine_.busy(true, now());
+        } catch (DatabaseBusy const& error) { // nothing is lost: what is due stays so in the rows
+            parts_.hindrance.met(error);
+            engine_.busy(false, now());
+        }
+    }
+    co_await parts_.maker.drain(call_grace);
+}
+
+Engine::Facts MainLoop::facts()
+{
+    Engine::Facts facts;
+    facts.now = parts_.clock.steady_now();
+    facts.schema = parts_.store.schema_version();
+    facts.inspect_again_at = parts_.provisioner.inspect_again_at();
+    facts.sweep_wished = parts_.provisioner.take_sweep_wish();
+    facts.calls_under_way = parts_.maker.busy();
+    facts.rest = parts_.provisioner.rest();
+    facts.tend_in = parts_.keeper.tend_again();
+    due_ = parts_.store.next_due();
+    if (due_)
+        facts.due_in = *due_ - parts_.clock.now();
+    return facts;
+}
+
+boost::asio::awaitable<Engine::Outcome> MainLoop::perform(Engine::Step step)
+{
+    using Step = Engine::Step;
+    Engine::Outcome outcome;
+    switch (step) {
+    case Step::look_through:
+        parts_.keeper.check(parts_.clock.steady_now());
+        co_await parts_.provisioner.find_stale();
+        break;
+    case Step::settle: {
+        parts_.keeper.check(parts_.clock.steady_now());
+        const PassResult result = co_await parts_.provisioner.settle();
+        log(result);
+        if (result.looked_at > 0)
+            parts_.keeper.worked(parts_.clock.steady_now());
+        outcome.looked_at = result.looked_at;
+        break;
+    }
+    case Step::reload: outcome.taken = doors_.reload(); break;
+    case Step::keep_house:
+        parts_.provisioner.keep_doors();
+        beat();
+        parts_.keeper.tend(parts_.clock.steady_now());
+        break;
+    case Step::announce: doors_.announce(); break;
+    case Step::begin_sweep: parts_.provisioner.start_sweep(); break;
+    case Step::sweep:
+        outcome.more = co_await parts_.provisioner.sweep();
+        parts_.keeper.note_commits();
+        break;
+    case Step::wait:
+    case Step::give_up:
+    case Step::stop: break;
+    }
+    co_return outcome;
+}
+
+/// The WAL is written before the commit is visible, so it is looked again after a notice, ever more slowly; a new
+/// notice is looked after at once.
+boost::asio::awaitable<void> MainLoop::look_for_changes()
+{
+    const Steady::duration quiet =
+        parts_.keeper.notice_problem().empty() ? Steady::duration{slow_poll} : look_unnoticed;
+    Steady::duration delay = quiet;
+    while (!stopping_) {
+        const Steady::duration most = look_at_files;
+        const bool noticed = co_await looks_.wait(parts_.keeper.is_file_noticed() ? std::min(delay, most) : delay);
+        parts_.keeper.check(parts_.clock.steady_now());
+        if (parts_.keeper.changed()) {
+            wakeup_.notify();
+            delay = quiet;
+        } else {
+            delay = noticed ? first_look : delay < last_look ? 2 * delay : quiet;
+        }
+    }
+}
+
+void MainLoop::request_stop()
+{
+    stopping_ = true;
+    engine_.request_stop();
+    parts_.provisioner.request_stop();
+    wakeup_.notify();
+}
+
+void MainLoop::request_reload()
+{
+    engine_.request_reload();
+    parts_.provisioner.request_pause();
+    wakeup_.notify();
+}
+
+void MainLoop::clock_was_set()
+{
+    engine_.clock_was_set();
+    wakeup_.notify();
+}
+
+/// Has `usher_status` say that somebody is at work, also while there is nothing to do.
+void MainLoop::beat()
+{
+    const Steady::time_point steady = parts_.clock.steady_now();
+    if (beaten_ && steady - *beaten_ < heartbeat_interval && !parts_.store.holds_older_rows())
+        return;
+    try {
+        parts_.provisioner.beat();
+        beaten_ = steady;
+    } catch (DatabaseBusy const&) {
+        // whoever holds the lock lets go; the next round tries again
+    }
+}
+
+/// The first pass is told at once, those after it together, once a minute.
+void MainLoop::log(PassResult const& result)
+{
+    total_ += result;
+    unlogged_ += result;
+    if (unlogged_.looked_at > 0 && parts_.clock.steady_now() >= log_again_)
+        log_published();
+}
+
+void MainLoop::log_published()
+{
+    if (unlogged_.looked_at == 0)
+        return;
+    log_event(
+        "pass.done"_event, fmt::format(
+                               " tokens={} withdrawn={} sessions={} meetings={} skipped={}", unlogged_.published.tokens,
+                               unlogged_.published.withdrawn, unlogged_.published.sessions, unlogged_.published.settled,
+                               unlogged_.published.skipped
+                           )
+    );
+    unlogged_ = {};
+    log_again_ = parts_.clock.steady_now() + log_every;
+}
+
+void MainLoop::tell_due()
+{
+    if (!parts_.hindrance.lasts())
+        doors_.tell_status("nothing due; next " + (due_ ? to_iso8601(*due_) : std::string{"when a platform writes"}));
+}
+
+} // namespace usher

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/store/database_keeper.hpp>
+
+#include <utility>
+
+#include <usher/core/printable.hpp>
+#include <usher/store/backup.hpp>
+
+namespace usher {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto files_compared = 1s; // at most so often
+constexpr auto quiet_before_empty_log = 5s;
+constexpr int idle_log_pages = 100; // worth a checkpoint when there is nothing else to do
+constexpr int empty_log_tries = 20; // at the stop, beside readers
+constexpr auto empty_log_pause = 50ms;
+
+} // namespace
+
+DatabaseKeeper::DatabaseKeeper(std::string named, std::string const& who)
+    : named_{std::move(named)}, path_{real_path(named_)}, lock_{path_, who}
+{}
+
+DatabaseKeeper::~DatabaseKeeper() = default;
+
+Store DatabaseKeeper::open()
+{
+    bool in_doubt = false;
+    {
+        expect_nobody_separated();
+        const DatabaseFiles left{path_}; // closed before SQLite has any lock
+        if (left.has_other_names())
+            throw DatabaseError{
+                path_ +
+                ": has another name too (a hard link), beside which SQLite would keep another -wal: "
+                "remove one of the two, find them with: find -samefile " +
+                shell_word(path_)};
+        if (left.log_is_foreign(lock_.note()))
+            set_aside_ = left.set_log_aside();
+        else
+            in_doubt = left.written_after_log();
+    }
+    if (in_doubt && log_does_not_fit(path_))
+        set_aside_ = DatabaseFiles{path_}.set_log_aside();
+    return Store::open(path_);
+}
+
+/// Who has the database open through what was removed writes over what we would, and we over theirs.
+void DatabaseKeeper::expect_nobody_separated() const
+{
+    if (const auto user = DatabaseFiles{path_}.user_of_separated(lock_.note()))
+        throw DatabaseBusy{
+            path_ + ": " + *user +
+            " has it open since before its -wal or -shm was removed or cut; end or restart that program"};
+}
+
+void DatabaseKeeper::attend(Store& store)
+{
+    store_ = &store;
+    files_.emplace(named_);
+}
+
+void DatabaseKeeper::take_notices()
+{
+    watch_.emplace(path_);
+}
+
+bool DatabaseKeeper::drain_notices()
+{
+    const ChangeWatch::Notices seen = watch_->drain();
+    file_noticed_ = file_noticed_ || seen.database;
+    return seen.database || seen.log;
+}
+
+bool DatabaseKeeper::changed() const
+{
+    try {
+        return store_->data_version() != seen_version_;
+    } catch (DatabaseBusy const&) { // then somebody is at work on it
+        return true;
+    }
+}
+
+/// What anybody has committed since the last note may have changed the file; nothing else does.
+void DatabaseKeeper::note_commits()
+{
+    if (const std::string note = files_->note(lock_.note()); !note.empty())
+        lock_.leave_note(note);
+    const std::int64_t version = store_->data_version();
+    if (version != seen_version_ || store_->wal_pages() > 0)
+        file_note_.clear();
+    seen_version_ = version;
+    if (file_note_.empty() && store_->wal_pages() == 0)
+        file_note_ = files_->note_without_log();
+}
+
+void DatabaseKeeper::check(Instant now)
+{
+    expect_not_lost();
+    if (files_->replaced()) {
+        // What is in -wal belongs to the file that was here. It is moved there, wherever that one is now, and must not
+        // be played into the new one.
+        store_->checkpoint(Store::Checkpoint::passive);
+        store_->checkpoint(Store::Checkpoint::truncate);
+        files_->remove_log();
+        lose(": the database file was replaced by another, or taken away; the next start works on the one that is "
+             "there then");
+    }
+    check_log();
+    const bool look = file_noticed_ || !notice_problem().empty();
+    if (!look || now - files_compared_at_ < files_compared)
+        return;
+    file_noticed_ = false;
+    files_compared_at_ = now;
+    check_contents();
+}
+
+/// When somebody took -wal or -shm away, or cut them, others who open the database then see nothing of what we commit,
+/// and we nothing of theirs. The next start waits for those who have the database open as it was.
+void DatabaseKeeper::check_log()
+{
+    using LogFault = DatabaseFiles::LogFault;
+    expect_not_lost();
+    const LogFault fault = files_->log_fault();
+    if (fault == LogFault::none)
+        return;
+    if (fault == LogFault::removed)
+        store_->checkpoint(Store::Checkpoint::passive);
+    if (fault == LogFault::used)
+        files_->put_log_back();
+    lock_.leave_note(files_->separate());
+    const std::string what = fault == LogFault::cut || fault == LogFault::emptied ? "cut" : "removed";
+    const std::string others = "others wrote beside it, and some of what they committed may be lost";
+    lose(
+        ": its -wal or -shm was " + what + " while it was in use; " +
+        (fault == LogFault::cut                                  ? "what was committed last may be lost"
+         : fault == LogFault::used || fault == LogFault::divided ? others
+                                                                 : "all that was committed is kept") +
+        "; restart all programs that had it open"
+    );
+}
+
+void DatabaseKeeper::check_contents()
+{
+    expect_not_lost();
+    const auto nothing_committed = [&] { return store_->wal_pages() == 0 && !changed(); };
+    if (!file_note_.empty() && nothing_committed()) {
+        const std::string now = files_->note_without_log();
+        if (!now.empty() && now != file_note_ && nothing_committed())
+            lose(": the database file was overwritten; the next start works on what is there now");
+    }
+    if (files_->log_is_foreign(lock_.note()))
+        lose(
+            ": the database file was overwritten; what its -wal had for the former contents is in " +
+            files_->set_log_aside() + "; the next start works on what is there now"
+        );
+}
+
+/// Somebody has seen it before: what there was to save is saved, and the files are not what they were.
+void DatabaseKeeper::expect_not_lost() const
+{
+    if (lost_)
+        throw DatabaseLost{*lost_};
+}
+
+void DatabaseKeeper::lose(std::string const& why)
+{
+    lost_ = path_ + why;
+    throw DatabaseLost{*lost_};
+}
+
+void DatabaseKeeper::worked(Instant now)
+{
+    worked_at_ = now;
+    file_note_.clear(); // what was written may be in the file already, with none of it left in the WAL
+}
+
+void DatabaseKeeper::tend(Instant now)
+{
+    const bool quiet = now - worked_at_ >= quiet_before_empty_log;
+    if (quiet && store_->wal_pages() > 0)
+        check_contents(); // what is moved now would go into the other file
+    if (store_->wal_pages() >= idle_log_pages || (quiet && store_->wal_pages() > 0))
+        store_->checkpoint(Store::Checkpoint::passive);
+    if (quiet && store_->wal_pages() > 0) { // what is in no WAL cannot be played into a file that is put in its place
+        file_note_.clear();
+        store_->checkpoint(Store::Checkpoint::truncate);
+    }
+    note_commits(); // at once: what is written before it is taken for the file's own
+}
+
+std::optional<DatabaseKeeper::Duration> DatabaseKeeper::tend_again() const
+{
+    return store_->wal_pages() > 0 ? std::optional<Duration>{quiet_before_empty_log} : std::nullopt;
+}
+
+bool DatabaseKeeper::finish(std::function<void(Duration)> const& pause)
+{
+    store_->checkpoint(Store::Checkpoint::passive);
+    for (int tries = 1; !store_->checkpoint(Store::Checkpoint::truncate); ++tries) {
+        if (tries == empty_log_tries)
+            return false;
+        pause(empty_log_pause);
+    }
+    return true;
+}
+
+} // namespace usher
