@@ -25,8 +25,9 @@ void measure_pass(std::string const& path, int count)
     SystemRandom random;
     Store store = Store::open(path);
     store.take_over("usher-bench", clock.now(), clock.steady_now());
-    SessionMaker maker{context.get_executor(), store, clock, random, [] {}};
-    Provisioner provisioner{store, clock, random, maker, context.get_executor(), {context.get_executor()},
+    StoreWriter writer{store, clock, context.get_executor(), context.get_executor()};
+    SessionMaker maker{context.get_executor(), store, writer, clock, random, [] {}};
+    Provisioner provisioner{store, writer, clock, random, maker, context.get_executor(), {context.get_executor()},
                             {},    {}}; // no project: nothing is due, so none is asked
     std::vector<double> times;
     for (int i = 0; i < count; ++i) {

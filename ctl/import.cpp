@@ -22,7 +22,7 @@
 
 #include <usher/core/nearest.hpp>
 #include <usher/core/printable.hpp>
-#include <usher/service/lock_gap.hpp>
+#include <usher/store/lock_gap.hpp>
 #include <usher/store/contract.hpp>
 
 #include "output.hpp"

@@ -173,7 +173,8 @@ public:
           who_{this_process()},
           keeper_{config.database, who_},
           store_{patiently_at_start([this] { return open_store(); })},
-          maker_{context_.get_executor(), store_, clock_, random_, [this] { loop_->wake(); }},
+          writer_{store_, clock_, context_.get_executor(), threads_.workers().executor},
+          maker_{context_.get_executor(), store_, writer_, clock_, random_, [this] { loop_->wake(); }},
           tasks_{context_.get_executor(), [this](std::string const& task, std::exception_ptr error) {
                      log_event("task.failed"_event, fmt::format(" name={}", task));
                      if (!failure_) // what fails after it may follow from it
@@ -185,7 +186,7 @@ public:
             patiently_at_start([this] { return store_.take_over(who_, clock_.now(), clock_.steady_now()); });
         keeper_.attend(store_);
         provisioner_ = std::make_unique<Provisioner>(
-            store_, clock_, random_, maker_, context_.get_executor(), threads_.workers(),
+            store_, writer_, clock_, random_, maker_, context_.get_executor(), threads_.workers(),
             projects_of(config, context_.get_executor()), settings_of(config.base, tenure.clock)
         );
         const bool clock_went_back = tenure.last_look > clock_.now();
@@ -451,6 +452,7 @@ private:
     std::optional<asio::signal_set> stop_signals_; // from the moment when the tasks are there that serve them
     std::optional<asio::signal_set> hangups_;
     Store store_;
+    StoreWriter writer_;
     SessionMaker maker_;
     std::unique_ptr<Provisioner> provisioner_; // made once the epoch is ours
     std::optional<MainLoop> loop_;

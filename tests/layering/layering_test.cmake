@@ -2,13 +2,13 @@
 # cmake -DSELF_TEST=WORK_DIR -P layering_test.cmake: plants violations and expects each of them to be found.
 cmake_minimum_required(VERSION 3.25)
 
-# What each layer may include from, beside itself. Arrows point down only; store, provider and async are strangers.
+# What each layer may include from, beside itself. Arrows point down only; store and provider are strangers.
 set(layers crypto core config async store provider service)
 set(crypto_uses "")
 set(core_uses crypto)
 set(config_uses core crypto)
 set(async_uses core)
-set(store_uses core crypto)
+set(store_uses async core crypto)
 set(provider_uses core crypto)
 set(service_uses store provider async core crypto)
 set(daemon_uses ${layers})
@@ -19,7 +19,7 @@ set(fenced sqlite asio https yaml log openssl json systemd options)
 set(sqlite_headers "SQLiteCpp/|sqlite3")
 set(sqlite_folders lib/src/store ctl/import.cpp) # import writes as a platform does, from outside
 set(asio_headers "boost/")
-set(asio_folders lib/include/usher/async lib/src/async lib/include/usher/provider lib/src/provider
+set(asio_folders lib/include/usher/async lib/src/async lib/include/usher/store lib/src/store lib/include/usher/provider lib/src/provider
   lib/include/usher/service lib/src/service daemon)
 set(https_headers "boost/beast|boost/asio/ssl")
 set(https_folders lib/src/provider/beast_transport.cpp)
@@ -52,14 +52,14 @@ if(DEFINED SELF_TEST)
     "lib/src/core/a.cpp|#include <usher/store/store.hpp>|core must not include from store"
     "lib/src/core/deep/er.cpp| # include \"usher/config/load.hpp\"|core must not include from config"
     "lib/src/async/a.cpp|#include <usher/crypto/secret.hpp>|async must not include from crypto"
-    "lib/include/usher/store/a.hpp|#include <usher/async/clock.hpp>|store must not include from async"
+    "lib/include/usher/store/a.hpp|#include <usher/async/clock.hpp>|-"
     "lib/src/provider/a.cpp|#include <usher/store/store.hpp>|provider must not include from store"
     "lib/src/provider/a.cpp|#include \"store/migrations.hpp\"|provider must not include from store"
     "lib/src/service/a.cpp|#include <usher/config/config.hpp>|service must not include from config"
     "lib/src/store/a.cpp|#include \"../core/secret.hpp\"|must not climb"
     "lib/include/usher/store/a.hpp|#include <SQLiteCpp/Database.h>|sqlite headers"
     "ctl/a.cpp|#include <sqlite3.h>|sqlite headers"
-    "lib/src/store/a.cpp|#include <boost/asio.hpp>|asio headers"
+    "lib/src/config/a.cpp|#include <boost/asio.hpp>|asio headers"
     "lib/src/provider/a.cpp|#include <boost/beast/http.hpp>|https headers"
     "lib/src/provider/a.cpp|#include <boost/asio/ssl.hpp>|https headers"
     "daemon/a.cpp|#include <yaml-cpp/yaml.h>|yaml headers"

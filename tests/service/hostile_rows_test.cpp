@@ -50,6 +50,7 @@ TEST_P(HostileRows, HarmNobodyElse)
             SCOPED_TRACE(table + "." + column + " = " + value.name);
             provisioner.reset();
             maker.reset();
+            writer.reset();
             store.reset();
             platform->exec("PRAGMA wal_checkpoint(TRUNCATE)");
             platform->backup((path + ".before").c_str(), SQLite::Database::BackupType::Load);

@@ -91,10 +91,8 @@ public:
         for (;;) {
             const std::int64_t before = number("PRAGMA data_version");
             World::settle();
-            maker->step();
-            context.restart();
-            context.run();
-            const auto wait = maker->step();
+            step_sessions();
+            const auto wait = step_sessions();
             const auto due = store->next_due();
             if (wait > wait.zero() && !(due && *due <= clock.now()) && number("PRAGMA data_version") == before)
                 return wait;

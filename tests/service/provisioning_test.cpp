@@ -751,6 +751,7 @@ TEST_F(Restores, AreToldToFollowersWhetherUsherRunsOrNot)
         if (!running) {
             provisioner.reset();
             maker.reset();
+            writer.reset();
             store.reset();
         }
         platform->backup(copy.c_str(), SQLite::Database::BackupType::Load);

@@ -289,9 +289,7 @@ TEST_F(Sessions, ACrashBetweenAnswerAndCommitLeavesAnAbandonedAttempt)
 {
     meetings(1);
     World::settle();
-    maker->step(); // the intent is on record, the call begins
-    context.restart();
-    context.run(); // the answer is here, and the daemon dies
+    step_sessions(); // the intent is on record, the answer is here, and the daemon dies
     ASSERT_EQ(vendor.sessions().size(), 1U);
 
     restart();
@@ -924,43 +922,13 @@ TEST_F(Sessions, AStepIsOneTransaction)
     for (int i = 0; i < 40; ++i) {
         World::settle();
         const std::int64_t before = commits();
-        maker->step();
+        step_sessions();
         ASSERT_LE(commits() - before, 1);
-        context.restart();
-        context.run();
         if (i == 10)
             vendor.behaviour.outage = vendor::Outage::none;
         clock.advance(1s);
     }
     EXPECT_EQ(ready(), 24);
-}
-
-TEST_F(Sessions, AStepLeavesTheLockAloneAsOthersDo)
-{
-    meetings(1);
-    World::settle();
-    maker->lock_gap().look(store->data_version() + 1, clock.steady_now()); // somebody writes
-    maker->lock_gap().held(clock.steady_now() - 10ms, clock.steady_now());
-    std::vector<std::chrono::steady_clock::duration> waits;
-    std::int64_t attempts = 0;
-    clock.on_wait = [&](std::chrono::steady_clock::duration wait) {
-        waits.push_back(wait);
-        attempts = number("SELECT count(*) FROM session_attempt");
-        EXPECT_TRUE(maker->waits_for_lock());
-        clock.advance(1s);
-    };
-    boost::asio::cancellation_signal stop_signal;
-    boost::asio::co_spawn(
-        context, maker->run(), boost::asio::bind_cancellation_slot(stop_signal.slot(), [](std::exception_ptr) {})
-    );
-    context.restart();
-    context.poll();
-    ASSERT_EQ(waits.size(), 1U);
-    EXPECT_EQ(waits[0], 20ms);
-    EXPECT_EQ(attempts, 0); // not before the wait
-    EXPECT_EQ(number("SELECT count(*) FROM session_attempt"), 1);
-    stop_signal.emit(boost::asio::cancellation_type::terminal);
-    context.poll();
 }
 
 } // namespace

@@ -86,9 +86,11 @@ public:
           vendor_{vendor},
           store_{Store::open(path)},
           tenure_{store_.take_over(name, clock.now(), clock.steady_now())},
-          maker_{context_.get_executor(), store_, clock, random, [] {}},
+          writer_{store_, clock, context_.get_executor(), context_.get_executor()},
+          maker_{context_.get_executor(), store_, writer_, clock, random, [] {}},
           provisioner_{
               store_,
+              writer_,
               clock,
               random,
               maker_,
@@ -145,7 +147,7 @@ private:
             const auto again = provisioner_.inspect_again_at();
             if (const auto version = store_.schema_version();
                 version != schema_ || (again && clock_.steady_now() >= *again)) {
-                run(provisioner_.find_stale());
+                run(context_, provisioner_.find_stale());
                 schema_ = version;
                 sweep_wanted_ = true;
             }
@@ -156,10 +158,8 @@ private:
             if (sweep_wanted_)
                 sweep();
             sweep_wanted_ = provisioner_.take_sweep_wish();
-            maker_.step();
-            drive();
-            const auto wait = maker_.step();
-            drive();
+            run(context_, maker_.step());
+            const auto wait = run(context_, maker_.step());
             const auto due = store_.next_due();
             const bool is_due = due && *due <= clock_.now();
             if (result.looked_at == 0 && !swept && !sweep_wanted_ && !is_due && wait > wait.zero() &&
@@ -206,38 +206,14 @@ private:
         return settings;
     }
 
-    PassResult settle()
-    {
-        PassResult result;
-        run([](Provisioner& provisioner, PassResult& out) -> boost::asio::awaitable<void> {
-            out = co_await provisioner.settle();
-        }(provisioner_, result));
-        return result;
-    }
+    PassResult settle() { return run(context_, provisioner_.settle()); }
 
     void sweep()
     {
         swept_at_ = clock_.steady_now();
         provisioner_.start_sweep();
         for (bool more = true; more;)
-            run([](Provisioner& provisioner, bool& out) -> boost::asio::awaitable<void> {
-                out = co_await provisioner.sweep();
-            }(provisioner_, more));
-    }
-
-    void run(boost::asio::awaitable<void> work)
-    {
-        std::exception_ptr failure;
-        boost::asio::co_spawn(context_, std::move(work), [&](std::exception_ptr error) { failure = error; });
-        drive();
-        if (failure)
-            std::rethrow_exception(failure);
-    }
-
-    void drive()
-    {
-        context_.restart();
-        context_.run();
+            more = run(context_, provisioner_.sweep());
     }
 
     boost::asio::io_context context_{1};
@@ -245,6 +221,7 @@ private:
     vendor::Vendor& vendor_;
     Store store_;
     Tenure tenure_;
+    StoreWriter writer_;
     SessionMaker maker_;
     Provisioner provisioner_;
     std::optional<std::int64_t> schema_;

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
@@ -21,6 +20,7 @@
 #include <usher/store/store.hpp>
 
 #include "support/manual_clock.hpp"
+#include "support/run.hpp"
 #include "support/temp_dir.hpp"
 
 namespace usher::test {
@@ -98,6 +98,7 @@ public:
     {
         provisioner.reset();
         maker.reset();
+        writer.reset();
         store.reset();
         platform.reset();
     }
@@ -107,6 +108,7 @@ public:
     {
         provisioner.reset();
         maker.reset();
+        writer.reset();
         store.reset();
         store = std::make_unique<Store>(Store::open(path));
         const Tenure tenure = store->take_over("test", clock.now(), clock.steady_now());
@@ -120,33 +122,31 @@ public:
         ProvisioningSettings settings;
         settings.base = policy;
         settings.clock = tenure.clock;
-        maker = std::make_unique<SessionMaker>(context.get_executor(), *store, clock, random, [] {});
+        writer = std::make_unique<StoreWriter>(*store, clock, context.get_executor(), context.get_executor());
+        maker = std::make_unique<SessionMaker>(context.get_executor(), *store, *writer, clock, random, [] {});
         provisioner = std::make_unique<Provisioner>(
-            *store, clock, random, *maker, context.get_executor(), workers.value_or(Workers{context.get_executor()}),
-            std::move(projects), settings
+            *store, *writer, clock, random, *maker, context.get_executor(),
+            workers.value_or(Workers{context.get_executor()}), std::move(projects), settings
         );
         reconcile();
     }
 
-    void reconcile()
-    {
-        run([](Provisioner& work) -> boost::asio::awaitable<PassResult> {
-            co_await work.reconcile();
-            co_return PassResult{};
-        }(*provisioner));
-    }
+    /// One step of the session maker.
+    std::chrono::steady_clock::duration step_sessions() { return test::run(context, maker->step()); }
+
+    void reconcile() { test::run(context, provisioner->reconcile()); }
 
     void sql(std::string const& statement) { platform->exec(statement); }
 
-    PassResult pass() { return run(provisioner->pass()); }
+    PassResult pass() { return test::run(context, provisioner->pass()); }
 
     /// Passes until nothing is due.
-    PassResult work() { return run(provisioner->settle()); }
+    PassResult work() { return test::run(context, provisioner->settle()); }
 
     /// Likewise, and asks the checker.
     PassResult settle()
     {
-        const PassResult result = run(provisioner->settle());
+        const PassResult result = test::run(context, provisioner->settle());
         for (Violation const& violation : violations())
             ADD_FAILURE() << violation.promise << " " << violation.meeting_id << ": " << violation.what;
         return result;
@@ -235,24 +235,9 @@ public:
     std::optional<Workers> workers;                             ///< Instead of the one thread that there is.
     std::function<void(std::vector<Project>&)> default_project; ///< Instead of a sandbox; asked at each restart.
     std::unique_ptr<Store> store;
+    std::unique_ptr<StoreWriter> writer;
     std::unique_ptr<SessionMaker> maker;
     std::unique_ptr<Provisioner> provisioner;
-
-private:
-    PassResult run(boost::asio::awaitable<PassResult> work)
-    {
-        std::exception_ptr failure;
-        PassResult result;
-        boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error, PassResult value) {
-            failure = error;
-            result = value;
-        });
-        context.restart();
-        context.run();
-        if (failure)
-            std::rethrow_exception(failure);
-        return result;
-    }
 };
 
 } // namespace usher::test

@@ -19,26 +19,12 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-// The write lock is held for at most 10 ms. Slices aim lower, so that a slow commit stays below.
-constexpr Steady::duration lock_goal = std::chrono::microseconds{7500};
-constexpr Steady::duration warm_up_time =
-    std::chrono::milliseconds{2}; // what that takes, in the gap between two slices
-// A platform's commit that finds 1000 pages or more moves them itself, and takes that long.
-constexpr int wal_pages_max = 3500;
-constexpr int restart_tries = 50;
-constexpr Steady::duration restart_pause = std::chrono::milliseconds{1};
-constexpr int turns_max = 100; // that others may take before the lock is taken all the same
-constexpr Steady::duration others_turn = std::chrono::milliseconds{1};
-constexpr int wal_pages_worth_moving = 32;         // near the end: then little is left for in between
-constexpr int wal_pages_max_beside_a_writer = 700; // and then comes one slice more
-constexpr std::size_t slice_meetings_max = 256;
 // One batch is published while the next is signed and the one after it is read.
 constexpr std::size_t batches_max = 3;
 // What a change of an urgent meeting may have to wait for.
 constexpr auto batch_goal = std::chrono::milliseconds{60};
 constexpr std::size_t batch_participants_min = 128;
 constexpr std::size_t chunk_rows = 500;
-constexpr int request_steps = 4;                 // between two batches
 constexpr std::size_t outdated_together = 500;   // rows in one transaction
 constexpr std::size_t sweep_participants = 1000; // what an edit may have to wait for while a sweep goes on
 constexpr std::size_t renumbered_together = 200; // meetings in one transaction
@@ -69,13 +55,6 @@ bool is_overlooked(MeetingSnapshot const& meeting, Plan const& planned)
 {
     return meeting.is_unreadable || meeting.has_foreign_session || meeting.has_unreadable_rows ||
            !is_as_planned(meeting, planned) || (planned.due && unix_seconds(*planned.due) < meeting.due_at);
-}
-
-/// How many tokens a publication deletes, at most: they take the lock as those that are stored do.
-std::size_t deleted_by(Plan const& plan, MeetingSnapshot const& meeting)
-{
-    return plan.withdraw.size() +
-           (plan.delete_tokens.has_value() || plan.delete_leftovers ? meeting.participants.size() : 0);
 }
 
 } // namespace
@@ -113,20 +92,18 @@ PassResult& PassResult::operator+=(PassResult const& other)
 }
 
 Provisioner::Provisioner(
-    Store& store, Clock& clock, RandomSource& random, SessionMaker& maker, boost::asio::any_io_executor executor,
-    Workers workers, std::vector<Project> projects, ProvisioningSettings settings
+    Store& store, StoreWriter& writer, Clock& clock, RandomSource& random, SessionMaker& maker,
+    boost::asio::any_io_executor executor, Workers workers, std::vector<Project> projects, ProvisioningSettings settings
 )
     : store_{store},
+      writer_{writer},
       clock_{clock},
       random_{random},
       maker_{maker},
       executor_{executor},
       workers_{std::move(workers)},
       certain_{settings.clock.value_or(at_start({}, clock.now(), clock.steady_now())), clock.now(), clock.steady_now()},
-      prepared_{clock, executor},
-      slice_size_{lock_goal},
-      lock_gap_{maker.lock_gap()},
-      checkpointed_{clock, executor}
+      prepared_{clock, executor}
 {
     configure(std::move(projects), settings);
 }
@@ -397,8 +374,7 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
         look_again(batches_.front()->wanted);
         batches_.pop_front();
     }
-    while (checkpointing_)
-        co_await checkpointed_.wait(long_wait);
+    co_await writer_.come_to_rest();
     in_hand_.clear();
     pausing_ = false;
     if (error)
@@ -406,25 +382,17 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
     co_return total;
 }
 
-/// A few steps, each after its gap. Whether there are more.
+/// A few steps. Whether there are more.
 boost::asio::awaitable<bool> Provisioner::advance_requests()
 {
-    Store::RequestStep step;
-    for (int i = 0; i < request_steps && (i == 0 || step.more); ++i) {
-        if (store_.has_request_work())
-            co_await give_way();
-        const Steady::time_point started = clock_.steady_now();
-        step = store_.advance_requests(clock_.now());
-        if (step.wrote)
-            lock_gap_.held(started, clock_.steady_now());
-        if (std::any_of(step.finished.begin(), step.finished.end(), [](auto const& news) { return news.retries; }))
-            maker_.retry_disconnects();
-        for (RequestNews const& news : step.finished)
-            log_event(
-                "request.done"_event,
-                fmt::format(" id={} requests={} result=\"{}\"", news.request_id, news.requests, news.detail)
-            );
-    }
+    const Store::RequestStep step = co_await writer_.advance_requests();
+    if (std::any_of(step.finished.begin(), step.finished.end(), [](auto const& news) { return news.retries; }))
+        maker_.retry_disconnects();
+    for (RequestNews const& news : step.finished)
+        log_event(
+            "request.done"_event,
+            fmt::format(" id={} requests={} result=\"{}\"", news.request_id, news.requests, news.detail)
+        );
     co_return step.more;
 }
 
@@ -614,7 +582,7 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
         std::rethrow_exception(batch.error);
     PassResult result;
     result.looked_at = batch.meetings.size();
-    co_await publish(batch, result);
+    result.published = co_await publish(batch);
     for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
         Plan const& planned = batch.plans[i];
         if (planned.session == SessionStep::order && !planned.blocked) {
@@ -671,145 +639,31 @@ Steady::duration Provisioner::rest() const
     return next ? *next - now : Steady::duration::zero();
 }
 
-boost::asio::awaitable<void> Provisioner::publish(Batch& batch, PassResult& result)
+boost::asio::awaitable<PublishCounts> Provisioner::publish(Batch& batch)
 {
-    std::size_t rest = 0;
-    for (std::size_t i = 0; i < batch.meetings.size(); ++i)
-        rest += batch.tokens[i].size() + deleted_by(batch.plans[i], batch.meetings[i]);
-    std::size_t most = slice_size_.next(rest);
-    std::vector<Publication> slice;
-    std::size_t token_count = 0;
+    std::vector<Publication> publications;
     for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
-        Publication publication;
+        Publication& publication = publications.emplace_back();
         publication.meeting = &batch.meetings[i];
         publication.plan = &batch.plans[i];
         publication.seen = batch.seen;
         publication.session = batch.sessions[i] ? &*batch.sessions[i] : nullptr;
+        publication.tokens = batch.tokens[i];
         if (ProjectFacts const* const project = batch.projects.find(batch.plans[i].project))
             publication.key_id = project->key_id;
-        std::span<SignedToken const> left = batch.tokens[i];
-        do {
-            const std::size_t count = std::min(left.size(), most - std::min(token_count, most));
-            publication.tokens = left.first(count);
-            left = left.subspan(count);
-            publication.last = left.empty();
-            slice.push_back(publication);
-            token_count += count + (publication.last ? deleted_by(batch.plans[i], batch.meetings[i]) : 0);
-            if (token_count >= most || slice.size() >= slice_meetings_max) {
-                co_await publish_slice(slice, token_count, result);
-                rest -= std::min(rest, token_count);
-                most = slice_size_.next(rest);
-                token_count = 0;
-                if (stopping_)
-                    co_return;
-            }
-        } while (!left.empty());
     }
-    co_await publish_slice(slice, token_count, result);
-}
-
-boost::asio::awaitable<void>
-Provisioner::publish_slice(std::vector<Publication>& slice, std::size_t token_count, PassResult& result)
-{
-    if (slice.empty())
-        co_return;
-    if (const Steady::duration gap = gap_left(); gap > warm_up_time) {
-        co_await clock_.wait(gap - warm_up_time);
-        store_.warm_up(slice);
+    const Published published = co_await writer_.publish(std::move(publications));
+    for (Published::Refused const& refused : published.refused) {
+        MeetingSnapshot const& meeting = batch.meetings[refused.publication];
+        if (set_aside_.failed(meeting.number, clock_.steady_now()))
+            log_event(
+                "row.refused"_event,
+                fmt::format(
+                    R"( meeting={} reason="{}" meaning="the others are served")", printable(meeting.id), refused.why
+                )
+            );
     }
-    co_await give_way();
-    Steady::time_point locked = clock_.steady_now();
-    try {
-        result.published += store_.publish(slice, clock_.now(), [&] { locked = clock_.steady_now(); });
-    } catch (RowError const& error) {
-        publish_each(slice, result, error);
-    }
-    const Steady::time_point released = clock_.steady_now();
-    slice.clear();
-    lock_gap_.held(locked, released);
-    slice_size_.took(token_count, released - locked);
-    co_await keep_wal_small();
-}
-
-/// One of them cannot be written. The others are, each by itself.
-void Provisioner::publish_each(std::vector<Publication> const& slice, PassResult& result, RowError const& error)
-{
-    for (Publication const& publication : slice) {
-        try {
-            if (slice.size() == 1)
-                throw RowError{error};
-            result.published += store_.publish({&publication, 1}, clock_.now());
-        } catch (RowError const& reason) {
-            if (set_aside_.failed(publication.meeting->number, clock_.steady_now()))
-                log_event(
-                    "row.refused"_event, fmt::format(
-                                             R"( meeting={} reason="{}" meaning="the others are served")",
-                                             printable(publication.meeting->id), reason.what()
-                                         )
-                );
-        }
-    }
-}
-
-/// Lets others have their turn before the lock is taken again.
-boost::asio::awaitable<void> Provisioner::give_way()
-{
-    for (int turns = 0; turns < turns_max; ++turns) {
-        const Steady::duration gap = gap_left();
-        const bool others_first = maker_.waits_for_lock();
-        co_await clock_.wait(others_first ? std::max<Steady::duration>(gap, others_turn) : gap);
-        if (gap == Steady::duration::zero() && !others_first)
-            break;
-    }
-}
-
-Steady::duration Provisioner::gap_left()
-{
-    const Steady::time_point now = clock_.steady_now();
-    lock_gap_.look(store_.data_version(), now);
-    return lock_gap_.left(now);
-}
-
-/// A second connection moves the WAL into the database while more is appended. Once the WAL is long it moves the rest
-/// while nothing is appended, so that the WAL starts anew.
-boost::asio::awaitable<void> Provisioner::keep_wal_small()
-{
-    const int pages = store_.wal_pages();
-    const int most = lock_gap_.beside_a_writer(clock_.steady_now()) ? wal_pages_max_beside_a_writer : wal_pages_max;
-    if (pages < wal_moved_)
-        wal_moved_ = 0; // it has started anew
-    if (pages < most) {
-        const int worthwhile = pages < most * 3 / 4 ? most / 3 : wal_pages_worth_moving;
-        if (!checkpointing_ && pages - wal_moved_ >= worthwhile)
-            start_checkpoint();
-        co_return;
-    }
-    while (checkpointing_)
-        co_await checkpointed_.wait(long_wait);
-    start_checkpoint();
-    while (checkpointing_)
-        co_await checkpointed_.wait(long_wait);
-    // Who reads in the WAL since before all of it was moved is waited for, with no lock in our hands.
-    bool restarted = store_.checkpoint(Store::Checkpoint::restart);
-    for (int tries = 0; !restarted && tries < restart_tries; ++tries) {
-        co_await clock_.wait(restart_pause);
-        restarted = store_.checkpoint(Store::Checkpoint::restart);
-    }
-}
-
-void Provisioner::start_checkpoint()
-{
-    if (!checkpointer_)
-        checkpointer_.emplace(Store::open(store_.path()));
-    checkpointing_ = true;
-    wal_moved_ = store_.wal_pages();
-    boost::asio::post(workers_.executor, [this] {
-        checkpointer_->checkpoint(Store::Checkpoint::passive);
-        boost::asio::post(executor_, [this] {
-            checkpointing_ = false;
-            checkpointed_.notify();
-        });
-    });
+    co_return published.counts;
 }
 
 /// The next batches are as large as this one ought to have been.
@@ -825,7 +679,7 @@ void Provisioner::adapt(Batch const& batch)
     for (MeetingSnapshot const& meeting : batch.meetings)
         participants += meeting.participants.size();
     const std::size_t each = participants / std::max<std::size_t>(batch.meetings.size(), 1) + 1;
-    batch_meetings_ = std::clamp<std::size_t>(slice_size_.fill(batch_participants_) / each, 1, settings_.meetings_max);
+    batch_meetings_ = std::clamp<std::size_t>(writer_.fill(batch_participants_) / each, 1, settings_.meetings_max);
 }
 
 Result<void> Provisioner::check_signature(std::string_view project, Credential const& credential) const

@@ -24,7 +24,6 @@ constexpr auto gather = std::chrono::milliseconds{25}; // what ends within it is
 constexpr std::size_t ended_together = 32;
 constexpr std::size_t begun_together = 64;
 constexpr std::size_t marked_together = 128;
-constexpr int turns_max = 100; // that others may take before a step goes on all the same
 // A meeting's own back-off. A refusal that will be repeated is asked for again too, but seldom: the vendor's side may
 // be put right without a word to us.
 constexpr seconds retry_base{2};
@@ -47,17 +46,21 @@ bool is_of_the_request(ProviderFailure const& failure)
     return failure.kind == FailureKind::permanent && !failure.of_project;
 }
 
-/// Moves up to `most` of the first items out.
+/// Takes up to `most` of the first items out.
 template <class T>
-void drop_first(std::vector<T>& items, std::size_t most)
+std::vector<T> take_first(std::vector<T>& items, std::size_t most)
 {
-    items.erase(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(std::min(most, items.size())));
+    const auto end = items.begin() + static_cast<std::ptrdiff_t>(std::min(most, items.size()));
+    std::vector<T> first{std::make_move_iterator(items.begin()), std::make_move_iterator(end)};
+    items.erase(items.begin(), end);
+    return first;
 }
 
+/// The opposite of it.
 template <class T>
-std::span<T const> first_of(std::vector<T> const& items, std::size_t most)
+void put_first(std::vector<T>& items, std::vector<T> first)
 {
-    return std::span{items}.first(std::min(most, items.size()));
+    items.insert(items.begin(), std::make_move_iterator(first.begin()), std::make_move_iterator(first.end()));
 }
 
 } // namespace
@@ -94,16 +97,17 @@ struct SessionMaker::Project {
 };
 
 SessionMaker::SessionMaker(
-    boost::asio::any_io_executor executor, Store& store, Clock& clock, RandomSource& random,
+    boost::asio::any_io_executor executor, Store& store, StoreWriter& writer, Clock& clock, RandomSource& random,
     std::function<void()> changed
 )
     : executor_{executor},
       store_{store},
+      writer_{writer},
       clock_{clock},
       random_{random},
       changed_{std::move(changed)},
       wakeup_{clock, executor},
-      lock_gap_{store.data_version()},
+      stepped_{clock, executor},
       calls_{executor, [this](std::string const&, std::exception_ptr error) {
                  failure_ = std::move(error);
                  wakeup_.notify();
@@ -229,7 +233,7 @@ bool SessionMaker::has_news() const
 
 bool SessionMaker::busy()
 {
-    return !results_.empty() || !to_look_at_.empty() ||
+    return stepping_ || !results_.empty() || !to_look_at_.empty() ||
            std::any_of(projects_.begin(), projects_.end(), [](auto const& entry) {
                Project const& project = *entry.second;
                return project.pace.running() > 0 || !project.begun.empty() ||
@@ -237,27 +241,55 @@ bool SessionMaker::busy()
            });
 }
 
-Steady::duration SessionMaker::step()
+boost::asio::awaitable<Steady::duration> SessionMaker::step()
 {
-    const sys_seconds now = clock_.now();
-    const Steady::time_point steady = clock_.steady_now();
+    while (stepping_)
+        co_await stepped_.wait(idle);
+    stepping_ = true;
+    struct Stepped {
+        SessionMaker& maker;
+        ~Stepped()
+        {
+            maker.stepping_ = false;
+            maker.stepped_.notify();
+        }
+    };
+    const Stepped stepped{*this};
     const Steady::duration calm_in = end_outages();
+    const bool changed = has_news();
+    News news = take_news();
+    std::exception_ptr error;
+    CallRecord record;
+    try {
+        record = co_await this->record(news);
+    } catch (...) { // the database is busy, maybe: then all is as before, for the next step
+        error = std::current_exception();
+    }
+    if (error) {
+        put_back(std::move(news));
+        std::rethrow_exception(error);
+    }
+    begin(std::move(news), record);
+    if (changed)
+        changed_();
+    const Steady::duration wait = std::min({start_all(), start_disconnects(), calm_in});
+    co_return has_news() ? Steady::duration::zero() : wait;
+}
 
-    // Which orders may begin: those that can be called now, and some that wait for a place, so that none is idle while
-    // the database is written to.
-    std::vector<std::pair<std::shared_ptr<Project>, Order>> beginning;
-    std::vector<std::pair<Project*, MeetingNo>> looked_at;
-    std::vector<MeetingNo> begun;
+/// Which orders begin: those that can be called now, and some that wait for a place, so that none is idle while the
+/// database is written to. And what is to be recorded, as much as one transaction may write.
+SessionMaker::News SessionMaker::take_news()
+{
+    News news;
+    const sys_seconds now = clock_.now();
     for (auto const& [name, project] : projects_) {
-        if (stopping_ || begun.size() >= begun_together)
+        if (stopping_ || news.beginning.size() >= begun_together)
             break;
-        const std::size_t wanted = project->pace.at_hand(steady);
+        const std::size_t wanted = project->pace.at_hand(clock_.steady_now());
         std::vector<MeetingNo> first;
         for (auto entry = project->queue.begin();
              entry != project->queue.end() && project->begun.size() + first.size() < wanted; ++entry)
             first.push_back(entry->second);
-        for (const MeetingNo meeting : first)
-            looked_at.emplace_back(project.get(), meeting);
         for (MeetingSnapshot const& meeting : store_.read_orders(first)) {
             const Plan planned = plan(meeting, known_, now);
             if (planned.session != SessionStep::order || planned.blocked || meeting.meeting->project != name)
@@ -266,57 +298,80 @@ Steady::duration SessionMaker::step()
             Order order{meeting.number, *planned.opens, meeting.id, 0, {}, meeting.meeting->options, planned.inputs};
             order.session = {{}, {}, facts.provider, facts.name, facts.project_key, to_text(meeting.meeting->options)};
             order.attempts = meeting.failed_inputs == planned.inputs ? meeting.attempts : 0;
-            begun.push_back(meeting.number);
-            beginning.emplace_back(project, std::move(order));
+            news.beginning.emplace_back(project, std::move(order));
         }
+        for (const MeetingNo meeting : first)
+            news.looked_at.emplace_back(project, std::pair{meeting, project->queued.at(meeting)});
     }
+    // From here on nothing fails.
+    for (auto const& [project, wanted] : news.looked_at)
+        project->take(wanted.first);
+    for (auto const& [project, order] : news.beginning)
+        busy_.insert(order.meeting);
+    news.unsent = take_first(unsent_, ended_together);
+    recording_ = take_first(results_, ended_together);
+    news.rows = std::exchange(rows_, std::nullopt);
+    news.unreported = std::exchange(unreported_, {});
+    news.to_look_at = take_first(to_look_at_, marked_together);
+    news.disconnects = take_first(ended_disconnects_, ended_together);
+    return news;
+}
 
-    std::vector<EndedCall> over;
-    for (EndedCall const& call : first_of(unsent_, ended_together))
-        over.push_back(call);
-    for (Result const& result : first_of(results_, ended_together))
+void SessionMaker::put_back(News news)
+{
+    for (auto const& [project, order] : news.beginning)
+        busy_.erase(order.meeting);
+    for (auto const& [project, wanted] : news.looked_at)
+        project->put(wanted.first, wanted.second);
+    put_first(unsent_, std::move(news.unsent));
+    put_first(results_, std::exchange(recording_, {}));
+    if (!rows_) // else there are newer ones
+        rows_ = std::move(news.rows);
+    unreported_.merge(news.unreported);
+    put_first(to_look_at_, std::move(news.to_look_at));
+    put_first(ended_disconnects_, std::move(news.disconnects));
+}
+
+boost::asio::awaitable<CallRecord> SessionMaker::record(News const& news)
+{
+    std::vector<EndedCall> over = news.unsent;
+    for (Result const& result : recording_)
         over.push_back(ended(result));
-    std::vector<ProjectStatus> rows = rows_.value_or(std::vector<ProjectStatus>{});
-    for (std::string const& name : unreported_)
+    std::vector<MeetingNo> begun;
+    for (auto const& [project, order] : news.beginning)
+        begun.push_back(order.meeting);
+    std::vector<ProjectStatus> rows = news.rows.value_or(std::vector<ProjectStatus>{});
+    for (std::string const& name : news.unreported)
         if (const auto found = projects_.find(name); found != projects_.end())
             rows.push_back(status_of(*found->second));
-    CallNews news;
-    news.ended = over;
-    news.begun = begun;
-    news.projects = rows;
-    news.all_projects = rows_.has_value();
-    news.to_look_at = first_of(to_look_at_, marked_together);
-    news.disconnects = first_of(ended_disconnects_, ended_together);
-    const bool changed = has_news();
-    // Whatever is written here may find the database busy: then all is as before, for the next step.
-    Steady::time_point locked = steady;
-    const CallRecord record = store_.record_calls(news, now, [&] { locked = clock_.steady_now(); });
-    if (!news.empty())
-        lock_gap_.held(locked, clock_.steady_now());
+    CallNews calls;
+    calls.ended = over;
+    calls.begun = begun;
+    calls.projects = rows;
+    calls.all_projects = news.rows.has_value();
+    calls.to_look_at = news.to_look_at;
+    calls.disconnects = news.disconnects;
+    co_return co_await writer_.record_calls(calls);
+}
 
+/// All of it is on record.
+void SessionMaker::begin(News news, CallRecord const& record)
+{
     for (EndedDisconnect const& row : news.disconnects)
         disconnects_.erase(row.session);
-    for (Result const& result : first_of(results_, ended_together))
+    for (Result const& result : std::exchange(recording_, {}))
         busy_.erase(result.order.meeting);
-    drop_first(unsent_, ended_together);
-    drop_first(results_, ended_together);
-    drop_first(to_look_at_, marked_together);
-    drop_first(ended_disconnects_, ended_together);
-    unreported_.clear();
-    rows_.reset();
-    for (auto const& [project, meeting] : looked_at)
-        project->take(meeting);
-    for (std::size_t i = 0; i < beginning.size(); ++i) {
-        auto& [project, order] = beginning[i];
+    for (std::size_t i = 0; i < news.beginning.size(); ++i) {
+        auto& [project, order] = news.beginning[i];
         order.attempt = record.attempts[i];
-        busy_.insert(order.meeting);
-        project->begun.push_back(std::move(order));
+        const auto current = projects_.find(order.session.project);
+        if (current != projects_.end() && current->second == project) {
+            project->begun.push_back(std::move(order));
+        } else { // the configuration is another one since
+            unsent_.push_back({order.meeting, order.attempt, EndedCall::Outcome::unsent});
+            busy_.erase(order.meeting);
+        }
     }
-    if (changed)
-        changed_();
-
-    const Steady::duration wait = std::min({start_all(), start_disconnects(), calm_in});
-    return has_news() ? Steady::duration::zero() : wait;
 }
 
 /// An outage is over when the circuit has stayed closed for a while, or nothing waits any more: it is not begun again
@@ -476,7 +531,8 @@ boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<Project> p
 bool SessionMaker::is_taken(std::string const& session_id) const
 {
     const auto is_it = [&](Result const& result) { return result.order.session.session_id == session_id; };
-    if (std::any_of(results_.begin(), results_.end(), is_it))
+    if (std::any_of(results_.begin(), results_.end(), is_it) ||
+        std::any_of(recording_.begin(), recording_.end(), is_it))
         return true;
     try {
         return store_.has_session(session_id);
@@ -601,33 +657,12 @@ EndedCall SessionMaker::ended(Result const& result) const
     return call;
 }
 
-Steady::duration SessionMaker::gap_left()
-{
-    const Steady::time_point now = clock_.steady_now();
-    lock_gap_.look(store_.data_version(), now);
-    return lock_gap_.left(now);
-}
-
-/// Lets others have their turn before the lock is taken again.
-boost::asio::awaitable<void> SessionMaker::give_way()
-{
-    waits_for_lock_ = true;
-    for (int turns = 0; turns < turns_max; ++turns) {
-        const Steady::duration gap = gap_left();
-        if (gap == Steady::duration::zero())
-            break;
-        co_await clock_.wait(gap);
-    }
-    waits_for_lock_ = false;
-}
-
 boost::asio::awaitable<void> SessionMaker::run()
 {
     for (;;) {
         Steady::duration wait = busy_database;
-        co_await give_way();
         try {
-            wait = step();
+            wait = co_await step();
         } catch (DatabaseBusy const& error) {
             log_event("store.busy"_event, fmt::format(" reason=\"{}\"", error.what()));
         }
@@ -662,10 +697,8 @@ boost::asio::awaitable<void> SessionMaker::drain(Steady::duration grace)
     while (calls_.running() > 0 && clock_.steady_now() < deadline)
         co_await clock_.wait(moment);
     try {
-        while (has_news()) { // what came in time
-            co_await give_way();
-            step();
-        }
+        while (stepping_ || has_news()) // what came in time
+            co_await step();
     } catch (DatabaseBusy const& error) { // the next start counts as abandoned what could not be recorded
         log_event("store.busy_at_stop"_event, fmt::format(" reason=\"{}\"", error.what()));
     }

@@ -23,14 +23,13 @@
 #include <usher/core/plan.hpp>
 #include <usher/core/token.hpp>
 #include <usher/provider/provider.hpp>
-#include <usher/service/lock_gap.hpp>
 #include <usher/service/pace.hpp>
 #include <usher/service/random.hpp>
 #include <usher/service/session_maker.hpp>
 #include <usher/service/set_aside.hpp>
-#include <usher/service/slice_size.hpp>
 #include <usher/service/workers.hpp>
 #include <usher/store/store.hpp>
+#include <usher/store/store_writer.hpp>
 
 namespace usher {
 
@@ -65,8 +64,9 @@ class Provisioner {
 public:
     /// `executor` is where all members are called; `workers` may be the same.
     Provisioner(
-        Store& store, Clock& clock, RandomSource& random, SessionMaker& maker, boost::asio::any_io_executor executor,
-        Workers workers, std::vector<Project> projects, ProvisioningSettings settings
+        Store& store, StoreWriter& writer, Clock& clock, RandomSource& random, SessionMaker& maker,
+        boost::asio::any_io_executor executor, Workers workers, std::vector<Project> projects,
+        ProvisioningSettings settings
     );
     ~Provisioner();
 
@@ -104,7 +104,11 @@ public:
     bool take_sweep_wish();
 
     /// Ends settle() after the transaction in hand.
-    void request_stop() { stopping_ = true; }
+    void request_stop()
+    {
+        stopping_ = true;
+        writer_.request_stop();
+    }
 
     /// Ends settle() after the batch in hand, for once: something else is to be done before the next.
     void request_pause() { pausing_ = true; }
@@ -137,18 +141,12 @@ private:
     boost::asio::awaitable<PassResult> run(std::size_t batches, bool once);
     boost::asio::awaitable<bool> advance_requests();
     boost::asio::awaitable<PassResult> finish_batch();
-    boost::asio::awaitable<void> publish(Batch& batch, PassResult& result);
-    boost::asio::awaitable<void>
-    publish_slice(std::vector<Publication>& slice, std::size_t token_count, PassResult& result);
-    boost::asio::awaitable<void> give_way();
-    std::chrono::steady_clock::duration gap_left();
-    boost::asio::awaitable<void> keep_wal_small();
-    void start_checkpoint();
+    boost::asio::awaitable<PublishCounts> publish(Batch& batch);
     void adapt(Batch const& batch);
     void note_looks(Batch const& batch);
-    void publish_each(std::vector<Publication> const& slice, PassResult& result, RowError const& error);
 
     Store& store_;
+    StoreWriter& writer_;
     Clock& clock_;
     RandomSource& random_;
     SessionMaker& maker_;
@@ -185,13 +183,6 @@ private:
     std::size_t batch_meetings_ = 8;                   ///< Adapts to how many participants they have,
     std::size_t batch_participants_ = 1024;            ///< and these to how long a batch takes.
     std::chrono::steady_clock::time_point finished_{}; ///< When the last batch was.
-    SliceSize slice_size_;
-    LockGap& lock_gap_;
-
-    std::optional<Store> checkpointer_; ///< Used by the workers while `checkpointing_`.
-    bool checkpointing_ = false;
-    Wakeup checkpointed_;
-    int wal_moved_ = 0; ///< Pages of the WAL that are in the database already, or about to be.
 };
 
 } // namespace usher

@@ -21,10 +21,10 @@
 #include <usher/async/wakeup.hpp>
 #include <usher/core/plan.hpp>
 #include <usher/provider/provider.hpp>
-#include <usher/service/lock_gap.hpp>
 #include <usher/service/pace.hpp>
 #include <usher/service/random.hpp>
 #include <usher/store/store.hpp>
+#include <usher/store/store_writer.hpp>
 
 namespace usher {
 
@@ -35,7 +35,7 @@ class SessionMaker {
 public:
     /// `changed` is called whenever meetings have become due by what was recorded.
     SessionMaker(
-        boost::asio::any_io_executor executor, Store& store, Clock& clock, RandomSource& random,
+        boost::asio::any_io_executor executor, Store& store, StoreWriter& writer, Clock& clock, RandomSource& random,
         std::function<void()> changed
     );
 
@@ -66,7 +66,7 @@ public:
 
     /// Records what ended, in one short transaction at most, and starts what may be started. Returns how long nothing
     /// more is to be done, unless a call ends. Errors: those of Store; nothing is lost by them.
-    std::chrono::steady_clock::duration step();
+    boost::asio::awaitable<std::chrono::steady_clock::duration> step();
 
     /// Steps for ever, until it is cancelled.
     boost::asio::awaitable<void> run();
@@ -79,12 +79,6 @@ public:
 
     /// Whether anything is under way, or could be.
     bool busy();
-
-    /// The write lock's, for all who write with this store.
-    LockGap& lock_gap() { return lock_gap_; }
-    /// Whether the next step waits for the lock to have been left alone for long enough. It goes first then: it holds
-    /// the lock seldom, and for a moment.
-    bool waits_for_lock() const { return waits_for_lock_; }
 
 private:
     struct Order {
@@ -104,6 +98,21 @@ private:
         CreateOutcome outcome;
     };
 
+    /// What one step records.
+    struct News {
+        std::vector<std::pair<std::shared_ptr<Project>, Order>> beginning{};
+        std::vector<std::pair<std::shared_ptr<Project>, std::pair<MeetingNo, sys_seconds>>> looked_at{};
+        std::vector<EndedCall> unsent{};
+        std::optional<std::vector<ProjectStatus>> rows{};
+        std::set<std::string> unreported{};
+        std::vector<MeetingNo> to_look_at{};
+        std::vector<EndedDisconnect> disconnects{};
+    };
+
+    News take_news();
+    void put_back(News news);
+    boost::asio::awaitable<CallRecord> record(News const& news);
+    void begin(News news, CallRecord const& record);
     boost::asio::awaitable<void> call(std::shared_ptr<Project> project, Order order);
     void start(std::shared_ptr<Project> const& project);
     boost::asio::awaitable<void> disconnect(std::shared_ptr<Project> project, Disconnect row);
@@ -112,8 +121,6 @@ private:
     std::string why_not(Disconnect const& row) const;
     std::chrono::steady_clock::duration start_all();
     std::chrono::steady_clock::duration end_outages();
-    std::chrono::steady_clock::duration gap_left();
-    boost::asio::awaitable<void> give_way();
     void take_back(Project& project);
     void end_disconnect(Disconnect const& row, std::string event, std::string detail);
     EndedCall ended(Result const& result) const;
@@ -128,6 +135,7 @@ private:
 
     boost::asio::any_io_executor executor_;
     Store& store_;
+    StoreWriter& writer_;
     Clock& clock_;
     RandomSource& random_;
     std::function<void()> changed_;
@@ -135,6 +143,9 @@ private:
     std::map<std::string, std::shared_ptr<Project>, std::less<>> projects_;
     Projects known_; ///< For the planner.
     std::vector<Result> results_;
+    std::vector<Result> recording_; ///< Those that the step under way records.
+    bool stepping_ = false;
+    Wakeup stepped_;
     std::set<MeetingNo> busy_; ///< Meetings with a call begun and not recorded yet.
     // To be written by the next step:
     std::vector<EndedCall> unsent_;
@@ -150,8 +161,6 @@ private:
     std::map<SessionNo, Tries> disconnects_; ///< Of those that were tried.
     bool disconnects_wanted_ = true;         ///< Some may be left by an earlier daemon.
     bool stopping_ = false;
-    LockGap lock_gap_;
-    bool waits_for_lock_ = false;
     std::exception_ptr failure_;
     TaskGroup calls_; // last: its coroutines refer to everything above
 };

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <usher/async/clock.hpp>
+#include <usher/async/wakeup.hpp>
+#include <usher/store/lock_gap.hpp>
+#include <usher/store/slice_size.hpp>
+#include <usher/store/store.hpp>
+
+namespace usher {
+
+/// What publish() came to.
+struct Published {
+    /// A publication that cannot be written, by its place among those that were given; the others are.
+    struct Refused {
+        std::size_t publication = 0;
+        std::string why;
+    };
+    PublishCounts counts;
+    std::vector<Refused> refused;
+};
+
+/// All that the daemon writes while it works, in turns: the write lock is held for a few milliseconds at a time, others
+/// have a gap to write in whenever they do, and the WAL stays small. On one executor; the lock is never held across a
+/// wait. Errors: those of Store.
+class StoreWriter {
+public:
+    using Duration = std::chrono::steady_clock::duration;
+    using Instant = std::chrono::steady_clock::time_point;
+
+    /// `background` is where the WAL is moved meanwhile; it may be the same.
+    StoreWriter(
+        Store& store, Clock& clock, boost::asio::any_io_executor executor, boost::asio::any_io_executor background
+    );
+
+    /// Stores tokens and settles meetings, in the order given. Ends early after request_stop(). What publications refer
+    /// to must live until it returns.
+    boost::asio::awaitable<Published> publish(std::vector<Publication> publications);
+    /// Of about so many tokens, as many as are published without a slice that is nearly empty.
+    std::size_t fill(std::size_t tokens) const { return slice_size_.fill(tokens); }
+
+    /// A few steps for requests, as Store::advance_requests().
+    boost::asio::awaitable<Store::RequestStep> advance_requests();
+
+    /// Goes before what publish() has still to do: it holds the lock seldom, and for a moment.
+    boost::asio::awaitable<CallRecord> record_calls(CallNews news);
+
+    void request_stop() { stopping_ = true; }
+
+    /// Returns when nothing is under way in the background.
+    boost::asio::awaitable<void> come_to_rest();
+
+private:
+    boost::asio::awaitable<Published> publish_slice(std::vector<Publication> slice, std::size_t tokens);
+    Published publish_each(std::vector<Publication> const& slice, RowError const& error);
+    boost::asio::awaitable<void> take_turn(bool goes_first);
+    Duration gap_left();
+    boost::asio::awaitable<void> keep_log_small();
+    void start_checkpoint();
+
+    Store& store_;
+    Clock& clock_;
+    boost::asio::any_io_executor executor_;
+    boost::asio::any_io_executor background_;
+    bool stopping_ = false;
+    LockGap lock_gap_;
+    SliceSize slice_size_;
+    std::size_t waiting_first_ = 0;     ///< Those that go first, and wait for a gap.
+    std::optional<Store> checkpointer_; ///< Used in the background while `checkpointing_`.
+    bool checkpointing_ = false;
+    Wakeup checkpointed_;
+    int log_pages_moved_ = 0; ///< Pages of the WAL that are in the database already, or about to be.
+};
+
+} // namespace usher

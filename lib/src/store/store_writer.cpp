@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/store/store_writer.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+namespace usher {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Duration = StoreWriter::Duration;
+
+// The write lock is held for at most 10 ms. Slices aim lower, so that a slow commit stays below.
+constexpr Duration lock_goal = 7500us;
+constexpr Duration warm_up_time = 2ms; // what that takes, in the gap between two slices
+constexpr std::size_t slice_meetings_max = 256;
+constexpr int request_steps = 4; // between two batches
+constexpr int turns_max = 100;   // that others may take before the lock is taken all the same
+constexpr Duration others_turn = 1ms;
+// A platform's own commits begin to move pages at 1000, in the platform's time; beside one the WAL is kept below that.
+constexpr int log_pages_max = 3500;
+constexpr int log_pages_max_beside_a_writer = 700; // and then comes one slice more
+constexpr int log_pages_worth_moving = 32;         // near the end: then little is left for in between
+constexpr int restart_tries = 50;
+constexpr Duration restart_pause = 1ms;
+constexpr auto long_wait = 1h;
+
+/// How many tokens a publication deletes, at most: they take the lock as those that are stored do.
+std::size_t deleted_by(Publication const& publication)
+{
+    Plan const& plan = *publication.plan;
+    return plan.withdraw.size() +
+           (plan.delete_tokens.has_value() || plan.delete_leftovers ? publication.meeting->participants.size() : 0);
+}
+
+} // namespace
+
+StoreWriter::StoreWriter(
+    Store& store, Clock& clock, boost::asio::any_io_executor executor, boost::asio::any_io_executor background
+)
+    : store_{store},
+      clock_{clock},
+      executor_{executor},
+      background_{std::move(background)},
+      lock_gap_{store.data_version()},
+      slice_size_{lock_goal},
+      checkpointed_{clock, executor}
+{}
+
+boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> publications)
+{
+    std::size_t rest = 0;
+    for (Publication const& publication : publications)
+        rest += publication.tokens.size() + deleted_by(publication);
+    std::size_t most = slice_size_.next(rest);
+    Published result;
+    std::vector<Publication> slice;
+    std::size_t first = 0; // publication of the slice
+    std::size_t tokens = 0;
+    for (std::size_t i = 0; i < publications.size(); ++i) {
+        Publication part = publications[i];
+        std::span<SignedToken const> left = part.tokens;
+        do {
+            const std::size_t count = std::min(left.size(), most - std::min(tokens, most));
+            part.tokens = left.first(count);
+            left = left.subspan(count);
+            part.last = left.empty();
+            slice.push_back(part);
+            tokens += count + (part.last ? deleted_by(part) : 0);
+            const bool ends = i + 1 == publications.size() && part.last;
+            if (tokens < most && slice.size() < slice_meetings_max && !ends)
+                continue;
+            const Published written = co_await publish_slice(std::exchange(slice, {}), tokens);
+            result.counts += written.counts;
+            for (Published::Refused const& refused : written.refused)
+                result.refused.push_back({first + refused.publication, refused.why});
+            if (stopping_)
+                co_return result;
+            first = part.last ? i + 1 : i;
+            rest -= std::min(rest, tokens);
+            most = slice_size_.next(rest);
+            tokens = 0;
+        } while (!left.empty());
+    }
+    co_return result;
+}
+
+boost::asio::awaitable<Published> StoreWriter::publish_slice(std::vector<Publication> slice, std::size_t tokens)
+{
+    if (const Duration gap = gap_left(); gap > warm_up_time) {
+        co_await clock_.wait(gap - warm_up_time);
+        store_.warm_up(slice);
+    }
+    co_await take_turn(false);
+    Published result;
+    Instant locked = clock_.steady_now();
+    try {
+        result.counts = store_.publish(slice, clock_.now(), [&] { locked = clock_.steady_now(); });
+    } catch (RowError const& error) {
+        result = publish_each(slice, error);
+    }
+    const Instant released = clock_.steady_now();
+    lock_gap_.held(locked, released);
+    slice_size_.took(tokens, released - locked);
+    co_await keep_log_small();
+    co_return result;
+}
+
+/// One of them cannot be written. The others are, each by itself.
+Published StoreWriter::publish_each(std::vector<Publication> const& slice, RowError const& error)
+{
+    if (slice.size() == 1)
+        return {{}, {{0, error.what()}}};
+    Published result;
+    for (std::size_t i = 0; i < slice.size(); ++i) {
+        try {
+            result.counts += store_.publish({&slice[i], 1}, clock_.now());
+        } catch (RowError const& reason) {
+            result.refused.push_back({i, reason.what()});
+        }
+    }
+    return result;
+}
+
+boost::asio::awaitable<Store::RequestStep> StoreWriter::advance_requests()
+{
+    Store::RequestStep all;
+    for (int i = 0; i < request_steps && (i == 0 || all.more); ++i) {
+        if (store_.has_request_work())
+            co_await take_turn(false);
+        const Instant started = clock_.steady_now();
+        Store::RequestStep step = store_.advance_requests(clock_.now());
+        if (step.wrote)
+            lock_gap_.held(started, clock_.steady_now());
+        all.more = step.more;
+        all.wrote = all.wrote || step.wrote;
+        for (RequestNews& news : step.finished)
+            all.finished.push_back(std::move(news));
+    }
+    co_return all;
+}
+
+boost::asio::awaitable<CallRecord> StoreWriter::record_calls(CallNews news)
+{
+    if (news.empty())
+        co_return CallRecord{};
+    co_await take_turn(true);
+    Instant locked = clock_.steady_now();
+    CallRecord record = store_.record_calls(news, clock_.now(), [&] { locked = clock_.steady_now(); });
+    lock_gap_.held(locked, clock_.steady_now());
+    co_return record;
+}
+
+/// Lets others have their turn before the lock is taken again.
+boost::asio::awaitable<void> StoreWriter::take_turn(bool goes_first)
+{
+    struct Waits {
+        explicit Waits(std::size_t& of) : count{of} { ++count; }
+        Waits(Waits const&) = delete;
+        Waits& operator=(Waits const&) = delete;
+        ~Waits() { --count; }
+        std::size_t& count;
+    };
+    std::optional<Waits> waits;
+    if (goes_first)
+        waits.emplace(waiting_first_);
+    for (int turns = 0; turns < turns_max; ++turns) {
+        const Duration gap = gap_left();
+        const bool others_first = !goes_first && waiting_first_ > 0;
+        if (gap == Duration::zero() && goes_first)
+            break;
+        co_await clock_.wait(others_first ? std::max(gap, others_turn) : gap);
+        if (gap == Duration::zero() && !others_first)
+            break;
+    }
+}
+
+/// SQLite's own notice of others' commits is asked each time: it is what tells that somebody writes.
+Duration StoreWriter::gap_left()
+{
+    const Instant now = clock_.steady_now();
+    lock_gap_.look(store_.data_version(), now);
+    return lock_gap_.left(now);
+}
+
+/// A second connection moves the WAL into the database while more is appended. Once the WAL is long it moves the rest
+/// while nothing is appended, so that the WAL starts anew.
+boost::asio::awaitable<void> StoreWriter::keep_log_small()
+{
+    const int pages = store_.wal_pages();
+    const int most = lock_gap_.beside_a_writer(clock_.steady_now()) ? log_pages_max_beside_a_writer : log_pages_max;
+    if (pages < log_pages_moved_)
+        log_pages_moved_ = 0; // it has started anew
+    if (pages < most) {
+        const int worthwhile = pages < most * 3 / 4 ? most / 3 : log_pages_worth_moving;
+        if (!checkpointing_ && pages - log_pages_moved_ >= worthwhile)
+            start_checkpoint();
+        co_return;
+    }
+    co_await come_to_rest();
+    start_checkpoint();
+    co_await come_to_rest();
+    // Who reads in the WAL since before all of it was moved is waited for, with no lock in our hands.
+    bool restarted = store_.checkpoint(Store::Checkpoint::restart);
+    for (int tries = 0; !restarted && tries < restart_tries; ++tries) {
+        co_await clock_.wait(restart_pause);
+        restarted = store_.checkpoint(Store::Checkpoint::restart);
+    }
+}
+
+boost::asio::awaitable<void> StoreWriter::come_to_rest()
+{
+    while (checkpointing_)
+        co_await checkpointed_.wait(long_wait);
+}
+
+void StoreWriter::start_checkpoint()
+{
+    if (!checkpointer_)
+        checkpointer_.emplace(Store::open(store_.path()));
+    checkpointing_ = true;
+    log_pages_moved_ = store_.wal_pages();
+    boost::asio::post(background_, [this] {
+        checkpointer_->checkpoint(Store::Checkpoint::passive);
+        boost::asio::post(executor_, [this] {
+            checkpointing_ = false;
+            checkpointed_.notify();
+        });
+    });
+}
+
+} // namespace usher

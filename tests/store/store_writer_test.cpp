@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the daemon shares the database with those who write beside it.
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <usher/store/store_writer.hpp>
+
+#include "support/run.hpp"
+#include "support/temp_dir.hpp"
+
+namespace usher {
+namespace {
+
+using namespace std::chrono_literals;
+using test::run;
+using test::TempDir;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using Duration = StoreWriter::Duration;
+
+constexpr sys_seconds start{seconds{1'800'000'000}};
+
+/// Waiting takes the time that is waited for, and each look at the clock takes a tick.
+class TickingClock final : public Clock {
+public:
+    sys_seconds now() const override { return start; }
+    std::chrono::steady_clock::time_point steady_now() const override { return steady_ += tick; }
+    boost::asio::awaitable<void> wait(Duration duration) override
+    {
+        if (duration > Duration::zero())
+            waits.push_back(duration);
+        if (during_wait)
+            during_wait();
+        steady_ += duration;
+        co_await boost::asio::post(boost::asio::use_awaitable); // others on the executor have their turn
+    }
+    std::unique_ptr<Timer> timer(boost::asio::any_io_executor executor) override
+    {
+        return SystemClock{}.timer(std::move(executor));
+    }
+    void advance(Duration by) { steady_ += by; }
+
+    Duration tick{};
+    std::vector<Duration> waits;
+    std::function<void()> during_wait;
+
+private:
+    mutable std::chrono::steady_clock::time_point steady_{1h};
+};
+
+/// A daemon's writer, and a platform beside it, on one database file.
+class Writer : public testing::Test {
+protected:
+    static std::string created(std::string path)
+    {
+        create_database(path, FileAccess::group);
+        return path;
+    }
+
+    void sql(std::string const& statement) { platform.exec(statement); }
+    std::int64_t number(std::string const& query) { return platform.execAndGet(query).getInt64(); }
+
+    /// A meeting with so many people who are to get tokens of a session that is made with them.
+    void add_meeting(std::string const& id, int people)
+    {
+        sql("BEGIN");
+        sql("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('" + id + "', 1800000600, 1800004200)");
+        for (int i = 0; i < people; ++i)
+            sql("INSERT INTO participant (meeting_id, participant_id, role) VALUES ('" + id + "', 'p" +
+                std::to_string(1000 + i) + "', 'publisher')");
+        sql("COMMIT");
+    }
+
+    /// Reads and plans all that is due, and says that so many tokens are signed.
+    void prepare()
+    {
+        publications.clear();
+        const Seen seen = store.seen();
+        meetings = store.read(store.due(start, 100, {}).meetings, 1'000'000);
+        plans.assign(meetings.size(), Plan{});
+        sessions.assign(meetings.size(), SessionRow{});
+        tokens.assign(meetings.size(), {});
+        for (std::size_t i = 0; i < meetings.size(); ++i) {
+            plans[i].session = SessionStep::create;
+            plans[i].create_reason = "first";
+            plans[i].state = State::ready;
+            plans[i].at = start;
+            sessions[i] = {{}, "session-" + meetings[i].id, "sandbox", "default", "1", ""};
+            for (std::size_t person = 0; person < meetings[i].participants.size(); ++person)
+                tokens[i].push_back({person, "token", TokenReason::issued, start, start + 1h, 1});
+            publications.push_back({&meetings[i], &plans[i], seen, &sessions[i], "key", tokens[i]});
+        }
+    }
+
+    TempDir folder;
+    std::string path = created(folder.file("usher.db"));
+    TickingClock clock;
+    boost::asio::io_context context{1};
+    Store store = Store::open(path);
+    Tenure tenure = store.take_over("test", start, clock.steady_now());
+    StoreWriter writer{store, clock, context.get_executor(), context.get_executor()};
+    SQLite::Database platform{path, SQLite::OPEN_READWRITE, 1000};
+    std::vector<MeetingSnapshot> meetings;
+    std::vector<Plan> plans;
+    std::vector<SessionRow> sessions;
+    std::vector<std::vector<SignedToken>> tokens;
+    std::vector<Publication> publications;
+};
+
+TEST_F(Writer, PublishesManyMeetingsAndAMeetingOfManyInSlices)
+{
+    add_meeting("large", 1500);
+    for (int i = 0; i < 5; ++i)
+        add_meeting("small-" + std::to_string(i), 10);
+    prepare();
+    std::set<std::int64_t> stored;
+    clock.during_wait = [&] { stored.insert(number("SELECT count(*) FROM token")); };
+
+    const Published published = run(context, writer.publish(publications));
+
+    EXPECT_EQ(published.counts.tokens, 1550U);
+    EXPECT_EQ(published.counts.sessions, 6U);
+    EXPECT_EQ(published.counts.settled, 6U);
+    EXPECT_THAT(published.refused, IsEmpty());
+    EXPECT_EQ(number("SELECT count(*) FROM token"), 1550);
+    EXPECT_EQ(number("SELECT count(*) FROM agenda WHERE state = 'ready'"), 6);
+    EXPECT_GE(stored.size(), 3U) << "others see each slice by itself";
+}
+
+TEST_F(Writer, ARowThatCannotBeWrittenIsNamedAndTheOthersArePublished)
+{
+    for (std::string const id : {"a", "b", "c"})
+        add_meeting(id, 1);
+    prepare();
+    ASSERT_EQ(meetings[1].id, "b");
+    sql("PRAGMA ignore_check_constraints = 1; UPDATE agenda SET last_session_no = zeroblob(2000000) WHERE meeting_id = "
+        "'b'");
+
+    const Published published = run(context, writer.publish(publications));
+
+    ASSERT_EQ(published.refused.size(), 1U);
+    EXPECT_EQ(published.refused[0].publication, 1U);
+    EXPECT_FALSE(published.refused[0].why.empty());
+    EXPECT_EQ(published.counts.settled, 2U);
+    EXPECT_EQ(number("SELECT count(*) FROM agenda WHERE state = 'ready'"), 2);
+}
+
+TEST_F(Writer, EndsAfterTheSliceInHand)
+{
+    add_meeting("large", 3000);
+    prepare();
+    writer.request_stop();
+
+    const Published published = run(context, writer.publish(publications));
+
+    EXPECT_GT(published.counts.tokens, 0U);
+    EXPECT_LT(published.counts.tokens, 3000U);
+    EXPECT_EQ(published.counts.settled, 0U);
+    EXPECT_EQ(number("SELECT due_at FROM agenda"), 0) << "it is due still";
+}
+
+TEST_F(Writer, WaitsForNobodyWhereNobodyWrites)
+{
+    add_meeting("a", 1);
+    clock.advance(10s);
+    prepare();
+    run(context, writer.publish(publications)); // beside what the platform wrote just now
+    clock.advance(2s);
+    clock.waits.clear();
+    const MeetingNo meeting = meetings[0].number;
+    CallNews news;
+    news.begun = {&meeting, 1};
+    run(context, writer.record_calls(news));
+    EXPECT_THAT(clock.waits, IsEmpty());
+}
+
+/// Two transactions; beside the second one, somebody else has written.
+TEST_F(Writer, LeavesTheLockAloneForTwiceAsLongAsItWasHeldBesideAWriter)
+{
+    add_meeting("a", 1);
+    const MeetingNo meeting = store.due(start, 1, {}).meetings.at(0);
+    CallNews news;
+    news.begun = {&meeting, 1};
+    clock.tick = 10ms;
+    run(context, writer.record_calls(news));
+    clock.tick = 0ms;
+    sql("UPDATE meeting SET title = 'y'");
+    clock.waits.clear();
+    std::vector<std::int64_t> attempts;
+    clock.during_wait = [&] { attempts.push_back(number("SELECT count(*) FROM session_attempt")); };
+
+    run(context, writer.record_calls(news));
+
+    EXPECT_THAT(clock.waits, ElementsAre(20ms));
+    EXPECT_THAT(attempts, ElementsAre(1)) << "not before the wait";
+    EXPECT_EQ(number("SELECT count(*) FROM session_attempt"), 2);
+}
+
+TEST_F(Writer, WhatBecameOfCallsGoesBeforeTheNextSlice)
+{
+    add_meeting("large", 3000);
+    prepare();
+    const MeetingNo meeting = meetings[0].number;
+    CallNews news;
+    news.begun = {&meeting, 1};
+    clock.tick = 1ms;
+    std::int64_t tokens_before_the_call = -1;
+    bool is_asked = false;
+    clock.during_wait = [&] {
+        sql("UPDATE meeting SET title = 'y'"); // somebody writes all the time
+        if (!is_asked && number("SELECT count(*) FROM token") > 0) {
+            is_asked = true;
+            boost::asio::co_spawn(context, writer.record_calls(news), [&](std::exception_ptr error, CallRecord) {
+                EXPECT_FALSE(error);
+                tokens_before_the_call = number("SELECT count(*) FROM token");
+            });
+        }
+    };
+
+    const Published published = run(context, writer.publish(publications));
+
+    EXPECT_EQ(published.counts.tokens, 3000U);
+    EXPECT_GT(tokens_before_the_call, 0);
+    EXPECT_LT(tokens_before_the_call, 3000);
+}
+
+} // namespace
+} // namespace usher
