@@ -49,6 +49,8 @@
 #include <usher/store/store.hpp>
 
 #include "early_signals.hpp"
+#include "line_writer.hpp"
+#include "log_setup.hpp"
 #include "print_line.hpp"
 #include "systemd_notify.hpp"
 
@@ -63,6 +65,7 @@ constexpr int worker_nice = 5;
 constexpr std::size_t told_max = 1000; // meetings that are not ready, one by one
 constexpr auto stop_deadline = 10s;    // for the batch in hand
 constexpr auto retry_at_start = 100ms;
+constexpr auto notify_retry = 1s; // while systemd does not read
 
 std::string this_process()
 {
@@ -198,7 +201,7 @@ public:
         const MainLoop::Parts parts{store_, keeper_, *provisioner_, maker_, clock_, hindrance_};
         MainLoop::Doors doors{
             [this] { return reload_configuration(); }, [this] { announce(); },
-            [this](std::string const& sentence) { tell_status(sentence); }};
+            [this](std::string const& sentence) { tell_status(sentence); }, &App::offer_again};
         loop_.emplace(parts, context_.get_executor(), mode, clock_went_back, std::move(doors));
     }
 
@@ -211,6 +214,8 @@ public:
         release_hangup(false);
         context_.run();
         finish();
+        take_no_signals_in_this_thread(); // main() does again
+        hurry_if_stopped();
         return all_ready_ ? exit_done : exit_could_not;
     }
 
@@ -379,6 +384,7 @@ private:
     asio::awaitable<void> signals()
     {
         co_await stop_signals_->async_wait(asio::use_awaitable);
+        hurry_readers();
         notify_stopping();
         log_event("stopping"_event, " reason=signal");
         loop_->request_stop();
@@ -403,10 +409,21 @@ private:
             stop_at_once();
     }
 
+    /// For a signal that came when nothing waited for signals any more.
+    void hurry_if_stopped()
+    {
+        stop_signals_->async_wait([](boost::system::error_code error, int) {
+            if (!error)
+                hurry_readers();
+        });
+        context_.restart();
+        context_.poll();
+    }
+
     [[noreturn]] static void stop_at_once()
     {
         log_event("stopped.at_once"_event, ", the batch in hand is left to the next start");
-        spdlog::shutdown();
+        end_log(reader_patience);
         std::_Exit(exit_could_not); // as safe as a kill -9, which the database takes
     }
 
@@ -425,6 +442,15 @@ private:
         loop_->log_published();
         if (!keeper_.finish([](std::chrono::steady_clock::duration pause) { std::this_thread::sleep_for(pause); }))
             log_event("wal.kept"_event, ", since others read in it");
+    }
+
+    /// What readers of the log, and systemd, have not taken yet; returns in how long to do so again.
+    static std::optional<std::chrono::steady_clock::duration> offer_again()
+    {
+        std::optional<std::chrono::steady_clock::duration> again = standard_error().push();
+        if (!notify_again())
+            again = std::min<std::chrono::steady_clock::duration>(again.value_or(notify_retry), notify_retry);
+        return again;
     }
 
     void announce()

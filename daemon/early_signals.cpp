@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <string_view>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <usher/core/exit_status.hpp>
@@ -15,19 +16,26 @@ namespace {
 
 volatile std::sig_atomic_t early_exit_status = 0;
 
+/// Does not wait: whoever reads may be stopped. Safe in a signal handler.
+void say(std::string_view text)
+{
+    pollfd writable{STDERR_FILENO, POLLOUT, 0};
+    if (::poll(&writable, 1, 0) > 0) [[maybe_unused]]
+        const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
 void leave(int /*signal*/)
 {
-    constexpr std::string_view text = "usherd: stopped by a signal before its work began\n";
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+    say("usherd: stopped by a signal before its work began\n");
     ::_exit(early_exit_status); // as safe as a kill -9, which the database takes
 }
 
 /// A file that is mapped was cut: a thread is in the middle of it and cannot go on.
 void leave_what_was_cut(int /*signal*/)
 {
-    constexpr std::string_view text = "usherd: DATABASE-shm was cut while it was in use; all that was committed is "
-                                      "kept; restart all programs that had it open\n";
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+    say("usherd: DATABASE-shm was cut while it was in use; all that was committed is kept; restart all programs that "
+        "had "
+        "it open\n");
     ::_exit(exit_could_not);
 }
 
@@ -60,6 +68,13 @@ void set_early_exit_status(int exit_status)
 void take_no_signals_in_this_thread()
 {
     change_mask(SIG_BLOCK, {SIGTERM, SIGINT, SIGHUP});
+}
+
+void be_ended_by_signals()
+{
+    ::signal(SIGTERM, SIG_DFL);
+    ::signal(SIGINT, SIG_DFL);
+    change_mask(SIG_UNBLOCK, {SIGTERM, SIGINT});
 }
 
 void release_hangup(bool serve)

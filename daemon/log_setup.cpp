@@ -13,11 +13,12 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <usher/core/printable.hpp>
+#include <usher/service/log_event.hpp>
 
+#include "line_writer.hpp"
 #include "repeats.hpp"
 
 namespace usher {
@@ -55,6 +56,42 @@ public:
         out.append(text.data(), text.data() + text.size());
     }
     std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<MessageAsJson>(); }
+};
+
+/// Standard error. A reader that does not read holds nobody up: what it misses is counted, and it is told of that.
+class StandardErrorSink : public spdlog::sinks::base_sink<std::mutex> {
+public:
+    StandardErrorSink() = default;
+    StandardErrorSink(StandardErrorSink const&) = delete;
+    StandardErrorSink& operator=(StandardErrorSink const&) = delete;
+    ~StandardErrorSink() override { tell_dropped(); }
+
+protected:
+    void sink_it_(spdlog::details::log_msg const& message) override
+    {
+        tell_dropped();
+        writer_.offer(formatted(message));
+    }
+    void flush_() override { tell_dropped(); }
+
+private:
+    std::string formatted(spdlog::details::log_msg const& message)
+    {
+        spdlog::memory_buf_t line;
+        formatter_->format(message, line);
+        return {line.data(), line.size()};
+    }
+
+    void tell_dropped()
+    {
+        writer_.tell_dropped([this](std::size_t count) {
+            LogEvent const& event = event_of("log.dropped"_event);
+            const std::string text = fmt::format("{} count={}", event.text, count);
+            return formatted({{"", 1, event.name}, "usherd", spdlog::level::warn, text});
+        });
+    }
+
+    LineWriter& writer_ = standard_error();
 };
 
 /// Hands on what Repeats lets pass; errors always.
@@ -111,7 +148,7 @@ private:
 void set_up_log(LogConfig const& config)
 {
     auto logger = std::make_shared<spdlog::logger>(
-        "usherd", std::make_shared<ThinningSink>(std::make_shared<spdlog::sinks::stderr_sink_mt>())
+        "usherd", std::make_shared<ThinningSink>(std::make_shared<StandardErrorSink>())
     );
     const bool journal = config.format == LogFormat::journal ||
                          (config.format == LogFormat::automatic && std::getenv("JOURNAL_STREAM") != nullptr);
@@ -133,6 +170,14 @@ void set_up_log(LogConfig const& config)
     }
     logger->flush_on(spdlog::level::info);
     spdlog::set_default_logger(std::move(logger));
+}
+
+void end_log(std::optional<std::chrono::milliseconds> at_most)
+{
+    const bool read = standard_error().finish(at_most);
+    spdlog::shutdown(); // says what was held back, and how many lines were dropped
+    if (read)
+        standard_error().finish(at_most);
 }
 
 } // namespace usher

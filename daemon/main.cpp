@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <system_error>
@@ -11,7 +13,6 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/system/system_error.hpp>
-#include <spdlog/spdlog.h>
 
 #include <usher/config/load.hpp>
 #include <usher/core/exit_status.hpp>
@@ -20,6 +21,7 @@
 
 #include "app.hpp"
 #include "early_signals.hpp"
+#include "line_writer.hpp"
 #include "log_setup.hpp"
 #include "print_line.hpp"
 #include "words.hpp"
@@ -32,22 +34,18 @@ int fail(std::string const& reason, usher::ExitStatus exit_status = usher::exit_
     return exit_status;
 }
 
-/// What was asked for is printed whole, or that is said.
-int printed()
+/// What was asked for is printed whole, however slowly it is read, or that is said.
+int printed(int exit_status = usher::exit_done)
 {
-    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0)
-        return usher::exit_done;
-    return fail("standard output cannot be written");
+    const bool read = usher::standard_output().finish();
+    return !read || usher::standard_output().failed() ? fail("standard output cannot be written") : exit_status;
 }
 
-} // namespace
+using Patience = std::optional<std::chrono::milliseconds>;
 
-int main(int argc, char** argv)
+/// `patience` is for how long its last lines on standard error may wait for their reader.
+int run(int argc, char** argv, Patience& patience)
 {
-    // A core dump would hold the keys. This also keeps the account's other programs from reading this one's memory.
-    ::prctl(PR_SET_DUMPABLE, 0);
-    usher::prepare_process();
-    usher::set_up_early_signals();
     CLI::App options{"Provisions video sessions and tokens for the meetings of a database."};
     options.footer("Example: usherd --db /var/lib/usher/usher.db --once");
     std::string config_path;
@@ -83,6 +81,8 @@ int main(int argc, char** argv)
         usher::print_words();
         return printed();
     }
+    if (once || check)
+        patience.reset(); // what is said there is the answer
     try {
         usher::Config config;
         if (!database.empty()) {
@@ -107,7 +107,9 @@ int main(int argc, char** argv)
         usher::set_up_log(config.log);
         if (once) {
             usher::set_early_exit_status(usher::exit_could_not);
-            return usher::run_once(std::move(config));
+            const int exit_status = usher::run_once(std::move(config));
+            usher::be_ended_by_signals();
+            return printed(exit_status);
         }
         return usher::run_daemon(
             std::move(config),
@@ -128,4 +130,18 @@ int main(int argc, char** argv)
     } catch (std::exception const& error) {
         return fail(error.what());
     }
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    // A core dump would hold the keys. This also keeps the account's other programs from reading this one's memory.
+    ::prctl(PR_SET_DUMPABLE, 0);
+    usher::prepare_process();
+    usher::set_up_early_signals();
+    Patience patience = usher::reader_patience;
+    const int exit_status = run(argc, argv, patience);
+    usher::end_log(patience);
+    return exit_status;
 }

@@ -6,6 +6,8 @@
 
 #include <usher/core/printable.hpp>
 
+#include "line_writer.hpp"
+
 namespace usher {
 
 namespace {
@@ -16,8 +18,8 @@ constexpr std::size_t longest_line = 4096; // bytes
 
 void print_line(std::FILE* to, std::string_view line)
 {
-    const std::string text = printable(line, longest_line) + '\n';
-    std::fwrite(text.data(), 1, text.size(), to);
+    LineWriter& writer = to == stdout ? standard_output() : standard_error();
+    writer.print(printable(line, longest_line) + '\n');
 }
 
 void print_lines(std::FILE* to, std::string_view lines)

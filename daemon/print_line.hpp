@@ -6,8 +6,9 @@
 
 namespace usher {
 
-/// Writes a line; whatever in it would act on a terminal or end the line is escaped. All that usherd prints apart from
-/// its log goes through here.
+/// Writes a line to standard output or standard error, without waiting for its reader; main() waits at the end.
+/// Whatever in the line would act on a terminal or end the line is escaped. All that usherd prints apart from its log
+/// goes through here.
 void print_line(std::FILE* to, std::string_view line);
 
 /// The lines of a text of our own that holds others' words only where they are escaped already, such as a help text.

@@ -15,7 +15,7 @@ set(daemon_uses ${layers})
 set(ctl_uses ${layers})
 
 # Foreign headers that only some folders may name, so that each of these libraries stays behind one door.
-set(fenced sqlite asio https yaml log openssl json systemd options)
+set(fenced sqlite asio https yaml log openssl json options)
 set(sqlite_headers "SQLiteCpp/|sqlite3")
 set(sqlite_folders lib/src/store ctl/import.cpp) # import writes as a platform does, from outside
 set(asio_headers "boost/")
@@ -31,8 +31,6 @@ set(openssl_headers "openssl/")
 set(openssl_folders lib/src/crypto lib/src/provider/beast_transport.cpp)
 set(json_headers "nlohmann/")
 set(json_folders lib/src/core lib/src/provider ctl daemon/log_setup.cpp)
-set(systemd_headers "systemd/")
-set(systemd_folders daemon)
 set(options_headers "CLI/")
 set(options_folders daemon ctl)
 

@@ -68,9 +68,7 @@ boost::asio::awaitable<void> MainLoop::run()
         if (next.step == Step::give_up)
             std::rethrow_exception(broken);
         if (next.step == Step::wait) {
-            spdlog::default_logger()->flush(); // lines that were held back
-            tell_due();
-            co_await wakeup_.wait(next.wait);
+            co_await rest(next.wait);
             continue;
         }
         try {
@@ -89,6 +87,21 @@ boost::asio::awaitable<void> MainLoop::run()
         }
     }
     co_await parts_.maker.drain(call_grace);
+}
+
+/// Until something happens, or for so long.
+boost::asio::awaitable<void> MainLoop::rest(Steady::duration wait)
+{
+    spdlog::default_logger()->flush(); // lines that were held back
+    tell_due();
+    const Steady::time_point until = parts_.clock.steady_now() + wait;
+    for (;;) {
+        const Steady::duration left = until - parts_.clock.steady_now();
+        const auto offer_in = doors_.offer_again ? doors_.offer_again() : std::nullopt;
+        const bool ends = !offer_in || *offer_in >= left;
+        if (co_await wakeup_.wait(ends ? left : *offer_in) || ends)
+            break;
+    }
 }
 
 Engine::Facts MainLoop::facts()

@@ -34,6 +34,7 @@ inline constexpr LogEvent log_events[] = {
     {"due.stuck", LogSeverity::warning, "meeting is set aside"},
     {"limit.threads", LogSeverity::warning, "fewer threads than processors"},
     {"limit.watches", LogSeverity::warning, "changes are looked for every"},
+    {"log.dropped", LogSeverity::warning, "lines of the log were dropped"},
     {"project.sandbox", LogSeverity::warning, "project on the sandbox"},
     {"schema.incomplete", LogSeverity::warning, "schema incomplete, trying again"},
     {"session.call_failed", LogSeverity::warning, "session call failed"},

@@ -44,6 +44,8 @@ public:
         std::function<bool()> reload;                        ///< Takes another configuration; whether it did.
         std::function<void()> announce;                      ///< For the first time nothing is due.
         std::function<void(std::string const&)> tell_status; ///< What usherd is at, in a sentence.
+        /// Offers lines to readers that have not taken them yet; in how long to do so again, if any are left.
+        std::function<std::optional<std::chrono::steady_clock::duration>()> offer_again{};
     };
     struct Parts {
         Store& store;
@@ -75,6 +77,7 @@ public:
 private:
     Engine::Facts facts();
     boost::asio::awaitable<Engine::Outcome> perform(Engine::Step step);
+    boost::asio::awaitable<void> rest(std::chrono::steady_clock::duration wait);
     void beat();
     void log(PassResult const& result);
     void tell_due();
