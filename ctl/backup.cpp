@@ -93,13 +93,11 @@ void add(
     std::string const& yes, int (*run)(Context&, BackupArguments const&)
 )
 {
-    CLI::App* command = add_command(app, context, name, summary, example);
-    auto arguments = std::make_shared<BackupArguments>();
-    command->add_option("file", arguments->file, "The copy")->required()->type_name("FILE");
-    command->add_flag("--yes", arguments->yes, yes);
-    command->callback([&context, arguments, run] {
-        context.action = [&context, arguments, run] { return run(context, *arguments); };
-    });
+    Command command{app, context, name, summary, example};
+    const auto arguments = std::make_shared<BackupArguments>();
+    command.needs("file", "FILE", arguments->file, "The copy");
+    command.takes("--yes", arguments->yes, yes);
+    command.action([&context, arguments, run] { return run(context, *arguments); });
 }
 
 } // namespace

@@ -15,6 +15,8 @@
 
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
+
 #include <usher/config/load.hpp>
 #include <usher/core/nearest.hpp>
 #include <usher/core/printable.hpp>
@@ -172,16 +174,69 @@ sys_seconds Context::now()
     return *screen_.now;
 }
 
-CLI::App* add_command(
+Command::Command(
     CLI::App& app, Context& context, std::string const& name, std::string const& summary, std::string const& example
 )
+    : app_{app.add_subcommand(name, summary)}, context_{context}
 {
-    CLI::App* command = app.add_subcommand(name, summary);
-    command->fallthrough(); // --config and --db also after the command
-    command->add_flag("--json", context.json, "Print JSON");
-    command->add_flag("--local", context.local, "Times in this machine's zone");
-    command->footer("Example:\n  " + example);
-    return command;
+    app_->fallthrough(); // --config and --db also after the command
+    app_->add_flag("--json", context.json, "Print JSON");
+    app_->add_flag("--local", context.local, "Times in this machine's zone");
+    app_->footer("Example:\n  " + example);
+}
+
+Command Command::add_below(std::string const& name, std::string const& summary)
+{
+    CLI::App* const below = app_->add_subcommand(name, summary);
+    below->fallthrough();
+    return {below, context_};
+}
+
+void Command::needs(std::string const& name, std::string const& type, std::string& value, std::string const& about)
+{
+    app_->add_option(name, value, about)->type_name(type)->required();
+}
+
+void Command::takes(std::string const& name, std::string const& type, std::string& value, std::string const& about)
+{
+    app_->add_option(name, value, about)->type_name(type);
+}
+
+void Command::takes(
+    std::string const& name, std::string const& type, std::optional<std::string>& value, std::string const& about
+)
+{
+    app_->add_option(name, value, about)->type_name(type);
+}
+
+void Command::takes(std::string const& name, bool& flag, std::string const& about)
+{
+    app_->add_flag(name, flag, about);
+}
+
+void Command::takes_in_secret(std::string const& name, std::vector<std::string>& values)
+{
+    app_->add_option(name, values)->group("");
+}
+
+void Command::excludes(std::string const& name, std::string const& other)
+{
+    app_->get_option(name)->excludes(app_->get_option(other));
+}
+
+void Command::help(std::string before, std::string after)
+{
+    app_->formatter_fn([before, after](CLI::App const* shown, std::string const&, CLI::AppFormatMode mode) {
+        return before + CLI::Formatter{}.make_groups(shown, mode) + after;
+    });
+}
+
+void Command::action(std::function<int()> action)
+{
+    app_->callback([app = app_, &context = context_, action = std::move(action)] {
+        if (app->get_subcommands().empty())
+            context.action = action;
+    });
 }
 
 int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, std::ostream& err, Screen screen)

@@ -6,8 +6,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-
-#include <CLI/CLI.hpp>
+#include <vector>
 
 #include <usher/config/config.hpp>
 #include <usher/config/load.hpp>
@@ -16,6 +15,10 @@
 
 #include "page.hpp"
 #include "printer.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace usher::ctl {
 
@@ -73,10 +76,46 @@ private:
 /// Runs usherctl and returns its exit status.
 int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, std::ostream& err, Screen screen = {});
 
-/// A command with `--json`, whose help ends with `example`.
-CLI::App* add_command(
-    CLI::App& app, Context& context, std::string const& name, std::string const& summary, std::string const& example
-);
+/// What may follow the name of a command. CLI11 is behind it and stays in commands.cpp: it takes longer to compile than
+/// all the commands together. What the words are stored in must live as long as the command's action.
+class Command {
+public:
+    /// Has `--json` and `--local`; its help ends with `example`.
+    Command(
+        CLI::App& app, Context& context, std::string const& name, std::string const& summary, std::string const& example
+    );
+
+    /// A command of its own below this one: `requests abort`.
+    Command add_below(std::string const& name, std::string const& summary);
+
+    /// A word that must be there. `type` stands for it in the help.
+    void needs(std::string const& name, std::string const& type, std::string& value, std::string const& about);
+
+    /// A word that may be there; after `name`, if that begins with two dashes.
+    void takes(std::string const& name, std::string const& type, std::string& value, std::string const& about);
+    void takes(
+        std::string const& name, std::string const& type, std::optional<std::string>& value, std::string const& about
+    );
+    void takes(std::string const& name, bool& flag, std::string const& about);
+
+    /// Words that the help does not show.
+    void takes_in_secret(std::string const& name, std::vector<std::string>& values);
+
+    /// The options of these names exclude each other.
+    void excludes(std::string const& name, std::string const& other);
+
+    /// The help is the list of options between these two.
+    void help(std::string before, std::string after = {});
+
+    /// What the command does, unless one below it was chosen; the result is the exit status.
+    void action(std::function<int()> action);
+
+private:
+    Command(CLI::App* app, Context& context) : app_{app}, context_{context} {}
+
+    CLI::App* app_;
+    Context& context_;
+};
 
 void add_backup(CLI::App& app, Context& context);
 void add_init(CLI::App& app, Context& context);

@@ -148,18 +148,14 @@ int credentials(Context& context, CredentialArguments const& arguments)
 
 void add_credentials(CLI::App& app, Context& context)
 {
-    CLI::App* command = add_command(
+    Command command{
         app, context, "credentials", "Show what a platform would read for a meeting now; tokens are hidden",
-        "usherctl credentials board-2026-05 alice"
-    );
-    auto arguments = std::make_shared<CredentialArguments>();
-    command->add_option("meeting", arguments->meeting, "The meeting's id")->required()->type_name("MEETING");
-    command->add_option("participant", arguments->participant, "The participant's id; all if none is named")
-        ->type_name("PARTICIPANT");
-    command->add_flag("--show", arguments->show, "Print the tokens, and nothing else");
-    command->callback([&context, arguments] {
-        context.action = [&context, arguments] { return credentials(context, *arguments); };
-    });
+        "usherctl credentials board-2026-05 alice"};
+    const auto arguments = std::make_shared<CredentialArguments>();
+    command.needs("meeting", "MEETING", arguments->meeting, "The meeting's id");
+    command.takes("participant", "PARTICIPANT", arguments->participant, "The participant's id; all if none is named");
+    command.takes("--show", arguments->show, "Print the tokens, and nothing else");
+    command.action([&context, arguments] { return credentials(context, *arguments); });
 }
 
 } // namespace usher::ctl

@@ -220,17 +220,13 @@ void add_decode(CLI::App& app, Context& context)
 {
     const std::string summary = "Say whether a token from standard input works, and what is in it";
     const std::string example = "usherctl decode < token.txt";
-    CLI::App* command = add_command(app, context, "decode", summary, example);
-    command->formatter_fn([=](CLI::App const* shown, std::string const&, CLI::AppFormatMode mode) {
-        const CLI::Formatter options; // it would show the hidden argument
-        return summary + "\nUsage: usherctl decode [OPTIONS] < FILE\n" + options.make_groups(shown, mode) +
-               "\nExample:\n  " + example + "\n";
-    });
-    auto arguments = std::make_shared<std::vector<std::string>>();
-    command->add_option("token", *arguments)->group(""); // hidden: taken only to be refused with the reason
-    command->callback([&context, arguments] {
-        context.action = [&context, arguments] { return decode(context, *arguments); };
-    });
+    Command command{app, context, "decode", summary, example};
+    command.help( // CLI11's own would show the token
+        summary + "\nUsage: usherctl decode [OPTIONS] < FILE\n", "\nExample:\n  " + example + "\n"
+    );
+    const auto arguments = std::make_shared<std::vector<std::string>>();
+    command.takes_in_secret("token", *arguments); // only to refuse it with the reason
+    command.action([&context, arguments] { return decode(context, *arguments); });
 }
 
 } // namespace usher::ctl

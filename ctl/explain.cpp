@@ -423,17 +423,14 @@ int explain(Context& context, std::string const& id, bool everybody)
 
 void add_explain(CLI::App& app, Context& context)
 {
-    CLI::App* command = add_command(
+    Command command{
         app, context, "explain", "Show who can join a meeting and until when, and why somebody cannot",
-        "usherctl explain board-2026-05"
-    );
-    auto meeting = std::make_shared<std::string>();
-    auto everybody = std::make_shared<bool>(false);
-    command->add_option("meeting", *meeting, "The meeting's id")->required()->type_name("MEETING");
-    command->add_flag("--people", *everybody, "List everybody, however many");
-    command->callback([&context, meeting, everybody] {
-        context.action = [&context, meeting, everybody] { return explain(context, *meeting, *everybody); };
-    });
+        "usherctl explain board-2026-05"};
+    const auto meeting = std::make_shared<std::string>();
+    const auto everybody = std::make_shared<bool>(false);
+    command.needs("meeting", "MEETING", *meeting, "The meeting's id");
+    command.takes("--people", *everybody, "List everybody, however many");
+    command.action([&context, meeting, everybody] { return explain(context, *meeting, *everybody); });
 }
 
 } // namespace usher::ctl

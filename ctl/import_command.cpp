@@ -166,33 +166,26 @@ int import(Context& context, ImportArguments const& arguments)
 
 void add_import(CLI::App& app, Context& context)
 {
-    CLI::App* command = add_command(
+    Command command{
         app, context, "import",
         "Load a schedule from CSV files. New rows are added, and rows that differ are changed; what the file leaves "
         "empty, or has no column for, stays as it is. Nothing is deleted without --prune.",
-        "usherctl import --meetings meetings.csv --participants participants.csv"
+        "usherctl import --meetings meetings.csv --participants participants.csv"};
+    const auto arguments = std::make_shared<ImportArguments>();
+    command.takes("--meetings", "FILE", arguments->options.meetings_path, "Meetings");
+    command.takes("--participants", "FILE", arguments->options.participants_path, "Participants");
+    command.takes(
+        "--separator", "CHARACTER", arguments->separator,
+        "Between two fields, if it is none of comma, semicolon and tab, which are found"
     );
-    auto arguments = std::make_shared<ImportArguments>();
-    command->add_option("--meetings", arguments->options.meetings_path, "Meetings")->type_name("FILE");
-    command->add_option("--participants", arguments->options.participants_path, "Participants")->type_name("FILE");
-    command
-        ->add_option(
-            "--separator", arguments->separator,
-            "Between two fields, if it is none of comma, semicolon and tab, which are found"
-        )
-        ->type_name("CHARACTER");
-    command
-        ->add_option(
-            "--shift-start", arguments->shift_start,
-            "Move all meetings so that the first one begins then: ISO 8601, or +5m"
-        )
-        ->type_name("TIME");
-    command->add_flag("--prune", arguments->options.prune, "Delete what the files do not have");
-    command->add_flag("--force", arguments->options.force, "With --prune, also when a file has no rows");
-    command->add_flag("--dry-run", arguments->options.dry_run, "Write nothing; tell what would change");
-    command->callback([&context, arguments] {
-        context.action = [&context, arguments] { return import(context, *arguments); };
-    });
+    command.takes(
+        "--shift-start", "TIME", arguments->shift_start,
+        "Move all meetings so that the first one begins then: ISO 8601, or +5m"
+    );
+    command.takes("--prune", arguments->options.prune, "Delete what the files do not have");
+    command.takes("--force", arguments->options.force, "With --prune, also when a file has no rows");
+    command.takes("--dry-run", arguments->options.dry_run, "Write nothing; tell what would change");
+    command.action([&context, arguments] { return import(context, *arguments); });
 }
 
 } // namespace usher::ctl

@@ -193,29 +193,24 @@ int repair(Context& context)
 
 void add_init(CLI::App& app, Context& context)
 {
-    CLI::App* command = add_command(
+    Command command{
         app, context, "init", "Create the database, migrate an older one, or repair a damaged one",
-        "usherctl --db /var/lib/usher/usher.db init"
+        "usherctl --db /var/lib/usher/usher.db init"};
+    const auto public_read = std::make_shared<bool>(false);
+    const auto repairs = std::make_shared<bool>(false);
+    const auto adopts = std::make_shared<bool>(false);
+    command.takes("--public-read", *public_read, "Let everybody on this machine read it, tokens included");
+    command.takes("--repair", *repairs, "Mend what others took from usher's schema or changed in it; rows are kept");
+    command.takes(
+        "--adopt-sessions", *adopts,
+        "Accept all sessions that are there as usher's own, after DATABASE.key was lost; usherd must not run"
     );
-    auto public_read = std::make_shared<bool>(false);
-    auto repairs = std::make_shared<bool>(false);
-    auto* readable =
-        command->add_flag("--public-read", *public_read, "Let everybody on this machine read it, tokens included");
-    command->add_flag("--repair", *repairs, "Mend what others took from usher's schema or changed in it; rows are kept")
-        ->excludes(readable);
-    auto adopts = std::make_shared<bool>(false);
-    command
-        ->add_flag(
-            "--adopt-sessions", *adopts,
-            "Accept all sessions that are there as usher's own, after DATABASE.key was lost; usherd must not run"
-        )
-        ->excludes(readable);
-    command->callback([&context, public_read, repairs, adopts] {
-        context.action = [&context, public_read, repairs, adopts] {
-            if (*adopts)
-                return adopt(context);
-            return *repairs ? repair(context) : init(context, *public_read);
-        };
+    command.excludes("--repair", "--public-read");
+    command.excludes("--adopt-sessions", "--public-read");
+    command.action([&context, public_read, repairs, adopts] {
+        if (*adopts)
+            return adopt(context);
+        return *repairs ? repair(context) : init(context, *public_read);
     });
 }
 

@@ -522,33 +522,26 @@ struct RequestCommand {
 
 void add_request(CLI::App& app, Context& context, RequestCommand const& told)
 {
-    CLI::App* command = add_command(app, context, told.name, told.summary, told.example);
+    Command command{app, context, told.name, told.summary, told.example};
     const bool replaces = told.action == RequestAction::replace_session;
-    const std::string usage = "Usage: usherctl " + told.name +
-                              " (MEETING | --project NAME | --all) [--wait] [--dry-run]" +
-                              (replaces ? " [--yes]\n" : "\n") + told.summary + "\nExample: " + told.example + "\n";
-    command->formatter_fn([usage](CLI::App const* shown, std::string const&, CLI::AppFormatMode mode) {
-        const CLI::Formatter options;
-        return usage + options.make_groups(shown, mode);
-    });
-    auto arguments = std::make_shared<RequestArguments>();
+    command.help(
+        "Usage: usherctl " + told.name + " (MEETING | --project NAME | --all) [--wait] [--dry-run]" +
+        (replaces ? " [--yes]\n" : "\n") + told.summary + "\nExample: " + told.example + "\n"
+    );
+    const auto arguments = std::make_shared<RequestArguments>();
     arguments->name = told.name;
     arguments->action = told.action;
-    command->add_option("meeting", arguments->meeting, "The meeting's id")->type_name("MEETING");
-    command->add_option("--project", arguments->project, "All meetings of a project")->type_name("PROJECT");
-    command->add_flag("--all", arguments->all, "All meetings");
-    command->add_flag("--wait", arguments->wait, "Wait until every meeting has been served");
-    command->add_flag("--dry-run", arguments->dry_run, "Say what would be done, and do nothing");
+    command.takes("meeting", "MEETING", arguments->meeting, "The meeting's id");
+    command.takes("--project", "PROJECT", arguments->project, "All meetings of a project");
+    command.takes("--all", arguments->all, "All meetings");
+    command.takes("--wait", arguments->wait, "Wait until every meeting has been served");
+    command.takes("--dry-run", arguments->dry_run, "Say what would be done, and do nothing");
     if (replaces)
-        command->add_flag("--yes", arguments->yes, "Do not ask");
-    command
-        ->add_option(
-            "--timeout", arguments->timeout, "Stop waiting when nothing has moved for so long; 60s if not given"
-        )
-        ->type_name("DURATION");
-    command->callback([&context, arguments] {
-        context.action = [&context, arguments] { return request(context, *arguments); };
-    });
+        command.takes("--yes", arguments->yes, "Do not ask");
+    command.takes(
+        "--timeout", "DURATION", arguments->timeout, "Stop waiting when nothing has moved for so long; 60s if not given"
+    );
+    command.action([&context, arguments] { return request(context, *arguments); });
 }
 
 } // namespace
@@ -570,19 +563,14 @@ void add_requests(CLI::App& app, Context& context)
         app, context,
         {"retry", RequestAction::retry, "Tries again at once what has failed.", "usherctl retry board-2026-05 --wait"}
     );
-    CLI::App* command = add_command(
+    Command command{
         app, context, "requests", "Lists what was asked for and is not done yet; aborts it.",
-        "usherctl requests abort 8"
-    );
-    CLI::App* abort = command->add_subcommand("abort", "What it has not done yet stays as it is");
-    abort->fallthrough();
+        "usherctl requests abort 8"};
+    command.action([&context] { return list_requests(context); });
+    Command abort = command.add_below("abort", "What it has not done yet stays as it is");
     const auto id = std::make_shared<std::string>();
-    abort->add_option("request", *id, "The request's number")->type_name("N")->required();
-    abort->callback([&context, id] { context.action = [&context, id] { return abort_request(context, *id); }; });
-    command->callback([&context, abort] {
-        if (!abort->parsed())
-            context.action = [&context] { return list_requests(context); };
-    });
+    abort.needs("request", "N", *id, "The request's number");
+    abort.action([&context, id] { return abort_request(context, *id); });
 }
 
 } // namespace usher::ctl

@@ -534,11 +534,10 @@ int status(Context& context)
 
 void add_status(CLI::App& app, Context& context)
 {
-    CLI::App* command = add_command(
+    Command command{
         app, context, "status", "Show whether all is well, what is not and why, and how long it lasts without usherd",
-        "usherctl status"
-    );
-    command->callback([&context] { context.action = [&context] { return status(context); }; });
+        "usherctl status"};
+    command.action([&context] { return status(context); });
 }
 
 } // namespace usher::ctl
