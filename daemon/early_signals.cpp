@@ -20,8 +20,9 @@ volatile std::sig_atomic_t early_exit_status = 0;
 void say(std::string_view text)
 {
     pollfd writable{STDERR_FILENO, POLLOUT, 0};
-    if (::poll(&writable, 1, 0) > 0) [[maybe_unused]]
-        const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (::poll(&writable, 1, 0) <= 0)
+        return;
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
 void leave(int /*signal*/)
@@ -33,9 +34,8 @@ void leave(int /*signal*/)
 /// A file that is mapped was cut: a thread is in the middle of it and cannot go on.
 void leave_what_was_cut(int /*signal*/)
 {
-    say("usherd: DATABASE-shm was cut while it was in use; all that was committed is kept; restart all programs that "
-        "had "
-        "it open\n");
+    say("usherd: DATABASE-shm was cut while it was in use; all that was committed is kept; "
+        "restart all programs that had it open\n");
     ::_exit(exit_could_not);
 }
 
