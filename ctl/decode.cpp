@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
 #include <istream>
 #include <memory>
+#include <span>
 
 #include <usher/core/token.hpp>
 
@@ -93,10 +93,13 @@ bool is_none(std::string_view algorithm)
     });
 }
 
-bool is_taken(std::string_view algorithm)
+/// `HS256 and RS256`.
+std::string all_of(std::span<std::string_view const> algorithms)
 {
-    constexpr std::array<std::string_view, 3> taken{"HMAC-SHA1", "HS256", "RS256"};
-    return std::find(taken.begin(), taken.end(), algorithm) != taken.end();
+    std::string text;
+    for (std::size_t i = 0; i < algorithms.size(); ++i)
+        text.append(i == 0 ? "" : i + 1 == algorithms.size() ? " and " : ", ").append(algorithms[i]);
+    return text;
 }
 
 /// Whether the vendor would let somebody in with it, now.
@@ -105,10 +108,11 @@ Judged judge(DecodedToken const& token, Signature const& signature, Times const&
     const auto bad = [](std::string why) { return Judged{Judgement::bad, "Bad: " + std::move(why) + "."}; };
     if (is_none(token.algorithm))
         return bad("alg is none: nobody signed it, and the vendor refuses it");
-    if (!is_taken(token.algorithm))
+    const auto taken = token.format.declared().algorithms;
+    if (std::find(taken.begin(), taken.end(), token.algorithm) == taken.end())
         return bad(
-            (token.algorithm.empty() ? "it names no alg" : "alg is " + whole(token.algorithm)) +
-            ": the vendor takes HS256 and RS256 only"
+            (token.algorithm.empty() ? "it names no alg" : "alg is " + whole(token.algorithm)) + ": the vendor takes " +
+            all_of(taken) + " only"
         );
     if (signature.state == Signature::State::bad)
         return bad("it is not signed by " + signature.by);
@@ -146,7 +150,9 @@ std::vector<std::string> notes_of(DecodedToken const& token)
 void print_decoded(Page& page, DecodedToken const& token, Judged const& judged, Times const& times)
 {
     page.sentence(judged.sentence);
-    std::string text = token.format == TokenFormat::t1 ? "t1" : "jwt " + whole(token.algorithm);
+    std::string text = std::string{token.format.id()};
+    if (token.format.declared().algorithms.size() > 1)
+        text += " " + whole(token.algorithm);
     if (!token.role.empty())
         text += ", " + whole(token.role);
     if (const auto issued = instant(token.issued_at))
@@ -172,7 +178,7 @@ Json json_of_decoded(DecodedToken const& token, Signature const& signature, Judg
                           : judged.judgement == Judgement::bad     ? "bad"
                                                                    : "unchecked";
     document["sentence"] = unbound(judged.sentence);
-    document["format"] = token.format == TokenFormat::t1 ? "t1" : "jwt";
+    document["format"] = std::string{token.format.id()};
     document["algorithm"] = token.algorithm;
     document["signature"] = signature.state == Signature::State::good  ? "valid"
                             : signature.state == Signature::State::bad ? "invalid"

@@ -456,6 +456,21 @@ TEST(Fingerprint, TellsItsPartsApart)
     EXPECT_NE(fingerprint_of(one, "s", TokenFormat::jwt), fingerprint_of(one, "t", TokenFormat::jwt));
 }
 
+TEST(Fingerprint, KnowsTheNameWhereTheFormatCarriesIt)
+{
+    static constexpr TokenFormatDeclaration with_person{.id = "jwt", .algorithms = {}, .carries_person = true};
+    const TokenFormat format{with_person};
+    ParticipantRow one;
+    one.display_name = "Ann";
+    ParticipantRow other;
+    other.display_name = "Anna";
+
+    EXPECT_NE(fingerprint_of(one, "s", format), fingerprint_of(other, "s", format));
+    EXPECT_NE(fingerprint_of(ParticipantRow{}, "s", format), fingerprint_of(ParticipantRow{}, "s", TokenFormat::jwt));
+    EXPECT_EQ(fingerprint_of(one, "s", TokenFormat::jwt), fingerprint_of(other, "s", TokenFormat::jwt));
+    EXPECT_EQ(fingerprint_of(one, "s", TokenFormat::t1), fingerprint_of(other, "s", TokenFormat::t1));
+}
+
 TEST(Plan, ServesNobodyItCannotAndSaysWhy)
 {
     MeetingSnapshot meeting = served();

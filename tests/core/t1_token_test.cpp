@@ -92,16 +92,15 @@ TEST(T1Token, encodes_as_a_whole_whatever_the_length_of_its_head)
 
 TEST(T1Token, reads_fields)
 {
-    bool damaged = false;
-    const auto fields = parse_t1_fields("a=1&&b&c=x=y&d=+%20%c3%A9&a=2", damaged);
+    const T1FieldList whole = parse_t1_fields("a=1&&b&c=x=y&d=+%20%c3%A9&a=2");
     const std::vector<std::pair<std::string, std::string>> expected{
         {"a", "1"}, {"b", ""}, {"c", "x=y"}, {"d", "  \xc3\xa9"}, {"a", "2"}};
-    EXPECT_EQ(fields, expected);
-    EXPECT_FALSE(damaged);
+    EXPECT_EQ(whole.fields, expected);
+    EXPECT_FALSE(whole.damaged);
     for (char const* const bad : {"a=%", "a=%4", "a=%g0", "a=%0g"}) {
-        damaged = false;
-        EXPECT_EQ(parse_t1_fields(bad, damaged).at(0).second, bad + 2);
-        EXPECT_TRUE(damaged);
+        const T1FieldList cut = parse_t1_fields(bad);
+        EXPECT_EQ(cut.fields.at(0).second, bad + 2);
+        EXPECT_TRUE(cut.damaged);
     }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <future>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -50,6 +52,40 @@ TEST(Token, life_is_less_than_thirty_days)
     EXPECT_EQ(error_of(some), "");
     some.issued_at = sys_seconds{seconds{-1'000'000'000}};
     EXPECT_EQ(error_of(some), "life_too_long");
+}
+
+TEST(TokenFormats, can_be_told_apart)
+{
+    std::set<std::string_view> ids;
+    int readers_of_the_rest = 0;
+    for (TokenFormat const& format : token_formats()) {
+        TokenFormatDeclaration const& declared = format.declared();
+        EXPECT_TRUE(ids.insert(format.id()).second) << format.id();
+        EXPECT_FALSE(declared.algorithms.empty());
+        EXPECT_TRUE(declared.by_secret != nullptr || declared.by_rsa_key != nullptr);
+        readers_of_the_rest += declared.recognises == nullptr ? 1 : 0;
+        EXPECT_EQ(decode_token(signer(format).sign(claims(), {1, 2}, now).value())->format, format);
+    }
+    EXPECT_EQ(readers_of_the_rest, 1);
+}
+
+TEST(TokenFormats, are_only_those_that_are_asked_for)
+{
+    const std::string t1 = signer(TokenFormat::t1).sign(claims(), {1, 2}, now).value();
+    const std::string jwt = signer(TokenFormat::jwt).sign(claims(), {1, 2}, now).value();
+
+    EXPECT_TRUE(decode_token(t1, std::array{TokenFormat::t1}));
+    EXPECT_EQ(decode_token(jwt, std::array{TokenFormat::t1}).error().code, Errc::token_malformed);
+    EXPECT_EQ(decode_token(t1, std::array{TokenFormat::jwt}).error().code, Errc::token_malformed);
+}
+
+TEST(Token, says_nothing_of_the_person_in_the_formats_of_this_vendor)
+{
+    auto named = claims();
+    named.identity = "ann";
+    named.name = "Ann";
+    for (TokenFormat const& format : token_formats())
+        EXPECT_EQ(signer(format).sign(named, {1, 2}, now), signer(format).sign(claims(), {1, 2}, now));
 }
 
 TEST(Token, expires_after_now_and_after_its_issue)

@@ -44,8 +44,7 @@ void fields(std::string_view name, std::string_view value)
     t1.add(name, value).add_value("v", value);
     const auto parts = split_t1(encode_t1("1", key, t1));
     require(parts && parts->data == t1.text());
-    bool damaged = false;
-    const auto read = parse_t1_fields(parts->data, damaged);
+    const auto [read, damaged] = parse_t1_fields(parts->data);
     require(
         !damaged && read.size() == 2 && read[0].first == name && read[0].second == value && read[1].second == value
     );

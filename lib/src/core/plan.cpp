@@ -431,7 +431,7 @@ std::uint64_t hash_of(ProjectFacts const& facts)
 {
     Policy const& policy = facts.policy;
     std::string text = facts.name + '\n' + facts.provider + '\n' + facts.project_key + '\n' + facts.key_id + '\n' +
-                       (facts.format == TokenFormat::t1 ? "t1" : "jwt");
+                       std::string{facts.format.id()};
     for (const seconds value :
          {policy.session_lead, policy.token_lead, policy.early_join.of(Role::subscriber),
           policy.early_join.of(Role::publisher), policy.early_join.of(Role::publisheronly),
@@ -495,7 +495,10 @@ std::uint64_t fingerprint_of(ParticipantRow const& participant, std::string_view
     hash = stable_hash(participant.connection_data, hash);
     hash = stable_hash(nul, hash);
     hash = stable_hash(participant.layout_classes, hash);
-    hash = stable_hash(format == TokenFormat::t1 ? std::string_view{"\0t1", 3} : std::string_view{"\0jwt", 4}, hash);
+    hash = stable_hash(nul, hash);
+    hash = stable_hash(format.id(), hash);
+    if (format.declared().carries_person) // its identity is the participant's id, which a row never changes
+        hash = stable_hash(participant.display_name, stable_hash(nul, hash));
     return hash;
 }
 

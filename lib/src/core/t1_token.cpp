@@ -60,7 +60,16 @@ std::optional<unsigned> hex_digit(char c)
     return std::nullopt;
 }
 
-std::string decoded(std::string_view text, bool& damaged)
+/// Whether each `%` is followed by two hex digits.
+bool is_whole(std::string_view text)
+{
+    for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1))
+        if (at + 2 >= text.size() || !hex_digit(text[at + 1]) || !hex_digit(text[at + 2]))
+            return false;
+    return true;
+}
+
+std::string decoded(std::string_view text)
 {
     std::string out;
     out.reserve(text.size());
@@ -77,7 +86,6 @@ std::string decoded(std::string_view text, bool& damaged)
                 i += 2;
             } else {
                 out += '%';
-                damaged = true;
             }
         }
     }
@@ -158,9 +166,9 @@ Result<T1Parts> split_t1(std::string_view token)
     return parts;
 }
 
-std::vector<std::pair<std::string, std::string>> parse_t1_fields(std::string_view data, bool& damaged)
+T1FieldList parse_t1_fields(std::string_view data)
 {
-    std::vector<std::pair<std::string, std::string>> fields;
+    T1FieldList list;
     while (!data.empty()) {
         const std::size_t end = data.find('&');
         const std::string_view field = data.substr(0, end);
@@ -168,10 +176,12 @@ std::vector<std::pair<std::string, std::string>> parse_t1_fields(std::string_vie
         if (field.empty())
             continue;
         const std::size_t equals = field.find('=');
+        const std::string_view name = field.substr(0, equals);
         const std::string_view value = equals == std::string_view::npos ? std::string_view{} : field.substr(equals + 1);
-        fields.emplace_back(decoded(field.substr(0, equals), damaged), decoded(value, damaged));
+        list.damaged = list.damaged || !is_whole(name) || !is_whole(value);
+        list.fields.emplace_back(decoded(name), decoded(value));
     }
-    return fields;
+    return list;
 }
 
 } // namespace usher

@@ -549,7 +549,9 @@ void Provisioner::sign(Batch& batch)
                 issued,
                 expiry_of(issued, *planned.closes, facts.policy),
                 participant.connection_data,
-                participant.layout_classes};
+                participant.layout_classes,
+                participant.id,
+                participant.display_name};
             auto token = job.project->signer.sign(claims, job.entropy, batch.now);
             if (token)
                 batch.tokens[job.meeting][job.step] = {

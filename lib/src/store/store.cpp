@@ -402,7 +402,7 @@ struct Store::Impl : Statements {
         return statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
     }
 
-    /// `statement`: its columns, and the row's id last.
+    /// `statement`: its columns; the row's id and the name come last.
     void add_participant(std::vector<ParticipantRow>& rows, SQLite::Statement& statement)
     {
         RawParticipant raw;
@@ -411,6 +411,7 @@ struct Store::Impl : Statements {
         raw.connection_data = value_at(statement, 2);
         raw.layout_classes = value_at(statement, 3);
         raw.meeting_id = value_at(statement, 4);
+        raw.display_name = value_at(statement, 6);
         ParticipantRow& row = rows.emplace_back();
         const auto text = [&](RowValue const& value, int index) {
             auto const* const bytes = std::get_if<std::string_view>(&value);
@@ -422,6 +423,7 @@ struct Store::Impl : Statements {
         row.role = parse_role(text(raw.role, 1));
         row.connection_data = text(raw.connection_data, 2);
         row.layout_classes = text(raw.layout_classes, 3);
+        row.display_name = text(raw.display_name, 6);
         if (const auto fault = check_row(raw))
             row.fault = fault->text();
     }
@@ -443,7 +445,7 @@ struct Store::Impl : Statements {
         for (const std::int64_t key : keys) {
             try {
                 SQLite::Statement& statement = prepared(
-                    R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id, id
+                    R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id, id, display_name
                             FROM participant WHERE id = ?)sql"
                 );
                 const Rewind rewind{statement};
@@ -471,7 +473,8 @@ struct Store::Impl : Statements {
         std::vector<ParticipantRow>& rows = meeting.participants;
         try {
             SQLite::Statement& statement = prepared(
-                R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id, id FROM participant
+                R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id, id, display_name
+                        FROM participant
                        WHERE meeting_id = ? ORDER BY participant_id LIMIT ?)sql"
             );
             const Rewind rewind{statement};

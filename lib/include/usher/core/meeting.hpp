@@ -115,6 +115,7 @@ struct ParticipantRow {
     std::string problem; ///< Reason in `participant_problem`, or empty.
     std::string fault{}; ///< What the contract would refuse of the row; see check_row(). Empty: nothing.
     bool unread = false; ///< Of the row only its id was, and the fault is why.
+    std::string display_name{};
 
     friend bool operator==(ParticipantRow const&, ParticipantRow const&) = default;
 };

@@ -76,7 +76,8 @@ sys_seconds expiry_of(sys_seconds issued_at, sys_seconds closes, Policy const& p
 std::optional<sys_seconds>
 rotation_of(std::string_view meeting_id, sys_seconds expires_at, sys_seconds closes, Policy const& policy);
 
-/// What the planner compares of a token beside its role: connection data, layout classes, session, format.
+/// What the planner compares of a token beside its role: connection data, layout classes, session, format, and the name
+/// where the format carries it.
 std::uint64_t fingerprint_of(ParticipantRow const& participant, std::string_view session_id, TokenFormat format);
 
 struct SignStep {

@@ -80,8 +80,12 @@ struct T1Parts {
 /// Reads the envelope, in either alphabet of base64. Errors: token_malformed.
 Result<T1Parts> split_t1(std::string_view token);
 
-/// The decoded names and values of `data`, in order, repeated ones too. `%20` and `+` are spaces; a `%` without two
-/// hex digits stays as it is, and sets `damaged`.
-std::vector<std::pair<std::string, std::string>> parse_t1_fields(std::string_view data, bool& damaged);
+struct T1FieldList {
+    std::vector<std::pair<std::string, std::string>> fields; ///< Decoded names and values, in order, repeated ones too.
+    bool damaged = false;                                    ///< A `%` is not followed by two hex digits.
+};
+
+/// The fields of `data`. `%20` and `+` are spaces; a `%` without two hex digits stays as it is.
+T1FieldList parse_t1_fields(std::string_view data);
 
 } // namespace usher
