@@ -527,6 +527,7 @@ TEST(Plan, AnOutageThatNeedsSomebodyIsToldToThoseThatFailedBefore)
     Projects all = projects();
     ProjectFacts& project = all.by_name.begin()->second;
     project.network = true;
+    project.disconnects = true;
     MeetingSnapshot meeting = snapshot();
     meeting.published.reset();
     meeting.attempts = 1;
@@ -560,6 +561,7 @@ TEST(Disconnect, IsForACancellationOrAnEndAsThePolicySays)
     project.policy.disconnect_on_cancel = project.policy.disconnect_at_close = true;
     EXPECT_NE(why_not(cancelled, starts), ""); // sessions of the sandbox have nobody in them
     project.network = true;
+    project.disconnects = true;
     EXPECT_EQ(why_not(cancelled, starts), "");
     EXPECT_EQ(why_not(deleted, starts), "");
     EXPECT_NE(why_not(scheduled, closes - 1s), "");

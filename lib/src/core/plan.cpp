@@ -152,7 +152,7 @@ void plan_missing_meeting(Plan& result, MeetingSnapshot const& meeting, Projects
     result.closes = meeting.closes;
     // The project stood in the row that is gone; the session has it too.
     const ProjectFacts* const project = meeting.published ? projects.find(meeting.published->project) : nullptr;
-    result.disconnect = project != nullptr && project->network && project->policy.disconnect_on_cancel &&
+    result.disconnect = project != nullptr && project->disconnects && project->policy.disconnect_on_cancel &&
                         meeting.state != State::cancelled && meeting.closes && result.at < *meeting.closes;
     result.forget = !anybody; // people who are left would bring the row back
     close(
@@ -531,7 +531,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     result.closes = schedule.closes;
     result.policy_hash = wanted_project != nullptr ? wanted_project->policy_hash : 0;
 
-    const bool network = wanted_project != nullptr && wanted_project->network;
+    const bool disconnects = wanted_project != nullptr && wanted_project->disconnects;
     if (row.cancelled) {
         result.state = State::cancelled;
         result.reason = "cancelled";
@@ -540,7 +540,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
             result.session = SessionStep::drop;
         result.settle_removals = meeting.has_removals;
         result.disconnect =
-            network && policy.disconnect_on_cancel && meeting.state != State::cancelled && now < schedule.closes;
+            disconnects && policy.disconnect_on_cancel && meeting.state != State::cancelled && now < schedule.closes;
         close(result, meeting, WithdrawReason::cancelled, schedule.closes, policy.retention, projects);
         return result;
     }
@@ -549,7 +549,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
         result.detail = "the meeting closed at " + to_iso8601(schedule.closes);
         result.settle_removals = meeting.has_removals && projects.certain >= schedule.closes;
         const bool news = meeting.state != State::ended || meeting.reason == waits_for_clock;
-        if (news && network && policy.disconnect_at_close && meeting.published &&
+        if (news && disconnects && policy.disconnect_at_close && meeting.published &&
             now < schedule.closes + disconnect_late) {
             result.disconnect = projects.certain >= schedule.closes;
             if (!result.disconnect)
@@ -650,8 +650,8 @@ std::string
 why_not_disconnect(MeetingSnapshot const& meeting, SessionRow const& session, Projects const& projects, sys_seconds now)
 {
     const ProjectFacts* const maker = projects.find(session.project);
-    if (maker == nullptr || !maker->network)
-        return "the configuration has no project " + in_quotes(session.project) + " with sessions over the network";
+    if (maker == nullptr || !maker->disconnects)
+        return "the configuration has no project " + in_quotes(session.project) + " that can throw people out";
     if (maker->provider != session.provider || maker->project_key != session.project_key)
         return "it was not made with the key that project " + in_quotes(session.project) + " has now";
     if (session.adopted)

@@ -119,6 +119,7 @@ void Provisioner::configure(std::vector<Project> projects, ProvisioningSettings 
     std::vector<SessionMaker::Line> lines;
     for (Project& project : projects) {
         project.facts.network = project.provider->needs_network();
+        project.facts.disconnects = project.provider->can_disconnect();
         project.facts.policy_hash = hash_of(project.facts);
         lines.push_back({project.facts, project.provider, project.pace});
         projects_.by_name.emplace(project.facts.name, project.facts);

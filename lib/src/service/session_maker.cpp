@@ -125,7 +125,7 @@ void SessionMaker::configure(std::vector<Line> lines, Policy base)
     for (Line& line : lines) {
         known_.by_name.emplace(line.facts.name, line.facts);
         rows_->push_back({line.facts.name, line.facts.provider, line.facts.project_key, line.facts.key_id, {}, {}});
-        if (!line.facts.network)
+        if (!line.facts.network && !line.facts.disconnects)
             continue;
         const std::string name = line.facts.name;
         const Pace pace{name, line.pace, clock_.steady_now()};

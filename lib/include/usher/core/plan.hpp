@@ -30,7 +30,8 @@ struct ProjectFacts {
     std::string project_key; ///< API key or application id.
     std::string key_id;      ///< Names the secret.
     TokenFormat format = TokenFormat::jwt;
-    bool network = false;              ///< Sessions are made by network calls, which take time and fail.
+    bool network = false;     ///< Sessions are made by network calls, which take time and fail: they are ordered.
+    bool disconnects = false; ///< Whoever is in a session can be thrown out.
     std::uint64_t connection_hash = 0; ///< Of where and how the provider is reached.
     Policy policy;
     std::optional<Outage> outage{};

@@ -69,12 +69,16 @@ class Provider {
 public:
     virtual ~Provider() = default;
 
-    /// Whether calls may take long and fail; one that does not answers at once, on any thread.
+    /// Whether create_session() may take long and fail; one that does not answers at once, on any thread.
     virtual bool needs_network() const = 0;
+
+    /// Whether disconnect_all() can do something, by calls that may take long and fail. Most vendors whose sessions are
+    /// made by calls have such calls too.
+    virtual bool can_disconnect() const { return needs_network(); }
 
     virtual boost::asio::awaitable<CreateOutcome> create_session(SessionOrder order) = 0;
 
-    /// Ends the connections of everybody who is in the session.
+    /// Ends the connections of everybody who is in the session. Only where can_disconnect() says so.
     virtual boost::asio::awaitable<DisconnectOutcome> disconnect_all(std::string session_id, SessionOrder order) = 0;
 };
 
