@@ -20,6 +20,7 @@
 #include <usher/config/load.hpp>
 #include <usher/core/nearest.hpp>
 #include <usher/core/printable.hpp>
+#include <usher/provider/kinds.hpp>
 #include <usher/store/database.hpp>
 
 #include "output.hpp"
@@ -136,12 +137,12 @@ int report(Context& context, std::string_view code, std::string const& message, 
 Config Context::load(Secrets secrets)
 {
     if (!database_path.empty())
-        return default_config(database_path);
+        return default_config(database_path, declarations_of());
     if (config_path.empty() && ::access(default_config_path, F_OK) != 0 && errno == ENOENT)
         throw UsageError{
             std::string{default_config_path} +
             " does not exist; name a configuration with --config FILE, or a database with --db FILE"};
-    auto loaded = load_config(config_path.empty() ? default_config_path : config_path, secrets);
+    auto loaded = load_config(config_path.empty() ? default_config_path : config_path, declarations_of(), secrets);
     if (!loaded) {
         std::string lines;
         for (ConfigError const& error : loaded.error())

@@ -5,6 +5,7 @@
 #include <span>
 
 #include <usher/core/token.hpp>
+#include <usher/provider/kinds.hpp>
 
 #include "commands.hpp"
 #include "output.hpp"
@@ -45,7 +46,7 @@ Signature check(Config const& config, DecodedToken const& decoded, std::string c
 {
     Signature result{Signature::State::unchecked, "no configured project has the key " + whole(decoded.project_key)};
     for (ProjectConfig const& project : config.projects) {
-        if (project.project_key != decoded.project_key)
+        if (project.project_key() != decoded.project_key)
             continue;
         const auto signer = project.signer(decoded.format);
         if (!signer) {
@@ -205,7 +206,7 @@ int decode(Context& context, std::vector<std::string> const& arguments)
     const std::string token = read_token(context.in);
     if (token.empty())
         throw UsageError{"decode found no token on standard input"};
-    const auto decoded = decode_token(token);
+    const auto decoded = decode_token(token, formats_of(declarations_of()));
     if (!decoded)
         return cannot(context, "decode", {"token_malformed", sentence_of(decoded.error())});
     const Times times{context.now(), context.local};

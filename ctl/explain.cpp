@@ -176,7 +176,7 @@ Explanation explain_meeting(
     MeetingStanding const& standing = meeting.standing;
     Explanation result{meeting, times, daemon, {}};
     for (ProjectConfig const& project : config.projects)
-        if (configured && project.name == standing.project && project.provider != "sandbox")
+        if (configured && project.name == standing.project && project.kind->disconnects)
             result.cancelled_policy = project.disconnect_on_cancel ? "disconnect" : "keep";
     switch (standing.word) {
     case Word::ended:

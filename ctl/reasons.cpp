@@ -60,8 +60,8 @@ std::string way_out(Reason const& reason, Config const* config)
         return "add " + project + " under projects: in usher.yaml" + std::string{reload};
     if (reason.code == "credentials_refused") {
         const ProjectConfig* const found = find(config, reason.project);
-        const bool named = found != nullptr && !found->key_source.empty();
-        return "correct " + (named ? whole(found->key_source) : "the secret of " + project) + std::string{reload};
+        const bool named = found != nullptr && !found->key_source().empty();
+        return "correct " + (named ? whole(found->key_source()) : "the secret of " + project) + std::string{reload};
     }
     if (reason.code == "clock_skewed")
         return "timedatectl set-ntp true";

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include <usher/provider/kinds.hpp>
 #include <usher/store/report.hpp>
 
 #include "commands.hpp"
@@ -232,6 +233,7 @@ private:
 
 std::vector<std::string> notes_of(StatusReport const& report)
 {
+    const ProviderDeclarations kinds = declarations_of();
     std::vector<std::string> notes;
     if (report.long_ones.total > 0)
         notes.push_back(
@@ -241,8 +243,10 @@ std::vector<std::string> notes_of(StatusReport const& report)
     if (report.without_row.total > 0)
         notes.push_back(names_of(report.without_row, names_shown) + ": people are there, the meeting's own row is not");
     for (ProjectReport const& project : report.projects) {
-        if (project.provider == "sandbox")
-            notes.push_back(whole(project.name) + " is on the sandbox: its tokens open no real meeting");
+        if (const auto* const kind = find(kinds, project.provider); kind != nullptr && kind->pretends)
+            notes.push_back(
+                whole(project.name) + " is on the " + std::string{kind->name} + ": its tokens open no real meeting"
+            );
         if (project.clock_ahead && std::chrono::abs(*project.clock_ahead) > clock_tolerance)
             notes.push_back(
                 "this machine's clock is " + span_text(std::chrono::abs(*project.clock_ahead)) +
@@ -329,8 +333,13 @@ void print_safe(Page& page, SafeReport const& safe, Times const& times)
 void print_vendors(Page& page, StatusReport const& report)
 {
     std::vector<std::string> answering;
+    const ProviderDeclarations kinds = declarations_of();
+    const auto is_asked = [&](ProjectReport const& project) { // one that this program does not know may be
+        ProviderDeclaration const* const kind = find(kinds, project.provider);
+        return kind == nullptr || kind->uses_network();
+    };
     for (ProjectReport const& project : report.projects)
-        if (project.provider != "sandbox" && project.reason.empty() && project.clock_ahead) // known from an answer
+        if (is_asked(project) && project.reason.empty() && project.clock_ahead) // known from an answer
             answering.push_back(project.name);
     if (!answering.empty()) {
         const std::size_t count = answering.size();

@@ -35,10 +35,8 @@
 #include <usher/async/task_group.hpp>
 #include <usher/core/exit_status.hpp>
 #include <usher/core/printable.hpp>
-#include <usher/core/url.hpp>
 #include <usher/provider/beast_transport.hpp>
-#include <usher/provider/sandbox.hpp>
-#include <usher/provider/vendor.hpp>
+#include <usher/provider/kind.hpp>
 #include <usher/service/engine.hpp>
 #include <usher/service/log_event.hpp>
 #include <usher/service/main_loop.hpp>
@@ -52,6 +50,7 @@
 #include "line_writer.hpp"
 #include "log_setup.hpp"
 #include "print_line.hpp"
+#include "projects.hpp"
 #include "systemd_notify.hpp"
 
 namespace usher {
@@ -74,56 +73,12 @@ std::string this_process()
     return "pid " + std::to_string(::getpid()) + " on " + host.data() + ", started " + to_iso8601(SystemClock{}.now());
 }
 
-/// What makes the sessions of a project.
-std::shared_ptr<Provider>
-provider_of(ProjectConfig const& project, TokenSigner const& signer, seconds clock_skew, asio::any_io_executor executor)
+/// What providers see of the world: this machine's clock, and its network by way of `executor`.
+ProviderDoors doors_of(asio::any_io_executor const& executor)
 {
-    if (project.provider == "sandbox") {
-        log_event(
-            "project.sandbox"_event, fmt::format(" name={} meaning=\"its tokens open no real meeting\"", project.name)
-        );
-        return std::make_shared<SandboxProvider>(project.project_key);
-    }
-    ConnectionConfig const& connection = project.connection;
-    TransportSettings settings;
-    settings.base_url = connection.base_url;
-    settings.ca_file = connection.ca_file;
-    settings.connect_timeout = connection.connect_timeout;
-    settings.total_timeout = connection.timeout;
-    settings.proxy = connection.proxy;
-    settings.idle_max = static_cast<std::size_t>(connection.concurrency);
-    auto transport = BeastTransport::create(std::move(executor), std::move(settings));
-    if (!transport)
-        throw std::runtime_error{"projects." + project.name + ": " + transport.error()};
-    const VendorHost host = project.provider == "vonage" ? VendorHost::vonage : VendorHost::opentok;
-    return std::make_shared<VendorProvider>(
-        host, parse_url(connection.base_url)->authority(), signer, clock_skew, std::move(*transport),
-        [] { return SystemClock{}.now(); }
-    );
-}
-
-std::vector<Project> projects_of(Config& config, asio::any_io_executor const& executor)
-{
-    std::vector<Project> projects;
-    for (ProjectConfig& configured : config.projects) {
-        auto signer = configured.signer();
-        if (!signer)
-            throw std::runtime_error{"projects." + configured.name + ": " + signer.error().message};
-        Project project{{}, *signer, provider_of(configured, *signer, config.base.clock_skew, executor)};
-        project.facts.name = configured.name;
-        project.facts.provider = configured.provider;
-        project.facts.project_key = project.signer.project_key();
-        project.facts.key_id = project.signer.key_id();
-        project.facts.format = configured.token_format;
-        project.facts.policy = config.policy_for(configured);
-        project.facts.connection_hash = configured.connection.hash();
-        project.pace.concurrency = static_cast<std::size_t>(configured.connection.concurrency);
-        project.pace.rate = configured.connection.rate;
-        project.pace.burst = static_cast<double>(configured.connection.burst);
-        projects.push_back(std::move(project));
-        configured.key = Secret{{}}; // the signer has made of it what it needs
-    }
-    return projects;
+    return {
+        [] { return SystemClock{}.now(); },
+        [executor](TransportSettings settings) { return BeastTransport::create(executor, std::move(settings)); }};
 }
 
 /// The threads that read, plan and sign. They give way: to platforms, and to the thread that holds the write lock.
@@ -190,7 +145,7 @@ public:
         keeper_.attend(store_);
         provisioner_ = std::make_unique<Provisioner>(
             store_, writer_, clock_, random_, maker_, context_.get_executor(), threads_.workers(),
-            projects_of(config, context_.get_executor()), settings_of(config.base, tenure.clock)
+            projects_of(config, doors_of(context_.get_executor())), settings_of(config.base, tenure.clock)
         );
         const bool clock_went_back = tenure.last_look > clock_.now();
         if (clock_went_back)
@@ -352,7 +307,7 @@ private:
         for (std::string const& warning : loaded->warnings)
             log_event("config.warning"_event, fmt::format("=\"{}\"", warning));
         try {
-            provisioner_->configure(projects_of(*loaded, context_.get_executor()), {loaded->base});
+            provisioner_->configure(projects_of(*loaded, doors_of(context_.get_executor())), {loaded->base});
         } catch (std::runtime_error const& error) { // a key that cannot sign
             log_event("config.refused"_event, fmt::format(" reason=\"{}\"", error.what()));
             return false;

@@ -16,6 +16,7 @@
 
 #include <usher/config/load.hpp>
 #include <usher/core/exit_status.hpp>
+#include <usher/provider/kinds.hpp>
 #include <usher/store/database.hpp>
 #include <usher/store/process.hpp>
 
@@ -86,11 +87,11 @@ int run(int argc, char** argv, Patience& patience)
     try {
         usher::Config config;
         if (!database.empty()) {
-            config = usher::default_config(database);
+            config = usher::default_config(database, usher::declarations_of());
         } else {
             if (config_path.empty())
                 config_path = "/etc/usher/usher.yaml";
-            auto loaded = usher::load_config(config_path);
+            auto loaded = usher::load_config(config_path, usher::declarations_of());
             if (!loaded) {
                 for (usher::ConfigError const& error : loaded.error())
                     usher::print_line(stderr, error.text());
@@ -115,8 +116,8 @@ int run(int argc, char** argv, Patience& patience)
             std::move(config),
             [&]() -> tl::expected<usher::Config, std::vector<usher::ConfigError>> {
                 if (!database.empty())
-                    return usher::default_config(database);
-                return usher::load_config(config_path);
+                    return usher::default_config(database, usher::declarations_of());
+                return usher::load_config(config_path, usher::declarations_of());
             }
         );
     } catch (usher::DatabaseReadOnly const& error) {

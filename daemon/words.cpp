@@ -9,6 +9,7 @@
 #include <usher/core/exit_status.hpp>
 #include <usher/core/meeting.hpp>
 #include <usher/core/request.hpp>
+#include <usher/provider/kinds.hpp>
 #include <usher/service/log_event.hpp>
 
 #include "print_line.hpp"
@@ -44,7 +45,7 @@ void print_words()
     for (const RequestState state :
          {RequestState::filed, RequestState::running, RequestState::done, RequestState::refused, RequestState::aborted})
         print("request " + std::string{usher::to_text(state)});
-    for (std::string const& key : configuration_keys())
+    for (std::string const& key : configuration_keys(declarations_of()))
         print("key " + key);
     for (LogEvent const& event : log_events)
         print("event " + std::string{to_text(event.severity)} + ' ' + event.name + ' ' + std::string{event.text});

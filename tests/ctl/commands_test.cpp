@@ -16,6 +16,8 @@
 #include <usher/config/config.hpp>
 #include <usher/crypto/base64.hpp>
 #include <usher/crypto/hmac.hpp>
+#include <usher/provider/kinds.hpp>
+#include <usher/provider/sandbox.hpp>
 
 #include "commands.hpp"
 #include "support/temp_dir.hpp"
@@ -508,7 +510,7 @@ TEST_F(Decode, SaysWhetherATokenWorks)
         {R"({"alg":"HS512"})", at - 60, at + 1500, true, 1,
          "Bad: alg is HS512: the vendor takes HS256 and RS256 only."},
     };
-    const std::string key{default_config(path).projects.front().signer()->key_id().substr(0, 6)};
+    const std::string key{default_config(path, declarations_of()).projects.front().signer()->key_id().substr(0, 6)};
     for (auto const& row : rows) {
         const Answer answer = decode(row.header, payload(row.issued, row.expires), row.sign);
         std::string sentence = row.sentence;

@@ -7,6 +7,7 @@
 
 #include <usher/config/config.hpp>
 #include <usher/core/token.hpp>
+#include <usher/provider/kinds.hpp>
 #include <usher/store/store.hpp>
 
 namespace usher::test {
@@ -15,14 +16,14 @@ namespace usher::test {
 /// configuration.
 inline std::string check_database(std::string const& path, seconds lead = seconds{0})
 {
-    Config config = default_config(path);
+    Config config = default_config(path, declarations_of());
     ProjectConfig& project = config.projects.at(0);
     if (lead.count() > 0)
         config.base.session_lead = config.base.token_lead = lead;
     const auto signer = project.signer();
     ProjectFacts facts;
     facts.name = project.name;
-    facts.provider = project.provider;
+    facts.provider = project.kind->name;
     facts.project_key = signer->project_key();
     facts.key_id = signer->key_id();
     facts.format = project.token_format;

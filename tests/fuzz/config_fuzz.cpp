@@ -12,6 +12,7 @@
 
 #include <usher/config/load.hpp>
 #include <usher/core/printable.hpp>
+#include <usher/provider/kinds.hpp>
 
 namespace {
 
@@ -50,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* data, std::size_t siz
     put(config_file, yaml);
     put(secret_file, secret);
 
-    const auto config = load_config("/proc/self/fd/900");
+    const auto config = load_config("/proc/self/fd/900", declarations_of());
 
     if (config) {
         for (ProjectConfig const& project : config->projects)

@@ -3,13 +3,14 @@
 cmake_minimum_required(VERSION 3.25)
 
 # What each layer may include from, beside itself. Arrows point down only; store and provider are strangers.
-set(layers crypto core config async store provider service)
+set(layers crypto core settings config async store provider service)
 set(crypto_uses "")
 set(core_uses crypto)
-set(config_uses core crypto)
+set(settings_uses core crypto)
+set(config_uses settings core crypto)
 set(async_uses core)
 set(store_uses async core crypto)
-set(provider_uses core crypto)
+set(provider_uses settings core crypto)
 set(service_uses store provider async core crypto)
 set(daemon_uses ${layers})
 set(ctl_uses ${layers})
@@ -54,6 +55,11 @@ if(DEFINED SELF_TEST)
     "lib/src/provider/a.cpp|#include <usher/store/store.hpp>|provider must not include from store"
     "lib/src/provider/a.cpp|#include \"store/migrations.hpp\"|provider must not include from store"
     "lib/src/service/a.cpp|#include <usher/config/config.hpp>|service must not include from config"
+    "lib/src/service/a.cpp|#include <usher/settings/key.hpp>|service must not include from settings"
+    "lib/src/config/a.cpp|#include <usher/settings/key.hpp>|-"
+    "lib/src/provider/a/kind.cpp|#include <usher/settings/key.hpp>|-"
+    "lib/src/config/a.cpp|#include <usher/provider/kinds.hpp>|config must not include from provider"
+    "lib/src/settings/a.cpp|#include <usher/provider/kinds.hpp>|settings must not include from provider"
     "lib/src/store/a.cpp|#include \"../core/secret.hpp\"|must not climb"
     "lib/include/usher/store/a.hpp|#include <SQLiteCpp/Database.h>|sqlite headers"
     "ctl/a.cpp|#include <sqlite3.h>|sqlite headers"
@@ -64,6 +70,11 @@ if(DEFINED SELF_TEST)
     "lib/src/store/a.cpp|#include <spdlog/spdlog.h>|log headers"
     "lib/src/core/a.cpp|#include <openssl/evp.h>|openssl headers"
     "lib/include/usher/core/a.hpp|#include <nlohmann/json.hpp>|json headers"
+    "lib/src/provider/a/kind.cpp|    .name = \"sandbox\",|-"
+    "lib/src/config/a.cpp|    if (provider == \"vonage\")|names a kind of provider"
+    "ctl/a.cpp|    return project.provider != \"sandbox\"|names a kind of provider"
+    "lib/src/core/a.cpp|    return format == TokenFormat::t1 ? 1 : 2|asks which token format it is"
+    "ctl/a.cpp|    if (token.format != TokenFormat::jwt)|asks which token format it is"
     "daemon/a.cpp|    co_spawn(context, work(), asio::detached)|asio::detached"
     "tests/async/a_test.cpp|    co_spawn(context, work(), boost::asio::detached)|asio::detached"
     "ctl/a.cpp|    std::snprintf(text, 8, format, number)|-"
@@ -151,6 +162,22 @@ foreach(file IN LISTS files all_files)
   foreach(line IN LISTS lines)
     string(STRIP "${line}" line)
     complain("${file}" "${line}" "asio::detached loses exceptions; spawn into a TaskGroup")
+  endforeach()
+endforeach()
+
+# Whatever differs from one kind of provider, or one token format, to the next is declared by it.
+foreach(file IN LISTS files)
+  if(NOT file MATCHES "^lib/(src|include/usher)/provider/")
+    file(STRINGS ${ROOT}/${file} lines REGEX "\"(sandbox|opentok|vonage)\"")
+    foreach(line IN LISTS lines)
+      string(STRIP "${line}" line)
+      complain("${file}" "${line}" "names a kind of provider; ask what its declaration says")
+    endforeach()
+  endif()
+  file(STRINGS ${ROOT}/${file} lines REGEX "[!=]= *TokenFormat::")
+  foreach(line IN LISTS lines)
+    string(STRIP "${line}" line)
+    complain("${file}" "${line}" "asks which token format it is; ask what its declaration says")
   endforeach()
 endforeach()
 

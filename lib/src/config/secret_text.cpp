@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <usher/core/utf8.hpp>
+#include <usher/crypto/rsa.hpp>
 
 namespace usher {
 
@@ -187,11 +188,6 @@ std::optional<std::string> line_fault(std::string_view content)
 }
 
 } // namespace
-
-bool is_pem(std::string_view content)
-{
-    return content.find(pem_begin) != std::string_view::npos;
-}
 
 std::optional<std::string> secret_fault(std::string_view content)
 {

@@ -7,9 +7,6 @@
 
 namespace usher {
 
-/// Whether `content` holds something in PEM.
-bool is_pem(std::string_view content);
-
 /// What keeps the content of a file from being a secret (a key in PEM, or one line with at most one newline after it),
 /// to follow the file's name: `begins with a byte order mark`. Says what was found there, never the secret.
 /// Programs that write files put all this around a secret or into it in silence, and a token that is signed with it

@@ -52,6 +52,11 @@ int no_passphrase(char*, int, int, void*)
 
 } // namespace
 
+bool is_pem(std::string_view content)
+{
+    return content.find("-----BEGIN") != std::string_view::npos;
+}
+
 std::string_view to_text(RsaKeyError error)
 {
     switch (error) {

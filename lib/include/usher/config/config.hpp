@@ -3,20 +3,15 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <usher/core/policy.hpp>
 #include <usher/core/time.hpp>
 #include <usher/core/token.hpp>
-#include <usher/crypto/secret.hpp>
+#include <usher/settings/provider_declaration.hpp>
+#include <usher/settings/settings.hpp>
 
 namespace usher {
-
-/// What the sandbox signs with when the configuration names no key of its own. They are public on purpose, so that
-/// anyone can verify a sandbox token; no vendor knows them.
-inline constexpr std::string_view sandbox_api_key = "100000";
-inline constexpr std::string_view sandbox_api_secret = "5a4db0c0ffee5a4db0c0ffee5a4db0c0ffee5a4d";
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
@@ -28,37 +23,25 @@ struct LogConfig {
     LogFormat format = LogFormat::automatic;
 };
 
-/// How a provider is reached over the network, and how hard it may be asked.
-struct ConnectionConfig {
-    std::string base_url; ///< https.
-    std::string ca_file;  ///< Empty: the certificates that the system trusts.
-    std::string proxy;    ///< http, asked to CONNECT; empty: none.
-    seconds connect_timeout{5};
-    seconds timeout{20}; ///< Of a whole call.
-    std::int64_t concurrency = 8;
-    double rate = 5; ///< Calls a second.
-    std::int64_t burst = 10;
-
-    /// Of where and how, without the limits: what a failed call failed at.
-    std::uint64_t hash() const;
-};
-
 struct ProjectConfig {
     std::string name;
-    std::string provider;    ///< sandbox, opentok or vonage.
-    std::string project_key; ///< API key; application id of a vonage project.
-    Secret key;              ///< API secret; private key, in PEM, of a vonage project.
+    ProviderDeclaration const* kind; ///< Of its provider; never null.
+    Settings settings; ///< Of the kind's keys, and of `concurrency`, `rate` and `burst` where it has them.
     TokenFormat token_format;
     seconds max_token_life;
     seconds rotation_margin;
-    ConnectionConfig connection{};
     bool replace_on_removal = false;
     bool disconnect_on_cancel = false;
     bool disconnect_at_close = false;
-    std::string key_source{}; ///< Where `key` comes from: a path, `credential NAME`, or nothing.
 
-    /// Signs by what is configured, in the project's format or another one. Errors: those of TokenSigner, and the RSA
-    /// key's; none for a configuration that was loaded.
+    std::string const& project_key() const; ///< API key, application id, or what else the vendor calls it.
+    std::string const& key_source() const;  ///< Of what signs tokens: a path, `credential NAME`, or nothing.
+
+    /// Of where and how the provider is reached, without the limits: what a failed call failed at. It is stored.
+    std::uint64_t connection_hash() const;
+
+    /// Signs by what is configured, in `format` where this kind of provider takes it, else in the project's own.
+    /// Errors: those of TokenSigner, and the RSA key's; none for a configuration that was loaded.
     Result<TokenSigner> signer(TokenFormat format) const;
     Result<TokenSigner> signer() const { return signer(token_format); }
 };
@@ -74,7 +57,7 @@ struct Config {
     Policy policy_for(ProjectConfig const& project) const;
 };
 
-/// One sandbox project named `default`, and the default of everything else.
-Config default_config(std::string database_path);
+/// One project named `default`, of the first kind, and the default of everything else.
+Config default_config(std::string database_path, ProviderDeclarations const& kinds);
 
 } // namespace usher

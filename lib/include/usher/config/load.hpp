@@ -27,11 +27,13 @@ struct ConfigError {
 /// have no right to them: keys are empty then.
 enum class Secrets : std::uint8_t { read, leave };
 
-/// Reads and checks a configuration file and the secrets it names. All mistakes are reported at once, in the order of
-/// their positions; after the first hundred, one more says that there are others.
-tl::expected<Config, std::vector<ConfigError>> load_config(std::string const& path, Secrets secrets = Secrets::read);
+/// Reads and checks a configuration file and the secrets it names; projects may have providers of these kinds. All
+/// mistakes are reported at once, in the order of their positions; after the first hundred, one more says that there
+/// are others.
+tl::expected<Config, std::vector<ConfigError>>
+load_config(std::string const& path, ProviderDeclarations const& kinds, Secrets secrets = Secrets::read);
 
 /// All keys that there are, such as `tokens.lead`; those of a project begin with `projects.`.
-std::vector<std::string> configuration_keys();
+std::vector<std::string> configuration_keys(ProviderDeclarations const& kinds);
 
 } // namespace usher

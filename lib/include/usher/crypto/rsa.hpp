@@ -15,6 +15,9 @@ namespace usher {
 
 enum class RsaKeyError { missing, not_rsa, too_short, unreadable };
 
+/// Whether `content` holds something in PEM.
+bool is_pem(std::string_view content);
+
 /// What is wrong with the key, for people, to follow its name: `is shorter than 2048 bits`.
 std::string_view to_text(RsaKeyError error);
 

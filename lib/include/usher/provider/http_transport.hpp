@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -9,6 +11,8 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
+
+#include <usher/provider/name_lookup.hpp>
 
 namespace usher {
 
@@ -44,6 +48,18 @@ struct HttpFailure {
     bool timed_out = false;
     bool sent = false; ///< Whether any of the request may have reached the server.
     std::string message;
+};
+
+/// How a server is reached.
+struct TransportSettings {
+    std::string base_url; ///< `https://host[:port][/prefix]`; a request's target goes after the prefix.
+    std::string ca_file;  ///< PEM with the only certificates to trust; empty: those that the system trusts.
+    std::chrono::milliseconds connect_timeout{5000}; ///< From the look-up of the name to the end of the TLS handshake.
+    std::chrono::milliseconds total_timeout{20000};  ///< The whole of send().
+    std::string proxy;                               ///< `http://host:port`, asked to CONNECT; empty: none.
+    std::size_t idle_max = 8;                        ///< Connections kept for the next request.
+    std::chrono::milliseconds idle_timeout{30000};   ///< How long they are kept.
+    LookUp look_up = look_up_by_system;              ///< Finds the addresses of the host, on a thread of its own.
 };
 
 /// Sends requests to one server: the door to the network.

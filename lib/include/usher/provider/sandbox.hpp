@@ -5,6 +5,11 @@
 
 namespace usher {
 
+/// What the sandbox signs with when the configuration names no key of its own. They are public on purpose, so that
+/// anyone can verify a sandbox token; no vendor knows them.
+inline constexpr std::string_view sandbox_api_key = "100000";
+inline constexpr std::string_view sandbox_api_secret = "5a4db0c0ffee5a4db0c0ffee5a4db0c0ffee5a4d";
+
 /// Mints session ids locally, in the vendor's format; they open no real meeting. Never touches the network.
 class SandboxProvider final : public Provider {
 public:

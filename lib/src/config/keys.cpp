@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/keys.hpp"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <iterator>
+#include <span>
+
+namespace usher {
+
+namespace {
+
+constexpr seconds second{1};
+constexpr seconds minute{60};
+constexpr seconds hour{3600};
+constexpr seconds day{24 * 3600};
+constexpr Policy standard{};
+
+constexpr std::array<std::string_view, 2> visible_words{"at_once", "at_opens"};
+constexpr std::array<std::string_view, 4> level_words{"debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 4> format_words{"auto", "text", "json", "journal"};
+constexpr std::array<std::string_view, 2> on_removal_words{"keep", "replace_session"};
+constexpr std::array<std::string_view, 2> on_cancel_words{"keep", "disconnect"};
+constexpr std::array<std::string_view, 2> hard_end_words{"off", "disconnect"};
+
+/// How hard a provider may be asked.
+constexpr std::array pace_keys{
+    Key{"concurrency", NumberKey{1, 256, 8}},
+    Key{"rate", NumberKey{1, 10'000, 5}},
+    Key{"burst", NumberKey{1, 10'000, 10}},
+};
+constexpr std::array renewal_keys{Key{"on_removal", ChoiceKey{on_removal_words}}};
+constexpr std::array disconnect_keys{
+    Key{"on_cancel", ChoiceKey{on_cancel_words}},
+    Key{"hard_end", ChoiceKey{hard_end_words}},
+};
+
+void append(std::vector<Key>& keys, std::span<Key const> more)
+{
+    for (Key const& key : more)
+        if (std::none_of(keys.begin(), keys.end(), [&](Key const& known) { return known.name == key.name; }))
+            keys.push_back(key);
+}
+
+/// Of projects, in the order in which people are told of them.
+std::vector<Key> keys_of(ProviderDeclarations const& kinds)
+{
+    std::vector<Key> keys{Key{"provider", OwnRule{}}};
+    for (ProviderDeclaration const* const kind : kinds)
+        append(keys, kind->credentials);
+    keys.push_back({"token_format", OwnRule{}});
+    keys.push_back({"max_token_life", OwnRule{}});
+    for (ProviderDeclaration const* const kind : kinds)
+        append(keys, kind->connection);
+    for (ProviderDeclaration const* const kind : kinds)
+        if (kind->uses_network())
+            append(keys, pace_keys);
+    for (ProviderDeclaration const* const kind : kinds)
+        if (kind->orders_sessions)
+            append(keys, renewal_keys);
+    for (ProviderDeclaration const* const kind : kinds)
+        if (kind->disconnects)
+            append(keys, disconnect_keys);
+    return keys;
+}
+
+Key const* find(std::span<Key const> keys, std::string_view name)
+{
+    const auto found = std::find_if(keys.begin(), keys.end(), [&](Key const& key) { return key.name == name; });
+    return found == keys.end() ? nullptr : &*found;
+}
+
+std::vector<std::string_view> names_of(std::span<Key const> keys)
+{
+    std::vector<std::string_view> names;
+    for (Key const& key : keys)
+        names.push_back(key.name);
+    return names;
+}
+
+} // namespace
+
+ConfigKeys::ConfigKeys(ProviderDeclarations const& kinds)
+    : root{
+          {"database", PathKey{"the path of the database", nullptr, "/var/lib/usher/usher.db"}},
+          {"projects", OwnRule{}},
+          {"sessions", OwnRule{}},
+          {"tokens", OwnRule{}},
+          {"clock_skew", DurationKey{seconds{0}, 5 * minute, standard.clock_skew}},
+          {"retention", DurationKey{hour, 3650 * day, standard.retention}},
+          {"log", OwnRule{}},
+      },
+      project{keys_of(kinds)},
+      sessions{{"lead", DurationKey{seconds{0}, 400 * day, standard.session_lead}}},
+      tokens{
+          {"lead", DurationKey{minute, 400 * day, standard.token_lead}},
+          {"early_join", RoleDurationsKey{seconds{0}, 30 * day, standard.early_join}},
+          {"grace", DurationKey{seconds{0}, 30 * day, standard.grace}},
+          {"rotation_margin", DurationKey{second, 30 * day, std::nullopt}}, // a part of each project's token life
+          {"visible", ChoiceKey{visible_words}},
+      },
+      doors{
+          {"default", OwnRule{}},
+          {"subscriber", OwnRule{}},
+          {"publisher", OwnRule{}},
+          {"publisheronly", OwnRule{}},
+          {"moderator", OwnRule{}},
+      },
+      log{
+          {"level", ChoiceKey{level_words, 1}},
+          {"format", ChoiceKey{format_words}},
+      }
+{}
+
+std::optional<std::string> ConfigKeys::home_of(std::string_view name) const
+{
+    std::optional<std::string> home;
+    const auto look = [&](std::string const& section, std::vector<Key> const& keys) {
+        if (find(keys, name) == nullptr)
+            return 0;
+        home = section + std::string{name};
+        return 1;
+    };
+    const int homes = look("", root) + look("projects.<name>.", project) + look("sessions.", sessions) +
+                      look("tokens.", tokens) + look("log.", log);
+    return homes == 1 ? home : std::nullopt;
+}
+
+std::vector<Key> keys_of(ProviderDeclaration const& kind)
+{
+    return keys_of(ProviderDeclarations{&kind});
+}
+
+std::vector<Key> provider_keys(ProviderDeclaration const& kind)
+{
+    std::vector<Key> keys;
+    append(keys, kind.credentials);
+    append(keys, kind.connection);
+    if (kind.uses_network())
+        append(keys, pace_keys);
+    return keys;
+}
+
+std::vector<Key> policy_keys()
+{
+    std::vector<Key> keys;
+    append(keys, renewal_keys);
+    append(keys, disconnect_keys);
+    return keys;
+}
+
+std::string listed(std::vector<std::string_view> const& names)
+{
+    std::string text;
+    for (std::size_t i = 0; i < names.size(); ++i)
+        text.append(i == 0 ? "" : i + 1 == names.size() ? " and " : ", ").append(names[i]);
+    return text;
+}
+
+std::string belongs_to(std::string_view key, ProviderDeclaration const& kind, ProviderDeclarations const& kinds)
+{
+    std::vector<std::string_view> takers;
+    std::vector<std::string_view> needers;
+    bool is_credential = false;
+    for (ProviderDeclaration const* const other : kinds) {
+        const std::vector<Key> keys = keys_of(*other);
+        Key const* const found = find(keys, key);
+        if (found == nullptr)
+            continue;
+        takers.push_back(other->name);
+        if (found->required)
+            needers.push_back(other->name);
+        is_credential = is_credential || find(other->credentials, key) != nullptr;
+    }
+    std::vector<std::string_view> const& owners = needers.empty() ? takers : needers;
+    std::string text = (owners.size() > 1 ? "belongs to providers " : "belongs to provider ") + listed(owners) + "; ";
+    if (!is_credential && !kind.lacks_connection.empty())
+        return text.append(kind.lacks_connection);
+    text.append(kind.name);
+    return is_credential ? text + " has " + listed(names_of(kind.credentials)) : text + " has no such key";
+}
+
+} // namespace usher

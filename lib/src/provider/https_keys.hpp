@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The keys of every kind whose provider is reached over HTTPS.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include <usher/provider/kind.hpp>
+#include <usher/settings/key.hpp>
+#include <usher/settings/settings.hpp>
+
+namespace usher {
+
+KeyFinding check_certificates(std::string_view content);
+
+constexpr std::array<Key, 5> https_keys(std::string_view base_url)
+{
+    return {
+        Key{"base_url", UrlKey{"https", base_url}},
+        Key{"ca_file", PathKey{"the path of a file with certificates", check_certificates}}, // else the system's
+        Key{"proxy", UrlKey{"http"}},
+        Key{"connect_timeout", DurationKey{seconds{1}, seconds{60}, seconds{5}}},
+        Key{"timeout", DurationKey{seconds{1}, seconds{300}, seconds{20}}}, // of a whole call
+    };
+}
+
+/// By these keys, and by `concurrency`.
+TransportSettings transport_settings(Settings const& settings);
+
+/// Such as `api.opentok.com`, for sentences.
+std::string server_of(Settings const& settings);
+
+} // namespace usher

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <usher/provider/kind.hpp>
+
+namespace usher {
+
+extern const ProviderKind opentok_kind;
+
+} // namespace usher
