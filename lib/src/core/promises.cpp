@@ -2,6 +2,7 @@
 #include <usher/core/promises.hpp>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include <usher/core/readiness.hpp>
@@ -93,7 +94,7 @@ Result<void> check_token(TokenSigner const& signer, Credential const& credential
 {
     if (auto verified = signer.verify(credential.token); !verified)
         return verified;
-    const Result<DecodedToken> token = decode_token(credential.token);
+    const Result<DecodedToken> token = decode_token(credential.token, std::array{signer.format()});
     if (!token)
         return tl::unexpected{token.error()};
     const bool matches = token->session_id == credential.session_id && token->role == credential.role &&
