@@ -583,5 +583,44 @@ TEST(Disconnect, IsForACancellationOrAnEndAsThePolicySays)
     EXPECT_NE(why_not(cancelled, starts), "");
 }
 
+/// The snapshot has the tokens of the staged session; nobody knows of those that are published.
+TEST(Plan, WhatIsPublishedBesideAStagedSessionIsWithdrawnWithTheMeeting)
+{
+    MeetingSnapshot meeting = snapshot();
+    const sys_seconds closes = schedule().closes;
+    EXPECT_EQ(plan(meeting, projects(), closes).delete_tokens, std::nullopt) << "there are none";
+    meeting.staged = meeting.published;
+    meeting.staged->number = SessionNo{2};
+    EXPECT_EQ(plan(meeting, projects(), closes - 1s).delete_tokens, std::nullopt);
+    EXPECT_EQ(plan(meeting, projects(), closes).delete_tokens, WithdrawReason::ended);
+    meeting.meeting->cancelled = true;
+    EXPECT_EQ(plan(meeting, projects(), closes - 1s).delete_tokens, WithdrawReason::cancelled);
+    meeting.meeting.reset();
+    meeting.opens = schedule().opens;
+    EXPECT_EQ(plan(meeting, projects(), closes - 1s).delete_tokens, WithdrawReason::deleted);
+}
+
+TEST(Plan, APauseThatAClockAheadHasWrittenIsNotKept)
+{
+    MeetingSnapshot meeting = snapshot();
+    meeting.published.reset();
+    Projects known = projects();
+    known.by_name.at("default").network = true;
+    const sys_seconds now = starts - 30min;
+    meeting.failed_inputs = inputs_of(*meeting.meeting, known.by_name.at("default"));
+    meeting.attempts = 2;
+    meeting.next_at = now + 1s;
+    meeting.settled_at = now;
+    EXPECT_TRUE(plan(meeting, known, now).blocked);
+    EXPECT_FALSE(plan(meeting, known, now + 1s).blocked);
+    meeting.settled_at = now + 1s; // the clock was put back since
+    EXPECT_FALSE(plan(meeting, known, now).blocked);
+    meeting.settled_at = now;
+    meeting.next_at = now + 24h;
+    EXPECT_TRUE(plan(meeting, known, now).blocked);
+    meeting.next_at = now + 24h + 1s;
+    EXPECT_FALSE(plan(meeting, known, now).blocked);
+}
+
 } // namespace
 } // namespace usher

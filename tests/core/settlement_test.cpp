@@ -424,10 +424,12 @@ TEST(Settlement, AFailureIsRememberedWhileTheSameSessionIsWanted)
         plan.session = step;
         plan.inputs = inputs;
         const SettledRow row = *settle({read, plan}, nothing_cleared(), std::nullopt, now).row;
-        EXPECT_EQ(row.next_at == read.next_at, row.attempts > 0);
+        EXPECT_EQ(row.next_at, plan.blocked && row.attempts > 0 ? read.next_at : sys_seconds{});
         EXPECT_EQ(row.failed_inputs == read.failed_inputs, row.attempts > 0);
         return row.attempts;
     };
+    EXPECT_EQ(attempts(SessionStep::order, 11), 3);
+    plan.blocked = true;
     EXPECT_EQ(attempts(SessionStep::order, 11), 3);
     EXPECT_EQ(attempts(SessionStep::order, 12), 0);
     EXPECT_EQ(attempts(SessionStep::keep, 11), 0);

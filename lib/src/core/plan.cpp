@@ -108,6 +108,12 @@ bool has_tokens(MeetingSnapshot const& meeting)
     });
 }
 
+/// Whether there may be tokens of any session. Beside a staged session those of the published one are not read.
+bool may_have_tokens(MeetingSnapshot const& meeting)
+{
+    return has_tokens(meeting) || meeting.has_leftovers || (meeting.staged && meeting.published);
+}
+
 bool has_people(MeetingSnapshot const& meeting)
 {
     return std::any_of(meeting.participants.begin(), meeting.participants.end(), [](ParticipantRow const& participant) {
@@ -121,7 +127,7 @@ void close(
     Projects const& projects
 )
 {
-    if (has_tokens(meeting) || meeting.has_leftovers)
+    if (may_have_tokens(meeting))
         result.delete_tokens = why;
     if (!meeting.has_past && !result.forget && meeting.state == result.state)
         return; // purged already
@@ -300,7 +306,7 @@ void plan_foreign_session(
 {
     if (meeting.published || meeting.staged)
         result.session = SessionStep::drop;
-    if (has_tokens(meeting) || meeting.has_leftovers)
+    if (may_have_tokens(meeting))
         result.delete_tokens = WithdrawReason::not_served;
     tell_problems(result, meeting);
     result.state = State::failed;
@@ -334,7 +340,9 @@ void plan_order(
     result.inputs = inputs_of(*meeting.meeting, project);
     const bool has_failed = meeting.attempts > 0 && meeting.failed_inputs == result.inputs;
     // An instant beyond any back-off was set by a clock that has been corrected since.
-    result.blocked = has_failed && meeting.next_at > now && meeting.next_at <= now + back_off_max;
+    // What was decided by a clock that ran ahead is decided again.
+    const bool is_of_the_future = meeting.settled_at > now || meeting.next_at > now + back_off_max;
+    result.blocked = has_failed && meeting.next_at > now && !is_of_the_future;
     due.at(result.blocked ? meeting.next_at : now + order_review);
     const bool all_fail = project.outage && project.outage->state == State::failed;
     if (has_failed && !meeting.reason.empty() && (meeting.state == State::failed || !all_fail)) { // since the call
@@ -627,7 +635,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
         result.reason = "not_yet";
         result.detail = "a session is wanted from " + to_iso8601(schedule.session_from);
         tell_problems(result, meeting);
-        if (has_tokens(meeting) || meeting.has_leftovers)
+        if (may_have_tokens(meeting))
             result.delete_tokens = WithdrawReason::not_yet;
         result.due = due.earliest();
         return result;

@@ -55,7 +55,7 @@ SettledRow settled_row(SettlementFacts const& facts, Cleared const& cleared, Pub
     row.policy_hash = plan.policy_hash;
     // A failure is remembered for as long as the same session is wanted.
     if (plan.session == SessionStep::order && plan.inputs == read.failed_inputs) {
-        row.next_at = read.next_at;
+        row.next_at = plan.blocked ? read.next_at : sys_seconds{}; // it has come
         row.attempts = read.attempts;
         row.failed_inputs = read.failed_inputs;
     }

@@ -635,7 +635,7 @@ struct Store::Impl : Statements {
             SELECT a.meeting_id, a.due_at, a.opens, a.closes, a.next_at, a.attempts, a.generation, a.renew_session,
                    a.policy_hash, a.state, a.reason, a.detail, a.ready_at, a.session_no, a.staged_no,
                    a.failed_inputs, a.last_session_no, a.last_history_no, a.gone_at, a.edited_early,
-                   EXISTS (SELECT 1 FROM removal r WHERE r.meeting_id = a.meeting_id)
+                   EXISTS (SELECT 1 FROM removal r WHERE r.meeting_id = a.meeting_id), a.settled_at
               FROM agenda a WHERE a.meeting_no = ?
         )sql");
         const Rewind rewind{statement};
@@ -673,6 +673,7 @@ struct Store::Impl : Statements {
         result.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(15).getInt64());
         result.gone_at = instant(statement.getColumn(18));
         result.edited_early = statement.getColumn(19).getInt() == 1;
+        result.settled_at = bounded_instant(statement.getColumn(21).getInt64());
         result.has_removals = statement.getColumn(20).getInt() == 1;
         result.removed_early =
             result.has_removals && result.published && result.meeting && somebody_removed_can_enter(result);

@@ -150,6 +150,7 @@ struct MeetingSnapshot {
     Renewal renew_session = Renewal::no;
     std::vector<OpenWork> requests; ///< What requests ask of it, by number.
     std::uint64_t policy_hash = 0;
+    sys_seconds settled_at{}; ///< The instant that it was last planned for, by the clock of then.
     State state = State::pending;
     std::string reason;
     std::string detail;
