@@ -238,13 +238,29 @@ TEST_F(Process, GoesOnWhenAnIndexIsDroppedOrATableIsAViewForAWhile)
     EXPECT_EQ(daemon.end(SIGTERM), 0) << printed();
 }
 
-TEST_F(Process, OncePutsBackWhatItMayAndFailsForTheRestOfTheContract)
+TEST_F(Process, OncePutsBackWhatItMay)
 {
     add_meeting("m");
     platform().exec("DROP INDEX agenda_by_day; DROP VIEW join_credential; DROP TRIGGER usher_meeting_update");
     EXPECT_EQ(Daemon(path, output, true).end(), 0) << printed();
     EXPECT_TRUE(ready("m"));
+}
+
+TEST_F(Process, OnceFailsForTheRestOfTheContract)
+{
     platform().exec("ALTER TABLE meeting DROP COLUMN title");
+    EXPECT_EQ(Daemon(path, output, true).end(), 1);
+    EXPECT_NE(
+        printed().find("the contract is damaged: meeting lost the column title; do: usherctl init --repair\n"),
+        std::string::npos
+    ) << printed();
+}
+
+TEST_F(Process, OnceWaitsHalfAMinuteForATableThatItNeeds)
+{
+    add_meeting("m");
+    EXPECT_EQ(Daemon(path, output, true).end(), 0) << printed();
+    platform().exec("DROP VIEW join_credential; ALTER TABLE meeting DROP COLUMN title");
     EXPECT_EQ(Daemon(path, output, true).end(), 1);
     EXPECT_NE(
         printed().find("the contract is damaged: meeting lost the column title; do: usherctl init --repair\n"),
