@@ -220,9 +220,10 @@ TEST_F(Process, GoesOnWhenAnIndexIsDroppedOrATableIsAViewForAWhile)
     Daemon daemon{path, output};
     add_meeting("a");
     EXPECT_TRUE(test::eventually([&] { return ready("a"); })) << printed();
-    platform().exec("DROP INDEX agenda_by_day; DROP TRIGGER usher_meeting_insert");
+    platform().exec("DROP INDEX agenda_by_day; DROP INDEX agenda_by_time; DROP TRIGGER usher_meeting_insert");
     EXPECT_TRUE(test::eventually([&] { // polls a process
-        return ask("SELECT count(*) FROM sqlite_master WHERE name IN ('agenda_by_day', 'usher_meeting_insert')") == "2";
+        return ask("SELECT count(*) FROM sqlite_master "
+                   "WHERE name IN ('agenda_by_day', 'agenda_by_time', 'usher_meeting_insert')") == "3";
     })) << printed();
     platform().exec("PRAGMA legacy_alter_table = ON; ALTER TABLE meeting RENAME TO other;"
                     "CREATE VIEW meeting AS SELECT * FROM other");

@@ -10,7 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto slow_poll = 30s;      // the last resort, should every notice be lost
 constexpr auto sweep_interval = 24h; // everything is compared with everything
 constexpr int sweep_rest = 4;        // times as long as each of its parts took
 constexpr auto retry_after_busy = 1s;
@@ -18,8 +17,8 @@ constexpr auto broken_patience = 30s; // that `once` has with an incomplete sche
 
 } // namespace
 
-Engine::Engine(Mode mode, Instant now, bool hurried)
-    : mode_{mode}, hurried_{hurried || mode == Mode::once}, swept_at_{now}
+Engine::Engine(Mode mode, Instant now, bool hurried, Duration longest_wait)
+    : mode_{mode}, longest_wait_{longest_wait}, hurried_{hurried || mode == Mode::once}, swept_at_{now}
 {}
 
 void Engine::clock_was_set()
@@ -93,7 +92,7 @@ Engine::Next Engine::rest(Facts const& facts)
 {
     if (schema_ != facts.schema || sweep_wanted_)
         return again();
-    Duration wait = sweeping_ ? sweep_rest_ : Duration{slow_poll};
+    Duration wait = sweeping_ ? sweep_rest_ : longest_wait_;
     if (facts.due_in)
         wait = std::clamp(*facts.due_in, Duration::zero(), wait);
     if (looked_at_ == 0)
@@ -107,7 +106,7 @@ Engine::Next Engine::rest_once(Facts const& facts)
 {
     if (was_alone_ && looked_at_ == 0 && !sweep_wanted_) // else sessions may have been made meanwhile
         return {Step::stop};
-    return again(!sweeping_ && !sweep_wanted_ && facts.calls_under_way ? Duration{slow_poll} : Duration{});
+    return again(!sweeping_ && !sweep_wanted_ && facts.calls_under_way ? longest_wait_ : Duration{});
 }
 
 void Engine::done(Step step, Outcome const& outcome)

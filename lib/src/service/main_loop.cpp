@@ -114,9 +114,13 @@ Engine::Facts MainLoop::facts()
     facts.calls_under_way = parts_.maker.busy();
     facts.rest = parts_.provisioner.rest();
     facts.tend_in = parts_.keeper.tend_again();
-    due_ = parts_.store.next_due();
-    if (due_)
-        facts.due_in = *due_ - parts_.clock.now();
+    try {
+        due_ = parts_.store.next_due();
+        if (due_)
+            facts.due_in = *due_ - parts_.clock.now();
+    } catch (SchemaBroken const&) { // an index is gone: looking through the schema puts it back
+        facts.due_in = Steady::duration::zero();
+    }
     return facts;
 }
 

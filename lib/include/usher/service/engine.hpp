@@ -39,8 +39,9 @@ public:
         friend bool operator==(Next const&, Next const&) = default;
     };
 
-    /// `hurried`: the first sweep takes no rests, since the clock was put back while no daemon ran.
-    Engine(Mode mode, Instant now, bool hurried);
+    /// `hurried`: the first sweep takes no rests, since the clock was put back while no daemon ran. `longest_wait` is
+    /// the last resort, should every notice be lost.
+    Engine(Mode mode, Instant now, bool hurried, Duration longest_wait = std::chrono::seconds{30});
 
     // What happens, at any time:
     void request_stop() { stopping_ = true; }
@@ -82,6 +83,7 @@ private:
     Next rest_once(Facts const& facts);
 
     Mode mode_;
+    Duration longest_wait_;
     Place place_ = Place::begin;
     bool stopping_ = false;
     bool reload_wanted_ = false;
