@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon as the simulation runs it: the one file that knows what it is put together from.
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include <usher/async/task_group.hpp>
+#include <usher/async/wakeup.hpp>
+#include <usher/service/engine.hpp>
+#include <usher/service/provisioning.hpp>
+#include <usher/service/random.hpp>
+#include <usher/store/store.hpp>
+#include <usher/store/store_writer.hpp>
+
+#include "simulation/dice.hpp"
+#include "simulation/memory_vfs.hpp"
+#include "simulation/network.hpp"
+#include "simulation/virtual_clock.hpp"
+
+namespace usher::simulation {
+
+/// One project, as an operator configures it.
+struct ProjectSetting {
+    std::string name;
+    std::string key; ///< The vendor's name for it.
+    std::string secret;
+    bool is_sandbox = false;
+};
+
+/// What an operator configures.
+struct Setting {
+    Policy policy;
+    std::vector<ProjectSetting> projects;
+    PaceSettings pace{8, 20, 20};
+    Duration slow_poll = std::chrono::minutes{30}; ///< Rarer than usherd's: quiet time is to cost nothing.
+    Duration heartbeat = std::chrono::minutes{30}; ///< Likewise.
+};
+
+/// Whoever draws is making a session or a token: a place in the middle of a pass.
+class DiceSource final : public RandomSource {
+public:
+    explicit DiceSource(std::uint64_t seed) : dice_{seed} {}
+
+    std::function<void()> before_next; ///< What happens in between.
+
+    std::uint64_t next() override
+    {
+        if (before_next)
+            before_next();
+        return dice_.next();
+    }
+
+private:
+    Dice dice_;
+};
+
+/// What a daemon finds around itself.
+struct Surroundings {
+    VirtualClock& clock;
+    MemoryVfs& vfs;
+    Network& network;
+    RandomSource& random;
+    std::string database;
+};
+
+/// A run of usherd, from its start to its end or death, as a process of its own. Nothing happens but by step().
+class Daemon {
+public:
+    /// Errors: those of Store, when it cannot start.
+    Daemon(Surroundings surroundings, ProcessId process, Setting setting, std::string const& name);
+    Daemon(Daemon const&) = delete;
+    Daemon& operator=(Daemon const&) = delete;
+    /// Dies, if it has not ended.
+    ~Daemon();
+
+    /// Does what can be done without waiting, up to the next place where others may come in between; whether there was
+    /// anything.
+    bool step();
+
+    // What the system tells it.
+    void notice(); ///< A file was written to.
+    void clock_was_set();
+    void reload(Setting setting);
+    void stop(); ///< SIGTERM.
+
+    bool is_over() const { return over_; }
+    bool is_dead() const { return surroundings_.vfs.is_dead(process_); }
+    /// Why it ended, when it was by a failure.
+    std::exception_ptr failure() const { return failure_; }
+    ProcessId process() const { return process_; }
+
+    /// How often it has found that everything is done, all of the last configuration and schema included.
+    std::int64_t times_done() const { return times_done_; }
+    std::int64_t rounds() const { return rounds_; }
+    bool is_damaged() const { return !provisioner_->damages().empty() || provisioner_->inspect_again_at().has_value(); }
+
+private:
+    std::vector<Project> projects_of(Setting const& setting) const;
+    static ProvisioningSettings settings_of(Setting const& setting, std::optional<ClockRecord> const& clock);
+    boost::asio::awaitable<void> provision();
+    Engine::Facts facts() const;
+    boost::asio::awaitable<Engine::Outcome> perform(Engine::Step step);
+    bool reload_configuration();
+    void tend();
+    boost::asio::awaitable<void> look_for_changes();
+    void beat();
+    bool changed() const;
+    void stop_everything();
+
+    Surroundings surroundings_;
+    ProcessId process_;
+    Setting setting_;
+    VirtualClock& clock_;
+    boost::asio::io_context context_{1};
+    std::optional<Store> store_;
+    std::optional<StoreWriter> writer_;
+    std::optional<Engine> engine_;
+    Wakeup wakeup_;
+    Wakeup looks_;
+    std::unique_ptr<SessionMaker> maker_;
+    std::unique_ptr<Provisioner> provisioner_;
+    std::exception_ptr failure_;
+    std::int64_t seen_version_ = 0;
+    std::optional<Setting> new_setting_;
+    bool stopping_ = false;
+    bool over_ = false;
+    bool sweeping_ = false;
+    std::optional<Instant> beaten_;
+    Instant worked_at_{};
+    std::int64_t times_done_ = 0;
+    std::int64_t rounds_ = 0;
+    std::unique_ptr<TaskGroup> tasks_;
+};
+
+} // namespace usher::simulation

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulation/network.hpp"
+
+#include <utility>
+
+namespace usher::simulation {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto patience = 20s; // of the caller, as usherd's default
+
+HttpFailure broken(HttpStage stage, bool timed_out, bool sent, std::string message)
+{
+    return {stage, timed_out, sent, std::move(message)};
+}
+
+} // namespace
+
+class Network::Wire final : public HttpTransport {
+public:
+    explicit Wire(Network& network) : network_{network} {}
+
+    boost::asio::awaitable<tl::expected<HttpReply, HttpFailure>> send(HttpRequest request) override
+    {
+        Network& net = network_;
+        const Duration there{net.dice_.below(net.latency_max.count())};
+        const Duration back{net.dice_.below(net.latency_max.count())};
+        co_await net.clock_.wait(there);
+        if (net.vendor.refuses_connection()) {
+            net.note_fault("the vendor refuses the connection");
+            co_return tl::unexpected{broken(HttpStage::connect, false, false, "the connection was refused")};
+        }
+        if (net.is_beyond_quota())
+            net.vendor.behaviour.next.push_front(vendor::fault_of(vendor::FaultKind::too_many));
+        const auto now = std::chrono::floor<std::chrono::milliseconds>(net.clock_.true_time());
+        const vendor::Outcome outcome = net.vendor.handle(request, now, net.dice_.next());
+        const vendor::FaultKind fault = net.vendor.requests().back().fault;
+        if (fault != vendor::FaultKind::none)
+            net.note_fault("the vendor answers with " + std::string{to_text(fault)});
+        if (net.dice_.percent(net.twice_in_a_hundred)) {
+            net.note_fault("the vendor gets the request twice");
+            net.vendor.handle(request, now, net.dice_.next());
+        }
+        net.story_.add_to_hash(request.target);
+        const bool is_late = net.dice_.percent(net.late_in_a_hundred);
+        if (is_late || outcome.delay + there > patience) {
+            net.note_fault("the answer of the vendor comes too late");
+            co_await net.clock_.wait(patience - there);
+            co_return tl::unexpected{broken(HttpStage::exchange, true, true, "no answer within 20s")};
+        }
+        co_await net.clock_.wait(outcome.delay + back);
+        if (outcome.reset != vendor::Reset::none || outcome.truncate)
+            co_return tl::unexpected{broken(HttpStage::exchange, false, true, "the connection broke")};
+        co_return outcome.reply;
+    }
+
+private:
+    Network& network_;
+};
+
+Network::Network(VirtualClock& clock, Story& story, std::uint64_t seed)
+    : vendor{seed}, clock_{clock}, story_{story}, dice_{seed}
+{}
+
+std::shared_ptr<HttpTransport> Network::transport()
+{
+    return std::make_shared<Wire>(*this);
+}
+
+bool Network::is_beyond_quota()
+{
+    const std::int64_t second = unix_seconds(clock_.true_now());
+    if (std::exchange(second_, second) != second)
+        in_second_ = 0;
+    return ++in_second_ > quota;
+}
+
+void Network::note_fault(std::string const& text)
+{
+    ++faults_met_;
+    story_.tell(text);
+}
+
+std::string Network::project_of(std::string const& session_id)
+{
+    for (; sessions_seen_ < vendor.sessions().size(); ++sessions_seen_) {
+        vendor::SessionRecord const& record = vendor.sessions()[sessions_seen_];
+        made_.emplace(record.id, record.project_key);
+    }
+    const auto found = made_.find(session_id);
+    return found == made_.end() ? std::string{} : found->second;
+}
+
+} // namespace usher::simulation

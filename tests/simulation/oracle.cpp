@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulation/oracle.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace usher::simulation {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t story_lines = 60;
+constexpr auto minutes_of_drift = 5min;
+constexpr char changed_sql[] = "SELECT meeting_id, seq FROM agenda WHERE seq > ? ORDER BY seq";
+constexpr char credentials_sql[] =
+    "SELECT participant_id, project, project_key, session_id, token, role, issued_at, expires_at FROM join_credential "
+    "WHERE meeting_id = ? ORDER BY participant_id";
+
+} // namespace
+
+Oracle::Oracle(VirtualClock& clock, MemoryVfs& vfs, Story& story, Network& network, std::string database)
+    : clock_{clock}, vfs_{vfs}, story_{story}, network_{network}, database_{std::move(database)}
+{}
+
+void Oracle::open(ProcessId process)
+{
+    process_ = process;
+    const As as{vfs_, process_};
+    connection_ = std::make_unique<SQLite::Database>(database_, SQLite::OPEN_READONLY);
+    changed_ = std::make_unique<SQLite::Statement>(*connection_, changed_sql);
+    credentials_ = std::make_unique<SQLite::Statement>(*connection_, credentials_sql);
+    store_.emplace(Store::open_read_only(database_));
+}
+
+void Oracle::close()
+{
+    const As as{vfs_, process_};
+    changed_.reset();
+    credentials_.reset();
+    connection_.reset();
+    store_.reset();
+}
+
+void Oracle::configure(Setting const& setting)
+{
+    projects_ = {};
+    projects_.base = setting.policy;
+    for (ProjectSetting const& one : setting.projects) {
+        auto signer = TokenSigner::for_api_key(TokenFormat::jwt, one.key, Secret{one.secret});
+        ProjectFacts facts;
+        facts.name = one.name;
+        facts.provider = one.is_sandbox ? "sandbox" : "opentok";
+        facts.project_key = one.key;
+        facts.format = TokenFormat::jwt;
+        facts.policy = setting.policy;
+        projects_.by_name.emplace(one.name, facts);
+        auto& known = signers_[one.key];
+        if (known.empty() || known.back().key_id() != signer->key_id())
+            known.push_back(std::move(*signer));
+    }
+}
+
+void Oracle::report(std::string promise, std::string const& meeting, std::string const& what)
+{
+    story_.tell("VIOLATION of " + promise + ": " + what, meeting);
+    violations_.push_back({std::move(promise), meeting, what});
+    if (violations_.size() == 1)
+        story_so_far_ = story_.last(meeting, story_lines);
+}
+
+void Oracle::look()
+{
+    if (blind_)
+        return;
+    const As as{vfs_, process_};
+    std::vector<std::string> meetings;
+    changed_->bind(1, last_seq_);
+    while (changed_->executeStep()) {
+        meetings.push_back(changed_->getColumn(0).getString());
+        last_seq_ = changed_->getColumn(1).getInt64();
+    }
+    changed_->reset();
+    for (std::string const& meeting : meetings)
+        check(meeting);
+}
+
+void Oracle::check(std::string const& meeting)
+{
+    if (blind_)
+        return;
+    const As as{vfs_, process_};
+    const sys_seconds now = clock_.now();
+    std::optional<MeetingSnapshot> read = store_->read_one(meeting);
+    if (!read || read->is_unreadable)
+        return;
+    MeetingEvidence evidence;
+    evidence.meeting = std::move(*read);
+    evidence.due = !sound_ || evidence.meeting.due_at <= unix_seconds(now);
+    if (evidence.due && tainted_.contains(meeting))
+        return;
+    tainted_.erase(meeting);
+    credentials_->bind(1, meeting);
+    while (credentials_->executeStep()) {
+        const auto column = [&](int i) { return credentials_->getColumn(i).getString(); };
+        const auto instant = [&](int i) { return from_unix(credentials_->getColumn(i).getInt64()); };
+        evidence.published.push_back(
+            {column(0), column(1), column(2), column(3), column(4), column(5), instant(6), instant(7)}
+        );
+        if (sound_ && !evidence.due && evidence.published.back().issued_at > clock_.true_now())
+            report("P1", meeting, "the vendor refuses the token of " + column(0) + ", which is from its future");
+        story_.add_to_hash(column(0));
+        story_.add_to_hash(column(4));
+        ++rows_seen_;
+    }
+    credentials_->reset();
+    const SignatureCheck verify = [this](std::string_view, Credential const& credential) -> Result<void> {
+        Result<void> result = fail(Errc::token_malformed, "is of no project that was ever configured");
+        const auto found = signers_.find(credential.project_key);
+        if (found == signers_.end())
+            return result;
+        for (auto signer = found->second.rbegin(); signer != found->second.rend(); ++signer)
+            if ((result = check_token(*signer, credential)))
+                break;
+        return result;
+    };
+    for (Violation const& violation : check_promises(evidence, projects_, verify, now))
+        report(violation.promise, violation.meeting_id, violation.what);
+    std::string line = std::string{to_text(evidence.meeting.state)} + " " + evidence.meeting.reason + " " +
+                       std::to_string(evidence.published.size()) + " credentials";
+    if (evidence.due)
+        line += ", due";
+    if (auto const& session = evidence.meeting.published) {
+        line += ", session " + session->session_id.substr(0, 40);
+        check_session(meeting, session->session_id, session->adopted, session->provider == "sandbox");
+    } else {
+        // A session outlives its meeting by the retention, so that a meeting that is moved after its end keeps it.
+        const bool was_served = sessions_.erase(meeting) > 0 && !free_.contains(meeting);
+        if (was_served && sound_ && !evidence.due && evidence.meeting.state == State::ended &&
+            evidence.meeting.closes &&
+            *evidence.meeting.closes + projects_.base.retention > clock_.true_now() + minutes_of_drift)
+            report("P6", meeting, "its session is purged before the retention is over");
+    }
+    story_.tell(std::move(line), meeting);
+}
+
+void Oracle::check_session(std::string const& meeting, std::string const& session, bool adopted, bool is_sandbox)
+{
+    const auto before = sessions_.find(meeting);
+    const bool is_new = before == sessions_.end() || before->second != session;
+    if (!is_new)
+        return;
+    if (!adopted && !is_sandbox && network_.project_of(session).empty())
+        report("P4", meeting, "publishes a session that the vendor did not make: " + session);
+    if (!adopted && before != sessions_.end() && !free_.contains(meeting))
+        report("P4", meeting, "its session became another one for no reason");
+    for (auto const& [other, theirs] : sessions_)
+        if (!adopted && other != meeting && theirs == session)
+            report("P4", meeting, "has the session of " + other);
+    if (before != sessions_.end())
+        free_.erase(meeting);
+    sessions_[meeting] = session;
+}
+
+void Oracle::free_all()
+{
+    for (auto const& [meeting, session] : sessions_)
+        free_.insert(meeting);
+    sessions_.clear();
+}
+
+void Oracle::check_survival()
+{
+    const As as{vfs_, process_};
+    SQLite::Statement integrity{*connection_, "PRAGMA integrity_check"};
+    integrity.executeStep();
+    if (const std::string answer = integrity.getColumn(0).getString(); answer != "ok")
+        report("P7", "", "the database is damaged: " + answer);
+    SQLite::Statement seq{*connection_, "SELECT seq FROM daemon"};
+    if (!seq.executeStep() || seq.getColumn(0).getInt64() < last_seq_)
+        report("P7", "", "what was published is lost");
+}
+
+void Oracle::check_all(bool all_must_be_done)
+{
+    if (blind_)
+        return;
+    const As as{vfs_, process_};
+    std::vector<std::string> meetings;
+    {
+        SQLite::Statement statement{*connection_, "SELECT meeting_id FROM agenda ORDER BY meeting_no"};
+        while (statement.executeStep())
+            meetings.push_back(statement.getColumn(0).getString());
+    }
+    for (std::string const& meeting : meetings)
+        check(meeting);
+    if (!all_must_be_done)
+        return;
+    SQLite::Statement waiting{
+        *connection_,
+        "SELECT meeting_id, state, reason, detail FROM meeting_status WHERE state = 'pending' OR (state = "
+        "'failed' AND reason NOT IN ('unknown_project', 'session_of_another_project'))"};
+    while (waiting.executeStep())
+        report(
+            "P1", waiting.getColumn(0).getString(),
+            "is still " + waiting.getColumn(1).getString() + " after a long calm: " + waiting.getColumn(2).getString() +
+                ", " + waiting.getColumn(3).getString()
+        );
+}
+
+std::string Oracle::published()
+{
+    const As as{vfs_, process_};
+    std::string all;
+    SQLite::Statement statement{
+        *connection_, "SELECT meeting_id || ' ' || participant_id || ' ' || token || ' ' || expires_at "
+                      "FROM join_credential ORDER BY meeting_id, participant_id"};
+    while (statement.executeStep())
+        all += statement.getColumn(0).getString() + "\n";
+    return all;
+}
+
+} // namespace usher::simulation

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <usher/core/promises.hpp>
+#include <usher/store/store.hpp>
+
+#include "simulation/daemon.hpp"
+#include "simulation/memory_vfs.hpp"
+#include "simulation/network.hpp"
+#include "simulation/story.hpp"
+
+namespace usher::simulation {
+
+/// Knows what usher promises, and looks whether it keeps it: in what platforms read, in what they read before, and in
+/// what the vendor knows.
+class Oracle {
+public:
+    Oracle(VirtualClock& clock, MemoryVfs& vfs, Story& story, Network& network, std::string database);
+
+    void open(ProcessId process);
+    void close();
+
+    /// What is configured. Tokens that were signed before are still good.
+    void configure(Setting const& setting);
+    /// While it is not sound, a daemon need not have looked at what it promised before: the clock was set, the
+    /// configuration is new.
+    void set_sound(bool sound) { sound_ = sound; }
+
+    /// Whatever was published since the last look.
+    void look();
+    void check(std::string const& meeting);
+    /// Everything, as after a long calm: nothing may be waiting.
+    void check_all(bool all_must_be_done);
+    /// The session of the meeting may be another one than before.
+    void free(std::string const& meeting) { free_.insert(meeting); }
+    void free_all();
+    /// Somebody wrote into usher's rows of this meeting: nothing is promised until it is looked at.
+    void taint(std::string const& meeting) { tainted_.insert(meeting); }
+    /// While views or triggers are gone nobody can be asked.
+    void set_blind(bool blind) { blind_ = blind; }
+    /// Older rows came back.
+    void begin_anew() { last_seq_ = 0; }
+    /// What anybody saw is there still, and the file is sound.
+    void check_survival();
+
+    /// All that readers see now.
+    std::string published();
+
+    void report(std::string promise, std::string const& meeting, std::string const& what);
+    std::vector<Violation> const& violations() const { return violations_; }
+    /// What led to the first of them.
+    std::vector<std::string> const& story_so_far() const { return story_so_far_; }
+    std::int64_t rows_seen() const { return rows_seen_; }
+
+private:
+    void check_session(std::string const& meeting, std::string const& session, bool adopted, bool is_sandbox);
+
+    VirtualClock& clock_;
+    MemoryVfs& vfs_;
+    Story& story_;
+    Network& network_;
+    std::string database_;
+    ProcessId process_ = 0;
+    std::unique_ptr<SQLite::Database> connection_;
+    std::unique_ptr<SQLite::Statement> changed_;
+    std::unique_ptr<SQLite::Statement> credentials_;
+    std::optional<Store> store_;
+    Projects projects_;
+    std::map<std::string, std::vector<TokenSigner>, std::less<>> signers_; ///< By the vendor's name for a project.
+    bool sound_ = false;
+    bool blind_ = false;
+    std::int64_t last_seq_ = 0;
+    std::int64_t rows_seen_ = 0;
+    std::map<std::string, std::string, std::less<>> sessions_; ///< That were published last, by meeting.
+    std::set<std::string, std::less<>> free_;
+    std::set<std::string, std::less<>> tainted_;
+    std::vector<Violation> violations_;
+    std::vector<std::string> story_so_far_;
+};
+
+} // namespace usher::simulation

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulation/platform.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include <sqlite3.h>
+
+namespace usher::simulation {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration hour = 1h;
+constexpr Duration day = 24h;
+constexpr auto busy_pause = 7ms;
+constexpr int crowd = 3000;
+
+std::string sql_text(std::string const& text)
+{
+    return "'" + text + "'";
+}
+
+} // namespace
+
+struct Platform::Life {
+    std::string id;
+    Duration created; ///< All are counted from the start of the run.
+    Duration starts;
+    Duration ends;
+    int people;
+
+    std::string where() const { return " WHERE id = " + sql_text(id); }
+};
+
+Platform::Platform(
+    Events& events, VirtualClock& clock, MemoryVfs& vfs, Story& story, Dice dice, std::string database,
+    std::string name, Committed committed
+)
+    : events_{events},
+      clock_{clock},
+      vfs_{vfs},
+      story_{story},
+      dice_{dice},
+      database_{std::move(database)},
+      name_{std::move(name)},
+      committed_{std::move(committed)}
+{}
+
+void Platform::open(ProcessId process)
+{
+    process_ = process;
+    const As as{vfs_, process_};
+    connection_ = std::make_unique<SQLite::Database>(database_, SQLite::OPEN_READWRITE);
+    ++connections_;
+    in_transaction_ = false;
+    woken_ = false;
+    if (!queue_.empty())
+        try_again(1ms);
+}
+
+void Platform::close()
+{
+    const As as{vfs_, process_};
+    statements_.clear();
+    connection_.reset();
+    ++connections_;
+}
+
+std::optional<Instant> Platform::edited_at(std::string const& meeting) const
+{
+    const auto found = edited_.find(meeting);
+    return found == edited_.end() ? std::nullopt : std::optional{found->second};
+}
+
+void Platform::at(Duration when, std::function<void()> what)
+{
+    events_.about(std::max(Instant{} + when, clock_.steady_now()), std::move(what));
+}
+
+void Platform::edit(std::string const& meeting, std::vector<std::string> statements)
+{
+    Transaction transaction{meeting, std::move(statements)};
+    if (dice_.percent(4))
+        transaction.held = Duration{dice_.below(Duration{dice_.one_in(8) ? 4s : 300ms}.count())};
+    add(std::move(transaction));
+}
+
+void Platform::hold(std::string const& meeting, std::vector<std::string> statements, Duration held)
+{
+    add({meeting, std::move(statements), held});
+}
+
+void Platform::add(Transaction transaction)
+{
+    queue_.push_back(std::move(transaction));
+    if (connection_ && queue_.size() == 1)
+        go_on();
+}
+
+void Platform::try_again(Duration delay)
+{
+    if (std::exchange(woken_, true))
+        return;
+    events_.after(delay, [this, connection = connections_] {
+        if (connection != connections_)
+            return;
+        woken_ = false;
+        go_on();
+    });
+}
+
+/// Compiling a statement, and the triggers that it sets off, takes longer than to run it: the values are bound.
+SQLite::Statement& Platform::prepared(std::string const& statement)
+{
+    std::string text;
+    std::vector<std::string> texts;
+    for (std::size_t at = 0; at < statement.size();) {
+        if (statement[at] != '\'') {
+            const bool is_number = statement[at] >= '0' && statement[at] <= '9' && !text.empty() &&
+                                   (text.back() == ' ' || text.back() == '-');
+            if (!is_number) {
+                text += statement[at++];
+                continue;
+            }
+            const std::size_t end = std::min(statement.find_first_not_of("0123456789", at), statement.size());
+            text += "CAST(? AS INTEGER)";
+            texts.push_back(statement.substr(at, end - at));
+            at = end;
+            continue;
+        }
+        const std::size_t end = statement.find('\'', at + 1);
+        text += '?';
+        texts.push_back(statement.substr(at + 1, end - at - 1));
+        at = end + 1;
+    }
+    std::unique_ptr<SQLite::Statement>& found = statements_[text];
+    if (!found)
+        found = std::make_unique<SQLite::Statement>(*connection_, text);
+    int number = 0;
+    for (std::string const& value : texts)
+        found->bind(++number, value);
+    return *found;
+}
+
+bool Platform::run(std::string const& statement)
+{
+    if (statement.starts_with("INSERT ") || statement.starts_with("UPDATE ") || statement.starts_with("DELETE ")) {
+        SQLite::Statement& query = prepared(statement);
+        const int code = query.tryExecuteStep();
+        const std::string what = code == SQLITE_DONE ? std::string{} : connection_->getErrorMsg();
+        query.tryReset();
+        if (code != SQLITE_DONE && code != SQLITE_BUSY && code != SQLITE_LOCKED)
+            throw std::runtime_error{"the platform's " + statement + " fails: " + what};
+        return code == SQLITE_DONE;
+    }
+    char* message = nullptr;
+    const int code = sqlite3_exec(connection_->getHandle(), statement.c_str(), nullptr, nullptr, &message);
+    if (code == SQLITE_OK || code == SQLITE_BUSY || code == SQLITE_LOCKED) {
+        sqlite3_free(message);
+        return code == SQLITE_OK;
+    }
+    const std::string what = message != nullptr ? message : "";
+    sqlite3_free(message);
+    throw std::runtime_error{"the platform's " + statement + " fails: " + what};
+}
+
+void Platform::go_on()
+{
+    const As as{vfs_, process_};
+    while (!queue_.empty() && !in_transaction_) {
+        if (!run("BEGIN IMMEDIATE"))
+            return try_again(busy_pause);
+        for (std::string const& statement : queue_.front().statements)
+            if (!run(statement)) {
+                run("ROLLBACK");
+                return try_again(busy_pause);
+            }
+        in_transaction_ = true;
+        const Duration held = queue_.front().held;
+        if (held > Duration::zero()) {
+            story_.tell("holds the lock", queue_.front().meeting);
+            events_.after(held, [this, connection = connections_] {
+                if (connection != connections_)
+                    return;
+                const As again{vfs_, process_};
+                commit();
+                go_on();
+            });
+            return;
+        }
+        commit();
+    }
+}
+
+void Platform::commit()
+{
+    if (!run("COMMIT"))
+        throw std::runtime_error{"the platform cannot commit"};
+    in_transaction_ = false;
+    const Transaction done = std::move(queue_.front());
+    queue_.pop_front();
+    edits_ += static_cast<std::int64_t>(done.statements.size());
+    for (std::string const& statement : done.statements)
+        story_.tell(statement.substr(0, 300), done.meeting);
+    edited_[done.meeting] = clock_.steady_now();
+    committed_(done.meeting, done.statements);
+}
+
+std::string Platform::role()
+{
+    return dice_.some<char const*>({"'publisher'", "'publisher'", "'subscriber'", "'moderator'", "'publisheronly'"});
+}
+
+std::string Platform::person(Life const& life)
+{
+    return sql_text("p" + std::to_string(dice_.below(life.people)));
+}
+
+void Platform::plan(PlatformSetting setting, Duration span)
+{
+    setting_ = setting;
+    const Duration from = clock_.steady_now() - Instant{};
+    for (int i = 0; i < setting_.meetings; ++i)
+        plan_meeting(from, span);
+}
+
+void Platform::plan_meeting(Duration from, Duration span)
+{
+    Life life;
+    life.id = name_ + std::to_string(++meetings_);
+    ids_.push_back(life.id);
+    // Meetings begin at the full hour or the half, by day more than by night.
+    const Duration some_day = from + dice_.below(span / day) * day;
+    const Duration clock_time = (dice_.percent(85) ? dice_.between(8, 18) : dice_.between(0, 23)) * hour;
+    life.starts = some_day + clock_time + (dice_.percent(70) ? Duration{} : Duration{30min});
+    const Duration ahead = dice_.percent(80)   ? dice_.between(1, 14 * 24 * 60) * Duration{1min}
+                           : dice_.percent(50) ? dice_.between(1, 90) * Duration{1min}
+                                               : -dice_.between(1, 20) * Duration{1min};
+    life.created =
+        std::max(from + dice_.below(60) * Duration{1s}, life.starts - ahead) + Duration{dice_.below(60'000'000'000)};
+    life.ends = life.starts + dice_.some<Duration>({30min, 45min, 1h, 1h, 90min, 2h, 3h, 10h});
+    if (dice_.one_in(100))
+        life.ends = life.starts + 40 * day;
+    life.people = static_cast<int>(dice_.between(2, 9));
+    const bool is_crowded = !setting_.calm && dice_.one_in(500);
+
+    const std::int64_t zero =
+        unix_seconds(clock_.true_now()) - std::chrono::floor<seconds>(clock_.steady_now() - Instant{}).count();
+    const auto instant = [zero](Duration when) {
+        return std::to_string(zero + std::chrono::floor<seconds>(when).count());
+    };
+    std::string project = "default";
+    if (!setting_.calm && dice_.percent(14))
+        project = dice_.some<char const*>({"second", "second", "spare", "unknown"});
+    const std::string insert = "INSERT INTO meeting (id, title, starts_at, ends_at, project) VALUES (" +
+                               sql_text(life.id) + ", 'm', " + instant(life.starts) + ", " + instant(life.ends) + ", " +
+                               sql_text(project) + ")";
+    std::vector<std::string> people;
+    for (int i = 0; i < life.people; ++i)
+        if (dice_.percent(60))
+            people.push_back(
+                "INSERT OR IGNORE INTO participant (meeting_id, participant_id, display_name, role) VALUES (" +
+                sql_text(life.id) + ", 'p" + std::to_string(i) + "', 'Ann', " + role() + ")"
+            );
+    if (is_crowded)
+        people.push_back(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " + std::to_string(crowd) +
+            ") INSERT OR IGNORE INTO participant (meeting_id, participant_id, role) SELECT " + sql_text(life.id) +
+            ", 'c' || i, 'subscriber' FROM n"
+        );
+    const std::string id = life.id;
+    if (dice_.percent(12) && !people.empty()) { // its people first
+        at(life.created - 30s, [this, id, people] { edit(id, people); });
+        at(life.created, [this, id, insert] { edit(id, {insert}); });
+    } else {
+        people.insert(people.begin(), insert);
+        at(life.created, [this, id, people] { edit(id, people); });
+    }
+    if (!setting_.others.empty() && dice_.one_in(3)) // from now on it writes into another's
+        life.id =
+            setting_.others[static_cast<std::size_t>(dice_.below(static_cast<std::int64_t>(setting_.others.size())))];
+    const std::int64_t edits = setting_.calm ? 3 : dice_.between(1, 10);
+    for (std::int64_t i = 0; i < edits; ++i) {
+        const Duration before = std::max<Duration>(life.starts - life.created, 1min);
+        Duration when = life.created + Duration{dice_.below(before.count())};
+        if (dice_.percent(25)) // around its start, when everybody comes
+            when = life.starts + Duration{dice_.between(-std::int64_t{900'000'000'000}, 900'000'000'000)};
+        else if (dice_.percent(15))
+            when = life.starts + Duration{dice_.below((life.ends - life.starts).count())};
+        else if (dice_.percent(6))
+            when = life.ends + Duration{dice_.below(Duration{2h}.count())};
+        plan_edit(life, std::max(when, life.created + 1s));
+    }
+}
+
+void Platform::plan_edit(Life const& life, Duration when)
+{
+    at(when, [this, life] {
+        const std::string id = sql_text(life.id);
+        const std::string who = person(life);
+        const std::string whom = " WHERE meeting_id = " + id + " AND participant_id = " + who;
+        const std::string sign_up = "INSERT OR REPLACE INTO participant (meeting_id, participant_id, role) VALUES (" +
+                                    id + ", " + who + ", " + role() + ")";
+        const std::int64_t kind = setting_.calm ? 0 : dice_.below(100);
+        const auto change = [&](std::vector<std::string> statements) { edit(life.id, std::move(statements)); };
+        const std::string by = std::to_string(dice_.some({-7200, -3600, -900, 900, 1800, 3600, 86400, 3 * 86400}));
+        if (kind < 34)
+            change({sign_up});
+        else if (kind < 44)
+            change({"UPDATE participant SET role = " + role() + whom});
+        else if (kind < 49)
+            change({"UPDATE participant SET connection_data = '{\"n\":" + std::to_string(dice_.below(50)) + "}'" + whom}
+            );
+        else if (kind < 51)
+            change({"UPDATE participant SET layout_classes = 'focus'" + whom});
+        else if (kind < 57)
+            change({"DELETE FROM participant" + whom});
+        else if (kind < 64)
+            change({"UPDATE meeting SET starts_at = starts_at + " + by + ", ends_at = ends_at + " + by + life.where()});
+        else if (kind < 68)
+            change({"UPDATE meeting SET ends_at = max(starts_at + 60, ends_at + " + by + ")" + life.where()});
+        else if (kind < 72) {
+            change({"UPDATE meeting SET status = 'cancelled'" + life.where()});
+            if (dice_.percent(40))
+                events_.after(Duration{dice_.below(Duration{3h}.count())}, [this, life] {
+                    edit(life.id, {"UPDATE meeting SET status = 'scheduled'" + life.where()});
+                });
+        } else if (kind < 76)
+            change({"INSERT OR IGNORE INTO block (meeting_id, participant_id) VALUES (" + id + ", " + who + ")"});
+        else if (kind < 79)
+            change({"DELETE FROM block" + whom});
+        else if (kind < 82)
+            change({"INSERT OR REPLACE INTO meeting SELECT * FROM meeting" + life.where()});
+        else if (kind < 86) { // a calendar's sync
+            const std::string table = dice_.some<char const*>({"participant", "participant", "block"});
+            const std::string columns =
+                table == "block" ? "meeting_id, participant_id" : "meeting_id, participant_id, role";
+            const std::string keep =
+                "CREATE TEMP TABLE IF NOT EXISTS kept_" + table + " AS SELECT * FROM " + table + " LIMIT 0";
+            const std::string empty = "DELETE FROM temp.kept_" + table;
+            const std::string fill =
+                "INSERT INTO temp.kept_" + table + " SELECT * FROM main." + table + " WHERE meeting_id = " + id;
+            const std::string drop = "DELETE FROM main." + table + " WHERE meeting_id = " + id;
+            const std::string put = "INSERT OR IGNORE INTO main." + table + " (" + columns + ") SELECT " + columns +
+                                    " FROM temp.kept_" + table + " WHERE meeting_id = " + id;
+            if (dice_.one_in(2))
+                change({keep, empty, fill, drop, put});
+            else {
+                change({keep, empty, fill, drop});
+                change({put});
+            }
+        } else if (kind < 88) {
+            change({"DELETE FROM meeting" + life.where()});
+        } else if (kind < 91)
+            change(
+                {"UPDATE meeting SET media_mode = " + std::string{dice_.some<char const*>({"'routed'", "'relayed'"})} +
+                 life.where()}
+            );
+        else if (kind < 92)
+            change(
+                {"UPDATE meeting SET project = " +
+                 std::string{dice_.some<char const*>({"'default'", "'second'", "'unknown'"})} + life.where()}
+            );
+        else if (kind < 95)
+            change(
+                {"UPDATE meeting SET early_join = " + std::string{dice_.some<char const*>({"NULL", "0", "3600"})} +
+                 ", grace = " + std::string{dice_.some<char const*>({"NULL", "0", "3600"})} + life.where()}
+            );
+        else if (kind < 97)
+            change(
+                {"UPDATE meeting SET session_id = " + std::string{dice_.some<char const*>({"NULL", "'room-1'"})} +
+                 life.where()}
+            );
+        else if (kind < 99)
+            change(
+                {"INSERT INTO request (action, meeting_id) VALUES (" +
+                 std::string{dice_.some<char const*>({"'rotate'", "'rotate'", "'retry'", "'replace_session'"})} + ", " +
+                 id + ")"}
+            );
+        else if (dice_.one_in(2))
+            change({"UPDATE meeting SET title = 'x' || title" + life.where()});
+        else // a mapper that saves by its key
+            change(
+                {"INSERT OR REPLACE INTO participant (id, meeting_id, participant_id, role) SELECT id, " + id + ", " +
+                 who + ", " + role() + " FROM participant WHERE meeting_id = " + id + " ORDER BY id LIMIT 1"}
+            );
+    });
+}
+
+} // namespace usher::simulation

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "simulation/virtual_clock.hpp"
+
+namespace usher::simulation {
+
+/// All that happens, in its order: counted, hashed, and the last of it kept for whoever asks why.
+class Story {
+public:
+    Story(VirtualClock const& clock, bool is_told) : clock_{clock}, is_told_{is_told} {}
+
+    /// `meeting` is whom it concerns; everybody when it is empty.
+    void tell(std::string text, std::string_view meeting = {});
+    /// What is no event of its own counts for the hash only.
+    void add_to_hash(std::string_view text);
+
+    std::uint64_t hash() const { return hash_; }
+    std::int64_t events() const { return events_; }
+    /// The last lines that concern the meeting or everybody.
+    std::vector<std::string> last(std::string_view meeting, std::size_t lines_max) const;
+
+private:
+    struct Line {
+        Duration at;
+        std::string text;
+        std::string meeting;
+    };
+    static std::string shown(Line const& line);
+
+    VirtualClock const& clock_;
+    bool is_told_;
+    std::uint64_t hash_ = 0xcbf29ce484222325U;
+    std::int64_t events_ = 0;
+    std::deque<Line> lines_;
+};
+
+} // namespace usher::simulation
