@@ -84,7 +84,7 @@ ProviderDoors doors_of(asio::any_io_executor const& executor)
 /// The threads that read, plan and sign. They give way: to platforms, and to the thread that holds the write lock.
 class WorkerThreads {
 public:
-    WorkerThreads()
+    explicit WorkerThreads(asio::io_context& context) : context_{context}, guard_{context.get_executor()}
     {
         const std::size_t count = std::max(1U, std::thread::hardware_concurrency());
         try {
@@ -117,8 +117,8 @@ public:
     Workers workers() { return {context_.get_executor(), threads_.size()}; }
 
 private:
-    asio::io_context context_;
-    asio::executor_work_guard<asio::io_context::executor_type> guard_{context_.get_executor()};
+    asio::io_context& context_;
+    asio::executor_work_guard<asio::io_context::executor_type> guard_;
     std::vector<std::thread> threads_;
 };
 
@@ -131,7 +131,7 @@ public:
           who_{this_process()},
           keeper_{config.database, who_},
           store_{patiently_at_start([this] { return open_store(); })},
-          writer_{store_, clock_, context_.get_executor(), threads_.workers().executor},
+          writer_{store_, clock_, context_.get_executor(), work_.get_executor()},
           maker_{context_.get_executor(), store_, writer_, clock_, random_, [this] { loop_->wake(); }},
           tasks_{context_.get_executor(), [this](std::string const& task, std::exception_ptr error) {
                      log_event("task.failed"_event, fmt::format(" name={}", task));
@@ -430,6 +430,7 @@ private:
     SystemRandom random_;
     DatabaseKeeper keeper_;
     asio::io_context context_{1};
+    asio::io_context work_;                        // of the threads
     std::optional<asio::signal_set> stop_signals_; // from the moment when the tasks are there that serve them
     std::optional<asio::signal_set> hangups_;
     Store store_;
@@ -437,7 +438,7 @@ private:
     SessionMaker maker_;
     std::unique_ptr<Provisioner> provisioner_; // made once the epoch is ours
     std::optional<MainLoop> loop_;
-    WorkerThreads threads_; // after what their work refers to
+    WorkerThreads threads_{work_}; // after what their work refers to
     std::exception_ptr failure_;
     bool all_ready_ = true;
     TaskGroup tasks_; // last: its coroutines refer to everything above

@@ -70,7 +70,7 @@ TEST_F(WorldEvents, WhatCameEarlyDoesNotHappenAgain)
 
 TEST_F(WorldEvents, AStoryIsHashedByWhatHappenedAndWhen)
 {
-    const auto hash_of = [this](std::string const& text, std::string const& meeting, Duration later) {
+    const auto hash_of = [](std::string const& text, std::string const& meeting, Duration later) {
         VirtualClock another{start};
         another.charge(later);
         Story story{another, false};
