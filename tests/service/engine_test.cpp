@@ -334,7 +334,7 @@ TEST(Engine, OnceSweepsEverythingAndEndsWhenNothingIsDue)
     Daemon daemon{Mode::once};
     EXPECT_THAT(
         daemon.round({.looked_at = 3, .more = true}),
-        ElementsAre(Step::look_through, Step::settle, Step::begin_sweep, Step::sweep, Step::wait)
+        ElementsAre(Step::look_through, Step::begin_sweep, Step::settle, Step::sweep, Step::wait)
     );
     EXPECT_EQ(daemon.last.wait, 0s);
     EXPECT_THAT(daemon.round(), ElementsAre(Step::settle, Step::sweep, Step::wait)) << "the sweep may have found some";
@@ -371,7 +371,7 @@ TEST(Engine, OnceServesOneWishForASweep)
     Daemon daemon{Mode::once};
     daemon.round();
     daemon.facts.sweep_wished = true;
-    EXPECT_THAT(daemon.round(), ElementsAre(Step::settle, Step::begin_sweep, Step::sweep, Step::wait));
+    EXPECT_THAT(daemon.round(), ElementsAre(Step::begin_sweep, Step::settle, Step::sweep, Step::wait));
     daemon.facts.sweep_wished = true;
     EXPECT_THAT(daemon.round(), ElementsAre(Step::settle, Step::stop));
 }

@@ -41,7 +41,13 @@ Engine::Next Engine::next(Facts const& facts)
         return again(retry_after_busy);
     switch (place_) {
     case Place::begin: return begin(facts);
-    case Place::settle: was_alone_ = !sweeping_ && !sweep_wanted_ && !facts.calls_under_way; return {Step::settle};
+    case Place::settle:
+        if (mode_ == Mode::once && sweep_wanted_) { // what is published from here on needs no sweep
+            swept_at_ = facts.now;
+            return {Step::begin_sweep};
+        }
+        was_alone_ = !sweeping_ && !sweep_wanted_ && !facts.calls_under_way;
+        return {Step::settle};
     case Place::settled:
         if (reload_wanted_)
             return {Step::reload};
