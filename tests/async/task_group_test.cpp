@@ -43,7 +43,7 @@ protected:
     }
 
     /// Waits for an hour; what it meets on its way is in `steps`.
-    asio::awaitable<void> sleep(std::string name)
+    asio::awaitable<void> linger(std::string name)
     {
         steps.push_back(name + " begins");
         asio::steady_timer timer{co_await asio::this_coro::executor, 1h};
@@ -78,7 +78,7 @@ protected:
     asio::awaitable<void> fail_when_cancelled()
     {
         try {
-            co_await sleep("task");
+            co_await linger("task");
         } catch (boost::system::system_error const&) {
             throw std::runtime_error{"cleaning up failed"};
         }
@@ -102,8 +102,8 @@ using Texts = std::vector<std::string>;
 
 TEST_F(Tasks, RunBesideEachOther)
 {
-    group.spawn("a", sleep("a"));
-    group.spawn("b", sleep("b"));
+    group.spawn("a", linger("a"));
+    group.spawn("b", linger("b"));
     EXPECT_EQ(steps, Texts{}); // not before the context runs
 
     go_on();
@@ -127,7 +127,7 @@ TEST_F(Tasks, LeaveTheGroupWhenTheyEnd)
 
 TEST_F(Tasks, ThatFailAreReportedByNameAndTheOthersGoOn)
 {
-    group.spawn("good", sleep("good"));
+    group.spawn("good", linger("good"));
     group.spawn("bad", fail("no disk"));
     group.spawn("worse", fail("no memory"));
 
@@ -146,7 +146,7 @@ TEST_F(Tasks, HaveLeftTheGroupWhenTheirFailureIsReported)
                         running = other.running();
                         other.request_stop(); // as the daemon does
                     }};
-    other.spawn("waits", sleep("waits"));
+    other.spawn("waits", linger("waits"));
     other.spawn("bad", fail("no disk"));
 
     go_on();
@@ -158,8 +158,8 @@ TEST_F(Tasks, HaveLeftTheGroupWhenTheirFailureIsReported)
 
 TEST_F(Tasks, ThatWaitAreCancelledByAStopAndThatIsNoFailure)
 {
-    group.spawn("a", sleep("a"));
-    group.spawn("b", sleep("b"));
+    group.spawn("a", linger("a"));
+    group.spawn("b", linger("b"));
     go_on();
 
     group.request_stop();
@@ -172,7 +172,7 @@ TEST_F(Tasks, ThatWaitAreCancelledByAStopAndThatIsNoFailure)
 
 TEST_F(Tasks, ThatDidNotBeginBeforeAStopNeverDo)
 {
-    group.spawn("a", sleep("a"));
+    group.spawn("a", linger("a"));
 
     group.request_stop();
     go_on();
@@ -194,7 +194,7 @@ TEST_F(Tasks, ThatAreSpawnedAfterAStopRun)
 
 TEST_F(Tasks, MayStopThemselvesAndNotWaitAgain)
 {
-    group.spawn("a", sleep("a"));
+    group.spawn("a", linger("a"));
     group.spawn("stop", stop_all());
 
     go_on();
@@ -217,7 +217,7 @@ TEST_F(Tasks, ThatFailWhileTheyAreCancelledAreReported)
 
 TEST_F(Tasks, CanBeStoppedTwice)
 {
-    group.spawn("a", sleep("a"));
+    group.spawn("a", linger("a"));
     go_on();
 
     group.request_stop();

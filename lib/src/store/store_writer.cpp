@@ -73,7 +73,8 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
             const bool ends = i + 1 == publications.size() && part.last;
             if (tokens < most && slice.size() < slice_meetings_max && !ends)
                 continue;
-            const Published written = co_await publish_slice(std::exchange(slice, {}), tokens);
+            std::vector<Publication> whole = std::exchange(slice, {});
+            const Published written = co_await publish_slice(std::move(whole), tokens);
             result.counts += written.counts;
             for (Published::Refused const& refused : written.refused)
                 result.refused.push_back({first + refused.publication, refused.why});
