@@ -178,7 +178,10 @@ public:
     {
         keeper_.take_notices();
         if (!keeper_.notice_problem().empty())
-            log_event("limit.watches"_event, fmt::format(" 100 ms reason=\"{}\"", keeper_.notice_problem()));
+            log_event(
+                "limit.watches"_event,
+                fmt::format(" {} ms reason=\"{}\"", MainLoop::look_unnoticed.count(), keeper_.notice_problem())
+            );
         tasks_.spawn("provisioning", provision());
         tasks_.spawn("sessions", maker_.run());
         tasks_.spawn("notices", read_notices());

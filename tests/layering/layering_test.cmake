@@ -20,8 +20,8 @@ set(fenced sqlite asio https yaml log openssl json options)
 set(sqlite_headers "SQLiteCpp/|sqlite3")
 set(sqlite_folders lib/src/store ctl/import.cpp) # import writes as a platform does, from outside
 set(asio_headers "boost/")
-set(asio_folders lib/include/usher/async lib/src/async lib/include/usher/store lib/src/store lib/include/usher/provider lib/src/provider
-  lib/include/usher/service lib/src/service daemon)
+set(asio_folders lib/include/usher/async lib/src/async lib/include/usher/store lib/src/store
+  lib/include/usher/provider lib/src/provider lib/include/usher/service lib/src/service daemon)
 set(https_headers "boost/beast|boost/asio/ssl")
 set(https_folders lib/src/provider/beast_transport.cpp)
 set(yaml_headers "yaml-cpp/")

@@ -209,7 +209,6 @@ Engine::Facts Daemon::facts() const
     facts.now = clock_.steady_now();
     facts.schema = store_->schema_version();
     facts.inspect_again_at = provisioner_->inspect_again_at();
-    facts.sweep_wished = provisioner_->take_sweep_wish();
     facts.calls_under_way = maker_->busy();
     facts.rest = provisioner_->rest();
     if (store_->wal_pages() > 0)
@@ -220,6 +219,7 @@ Engine::Facts Daemon::facts() const
     } catch (SchemaBroken const&) { // an index is gone: looking through the schema puts it back
         facts.due_in = Duration::zero();
     }
+    facts.sweep_wished = provisioner_->take_sweep_wish();
     return facts;
 }
 

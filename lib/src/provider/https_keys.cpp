@@ -2,17 +2,14 @@
 #include "provider/https_keys.hpp"
 
 #include <cstddef>
+#include <memory>
+#include <utility>
 
 #include <usher/core/url.hpp>
 
 namespace usher {
 
-KeyFinding check_certificates(std::string_view content)
-{
-    if (content.find("BEGIN CERTIFICATE") == std::string_view::npos)
-        return {"holds no certificate in PEM", {}};
-    return {};
-}
+namespace {
 
 TransportSettings transport_settings(Settings const& settings)
 {
@@ -26,9 +23,25 @@ TransportSettings transport_settings(Settings const& settings)
     return transport;
 }
 
-std::string server_of(Settings const& settings)
+} // namespace
+
+KeyFinding check_certificates(std::string_view content)
 {
-    return parse_url(settings.text("base_url"))->authority();
+    if (content.find("BEGIN CERTIFICATE") == std::string_view::npos)
+        return {"holds no certificate in PEM", {}};
+    return {};
+}
+
+ProviderKind::Made make_vendor(
+    VendorHost host, Settings const& settings, TokenSigner const& signer, seconds clock_skew, ProviderDoors const& doors
+)
+{
+    auto transport = doors.transport(transport_settings(settings));
+    if (!transport)
+        return tl::unexpected{std::move(transport.error())};
+    return std::make_shared<VendorProvider>(
+        host, parse_url(settings.text("base_url"))->authority(), signer, clock_skew, std::move(*transport), doors.now
+    );
 }
 
 } // namespace usher

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The keys of every kind whose provider is reached over HTTPS.
+// The keys of every kind whose provider is reached over HTTPS, and the vendor that they lead to.
 #pragma once
 
 #include <array>
 #include <string_view>
 
 #include <usher/provider/kind.hpp>
+#include <usher/provider/vendor.hpp>
 #include <usher/settings/key.hpp>
 #include <usher/settings/settings.hpp>
 
@@ -24,10 +25,9 @@ constexpr std::array<Key, 5> https_keys(std::string_view base_url)
     };
 }
 
-/// By these keys, and by `concurrency`.
-TransportSettings transport_settings(Settings const& settings);
-
-/// Such as `api.opentok.com`, for sentences.
-std::string server_of(Settings const& settings);
+/// One of the vendor's two hosts, by these keys and by `concurrency`.
+ProviderKind::Made make_vendor(
+    VendorHost host, Settings const& settings, TokenSigner const& signer, seconds clock_skew, ProviderDoors const& doors
+);
 
 } // namespace usher

@@ -17,8 +17,8 @@ constexpr auto broken_patience = 30s; // that `once` has with an incomplete sche
 
 } // namespace
 
-Engine::Engine(Mode mode, Instant now, bool hurried, Duration longest_wait)
-    : mode_{mode}, longest_wait_{longest_wait}, hurried_{hurried || mode == Mode::once}, swept_at_{now}
+Engine::Engine(Mode mode, Instant now, bool hurried, Duration at_most)
+    : mode_{mode}, wait_max_{at_most}, hurried_{hurried || mode == Mode::once}, swept_at_{now}
 {}
 
 void Engine::clock_was_set()
@@ -98,7 +98,7 @@ Engine::Next Engine::rest(Facts const& facts)
 {
     if (schema_ != facts.schema || sweep_wanted_)
         return again();
-    Duration wait = sweeping_ ? sweep_rest_ : longest_wait_;
+    Duration wait = sweeping_ ? sweep_rest_ : wait_max_;
     if (facts.due_in)
         wait = std::clamp(*facts.due_in, Duration::zero(), wait);
     if (looked_at_ == 0)
@@ -112,7 +112,7 @@ Engine::Next Engine::rest_once(Facts const& facts)
 {
     if (was_alone_ && looked_at_ == 0 && !sweep_wanted_) // else sessions may have been made meanwhile
         return {Step::stop};
-    return again(!sweeping_ && !sweep_wanted_ && facts.calls_under_way ? longest_wait_ : Duration{});
+    return again(!sweeping_ && !sweep_wanted_ && facts.calls_under_way ? wait_max_ : Duration{});
 }
 
 void Engine::done(Step step, Outcome const& outcome)

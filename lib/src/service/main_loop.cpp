@@ -13,14 +13,12 @@ namespace {
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
-constexpr auto slow_poll = 30s; // the last resort, should every notice be lost
 constexpr auto heartbeat_interval = 1min;
-constexpr auto call_grace = 5s;        // at the stop, for calls to providers that are under way
-constexpr auto first_look = 250us;     // after a notice of a change,
-constexpr auto last_look = 256ms;      // ever more slowly until here
-constexpr auto look_at_files = 1s;     // at least so often, once the database itself was written to
-constexpr auto look_unnoticed = 100ms; // where there are no notices
-constexpr auto log_every = 60s;        // what repeats
+constexpr auto call_grace = 5s;    // at the stop, for calls to providers that are under way
+constexpr auto first_look = 250us; // after a notice of a change,
+constexpr auto last_look = 256ms;  // ever more slowly until here
+constexpr auto look_at_files = 1s; // at least so often, once the database itself was written to
+constexpr auto log_every = 60s;    // what repeats
 
 } // namespace
 
@@ -57,7 +55,7 @@ boost::asio::awaitable<void> MainLoop::run()
     for (;;) {
         Engine::Next next;
         try {
-            next = engine_.next(facts());
+            next = engine_.next(stopping_ ? Engine::Facts{.now = now()} : facts());
         } catch (DatabaseBusy const& error) {
             parts_.hindrance.met(error);
             engine_.busy(false, now());
@@ -110,7 +108,6 @@ Engine::Facts MainLoop::facts()
     facts.now = parts_.clock.steady_now();
     facts.schema = parts_.store.schema_version();
     facts.inspect_again_at = parts_.provisioner.inspect_again_at();
-    facts.sweep_wished = parts_.provisioner.take_sweep_wish();
     facts.calls_under_way = parts_.maker.busy();
     facts.rest = parts_.provisioner.rest();
     facts.tend_in = parts_.keeper.tend_again();
@@ -121,6 +118,7 @@ Engine::Facts MainLoop::facts()
     } catch (SchemaBroken const&) { // an index is gone: looking through the schema puts it back
         facts.due_in = Steady::duration::zero();
     }
+    facts.sweep_wished = parts_.provisioner.take_sweep_wish(); // last: what fails must not lose it
     return facts;
 }
 
@@ -166,7 +164,7 @@ boost::asio::awaitable<Engine::Outcome> MainLoop::perform(Engine::Step step)
 boost::asio::awaitable<void> MainLoop::look_for_changes()
 {
     const Steady::duration quiet =
-        parts_.keeper.notice_problem().empty() ? Steady::duration{slow_poll} : look_unnoticed;
+        parts_.keeper.notice_problem().empty() ? Engine::longest_wait : Steady::duration{look_unnoticed};
     Steady::duration delay = quiet;
     while (!stopping_) {
         const Steady::duration most = look_at_files;

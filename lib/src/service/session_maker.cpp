@@ -322,7 +322,8 @@ void SessionMaker::put_back(News news)
     for (auto const& [project, order] : news.beginning)
         busy_.erase(order.meeting);
     for (auto const& [project, wanted] : news.looked_at)
-        project->put(wanted.first, wanted.second);
+        if (!project->queued.contains(wanted.first)) // else it was wanted again meanwhile, maybe for another instant
+            project->put(wanted.first, wanted.second);
     put_first(unsent_, std::move(news.unsent));
     put_first(results_, std::exchange(recording_, {}));
     if (!rows_) // else there are newer ones

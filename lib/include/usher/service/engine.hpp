@@ -39,9 +39,12 @@ public:
         friend bool operator==(Next const&, Next const&) = default;
     };
 
-    /// `hurried`: the first sweep takes no rests, since the clock was put back while no daemon ran. `longest_wait` is
-    /// the last resort, should every notice be lost.
-    Engine(Mode mode, Instant now, bool hurried, Duration longest_wait = std::chrono::seconds{30});
+    /// The last resort, should every notice be lost.
+    static constexpr Duration longest_wait = std::chrono::seconds{30};
+
+    /// `hurried`: the first sweep takes no rests, since the clock was put back while no daemon ran. No wait is longer
+    /// than `at_most`.
+    Engine(Mode mode, Instant now, bool hurried, Duration at_most = longest_wait);
 
     // What happens, at any time:
     void request_stop() { stopping_ = true; }
@@ -83,8 +86,8 @@ private:
     Next rest_once(Facts const& facts);
 
     Mode mode_;
-    Duration longest_wait_;
-    Place place_ = Place::begin;
+    Duration wait_max_;
+    Place place_ = Place::begin; ///< How far the round is.
     bool stopping_ = false;
     bool reload_wanted_ = false;
     bool clock_was_set_ = false;

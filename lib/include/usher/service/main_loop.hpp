@@ -39,6 +39,9 @@ private:
 /// on the executor.
 class MainLoop {
 public:
+    /// How often others' commits are looked for where there are no notices of them.
+    static constexpr std::chrono::milliseconds look_unnoticed{100};
+
     /// What only the program can do.
     struct Doors {
         std::function<bool()> reload;                        ///< Takes another configuration; whether it did.

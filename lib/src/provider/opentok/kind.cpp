@@ -3,8 +3,6 @@
 
 #include <array>
 
-#include <usher/provider/vendor.hpp>
-
 #include "provider/https_keys.hpp"
 #include "provider/vendor_keys.hpp"
 
@@ -37,12 +35,7 @@ constexpr std::array formats{TokenFormat{t1_format}, TokenFormat{jwt_format}};
 ProviderKind::Made
 make(Settings const& settings, TokenSigner const& signer, seconds clock_skew, ProviderDoors const& doors)
 {
-    auto transport = doors.transport(transport_settings(settings));
-    if (!transport)
-        return tl::unexpected{std::move(transport.error())};
-    return std::make_shared<VendorProvider>(
-        VendorHost::opentok, server_of(settings), signer, clock_skew, std::move(*transport), doors.now
-    );
+    return make_vendor(VendorHost::opentok, settings, signer, clock_skew, doors);
 }
 
 } // namespace

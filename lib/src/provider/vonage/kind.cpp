@@ -6,7 +6,6 @@
 #include <stdexcept>
 
 #include <usher/crypto/rsa.hpp>
-#include <usher/provider/vendor.hpp>
 
 #include "provider/https_keys.hpp"
 
@@ -84,12 +83,7 @@ Result<TokenSigner> signer_by_key(std::string_view project, Settings const& sett
 ProviderKind::Made
 make(Settings const& settings, TokenSigner const& signer, seconds clock_skew, ProviderDoors const& doors)
 {
-    auto transport = doors.transport(transport_settings(settings));
-    if (!transport)
-        return tl::unexpected{std::move(transport.error())};
-    return std::make_shared<VendorProvider>(
-        VendorHost::vonage, server_of(settings), signer, clock_skew, std::move(*transport), doors.now
-    );
+    return make_vendor(VendorHost::vonage, settings, signer, clock_skew, doors);
 }
 
 } // namespace
