@@ -239,6 +239,32 @@ TEST_F(Process, GoesOnWhenAnIndexIsDroppedOrATableIsAViewForAWhile)
     EXPECT_EQ(daemon.end(SIGTERM), 0) << printed();
 }
 
+/// What was put back a moment ago is put back again a minute later.
+TEST_F(Process, SaysOnceThatAnIndexIsGoneWhateverElseItDoesMeanwhile)
+{
+    const auto count = [&](std::string_view text) {
+        const std::string all = printed();
+        int found = 0;
+        for (std::size_t at = all.find(text); at != std::string::npos; at = all.find(text, at + 1))
+            ++found;
+        return found;
+    };
+    Daemon daemon{path, output};
+    add_meeting("a");
+    ASSERT_TRUE(eventually([&] { return ready("a"); })) << printed();
+    platform().exec("DROP INDEX agenda_by_time");
+    ASSERT_TRUE(eventually([&] { return count("contract put back") == 1; })) << printed();
+    platform().exec("DROP INDEX agenda_by_time");
+    ASSERT_TRUE(eventually([&] { return count("schema incomplete") == 1; })) << printed();
+    for (int reloads = 1; reloads <= 3; ++reloads) {
+        daemon.signal(SIGHUP);
+        ASSERT_TRUE(eventually([&] { return count("configuration loaded") == reloads; })) << printed();
+    }
+    EXPECT_EQ(daemon.end(SIGTERM), 0) << printed();
+    EXPECT_EQ(count("schema incomplete"), 1) << printed();
+    EXPECT_EQ(count("the database can be used again"), 0) << printed();
+}
+
 TEST_F(Process, OncePutsBackWhatItMay)
 {
     add_meeting("m");

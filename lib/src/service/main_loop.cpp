@@ -51,14 +51,19 @@ boost::asio::awaitable<void> MainLoop::run()
 {
     using Step = Engine::Step;
     std::exception_ptr broken; // by which the last step failed
+    bool hindered = false;     // in this round
     const auto now = [this] { return parts_.clock.steady_now(); };
+    const auto meet = [&](DatabaseBusy const& error, bool is_broken) {
+        parts_.hindrance.met(error);
+        engine_.busy(is_broken, now());
+        hindered = true;
+    };
     for (;;) {
         Engine::Next next;
         try {
             next = engine_.next(stopping_ ? Engine::Facts{.now = now()} : facts());
         } catch (DatabaseBusy const& error) {
-            parts_.hindrance.met(error);
-            engine_.busy(false, now());
+            meet(error, false);
             next = engine_.next({.now = now()});
         }
         if (next.step == Step::stop)
@@ -66,6 +71,8 @@ boost::asio::awaitable<void> MainLoop::run()
         if (next.step == Step::give_up)
             std::rethrow_exception(broken);
         if (next.step == Step::wait) {
+            if (!std::exchange(hindered, false)) // a step that does well is not enough
+                parts_.hindrance.over();
             co_await rest(next.wait);
             continue;
         }
@@ -73,15 +80,12 @@ boost::asio::awaitable<void> MainLoop::run()
             const Steady::time_point started = now();
             Engine::Outcome outcome = co_await perform(next.step);
             outcome.took = now() - started;
-            parts_.hindrance.over();
             engine_.done(next.step, outcome);
         } catch (SchemaBroken const& error) {
-            parts_.hindrance.met(error);
             broken = std::current_exception();
-            engine_.busy(true, now());
+            meet(error, true);
         } catch (DatabaseBusy const& error) { // nothing is lost: what is due stays so in the rows
-            parts_.hindrance.met(error);
-            engine_.busy(false, now());
+            meet(error, false);
         }
     }
     co_await parts_.maker.drain(call_grace);
