@@ -931,5 +931,30 @@ TEST_F(Sessions, AStepIsOneTransaction)
     EXPECT_EQ(ready(), 24);
 }
 
+TEST_F(Sessions, AStepThatFindsTheDatabaseBusyLosesNothing)
+{
+    meetings(2);
+    World::settle();
+    const auto step_beside_a_writer = [&] {
+        sql("BEGIN IMMEDIATE");
+        EXPECT_THROW(step_sessions(), DatabaseBusy);
+        sql("ROLLBACK");
+    };
+    step_beside_a_writer(); // the orders are not on record, so nobody was called
+    EXPECT_EQ(vendor.sessions().size(), 0U);
+    EXPECT_TRUE(maker->busy());
+    step_sessions();
+    ASSERT_EQ(vendor.sessions().size(), 2U);
+    step_beside_a_writer(); // the answers are here, and not on record
+    EXPECT_TRUE(maker->busy());
+
+    quiesce();
+
+    EXPECT_EQ(ready(), 2);
+    EXPECT_EQ(vendor.sessions().size(), 2U) << "no session was made twice";
+    EXPECT_EQ(number("SELECT count(*) FROM session_attempt WHERE outcome = 'created'"), 2);
+    EXPECT_EQ(number("SELECT count(*) FROM session_attempt"), 2);
+}
+
 } // namespace
 } // namespace usher
