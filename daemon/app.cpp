@@ -239,19 +239,29 @@ private:
 
     asio::awaitable<void> once()
     {
-        co_await loop_->run();
+        try {
+            co_await loop_->run();
+        } catch (SchemaBroken const&) {
+            say_what_is_damaged();
+            throw;
+        }
         PublishCounts const& published = loop_->total().published;
         print_line(
             stdout, std::to_string(published.settled) + " meetings settled, " + std::to_string(published.sessions) +
                         " sessions created, " + std::to_string(published.tokens) + " tokens published, " +
                         std::to_string(published.withdrawn) + " withdrawn"
         );
+        say_what_is_damaged();
+        say_what_is_not_ready();
+        stop_everything();
+    }
+
+    void say_what_is_damaged()
+    {
         for (Damage const& damage : provisioner_->damages()) {
             all_ready_ = false;
             print_line(stderr, "the contract is damaged: " + damage.sentence + "; do: " + damage.way_out);
         }
-        say_what_is_not_ready();
-        stop_everything();
     }
 
     void say_what_is_not_ready()

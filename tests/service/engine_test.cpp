@@ -316,9 +316,19 @@ TEST(Engine, OnceGivesUpAfterHalfAMinuteOfAnIncompleteSchema)
     Daemon other{Mode::once};
     EXPECT_FALSE(is_given_up(other));
     other.facts.now += 29s;
-    other.step(); // the schema was whole in between
+    other.round(); // the schema was whole in between
     other.facts.now += 29s;
     EXPECT_FALSE(is_given_up(other));
+
+    Daemon partial{Mode::once};
+    for (int i = 0; i < 30; ++i) {
+        partial.facts.schema += 1; // mended in part, each time
+        EXPECT_EQ(partial.step().step, Step::look_through);
+        EXPECT_EQ(partial.step().step, Step::begin_sweep);
+        EXPECT_FALSE(is_given_up(partial)) << i << " s"; // to settle needs what is missing
+        partial.facts.now += 1s;
+    }
+    EXPECT_TRUE(is_given_up(partial));
 
     Daemon held{Mode::once};
     for (int i = 0; i < 100; ++i) {

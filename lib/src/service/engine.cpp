@@ -110,6 +110,7 @@ Engine::Next Engine::rest(Facts const& facts)
 
 Engine::Next Engine::rest_once(Facts const& facts)
 {
+    broken_until_.reset(); // by a whole round: some steps do well without what is missing
     if (was_alone_ && looked_at_ == 0 && !sweep_wanted_) // else sessions may have been made meanwhile
         return {Step::stop};
     return again(!sweeping_ && !sweep_wanted_ && facts.calls_under_way ? wait_max_ : Duration{});
@@ -117,7 +118,6 @@ Engine::Next Engine::rest_once(Facts const& facts)
 
 void Engine::done(Step step, Outcome const& outcome)
 {
-    broken_until_.reset();
     switch (step) {
     case Step::look_through:
         schema_ = schema_at_hand_;
