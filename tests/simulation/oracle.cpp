@@ -196,10 +196,12 @@ void Oracle::check_all(bool all_must_be_done)
         check(meeting);
     if (!all_must_be_done)
         return;
+    // A meeting that becomes due at this very instant is nobody's fault.
     SQLite::Statement waiting{
-        *connection_,
-        "SELECT meeting_id, state, reason, detail FROM meeting_status WHERE state = 'pending' OR (state = "
-        "'failed' AND reason NOT IN ('unknown_project', 'session_of_another_project'))"};
+        *connection_, "SELECT s.meeting_id, s.state, s.reason, s.detail FROM meeting_status s JOIN agenda a ON "
+                      "a.meeting_id = s.meeting_id WHERE (s.state = 'pending' AND a.due_at < ?1) OR (s.state = "
+                      "'failed' AND s.reason NOT IN ('unknown_project', 'session_of_another_project'))"};
+    waiting.bind(1, unix_seconds(clock_.now()));
     while (waiting.executeStep())
         report(
             "P1", waiting.getColumn(0).getString(),
