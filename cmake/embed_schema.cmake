@@ -48,7 +48,7 @@ endforeach()
 
 file(WRITE ${OUTPUT}
   "// Written by cmake/embed_schema.cmake from schema/*.sql; edit those.\n"
-  "#include \"store/migrations.hpp\"\n\n"
+  "#include \"store/sqlite/migrations.hpp\"\n\n"
   "namespace usher {\nnamespace {\n\n"
   "constexpr Migration all[] = {\n${entries}};\n\n"
   "} // namespace\n\n"

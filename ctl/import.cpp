@@ -23,7 +23,7 @@
 #include <usher/core/nearest.hpp>
 #include <usher/core/printable.hpp>
 #include <usher/store/contract.hpp>
-#include <usher/store/lock_gap.hpp>
+#include <usher/store/sqlite/lock_gap.hpp>
 
 #include "output.hpp"
 #include "schedule_csv.hpp"

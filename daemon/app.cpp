@@ -41,9 +41,9 @@
 #include <usher/service/log_event.hpp>
 #include <usher/service/main_loop.hpp>
 #include <usher/service/provisioning.hpp>
-#include <usher/store/database_keeper.hpp>
 #include <usher/store/process.hpp>
 #include <usher/store/report.hpp>
+#include <usher/store/sqlite/database_keeper.hpp>
 #include <usher/store/store.hpp>
 
 #include "early_signals.hpp"

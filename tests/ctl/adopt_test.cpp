@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include <usher/store/instance_lock.hpp>
+#include <usher/store/sqlite/instance_lock.hpp>
 
 #include "commands.hpp"
 #include "service/world.hpp"

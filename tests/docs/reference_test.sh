@@ -45,7 +45,7 @@ if [ "$1" = --self-test ]; then
     plant docs/reference.md 's/^| `pass.done`/| `pass.over`/' 'log events: only the docs have: pass.over info published'
     plant docs/reference.md 's/^| `1` | could not/| `3` | could not/' 'exit statuses: the docs lack: 1 could not'
     plant docs/reference.md 's/^| `aborted` |/| `stopped` |/' 'states of requests: the docs lack: aborted'
-    plant lib/src/store/request_book.cpp "0,/state = 'filed'/s//state = 'fresh'/" 'states of requests in SQL: only SQL has: fresh'
+    plant lib/src/store/sqlite/request_book.cpp "0,/state = 'filed'/s//state = 'fresh'/" 'states of requests in SQL: only SQL has: fresh'
     plant daemon/app.cpp 's/log_event("stopping"_event, /spdlog::info("stopping",/' 'daemon/app.cpp: says what is no event: spdlog::info('
     plant docs/reference.md 's/`another usherd is at work on it`/`another usherd works on it`/' \
         'what ends the daemon: only the docs have: another usherd works on it'
@@ -232,7 +232,7 @@ words request >"$work/program"
 section Requests | sed '/^| `action`/,$d' | cells 1 | grep -vx state >"$work/docs"
 compare 'states of requests' "$work/program" "$work/docs"
 # SQL names them too.
-{ grep request_result schema/0001_initial.sql; cat lib/src/store/request_book.cpp lib/src/store/requests.cpp; } |
+{ grep request_result schema/0001_initial.sql; cat lib/src/store/sqlite/request_book.cpp lib/src/store/sqlite/request_desk.cpp; } |
     grep -oE "state (=|<>|IN) [(]?'[a-z]+'(, '[a-z]+')*" | grep -oE "'[a-z]+'" | tr -d "'" | sort -u >"$work/docs"
 comm -13 <(words request | sort -u) "$work/docs" | sed 's/^/states of requests in SQL: only SQL has: /' >"$work/more"
 
@@ -241,14 +241,14 @@ words event | sed 's/^\([^ ]*\) \([^ ]*\) /\2 \1 /' >"$work/program"
 section Log | awk '/^What ends the daemon/ { over = 1 } !over' |
     sed -n 's/^| `\([^`]*\)` | `\([^`]*\)` | `\([^`]*\)` |.*/\1 \2 \3/p' >"$work/docs"
 compare 'log events' "$work/program" "$work/docs"
-for file in lib/src/*/*.cpp daemon/*.cpp; do
+for file in $(find lib/src daemon -name "*.cpp"); do
     [ "$file" = lib/src/service/log_event.cpp ] ||
         grep -oE 'spdlog::(info|warn|error|critical|log)\(' "$file" | sed "s|^|$file: says what is no event: |"
 done >>"$work/more" || true
 cat lib/src/service/*.cpp daemon/*.cpp | grep -oE '"[a-z_.]+"_event' | sed 's/"_event//; s/"//' | sort -u >"$work/said"
 comm -23 <(words event | cut -d' ' -f2 | sort -u) "$work/said" | sed 's/^/log events: never said: /' >>"$work/more"
 # What ends it is said somewhere; the system's and SQLite's own words are not ours.
-cat lib/src/*/*.cpp daemon/*.cpp | tr '\n' ' ' | sed 's/" *"//g' >"$work/sources"
+find lib/src daemon -name "*.cpp" -exec cat {} + | tr '\n' ' ' | sed 's/" *"//g' >"$work/sources"
 section Log | sed '1,/^What ends the daemon/d' | cells 1 |
     grep -vxE 'disk I/O error|database or disk is full|Too many open files|Resource temporarily unavailable' |
     while read -r message; do

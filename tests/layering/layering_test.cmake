@@ -18,7 +18,7 @@ set(ctl_uses ${layers})
 # Foreign headers that only some folders may name, so that each of these libraries stays behind one door.
 set(fenced sqlite asio https yaml log openssl json options)
 set(sqlite_headers "SQLiteCpp/|sqlite3")
-set(sqlite_folders lib/src/store ctl/import.cpp) # import writes as a platform does, from outside
+set(sqlite_folders lib/src/store/sqlite ctl/import.cpp) # import writes as a platform does, from outside
 set(asio_headers "boost/")
 set(asio_folders lib/include/usher/async lib/src/async lib/include/usher/store lib/src/store
   lib/include/usher/provider lib/src/provider lib/include/usher/service lib/src/service daemon)
@@ -41,8 +41,9 @@ if(DEFINED SELF_TEST)
     "lib/include/usher/crypto/a.hpp|#include <usher/crypto/b.hpp>|-"
     "lib/src/core/a.cpp|#include <usher/crypto/b.hpp>|-"
     "lib/src/service/a.cpp|#  include <usher/store/store.hpp>|-"
-    "lib/src/store/a.cpp|#include <SQLiteCpp/Database.h>|-"
-    "lib/src/store/a.cpp|#include \"store/migrations.hpp\"|-"
+    "lib/src/store/sqlite/a.cpp|#include <SQLiteCpp/Database.h>|-"
+    "lib/src/store/a.cpp|#include <SQLiteCpp/Database.h>|sqlite headers"
+    "lib/src/store/a.cpp|#include \"store/sqlite/migrations.hpp\"|-"
     "daemon/a.cpp|#include <usher/service/a.hpp>|-"
     "daemon/a.cpp|#include <spdlog/spdlog.h>|-"
     "ctl/a.cpp|#include <usher/config/load.hpp>|-"
@@ -53,7 +54,7 @@ if(DEFINED SELF_TEST)
     "lib/src/async/a.cpp|#include <usher/crypto/secret.hpp>|async must not include from crypto"
     "lib/include/usher/store/a.hpp|#include <usher/async/clock.hpp>|-"
     "lib/src/provider/a.cpp|#include <usher/store/store.hpp>|provider must not include from store"
-    "lib/src/provider/a.cpp|#include \"store/migrations.hpp\"|provider must not include from store"
+    "lib/src/provider/a.cpp|#include \"store/sqlite/migrations.hpp\"|provider must not include from store"
     "lib/src/service/a.cpp|#include <usher/config/config.hpp>|service must not include from config"
     "lib/src/service/a.cpp|#include <usher/settings/key.hpp>|service must not include from settings"
     "lib/src/config/a.cpp|#include <usher/settings/key.hpp>|-"

@@ -17,8 +17,8 @@
 #include <usher/service/engine.hpp>
 #include <usher/service/provisioning.hpp>
 #include <usher/service/random.hpp>
+#include <usher/store/sqlite/store_writer.hpp>
 #include <usher/store/store.hpp>
-#include <usher/store/store_writer.hpp>
 
 #include "simulation/dice.hpp"
 #include "simulation/memory_vfs.hpp"

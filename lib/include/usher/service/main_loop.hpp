@@ -16,7 +16,7 @@
 #include <usher/service/log_event.hpp>
 #include <usher/service/provisioning.hpp>
 #include <usher/service/session_maker.hpp>
-#include <usher/store/database_keeper.hpp>
+#include <usher/store/sqlite/database_keeper.hpp>
 #include <usher/store/store.hpp>
 
 namespace usher {

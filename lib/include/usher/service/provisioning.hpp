@@ -28,8 +28,8 @@
 #include <usher/service/session_maker.hpp>
 #include <usher/service/set_aside.hpp>
 #include <usher/service/workers.hpp>
+#include <usher/store/sqlite/store_writer.hpp>
 #include <usher/store/store.hpp>
-#include <usher/store/store_writer.hpp>
 
 namespace usher {
 

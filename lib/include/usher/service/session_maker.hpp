@@ -23,8 +23,8 @@
 #include <usher/provider/provider.hpp>
 #include <usher/service/pace.hpp>
 #include <usher/service/random.hpp>
+#include <usher/store/sqlite/store_writer.hpp>
 #include <usher/store/store.hpp>
-#include <usher/store/store_writer.hpp>
 
 namespace usher {
 

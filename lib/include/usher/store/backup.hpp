@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <usher/core/time.hpp>
-#include <usher/store/instance_lock.hpp>
+#include <usher/store/sqlite/instance_lock.hpp>
 
 namespace usher {
 

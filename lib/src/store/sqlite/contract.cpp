@@ -11,7 +11,7 @@
 #include <usher/core/printable.hpp>
 
 #include "migrations.hpp"
-#include "store/sql_tokens.hpp"
+#include "sql_tokens.hpp"
 
 namespace usher {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <usher/store/instance_lock.hpp>
+#include <usher/store/sqlite/instance_lock.hpp>
 
 #include <array>
 #include <cerrno>

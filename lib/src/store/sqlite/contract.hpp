@@ -11,7 +11,7 @@
 
 #include <usher/store/contract.hpp>
 
-#include "store/table_text.hpp"
+#include "table_text.hpp"
 
 namespace usher {
 

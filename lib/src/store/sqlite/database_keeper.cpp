@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <usher/store/database_keeper.hpp>
+#include <usher/store/sqlite/database_keeper.hpp>
 
 #include <utility>
 

@@ -14,7 +14,7 @@
 #include <usher/core/certain_time.hpp>
 #include <usher/core/printable.hpp>
 #include <usher/core/row_check.hpp>
-#include <usher/store/instance_lock.hpp>
+#include <usher/store/sqlite/instance_lock.hpp>
 
 #include "companions.hpp"
 #include "connection.hpp"

@@ -16,7 +16,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <usher/store/store_writer.hpp>
+#include <usher/store/sqlite/store_writer.hpp>
 
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <usher/store/slice_size.hpp>
+#include <usher/store/sqlite/slice_size.hpp>
 
 namespace usher {
 namespace {

@@ -10,9 +10,9 @@
 
 #include <usher/core/nearest.hpp>
 
-#include "store/connection.hpp"
-#include "store/contract.hpp"
-#include "store/statements.hpp"
+#include "connection.hpp"
+#include "contract.hpp"
+#include "statements.hpp"
 
 namespace usher {
 namespace {

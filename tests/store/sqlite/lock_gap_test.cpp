@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <usher/store/lock_gap.hpp>
+#include <usher/store/sqlite/lock_gap.hpp>
 
 namespace usher {
 namespace {

@@ -14,8 +14,8 @@
 
 #include <usher/async/clock.hpp>
 #include <usher/async/wakeup.hpp>
-#include <usher/store/lock_gap.hpp>
-#include <usher/store/slice_size.hpp>
+#include <usher/store/sqlite/lock_gap.hpp>
+#include <usher/store/sqlite/slice_size.hpp>
 #include <usher/store/store.hpp>
 
 namespace usher {

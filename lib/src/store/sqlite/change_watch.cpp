@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <usher/store/change_watch.hpp>
+#include <usher/store/sqlite/change_watch.hpp>
 
 #include <array>
 #include <cerrno>

@@ -15,7 +15,7 @@
 
 #include "connection.hpp"
 #include "contract.hpp"
-#include "store/sql_tokens.hpp"
+#include "sql_tokens.hpp"
 
 namespace usher {
 

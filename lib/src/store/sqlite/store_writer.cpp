@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <usher/store/store_writer.hpp>
+#include <usher/store/sqlite/store_writer.hpp>
 
 #include <algorithm>
 #include <utility>

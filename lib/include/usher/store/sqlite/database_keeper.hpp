@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
-#include <usher/store/change_watch.hpp>
-#include <usher/store/database_files.hpp>
-#include <usher/store/instance_lock.hpp>
+#include <usher/store/sqlite/change_watch.hpp>
+#include <usher/store/sqlite/database_files.hpp>
+#include <usher/store/sqlite/instance_lock.hpp>
 #include <usher/store/store.hpp>
 
 namespace usher {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <usher/store/slice_size.hpp>
+#include <usher/store/sqlite/slice_size.hpp>
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <usher/store/database_files.hpp>
+#include <usher/store/sqlite/database_files.hpp>
 
 #include <algorithm>
 #include <array>

@@ -3,7 +3,7 @@
 
 #include <usher/crypto/hmac.hpp>
 
-#include "store/companions.hpp"
+#include "store/sqlite/companions.hpp"
 
 namespace usher {
 namespace {
