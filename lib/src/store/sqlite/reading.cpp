@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is due, and meetings as they are: the rows of the platform beside those of usher.
+#include <algorithm>
+#include <set>
+
+#include <usher/core/row_check.hpp>
+
+#include "columns.hpp"
+#include "store_impl.hpp"
+
+namespace usher {
+
+namespace {
+
+constexpr std::size_t read_together = 16; // meetings in one transaction: a longer one keeps the WAL from starting anew
+
+} // namespace
+
+Store::Due Store::due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const
+{
+    Impl& impl = *impl_;
+    const std::int64_t instant_now = unix_seconds(now);
+    return impl.guarded([&] {
+        Due result;
+        std::vector<MeetingNo>& meetings = result.meetings;
+        std::set<MeetingNo> seen = in_hand;
+        const auto take = [&](std::size_t most, char const* sql, auto const&... bounds) {
+            const std::size_t goal = std::min(limit, meetings.size() + most);
+            if (meetings.size() >= goal)
+                return;
+            SQLite::Statement& statement = impl.prepared(sql);
+            const Rewind rewind{statement};
+            SQLite::bind(statement, bounds...);
+            while (meetings.size() < goal && statement.executeStep())
+                if (const MeetingNo meeting{statement.getColumn(0).getInt64()}; seen.insert(meeting).second)
+                    meetings.push_back(meeting);
+        };
+        const auto near = [&](std::size_t most) {
+            take(
+                most, R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_need
+                             WHERE due_at = 0 AND starts_at BETWEEN ? AND ? ORDER BY starts_at)sql",
+                unix_seconds(now - near_before), unix_seconds(now + near_after)
+            );
+        };
+        const auto timed = [&](std::size_t most) {
+            take(
+                most, R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_time
+                             WHERE due_at > 0 AND due_at <= ? ORDER BY due_at)sql",
+                instant_now
+            );
+        };
+        const auto written = [&](std::size_t most) {
+            take(most, R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_day
+                             WHERE due_at = 0 ORDER BY day, session_no, meeting_no)sql");
+        };
+        near(limit);
+        result.near = !meetings.empty();
+        timed((limit - meetings.size() + 1) / 2); // neither a bulk of the one nor of the other stops its neighbour
+        written(limit);
+        timed(limit);
+        return result;
+    });
+}
+
+std::optional<sys_seconds> Store::next_due() const
+{
+    Impl& impl = *impl_;
+    return impl.guarded([&]() -> std::optional<sys_seconds> {
+        if (impl.integer("SELECT 1 FROM agenda INDEXED BY agenda_by_need WHERE due_at = 0 LIMIT 1"))
+            return sys_seconds{};
+        const auto due =
+            impl.integer("SELECT due_at FROM agenda INDEXED BY agenda_by_time WHERE due_at > 0 ORDER BY due_at LIMIT 1"
+            );
+        if (!due || *due == never)
+            return std::nullopt;
+        return from_unix(*due);
+    });
+}
+
+std::vector<MeetingSnapshot> Store::read(std::span<MeetingNo const> meetings, std::size_t participants_max) const
+{
+    Impl& impl = *impl_;
+    return impl.guarded([&] {
+        std::vector<MeetingSnapshot> result;
+        result.reserve(meetings.size());
+        std::size_t participants = 0;
+        std::optional<SQLite::Transaction> transaction; // one instant for all rows of a meeting
+        for (std::size_t i = 0; i < meetings.size() && participants <= participants_max; ++i) {
+            if (i % read_together == 0) {
+                transaction.reset();
+                transaction.emplace(*impl.database);
+            }
+            const MeetingNo meeting = meetings[i];
+            if (std::optional<MeetingSnapshot> snapshot = impl.read_meeting(number(meeting))) {
+                participants += snapshot->participants.size();
+                result.push_back(std::move(*snapshot));
+            }
+        }
+        return result;
+    });
+}
+
+std::vector<MeetingSnapshot> Store::read_orders(std::span<MeetingNo const> meetings) const
+{
+    Impl& impl = *impl_;
+    return impl.guarded([&] {
+        std::vector<MeetingSnapshot> result;
+        const SQLite::Transaction transaction{*impl.database};
+        for (const MeetingNo meeting : meetings)
+            if (std::optional<MeetingSnapshot> snapshot = impl.read_meeting(number(meeting), false);
+                snapshot && !snapshot->is_unreadable)
+                result.push_back(std::move(*snapshot));
+        return result;
+    });
+}
+
+std::optional<MeetingSnapshot> Store::read_one(std::string_view meeting_id) const
+{
+    Impl& impl = *impl_;
+    return impl.guarded([&]() -> std::optional<MeetingSnapshot> {
+        const SQLite::Transaction transaction{*impl.database};
+        const auto meeting_no =
+            impl.integer("SELECT meeting_no FROM agenda WHERE meeting_id = ?", std::string{meeting_id});
+        if (!meeting_no)
+            return std::nullopt;
+        return impl.read_meeting(*meeting_no);
+    });
+}
+
+std::optional<MeetingSnapshot> Store::Impl::read_meeting(std::int64_t meeting_no, bool participants)
+{
+    MeetingSnapshot result;
+    SQLite::Statement& statement = prepared(R"sql(
+        SELECT a.meeting_id, a.due_at, a.opens, a.closes, a.next_at, a.attempts, a.generation, a.renew_session,
+               a.policy_hash, a.state, a.reason, a.detail, a.ready_at, a.session_no, a.staged_no,
+               a.failed_inputs, a.last_session_no, a.last_history_no, a.gone_at, a.edited_early,
+               EXISTS (SELECT 1 FROM removal r WHERE r.meeting_id = a.meeting_id), a.settled_at
+          FROM agenda a WHERE a.meeting_no = ?
+    )sql");
+    const Rewind rewind{statement};
+    statement.bind(1, meeting_no);
+    try {
+        if (!statement.executeStep())
+            return std::nullopt;
+    } catch (SQLite::Exception const& error) {
+        if (error.getErrorCode() != SQLITE_TOOBIG)
+            throw;
+        result.number = MeetingNo{meeting_no};
+        result.is_unreadable = true;
+        return result;
+    }
+    result.number = MeetingNo{meeting_no};
+    result.id = statement.getColumn(0).getString();
+    result.due_at = statement.getColumn(1).getInt64();
+    result.opens = instant(statement.getColumn(2));
+    result.closes = instant(statement.getColumn(3));
+    result.next_at = bounded_instant(statement.getColumn(4).getInt64());
+    result.attempts = statement.getColumn(5).getInt();
+    result.requests = requests.open_work(meeting_no);
+    result.generation = wanted_generation(result.requests, statement.getColumn(6).getInt64());
+    result.renew_session = static_cast<Renewal>(std::clamp(statement.getColumn(7).getInt(), 0, 2));
+    if (result.renew_session == Renewal::no && wants_session(result.requests))
+        result.renew_session = Renewal::requested;
+    result.policy_hash = static_cast<std::uint64_t>(statement.getColumn(8).getInt64());
+    result.state = parse_state(statement.getColumn(9).getString()).value_or(State::pending);
+    result.reason = statement.getColumn(10).getString();
+    result.detail = statement.getColumn(11).getString();
+    result.ready_at = instant(statement.getColumn(12));
+    result.published = session(result, statement.getColumn(13));
+    result.staged = session(result, statement.getColumn(14));
+    result.meeting = read_meeting_row(result.id);
+    result.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(15).getInt64());
+    result.gone_at = instant(statement.getColumn(18));
+    result.edited_early = statement.getColumn(19).getInt() == 1;
+    result.settled_at = bounded_instant(statement.getColumn(21).getInt64());
+    result.has_removals = statement.getColumn(20).getInt() == 1;
+    result.removed_early =
+        result.has_removals && result.published && result.meeting && somebody_removed_can_enter(result);
+    result.has_past = !statement.getColumn(16).isNull() || !statement.getColumn(17).isNull();
+    for (const SessionNo session : sessions_since(session_at(statement, 16)))
+        if (!(result.published && result.published->number == session) &&
+            !(result.staged && result.staged->number == session) &&
+            integer("SELECT 1 FROM token WHERE session_no = ? LIMIT 1", number(session)))
+            result.has_leftovers = true;
+    if (participants)
+        read_participants(result);
+    return result;
+}
+
+std::optional<MeetingRow> Store::Impl::read_meeting_row(std::string const& meeting_id)
+{
+    SQLite::Statement& statement = prepared(R"sql(
+        SELECT id, starts_at, ends_at, status, project, media_mode, archive_mode, archive_name, archive_resolution,
+               location, e2ee, session_id, early_join, grace, title
+          FROM meeting WHERE id = ?
+    )sql");
+    const Rewind rewind{statement};
+    statement.bindNoCopy(1, meeting_id);
+    MeetingRow row;
+    try {
+        if (!statement.executeStep())
+            return std::nullopt;
+        RawMeeting raw;
+        RowValue* const values[] = {&raw.id,           &raw.starts_at,    &raw.ends_at,
+                                    &raw.status,       &raw.project,      &raw.media_mode,
+                                    &raw.archive_mode, &raw.archive_name, &raw.archive_resolution,
+                                    &raw.location,     &raw.e2ee,         &raw.session_id,
+                                    &raw.early_join,   &raw.grace,        &raw.title};
+        int column = 0;
+        for (RowValue* value : values)
+            *value = value_at(statement, column++);
+        if (const auto fault = check_row(raw))
+            row.fault = fault->text();
+    } catch (SQLite::Exception const& error) {
+        if (error.getErrorCode() != SQLITE_TOOBIG)
+            throw;
+        row.fault = "a value of the row has more than " + std::to_string(value_bytes_max) + " bytes";
+        return row;
+    }
+    row.starts_at = bounded_instant(statement.getColumn(1).getInt64());
+    row.ends_at = bounded_instant(statement.getColumn(2).getInt64());
+    row.cancelled = statement.getColumn(3).getString() == "cancelled";
+    row.project = statement.getColumn(4).getString();
+    row.options = options_at(statement, 5);
+    row.session_id = option(statement.getColumn(11));
+    row.early_join = duration_at(statement, 12);
+    row.grace = duration_at(statement, 13);
+    return row;
+}
+
+bool Store::Impl::somebody_removed_can_enter(MeetingSnapshot const& meeting)
+{
+    std::optional<std::int64_t> found;
+    unbounded([&] { // whatever somebody else wrote there
+        found = integer(
+            R"sql(SELECT 1 FROM removal r
+                   WHERE r.meeting_id = ?1
+                     AND NOT EXISTS (SELECT 1 FROM participant p
+                                      WHERE p.meeting_id = ?1 AND p.participant_id = r.participant_id)
+                     AND (EXISTS (SELECT 1 FROM token t
+                                   WHERE t.session_no = ?2 AND t.participant_id = r.participant_id
+                                     AND t.expires_at > ?3)
+                          OR EXISTS (SELECT 1 FROM token_past t
+                                      WHERE t.session_no = ?2 AND t.participant_id = r.participant_id
+                                        AND t.expires_at > ?3)) LIMIT 1)sql",
+            meeting.id, number(meeting.published->number), unix_seconds(meeting.meeting->starts_at)
+        );
+    });
+    return found.has_value();
+}
+
+void Store::Impl::read_participants(MeetingSnapshot& meeting)
+{
+    std::vector<ParticipantRow>& rows = meeting.participants;
+    try {
+        SQLite::Statement& statement = prepared(
+            R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id, id, display_name
+                    FROM participant
+                   WHERE meeting_id = ? ORDER BY participant_id LIMIT ?)sql"
+        );
+        const Rewind rewind{statement};
+        statement.bindNoCopy(1, meeting.id);
+        statement.bind(2, static_cast<std::int64_t>(meeting_participants_max) + 1);
+        while (statement.executeStep())
+            add_participant(rows, statement);
+    } catch (SQLite::Exception const& error) {
+        if (error.getErrorCode() != SQLITE_TOOBIG)
+            throw;
+        read_participants_one_by_one(meeting);
+    }
+    meeting.is_crowded = rows.size() > meeting_participants_max;
+    if (meeting.is_crowded)
+        rows.resize(meeting_participants_max);
+    // Ids that are no text come after all others.
+    const auto by_id = [](ParticipantRow const& a, ParticipantRow const& b) { return a.id < b.id; };
+    if (!std::is_sorted(rows.begin(), rows.end(), by_id))
+        std::stable_sort(rows.begin(), rows.end(), by_id);
+    const std::size_t present = rows.size();
+    std::size_t at = 0;
+    // The row of a participant; one past the last when the id is none of a present one.
+    const auto find = [&](std::string_view id) {
+        while (at < present && rows[at].id < id)
+            ++at;
+        return at < present && rows[at].id == id ? at : present;
+    };
+    passing_over([&] {
+        at = 0;
+        SQLite::Statement& statement = prepared(
+            R"sql(SELECT substr(participant_id, 1, 256) FROM block INDEXED BY block_by_meeting
+                   WHERE meeting_id = ? ORDER BY participant_id LIMIT ?)sql"
+        );
+        const Rewind rewind{statement};
+        statement.bindNoCopy(1, meeting.id);
+        statement.bind(2, static_cast<std::int64_t>(2 * meeting_participants_max));
+        while (statement.executeStep())
+            if (const std::size_t row = find(statement.getColumn(0).getString()); row != present)
+                rows[row].blocked = true;
+    });
+    at = 0;
+    std::optional<SessionRow> const& session = meeting.staged ? meeting.staged : meeting.published;
+    if (session)
+        read_tokens(meeting, session->number, present);
+    at = 0;
+    try {
+        SQLite::Statement& statement = prepared(
+            "SELECT participant_id, reason FROM participant_problem WHERE meeting_no = ? ORDER BY participant_id"
+        );
+        const Rewind rewind{statement};
+        statement.bind(1, number(meeting.number));
+        while (statement.executeStep()) {
+            const std::size_t first = find(statement.getColumn(0).getString());
+            meeting.has_stale_problems = meeting.has_stale_problems || first == present;
+            for (std::size_t row = first; row < present && rows[row].id == rows[first].id; ++row)
+                rows[row].problem = statement.getColumn(1).getString();
+        }
+    } catch (SQLite::Exception const& error) {
+        if (error.getErrorCode() != SQLITE_TOOBIG)
+            throw;
+        meeting.has_unreadable_rows = true;
+    }
+    if (meeting.has_unreadable_rows) // they are deleted, and made anew
+        for (ParticipantRow& row : rows) {
+            row.token.reset();
+            row.problem.clear();
+        }
+}
+
+void Store::Impl::add_participant(std::vector<ParticipantRow>& rows, SQLite::Statement& statement)
+{
+    RawParticipant raw;
+    raw.participant_id = value_at(statement, 0);
+    raw.role = value_at(statement, 1);
+    raw.connection_data = value_at(statement, 2);
+    raw.layout_classes = value_at(statement, 3);
+    raw.meeting_id = value_at(statement, 4);
+    raw.display_name = value_at(statement, 6);
+    ParticipantRow& row = rows.emplace_back();
+    const auto text = [&](RowValue const& value, int index) {
+        auto const* const bytes = std::get_if<std::string_view>(&value);
+        return bytes != nullptr ? std::string{*bytes} : option(statement.getColumn(index));
+    };
+    row.id = text(raw.participant_id, 0);
+    if (!std::holds_alternative<std::string_view>(raw.participant_id) || row.id.size() > id_bytes_max)
+        row.id = problem_key(statement.getColumn(5).getInt64());
+    row.role = parse_role(text(raw.role, 1));
+    row.connection_data = text(raw.connection_data, 2);
+    row.layout_classes = text(raw.layout_classes, 3);
+    row.display_name = text(raw.display_name, 6);
+    if (const auto fault = check_row(raw))
+        row.fault = fault->text();
+}
+
+void Store::Impl::read_participants_one_by_one(MeetingSnapshot& meeting)
+{
+    std::vector<ParticipantRow>& rows = meeting.participants;
+    rows.clear();
+    std::vector<std::int64_t> keys;
+    {
+        SQLite::Statement& statement = prepared("SELECT id FROM participant WHERE meeting_id = ? LIMIT ?");
+        const Rewind rewind{statement};
+        statement.bindNoCopy(1, meeting.id);
+        statement.bind(2, static_cast<std::int64_t>(meeting_participants_max) + 1);
+        while (statement.executeStep())
+            keys.push_back(statement.getColumn(0).getInt64());
+    }
+    for (const std::int64_t key : keys) {
+        try {
+            SQLite::Statement& statement = prepared(
+                R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id, id, display_name
+                        FROM participant WHERE id = ?)sql"
+            );
+            const Rewind rewind{statement};
+            statement.bind(1, key);
+            if (statement.executeStep())
+                add_participant(rows, statement);
+            continue;
+        } catch (SQLite::Exception const& error) {
+            if (error.getErrorCode() != SQLITE_TOOBIG)
+                throw;
+        }
+        unbounded([&] {
+            ParticipantRow& row = rows.emplace_back();
+            row.id = problem_key(key);
+            row.fault = "a value of the row has more than " + std::to_string(value_bytes_max) + " bytes";
+            row.unread = true;
+        });
+    }
+}
+
+std::string Store::Impl::problem_key(std::int64_t id)
+{
+    SQLite::Statement& statement =
+        prepared("SELECT " USHER_PROBLEM_KEY("participant_id") " FROM participant WHERE id = ?");
+    const Rewind rewind{statement};
+    statement.bind(1, id);
+    return statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
+}
+
+void Store::Impl::read_tokens(MeetingSnapshot& meeting, SessionNo session, std::size_t present)
+{
+    std::vector<ParticipantRow>& rows = meeting.participants;
+    std::size_t at = 0;
+    const auto find = [&](std::string_view id) {
+        while (at < present && rows[at].id < id)
+            ++at;
+        return at < present && rows[at].id == id ? at : present;
+    };
+    try {
+        SQLite::Statement& statement = prepared(
+            R"sql(SELECT participant_id, role, issued_at, expires_at, generation, key_id, fingerprint, reason
+                    FROM token WHERE session_no = ? ORDER BY participant_id LIMIT ?)sql"
+        );
+        const Rewind rewind{statement};
+        statement.bind(1, number(session));
+        statement.bind(2, static_cast<std::int64_t>(2 * meeting_participants_max));
+        while (statement.executeStep()) {
+            std::string id = statement.getColumn(0).getString();
+            const std::size_t row = find(id);
+            if (row == present) {
+                ParticipantRow& gone = rows.emplace_back();
+                gone.id = std::move(id);
+                gone.present = false;
+            }
+            TokenRow& token = (row == present ? rows.back() : rows[row]).token.emplace();
+            token.role = stored_role(statement.getColumn(1).getInt());
+            token.issued_at = bounded_instant(statement.getColumn(2).getInt64());
+            token.expires_at = bounded_instant(statement.getColumn(3).getInt64());
+            token.generation = statement.getColumn(4).getInt64();
+            token.key_id = statement.getColumn(5).getString();
+            token.fingerprint = static_cast<std::uint64_t>(statement.getColumn(6).getInt64());
+            token.reason = static_cast<std::uint8_t>(statement.getColumn(7).getInt());
+        }
+    } catch (SQLite::Exception const& error) {
+        if (error.getErrorCode() != SQLITE_TOOBIG)
+            throw;
+        meeting.has_unreadable_rows = true;
+    }
+}
+
+} // namespace usher

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows of `session`: each is sealed, and refers to the one before it.
+#include <filesystem>
+
+#include <usher/store/sqlite/instance_lock.hpp>
+
+#include "columns.hpp"
+#include "store_impl.hpp"
+
+namespace usher {
+
+namespace {
+
+constexpr std::size_t chain_max = 64; // of a meeting's sessions, newest first; older ones are forgotten
+
+} // namespace
+
+std::optional<SessionRow> Store::Impl::session(MeetingSnapshot& meeting, SQLite::Column const& column)
+{
+    if (column.isNull())
+        return std::nullopt;
+    std::optional<SessionRow> row = sealed_session(column.getInt64(), meeting.id);
+    meeting.has_foreign_session = meeting.has_foreign_session || !row;
+    return row;
+}
+
+std::optional<SessionRow> Store::Impl::sealed_session(std::int64_t session_no, std::string const& meeting_id)
+{
+    SQLite::Statement& statement = prepared(
+        R"sql(SELECT session_no, session_id, provider, project, project_key, options, adopted, created_at, mac
+                FROM session WHERE session_no = ?)sql"
+    );
+    const Rewind rewind{statement};
+    statement.bind(1, session_no);
+    try {
+        if (!statement.executeStep())
+            return std::nullopt;
+    } catch (SQLite::Exception const& error) {
+        if (error.getErrorCode() != SQLITE_TOOBIG)
+            throw;
+        return std::nullopt;
+    }
+    SessionRow row{SessionNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getString(),
+                   statement.getColumn(2).getString(),           statement.getColumn(3).getString(),
+                   statement.getColumn(4).getString(),           statement.getColumn(5).getString(),
+                   statement.getColumn(6).getInt() != 0};
+    if (seal && !constant_time_equal(
+                    seal->of(database_id, meeting_id, row, statement.getColumn(7).getInt64()),
+                    statement.getColumn(8).getString()
+                ))
+        return std::nullopt;
+    return row;
+}
+
+std::vector<SessionNo> Store::Impl::sessions_since(std::optional<SessionNo> next)
+{
+    std::vector<SessionNo> sessions;
+    while (next && sessions.size() < chain_max && (sessions.empty() || *next < sessions.back())) {
+        sessions.push_back(*next);
+        next = session_before(*next);
+    }
+    return sessions;
+}
+
+std::optional<SessionNo> Store::Impl::session_before(SessionNo session)
+{
+    const auto previous = integer("SELECT previous_no FROM session WHERE session_no = ?", number(session));
+    return previous ? std::optional{SessionNo{*previous}} : std::nullopt;
+}
+
+std::string Store::Impl::meeting_id(MeetingNo meeting)
+{
+    SQLite::Statement& statement = prepared("SELECT meeting_id FROM agenda WHERE meeting_no = ?");
+    const Rewind rewind{statement};
+    statement.bind(1, number(meeting));
+    return statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
+}
+
+bool Store::has_session(std::string const& session_id) const
+{
+    Impl& impl = *impl_;
+    return impl.guarded([&] { return impl.has_session(session_id); });
+}
+
+bool Store::Impl::has_session(std::string const& session_id)
+{
+    return integer(
+               R"sql(SELECT 1 FROM session WHERE session_id = ?1 AND adopted = 0
+                     UNION ALL SELECT 1 FROM session WHERE session_id = ?1 AND adopted = 1 LIMIT 1)sql",
+               session_id
+    )
+        .has_value();
+}
+
+bool Store::Impl::is_ours(SessionRow const& session, MeetingNo meeting)
+{
+    return sealed_session(number(session.number), meeting_id(meeting)).has_value();
+}
+
+SessionNo Store::Impl::add_session(
+    MeetingNo meeting, std::string const& meeting_id, std::optional<SessionNo> previous, SessionRow const& session,
+    sys_seconds now, std::optional<sys_seconds> published
+)
+{
+    SQLite::Statement& statement = prepared(
+        R"sql(INSERT INTO session (meeting_no, session_id, provider, project, project_key, options, created_at,
+                                   adopted, previous_no, mac, published_at)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))sql"
+    );
+    const Rewind rewind{statement};
+    SQLite::bind(
+        statement, number(meeting), session.session_id, session.provider, session.project, session.project_key,
+        session.options, unix_seconds(now), session.adopted ? 1 : 0
+    );
+    bind_optional(statement, 9, previous);
+    const std::string code = seal ? seal->of(database_id, meeting_id, session, unix_seconds(now)) : std::string{};
+    statement.bind(10, code.data(), static_cast<int>(code.size()));
+    bind_optional(statement, 11, published);
+    statement.exec();
+    return SessionNo{database->getLastInsertRowid()};
+}
+
+void Store::Impl::seal_session(std::string const& meeting_id, SessionRow const& session, std::int64_t created_at)
+{
+    const std::string code = seal->of(database_id, meeting_id, session, created_at);
+    SQLite::Statement& statement = prepared("UPDATE session SET mac = ? WHERE session_no = ?");
+    const Rewind rewind{statement};
+    statement.bind(1, code.data(), static_cast<int>(code.size()));
+    statement.bind(2, number(session.number));
+    statement.exec();
+}
+
+std::int64_t adopt_sessions(std::string const& path, std::string const& who)
+{
+    const std::string real = real_path(path);
+    Store store = Store::open(real);
+    const InstanceLock lock{real, who};
+    return store.adopt_sessions();
+}
+
+std::int64_t Store::adopt_sessions()
+{
+    Impl& impl = *impl_;
+    impl.seal = read_seal(impl.path);
+    // A new key gets its name last: a daemon that found one would take off every session that is not sealed yet.
+    const std::string key = impl.path + ".key";
+    const std::string new_key = key + ".new";
+    const bool was_lost = !impl.seal;
+    if (was_lost) {
+        std::filesystem::remove(new_key); // of an attempt that was cut short
+        impl.seal = make_seal(impl.path, new_key);
+    }
+    std::int64_t adopted = 0;
+    impl.guarded([&] {
+        for (std::int64_t after = 0;;) {
+            SQLite::Transaction transaction{*impl.database, SQLite::TransactionBehavior::IMMEDIATE};
+            impl.read_database_id();
+            struct Row {
+                std::string meeting_id;
+                SessionRow session;
+                std::int64_t created_at;
+            };
+            std::vector<Row> rows;
+            {
+                SQLite::Statement& statement = impl.prepared(
+                    R"sql(SELECT s.session_no, s.session_id, s.provider, s.project, s.project_key, s.options, s.adopted,
+                                 s.created_at, a.meeting_id
+                            FROM session s JOIN agenda a ON a.meeting_no = s.meeting_no
+                           WHERE s.session_no > ? ORDER BY s.session_no LIMIT 200)sql"
+                );
+                const Rewind rewind{statement};
+                statement.bind(1, after);
+                while (statement.executeStep())
+                    rows.push_back(
+                        {statement.getColumn(8).getString(),
+                         {SessionNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getString(),
+                          statement.getColumn(2).getString(), statement.getColumn(3).getString(),
+                          statement.getColumn(4).getString(), statement.getColumn(5).getString(),
+                          statement.getColumn(6).getInt() != 0},
+                         statement.getColumn(7).getInt64()}
+                    );
+            }
+            if (rows.empty()) {
+                transaction.commit();
+                return;
+            }
+            for (Row const& row : rows) {
+                impl.seal_session(row.meeting_id, row.session, row.created_at);
+                after = number(row.session.number);
+                ++adopted;
+            }
+            transaction.commit();
+        }
+    });
+    if (was_lost)
+        std::filesystem::rename(new_key, key);
+    return adopted;
+}
+
+} // namespace usher
