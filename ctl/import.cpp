@@ -56,7 +56,8 @@ public:
     {
         const auto now = SteadyClock::now();
         held_ = now - begin;
-        gap_.held(begin, now);
+        gap_.lock(true, begin);
+        gap_.lock(false, now);
         gap_.look(version(), now);
         std::this_thread::sleep_for(std::max<SteadyClock::duration>({gap_.left(now), held_ / 4, shortest_pause}));
     }

@@ -1094,7 +1094,7 @@ TEST_F(Provisioning, AValueTooLargeInItsOwnRowStopsNobody)
     participant("eve");
     settle();
     EXPECT_EQ(credentials().size(), 3U);
-    provisioner->beat();
+    run(context, provisioner->beat());
     reconcile();
     EXPECT_EQ(text("SELECT damage FROM daemon"), "");
 }

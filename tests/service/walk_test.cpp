@@ -135,7 +135,7 @@ private:
                 sweep_wanted_ = true;
             }
             const PassResult result = settle();
-            provisioner_.beat();
+            run(context_, provisioner_.beat());
             sweep_wanted_ = sweep_wanted_ || clock_.steady_now() - swept_at_ >= 24h;
             const bool swept = sweep_wanted_;
             if (sweep_wanted_)

@@ -238,9 +238,9 @@ boost::asio::awaitable<Engine::Outcome> Daemon::perform(Engine::Step step)
     }
     case Step::reload: outcome.taken = reload_configuration(); break;
     case Step::keep_house:
-        provisioner_->keep_doors();
-        beat();
+        co_await provisioner_->keep_doors();
         tend();
+        co_await beat();
         break;
     case Step::begin_sweep:
         provisioner_->start_sweep();
@@ -272,13 +272,13 @@ void Daemon::tend()
         store_->checkpoint(Store::Checkpoint::truncate);
 }
 
-void Daemon::beat()
+boost::asio::awaitable<void> Daemon::beat()
 {
     const Instant steady = clock_.steady_now();
     if (beaten_ && steady - *beaten_ < setting_.heartbeat && !store_->holds_older_rows())
-        return;
+        co_return;
     try {
-        provisioner_->beat();
+        co_await provisioner_->beat();
         beaten_ = steady;
     } catch (DatabaseBusy const&) {
         // whoever holds the lock lets go; the next round tries again

@@ -111,7 +111,7 @@ private:
     bool reload_configuration();
     void tend();
     boost::asio::awaitable<void> look_for_changes();
-    void beat();
+    boost::asio::awaitable<void> beat();
     bool changed() const;
     void stop_everything();
 

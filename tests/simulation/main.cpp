@@ -44,12 +44,12 @@ int main(int argc, char** argv)
         if (verbose)
             std::printf(
                 "month %d: %lld meetings, %lld edits, %lld faults, %lld starts, %lld rounds, %lld rows, sound %lld %%, "
-                "calm %lld %%, lock %lld us, %lld gaps missed, hash %016llx\n",
+                "calm %lld %%, lock %lld us, hash %016llx\n",
                 month, static_cast<long long>(result.meetings), static_cast<long long>(result.edits),
                 static_cast<long long>(result.faults), static_cast<long long>(result.starts),
                 static_cast<long long>(result.rounds), static_cast<long long>(result.rows),
                 static_cast<long long>(result.sound_percent), static_cast<long long>(result.calm_percent),
-                static_cast<long long>(result.lock_held_max), static_cast<long long>(result.gaps_missed),
+                static_cast<long long>(result.lock_held_max),
                 static_cast<unsigned long long>(result.hash)
             );
         if (result.violations.empty())

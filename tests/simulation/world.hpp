@@ -26,7 +26,6 @@ struct MonthResult {
     std::int64_t starts = 0;        ///< Of daemons.
     std::int64_t sound_percent = 0; ///< Of the time: all promises were to hold.
     std::int64_t calm_percent = 0;  ///< Of the time: every meeting had to be ready at its door.
-    std::int64_t gaps_missed = 0;   ///< Times at which a platform was left less than twice the time of the lock.
     std::int64_t lock_held_max = 0; ///< In microseconds.
     std::uint64_t hash = 0;
     std::vector<std::string> violations;

@@ -146,9 +146,9 @@ boost::asio::awaitable<Engine::Outcome> MainLoop::perform(Engine::Step step)
     }
     case Step::reload: outcome.taken = doors_.reload(); break;
     case Step::keep_house:
-        parts_.provisioner.keep_doors();
-        beat();
+        co_await parts_.provisioner.keep_doors();
         parts_.keeper.tend(parts_.clock.steady_now());
+        co_await beat();
         break;
     case Step::announce: doors_.announce(); break;
     case Step::begin_sweep: parts_.provisioner.start_sweep(); break;
@@ -205,13 +205,13 @@ void MainLoop::clock_was_set()
 }
 
 /// Has `usher_status` say that somebody is at work, also while there is nothing to do.
-void MainLoop::beat()
+boost::asio::awaitable<void> MainLoop::beat()
 {
     const Steady::time_point steady = parts_.clock.steady_now();
     if (beaten_ && steady - *beaten_ < heartbeat_interval && !parts_.store.holds_older_rows())
-        return;
+        co_return;
     try {
-        parts_.provisioner.beat();
+        co_await parts_.provisioner.beat();
         beaten_ = steady;
     } catch (DatabaseBusy const&) {
         // whoever holds the lock lets go; the next round tries again

@@ -176,22 +176,22 @@ bool Provisioner::take_sweep_wish()
     return std::exchange(sweep_wish_, false);
 }
 
-void Provisioner::beat()
+boost::asio::awaitable<void> Provisioner::beat()
 {
-    const sys_seconds now = clock_.now();
-    store_.beat(now, certain_.at(now, clock_.steady_now()));
+    co_await writer_.beat(certain_.at(clock_.now(), clock_.steady_now()));
 }
 
-void Provisioner::keep_doors()
+boost::asio::awaitable<void> Provisioner::keep_doors()
 {
-    store_.record_doors(settings_.base);
+    co_await writer_.record_doors(settings_.base);
 }
 
-void Provisioner::inspect_schema()
+boost::asio::awaitable<void> Provisioner::inspect_schema()
 {
     // Everything is logged once: what is still the case was logged before.
+    Inspection now = co_await writer_.inspect();
     inspected_ = clock_.steady_now();
-    const Inspection before = std::exchange(inspection_, store_.inspect(inspected_));
+    const Inspection before = std::exchange(inspection_, std::move(now));
     const auto is_new = [](auto const& item, auto const& known) {
         return std::find(known.begin(), known.end(), item) == known.end();
     };
@@ -214,8 +214,8 @@ std::optional<Steady::time_point> Provisioner::inspect_again_at() const
 
 boost::asio::awaitable<void> Provisioner::find_stale()
 {
-    inspect_schema();
-    keep_doors();
+    co_await inspect_schema();
+    co_await keep_doors();
     const auto reader = std::make_shared<Store>(store_.reader());
     const auto found = std::make_shared<std::vector<Suspect>>();
     const sys_seconds now = clock_.now();
@@ -244,7 +244,7 @@ boost::asio::awaitable<bool> Provisioner::sweep()
 {
     if (!sweep_.reader)
         sweep_.reader = std::make_shared<Store>(store_.reader());
-    if (store_.renumber(renumbered_together, clock_.now()))
+    if (co_await writer_.renumber(renumbered_together))
         co_return true;
     if (sweep_.ids) { // the agenda rows themselves come first
         const auto missing = std::make_shared<Store::MissingRows>();
@@ -252,7 +252,7 @@ boost::asio::awaitable<bool> Provisioner::sweep()
             *missing = reader->find_missing(cursor, chunk_rows);
         };
         co_await on_workers(std::move(find));
-        store_.add_missing(missing->meeting_ids);
+        co_await writer_.add_missing(std::move(missing->meeting_ids));
         sweep_.ids = std::move(missing->next);
         co_return true;
     }
@@ -267,8 +267,9 @@ boost::asio::awaitable<bool> Provisioner::sweep()
         *outdated = reader->find_outdated(place, before, outdated_together);
     };
     co_await on_workers(std::move(find));
-    store_.remove(*outdated);
-    sweep_.outdated = outdated->next;
+    const Store::Outdated::Place next = outdated->next;
+    co_await writer_.remove(std::move(*outdated));
+    sweep_.outdated = next;
     if (sweep_.outdated.table != Store::Outdated::Table::none)
         co_return true;
     sweep_.reader.reset();
@@ -602,7 +603,7 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     note_looks(batch);
     if (!batch.unreadable.empty()) {
         log_event("agenda.unreadable"_event, fmt::format(" count={}", batch.unreadable.size()));
-        store_.forget_unreadable(batch.unreadable);
+        co_await writer_.forget_unreadable(batch.unreadable);
         sweep_wish_ = true;
     }
     for (const MeetingNo meeting : batch.wanted)

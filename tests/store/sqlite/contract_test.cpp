@@ -402,13 +402,16 @@ TEST_F(Contract, DamageIsKeptForTheStatusView)
     change("meeting", "starts_at INTEGER", "starts_at BIGINT");
     run("CREATE TRIGGER spy AFTER INSERT ON token BEGIN SELECT 1; END");
     Store store = Store::open(path);
-    store.inspect(start);
+    const ContractState damaged = store.inspect(start).state;
+    EXPECT_FALSE(store.has_damage(damaged));
+    store.record_damage(damaged);
+    EXPECT_TRUE(store.has_damage(damaged));
     EXPECT_EQ(
         text("SELECT damage FROM usher_status"),
         "meeting.starts_at is BIGINT instead of INTEGER\ntoken has the trigger spy, which is not usher's"
     );
     repair();
-    store.inspect(start + 1s);
+    store.record_damage(store.inspect(start + 1s).state);
     EXPECT_EQ(text("SELECT damage FROM usher_status"), "");
 }
 

@@ -14,7 +14,8 @@ TEST(LockGap, IsTwiceTheHoldWhileOthersWrite)
 {
     LockGap gap{7};
     gap.look(8, zero + 500ms);
-    gap.held(zero + 600ms, zero + 610ms);
+    gap.lock(true, zero + 600ms);
+    gap.lock(false, zero + 610ms);
     EXPECT_EQ(gap.left(zero + 610ms), 20ms);
     EXPECT_EQ(gap.left(zero + 629ms), 1ms);
     EXPECT_EQ(gap.left(zero + 630ms), 0ms);
@@ -24,7 +25,8 @@ TEST(LockGap, IsTwiceTheHoldWhileOthersWrite)
 TEST(LockGap, IsNoneWhenNobodyElseWrites)
 {
     LockGap gap{7};
-    gap.held(zero, zero + 10ms);
+    gap.lock(true, zero);
+    gap.lock(false, zero + 10ms);
     EXPECT_EQ(gap.left(zero + 10ms), 0ms);
     gap.look(7, zero + 10ms); // nothing new
     EXPECT_EQ(gap.left(zero + 10ms), 0ms);
@@ -34,11 +36,23 @@ TEST(LockGap, IsNoneWhenNobodyElseWrites)
     EXPECT_EQ(gap.left(zero + 10ms), 20ms);
 }
 
+TEST(LockGap, AShortHoldEndsNoGap)
+{
+    LockGap gap{7};
+    gap.lock(true, zero);
+    gap.lock(false, zero + 10ms);
+    gap.lock(true, zero + 15ms);
+    gap.lock(false, zero + 15ms);
+    gap.look(8, zero + 15ms);
+    EXPECT_EQ(gap.left(zero + 15ms), 15ms);
+}
+
 TEST(LockGap, ForgetsAWriterAfterASecond)
 {
     LockGap gap{7};
     gap.look(8, zero);
-    gap.held(zero + 980ms, zero + 990ms);
+    gap.lock(true, zero + 980ms);
+    gap.lock(false, zero + 990ms);
     EXPECT_TRUE(gap.beside_a_writer(zero + 999ms));
     EXPECT_EQ(gap.left(zero + 999ms), 11ms);
     EXPECT_FALSE(gap.beside_a_writer(zero + 1000ms));

@@ -85,11 +85,11 @@ protected:
     }
 
     /// Reads and plans all that is due, and says that so many tokens are signed.
-    void prepare()
+    void prepare(std::size_t limit = 100)
     {
         publications.clear();
         const Seen seen = store.seen();
-        meetings = store.read(store.due(start, 100, {}).meetings, 1'000'000);
+        meetings = store.read(store.due(start, limit, {}).meetings, 1'000'000);
         plans.assign(meetings.size(), Plan{});
         sessions.assign(meetings.size(), SessionRow{});
         tokens.assign(meetings.size(), {});
@@ -207,6 +207,94 @@ TEST_F(Writer, LeavesTheLockAloneForTwiceAsLongAsItWasHeldBesideAWriter)
     EXPECT_THAT(clock.waits, ElementsAre(20ms));
     EXPECT_THAT(attempts, ElementsAre(1)) << "not before the wait";
     EXPECT_EQ(number("SELECT count(*) FROM session_attempt"), 2);
+}
+
+/// Whatever part of the daemon writes next.
+TEST_F(Writer, NoPartOfTheDaemonTakesTheLockBeforeOthersHadTheirTurn)
+{
+    add_meeting("a", 1);
+    add_meeting("b", 1);
+    prepare();
+    run(context, writer.publish(publications));
+    sql("UPDATE daemon SET restore_cursor = 0");
+    const MeetingNo meeting = meetings.at(0).number;
+    Policy doors;
+    doors.visible_at_opens = !doors.visible_at_opens;
+    Store::Outdated outdated;
+    outdated.table = Store::Outdated::Table::history;
+    outdated.rows.push_back({1});
+    CallNews begun;
+    begun.begun = {&meeting, 1};
+    using Work = std::function<boost::asio::awaitable<void>()>;
+    const auto without_result = [](auto work) -> Work {
+        return [work]() -> boost::asio::awaitable<void> { co_await work(); };
+    };
+    const std::vector<std::pair<char const*, Work>> works{
+        {"inspect", without_result([&] {
+             sql("DROP VIEW IF EXISTS usher_status");
+             return writer.inspect();
+         })},
+        {"record_doors", [&] { return writer.record_doors(doors); }},
+        {"beat", [&] { return writer.beat(start + 1s); }},
+        {"renumber", without_result([&] { return writer.renumber(1); })},
+        {"add_missing", [&] { return writer.add_missing({"a"}); }},
+        {"remove", [&] { return writer.remove(outdated); }},
+        {"forget_unreadable", [&] { return writer.forget_unreadable({meeting}); }},
+        {"record_calls", without_result([&] { return writer.record_calls(begun); })},
+    };
+    for (auto const& [name, work] : works) {
+        clock.during_wait = {};
+        clock.tick = 10ms;
+        run(context, writer.beat(start)); // holds the lock for one tick
+        clock.tick = 0ms;
+        sql("UPDATE meeting SET title = title || 'y'");
+        clock.waits.clear();
+        bool is_early = false;
+        const std::int64_t version = number("PRAGMA data_version");
+        clock.during_wait = [&] { is_early = is_early || number("PRAGMA data_version") != version; };
+
+        run(context, work());
+
+        EXPECT_THAT(clock.waits, ElementsAre(20ms)) << name;
+        EXPECT_FALSE(is_early) << name << " wrote before its turn";
+        EXPECT_NE(number("PRAGMA data_version"), version) << name << " wrote nothing";
+    }
+}
+
+TEST_F(Writer, WhereNothingIsToBeWrittenNobodyIsWaitedFor)
+{
+    add_meeting("a", 1);
+    clock.tick = 10ms;
+    run(context, writer.record_doors(Policy{}));
+    clock.tick = 0ms;
+    sql("UPDATE meeting SET title = 'y'");
+    clock.waits.clear();
+    const std::int64_t version = number("PRAGMA data_version");
+
+    run(context, writer.record_doors(Policy{}));
+    EXPECT_FALSE(run(context, writer.renumber(1)));
+    run(context, writer.add_missing({}));
+    run(context, writer.remove({}));
+    run(context, writer.forget_unreadable({}));
+    run(context, writer.record_calls({}));
+
+    EXPECT_THAT(clock.waits, IsEmpty());
+    EXPECT_EQ(number("PRAGMA data_version"), version);
+}
+
+/// A meeting's own rows take the lock too: many that get no token are not written at once.
+TEST_F(Writer, MeetingsWithoutTokensAreWrittenInSlicesAsWell)
+{
+    for (int i = 0; i < 600; ++i)
+        add_meeting("m" + std::to_string(i), 0);
+    prepare(600);
+    std::set<std::int64_t> settled;
+    clock.during_wait = [&] { settled.insert(number("SELECT count(*) FROM agenda WHERE state = 'ready'")); };
+
+    run(context, writer.publish(publications));
+
+    EXPECT_EQ(number("SELECT count(*) FROM agenda WHERE state = 'ready'"), 600);
+    EXPECT_GE(settled.size(), 2U);
 }
 
 TEST_F(Writer, WhatBecameOfCallsGoesBeforeTheNextSlice)

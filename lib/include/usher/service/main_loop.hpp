@@ -81,7 +81,7 @@ private:
     Engine::Facts facts();
     boost::asio::awaitable<Engine::Outcome> perform(Engine::Step step);
     boost::asio::awaitable<void> rest(std::chrono::steady_clock::duration wait);
-    void beat();
+    boost::asio::awaitable<void> beat();
     void log(PassResult const& result);
     void tell_due();
 

@@ -86,7 +86,7 @@ public:
     boost::asio::awaitable<void> find_stale();
 
     /// Puts back what others took from the schema, as far as that may be done beside platforms, and logs the rest.
-    void inspect_schema();
+    boost::asio::awaitable<void> inspect_schema();
     /// As the last inspection left it.
     std::vector<Damage> const& damages() const { return inspection_.state.damages; }
     /// The instant from which on find_stale() may put back more, if there is something.
@@ -115,9 +115,9 @@ public:
 
     Projects const& projects() const { return projects_; }
     /// Records that a daemon has looked, where nothing was to be published, and what time it is for certain.
-    void beat();
+    boost::asio::awaitable<void> beat();
     /// Puts back what the views know of doors: without it they show nobody's token.
-    void keep_doors();
+    boost::asio::awaitable<void> keep_doors();
     /// Whether a published token is signed by its project and says what its row says: session, role, times, key.
     Result<void> check_signature(std::string_view project, Credential const& credential) const;
 

@@ -159,14 +159,18 @@ public:
     /// Whether older rows came back into the file while this daemon ran; asking takes it back.
     bool take_restored();
     /// After a restore: gives the next meetings a new seq, for those who follow it. Whether there is more to do.
+    bool has_unnumbered() const; ///< There are such.
     bool renumber(std::size_t limit, sys_seconds now);
     /// Seals all sessions that are there anew, after the key was lost; returns how many. Needs no epoch.
     std::int64_t adopt_sessions();
     std::string owner() const; ///< Who holds the epoch, for messages.
 
-    /// Compares the schema with the contract; puts back views, triggers and indexes, each at most once a minute; keeps
-    /// the rest for `usher_status`. `now` is of a steady clock.
+    /// Compares the schema with the contract; puts back views, triggers and indexes, each at most once a minute. `now`
+    /// is of a steady clock.
     Inspection inspect(std::chrono::steady_clock::time_point now);
+    /// What could not be put back, for `usher_status`.
+    bool has_damage(ContractState const& state) const; ///< It says so already.
+    void record_damage(ContractState const& state);
 
     /// To be asked before meetings are read, on this store or another one.
     Seen seen() const;
@@ -188,8 +192,8 @@ public:
 
     /// Records it in one transaction; in none when `news` is empty. A new session is staged, unless the platform
     /// changed its inputs meanwhile, or a session of that id exists: then it is abandoned. A failure leaves its reason
-    /// and when to try again. `locked` is called once the write lock is held.
-    CallRecord record_calls(CallNews const& news, sys_seconds now, std::function<void()> const& locked = {});
+    /// and when to try again.
+    CallRecord record_calls(CallNews const& news, sys_seconds now);
 
     /// Whether there is a session of this id, whatever meeting it is or was of.
     bool has_session(std::string const& session_id) const;
@@ -201,7 +205,8 @@ public:
     /// projects that are not in `project_status`.
     std::vector<Disconnect> read_disconnects(std::optional<std::string> const& project, std::size_t limit) const;
 
-    /// Has the views show each credential from its holder's door on, as configured. Writes only what differs.
+    /// Has the views show each credential from its holder's door on, as configured.
+    bool has_doors(Policy const& policy) const; ///< They do already.
     void record_doors(Policy const& policy);
 
     /// Records that a daemon has looked, where nothing was to be published, and an instant that has certainly come.
@@ -212,16 +217,16 @@ public:
     void warm_up(std::span<Publication const> publications) const;
 
     /// Stores the tokens, and settles each meeting that is as it was read. Of one that the platform edited meanwhile,
-    /// it stores what is still right and leaves it due. `locked` is called once the write lock is held.
+    /// it stores what is still right and leaves it due; and likewise one of which more than `deletes_max` rows were to
+    /// go, together with those before it.
     PublishCounts
-    publish(std::span<Publication const> publications, sys_seconds now, std::function<void()> const& locked = {});
+    publish(std::span<Publication const> publications, sys_seconds now, std::size_t deletes_max = 2000);
 
     /// Takes one step for requests, if there is one to take: begins those that were filed, or marks the next meetings.
     /// What it writes takes a short time however many requests there are.
     struct RequestStep {
         std::vector<RequestNews> finished; ///< Since the last call, by this or by publish().
         bool more = false;
-        bool wrote = false; ///< The write lock was held.
     };
     RequestStep advance_requests(sys_seconds now);
     bool has_request_work() const; ///< So advance_requests() may write.
@@ -285,6 +290,9 @@ public:
     /// Changes whenever another connection commits, and when the schema changes.
     std::int64_t data_version() const;
     std::int64_t schema_version() const;
+
+    /// `watcher` is told when any of these calls takes the write lock, and when it has released it.
+    void watch_lock(std::function<void(bool is_held)> watcher);
 
     /// How many pages the WAL had after the last transaction of this store.
     int wal_pages() const;

@@ -5,7 +5,7 @@
 
 namespace usher {
 
-CallRecord Store::record_calls(CallNews const& news, sys_seconds now, std::function<void()> const& locked)
+CallRecord Store::record_calls(CallNews const& news, sys_seconds now)
 {
     CallRecord record;
     if (news.empty())
@@ -13,8 +13,6 @@ CallRecord Store::record_calls(CallNews const& news, sys_seconds now, std::funct
     Impl& impl = *impl_;
     ++impl.own_writes;
     return impl.write([&] {
-        if (locked)
-            locked();
         for (EndedCall const& call : news.ended)
             record.staged.push_back(impl.end_call(call, now));
         for (const MeetingNo meeting : news.begun) {

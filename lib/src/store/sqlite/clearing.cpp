@@ -7,13 +7,6 @@
 
 namespace usher {
 
-namespace {
-
-constexpr std::size_t deletes_max = 2000; // of one meeting's tokens in one transaction
-constexpr std::int64_t purged_max = 2000; // rows in one transaction
-
-} // namespace
-
 /// Has go what goes before a meeting is settled, but its past.
 Cleared Store::Impl::clear(
     Publication const& publication, Clearance const& clearance, SessionLinks const& links, Numbering& seq,
@@ -24,19 +17,25 @@ Cleared Store::Impl::clear(
     Plan const& plan = *publication.plan;
     Cleared cleared;
     cleared.links = links;
-    if (clearance.withdraws)
-        for (Withdrawal const& withdrawal : plan.withdraw)
-            cleared.withdrawn += delete_token(
+    if (clearance.withdraws) {
+        for (Withdrawal const& withdrawal : plan.withdraw) {
+            if (deletes_left <= 0)
+                break;
+            const std::size_t deleted = delete_token(
                 publication.session->number, meeting.participants[withdrawal.participant].id, withdrawal.reason, seq(),
                 plan.at
             );
+            deletes_left -= static_cast<std::int64_t>(deleted);
+            cleared.withdrawn += deleted;
+        }
+        cleared.finished = cleared.withdrawn == plan.withdraw.size() || deletes_left > 0;
+    }
     cleared.deleted = cleared.withdrawn;
     if (clearance.keeps_problems)
         keep_problems(meeting, plan, now);
     if (clearance.all_tokens || clearance.leftovers) {
-        const std::size_t deleted = delete_session_tokens(links, clearance.all_tokens, seq(), plan.at);
-        cleared.deleted += deleted;
-        cleared.finished = deleted < deletes_max;
+        cleared.deleted += delete_session_tokens(links, clearance.all_tokens, seq(), plan.at);
+        cleared.finished = cleared.finished && deletes_left > 0;
     }
     if (clearance.marks_disconnect)
         for (const SessionNo session : sessions_since(links.last))
@@ -92,20 +91,18 @@ std::size_t Store::Impl::delete_session_tokens(
     SessionLinks const& links, std::optional<WithdrawReason> all, std::int64_t seq, sys_seconds now
 )
 {
-    std::size_t left = deletes_max;
+    std::size_t deleted = 0;
     for (const SessionNo session : sessions_since(links.last)) {
         const bool in_use = links.published == session || links.staged == session;
-        if ((all || !in_use) && left > 0)
-            left -= delete_tokens(session, left, all.value_or(WithdrawReason::session_replaced), seq, now);
+        if ((all || !in_use) && deletes_left > 0)
+            deleted += delete_tokens(session, all.value_or(WithdrawReason::session_replaced), seq, now);
     }
-    return deletes_max - left;
+    return deleted;
 }
 
-std::size_t
-Store::Impl::delete_tokens(SessionNo session, std::size_t up_to, WithdrawReason why, std::int64_t seq, sys_seconds now)
+std::size_t Store::Impl::delete_tokens(SessionNo session, WithdrawReason why, std::int64_t seq, sys_seconds now)
 {
     const std::int64_t session_no = number(session);
-    const auto most = static_cast<std::int64_t>(up_to);
     const auto kept = run(
         R"sql(INSERT INTO token_past (session_no, participant_id, seq, role, reason, issued_at, expires_at,
                                       withdrawn_at, withdrawn_reason)
@@ -113,15 +110,16 @@ Store::Impl::delete_tokens(SessionNo session, std::size_t up_to, WithdrawReason 
                 FROM token WHERE session_no = ?1
                  AND EXISTS (SELECT 1 FROM session s WHERE s.session_no = ?1 AND s.published_at IS NOT NULL)
                ORDER BY participant_id LIMIT ?2)sql",
-        session_no, most, seq, unix_seconds(now), static_cast<int>(why)
+        session_no, deletes_left, seq, unix_seconds(now), static_cast<int>(why)
     );
     if (kept > 0)
         run("UPDATE session SET has_past = 1 WHERE session_no = ? AND has_past = 0", session_no);
-    return static_cast<std::size_t>(
+    const int deleted =
         run(R"sql(DELETE FROM token WHERE session_no = ?1 AND participant_id IN
                   (SELECT participant_id FROM token WHERE session_no = ?1 ORDER BY participant_id LIMIT ?2))sql",
-            session_no, most)
-    );
+            session_no, deletes_left);
+    deletes_left -= deleted;
+    return static_cast<std::size_t>(deleted);
 }
 
 /// What usher never wrote; all of the meeting's is made anew.
@@ -138,22 +136,21 @@ void Store::Impl::delete_unreadable(MeetingNo meeting, SessionLinks const& links
 /// Deletes a part of who was removed early; true when nobody is left.
 bool Store::Impl::forget_removals(std::string const& meeting_id)
 {
-    std::int64_t deleted = 0;
     unbounded([&] { // whatever somebody else wrote there
-        deleted = run(
+        deletes_left -= run(
             R"sql(DELETE FROM removal WHERE (meeting_id, participant_id) IN
                   (SELECT meeting_id, participant_id FROM removal WHERE meeting_id = ? LIMIT ?))sql",
-            meeting_id, purged_max
+            meeting_id, deletes_left
         );
     });
-    return deleted < purged_max;
+    return deletes_left > 0;
 }
 
 /// Deletes a part of what is over, newest first.
 Store::Impl::PastLeft Store::Impl::purge(MeetingNo meeting, AgendaHead const& head)
 {
     PastLeft past{head.sessions.last, head.last_history_no};
-    std::int64_t left = purged_max;
+    std::int64_t& left = deletes_left;
     while (past.last_session && left > 0) {
         const SessionNo session = *past.last_session;
         left -= run(

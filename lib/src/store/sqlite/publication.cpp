@@ -56,17 +56,16 @@ void Store::warm_up(std::span<Publication const> publications) const
 }
 
 PublishCounts
-Store::publish(std::span<Publication const> publications, sys_seconds now, std::function<void()> const& locked)
+Store::publish(std::span<Publication const> publications, sys_seconds now, std::size_t deletes_max)
 {
     PublishCounts counts;
     if (publications.empty())
         return counts;
     Impl& impl = *impl_;
     impl.numbered.clear();
+    impl.deletes_left = static_cast<std::int64_t>(deletes_max);
     try {
         impl.write([&] {
-            if (locked)
-                locked();
             const Seen seen{impl.integer("PRAGMA data_version").value_or(0), impl.own_writes};
             for (Publication const& publication : publications)
                 counts += impl.publish_one(publication, seen != publication.seen, now);

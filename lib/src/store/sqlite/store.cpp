@@ -51,7 +51,7 @@ Tenure Store::take_over(std::string_view who, sys_seconds now, std::chrono::stea
     impl.who = who;
     impl.since = now;
     return impl.guarded([&] {
-        SQLite::Transaction transaction{*impl.database, SQLite::TransactionBehavior::IMMEDIATE};
+        Impl::Writing transaction{impl};
         const bool row_was_lost = impl.discard_foreign_rows();
         if (!impl.seal && impl.integer("SELECT 1 FROM session LIMIT 1"))
             throw DatabaseError{
@@ -227,29 +227,54 @@ Inspection Store::inspect(std::chrono::steady_clock::time_point now)
 {
     Impl& impl = *impl_;
     return impl.guarded([&] {
-        Inspection result = impl.keeper.inspect(*impl.database, now);
-        impl.keep_damage(result.state);
-        return result;
+        const Impl::MaybeHeld held{impl}; // where something is put back
+        return impl.keeper.inspect(*impl.database, now);
     });
 }
 
-void Store::Impl::keep_damage(ContractState const& state)
+namespace {
+
+/// For `usher_status`: a line for each.
+std::string lines_of(ContractState const& state)
 {
     std::string lines;
     for (Damage const& damage : state.damages)
         lines.append(lines.empty() ? "" : "\n").append(damage.sentence);
-    try {
-        passing_over([&] {
-            if (integer("SELECT 1 FROM daemon WHERE id = 1 AND damage IS NOT ?", lines))
-                write([&] { run("UPDATE daemon SET damage = ? WHERE id = 1", lines); });
-        });
-    } catch (SQLite::Exception const& error) {
-        if ((error.getErrorCode() & 0xff) != SQLITE_ERROR)
-            throw; // else that column is what was lost
-    }
+    return lines;
 }
 
-void Store::record_doors(Policy const& policy)
+} // namespace
+
+bool Store::has_damage(ContractState const& state) const
+{
+    Impl& impl = *impl_;
+    return impl.guarded([&] {
+        try {
+            return impl.passing_over([&] {
+                return !impl.integer("SELECT 1 FROM daemon WHERE id = 1 AND damage IS NOT ?", lines_of(state));
+            });
+        } catch (SQLite::Exception const& error) {
+            if ((error.getErrorCode() & 0xff) != SQLITE_ERROR)
+                throw;
+            return true; // that column is what was lost
+        }
+    });
+}
+
+void Store::record_damage(ContractState const& state)
+{
+    impl_->write([&] {
+        impl_->passing_over([&] { impl_->run("UPDATE daemon SET damage = ? WHERE id = 1", lines_of(state)); });
+    });
+}
+
+namespace {
+
+constexpr std::array door_roles{Role::subscriber, Role::publisher, Role::publisheronly, Role::moderator};
+
+} // namespace
+
+bool Store::has_doors(Policy const& policy) const
 {
     Impl& impl = *impl_;
     const auto is_recorded = [&](Role role) {
@@ -261,22 +286,22 @@ void Store::record_doors(Policy const& policy)
             )
             .has_value();
     };
-    constexpr std::array roles{Role::subscriber, Role::publisher, Role::publisheronly, Role::moderator};
-    const auto all_are_recorded = [&] {
-        try {
-            return impl.guarded([&] {
-                return std::all_of(roles.begin(), roles.end(), is_recorded) &&
-                       impl.integer("SELECT count(*) FROM door") == static_cast<std::int64_t>(roles.size());
-            });
-        } catch (RowError const&) {
-            return false;
-        }
-    };
-    if (all_are_recorded())
-        return;
+    try {
+        return impl.guarded([&] {
+            return std::all_of(door_roles.begin(), door_roles.end(), is_recorded) &&
+                   impl.integer("SELECT count(*) FROM door") == static_cast<std::int64_t>(door_roles.size());
+        });
+    } catch (RowError const&) {
+        return false;
+    }
+}
+
+void Store::record_doors(Policy const& policy)
+{
+    Impl& impl = *impl_;
     impl.write([&] {
         impl.run("DELETE FROM door");
-        for (const Role role : roles)
+        for (const Role role : door_roles)
             impl.run(
                 "INSERT OR REPLACE INTO door (role, code, early_join, hidden) VALUES (?, ?, ?, ?)",
                 std::string{to_text(role)}, static_cast<int>(role), std::int64_t{policy.early_join.of(role).count()},
@@ -311,7 +336,7 @@ Store::RequestStep Store::advance_requests(sys_seconds now)
     impl.write([&] {
         impl.unbounded([&] { impl.requests.take(*step, now); }); // rows that nobody has looked at yet
     });
-    result.more = result.wrote = true;
+    result.more = true;
     for (RequestNews& news : impl.requests.news())
         result.finished.push_back(std::move(news));
     return result;
@@ -347,8 +372,16 @@ int Store::wal_pages() const
     return impl_->wal_pages;
 }
 
+void Store::watch_lock(std::function<void(bool is_held)> watcher)
+{
+    impl_->lock_watcher = std::move(watcher);
+}
+
 bool Store::checkpoint(Checkpoint mode)
 {
+    std::optional<Impl::MaybeHeld> held;
+    if (mode != Checkpoint::passive)
+        held.emplace(*impl_);
     const bool moved = move_wal(*impl_->database, mode);
     if (moved && mode != Checkpoint::passive)
         impl_->wal_pages = 0;

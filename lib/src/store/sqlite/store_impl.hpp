@@ -59,6 +59,8 @@ struct Store::Impl : Statements {
     std::int64_t highest_seq = 0; // that was committed
     bool restored = false;        // older rows came back since anybody asked
     std::int64_t last_seq = 0;    // in the transaction at hand
+    std::int64_t deletes_left = 0; // likewise: how many rows may go
+    std::function<void(bool)> lock_watcher;
 
     /// Runs `work` with no bound of ours on the size of a value: for what must pass over one that is too large.
     template <class Work>
@@ -103,12 +105,56 @@ struct Store::Impl : Statements {
         }
     }
 
+    /// Holds the write lock until the commit, and says so.
+    class Writing {
+    public:
+        explicit Writing(Impl& impl) : impl_{impl}
+        {
+            transaction_.emplace(*impl_.database, SQLite::TransactionBehavior::IMMEDIATE);
+            impl_.tell_lock(true);
+        }
+        Writing(Writing const&) = delete;
+        Writing& operator=(Writing const&) = delete;
+        ~Writing()
+        {
+            if (!transaction_)
+                return;
+            transaction_.reset(); // rolled back
+            impl_.tell_lock(false);
+        }
+        void commit()
+        {
+            transaction_->commit();
+            transaction_.reset();
+            impl_.tell_lock(false);
+        }
+
+    private:
+        Impl& impl_;
+        std::optional<SQLite::Transaction> transaction_;
+    };
+
+    /// Around what takes the write lock by itself, if at all.
+    struct MaybeHeld {
+        explicit MaybeHeld(Impl& of) : impl{of} { impl.tell_lock(true); }
+        MaybeHeld(MaybeHeld const&) = delete;
+        MaybeHeld& operator=(MaybeHeld const&) = delete;
+        ~MaybeHeld() { impl.tell_lock(false); }
+        Impl& impl;
+    };
+
+    void tell_lock(bool is_held) const
+    {
+        if (lock_watcher)
+            lock_watcher(is_held);
+    }
+
     /// One short IMMEDIATE transaction of the daemon that owns the epoch.
     template <class Work>
     auto write(Work&& work)
     {
         return guarded([&] {
-            SQLite::Transaction transaction{*database, SQLite::TransactionBehavior::IMMEDIATE};
+            Writing transaction{*this};
             expect_own_epoch();
             last_seq = 0;
             requests.drop_counts();
@@ -161,7 +207,6 @@ struct Store::Impl : Statements {
     void keep_mark();
     void keep_seq();
     /// For `usher_status`: a line for each.
-    void keep_damage(ContractState const& state);
     /// In a transaction. Gives the database its id, and finds out whether older rows came back while no daemon ran.
     void know_database();
     void read_database_id();
@@ -227,7 +272,7 @@ struct Store::Impl : Statements {
     // clearing.cpp
     /// Deletes up to so many tokens of a session. Those that were given out are kept as past.
     std::size_t
-    delete_tokens(SessionNo session, std::size_t up_to, WithdrawReason why, std::int64_t seq, sys_seconds now);
+    delete_tokens(SessionNo session, WithdrawReason why, std::int64_t seq, sys_seconds now);
     /// One participant's token, likewise.
     std::size_t delete_token(
         SessionNo session, std::string const& participant_id, WithdrawReason why, std::int64_t seq, sys_seconds now

@@ -16,7 +16,8 @@ using Duration = StoreWriter::Duration;
 // The write lock is held for at most 10 ms. Slices aim lower, so that a slow commit stays below.
 constexpr Duration lock_goal = 7500us;
 constexpr Duration warm_up_time = 2ms; // what that takes, in the gap between two slices
-constexpr std::size_t slice_meetings_max = 256;
+constexpr std::size_t meeting_weight = 2; // a meeting's own rows take the lock about as long as so many tokens
+constexpr std::size_t deletes_min = 64;   // in a slice
 constexpr int request_steps = 4; // between two batches
 constexpr int turns_max = 100;   // that others may take before the lock is taken all the same
 constexpr Duration others_turn = 1ms;
@@ -28,7 +29,7 @@ constexpr int restart_tries = 50;
 constexpr Duration restart_pause = 1ms;
 constexpr auto long_wait = 1h;
 
-/// How many tokens a publication deletes, at most: they take the lock as those that are stored do.
+/// How many tokens a publication deletes, at most.
 std::size_t deleted_by(Publication const& publication)
 {
     Plan const& plan = *publication.plan;
@@ -48,82 +49,97 @@ StoreWriter::StoreWriter(
       lock_gap_{store.data_version()},
       slice_size_{lock_goal},
       checkpointed_{clock, executor}
-{}
+{
+    store_.watch_lock([this](bool is_held) { lock_gap_.lock(is_held, clock_.steady_now()); });
+}
+
+StoreWriter::~StoreWriter()
+{
+    store_.watch_lock({});
+}
 
 boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> publications)
 {
-    std::size_t rest = 0;
+    std::size_t rest = 0; // in tokens, as all weights
     for (Publication const& publication : publications)
-        rest += publication.tokens.size() + deleted_by(publication);
+        rest += publication.tokens.size() + meeting_weight + deleted_by(publication);
     std::size_t most = slice_size_.next(rest);
     Published result;
-    std::vector<Publication> slice;
+    Slice slice;
     std::size_t first = 0; // publication of the slice
-    std::size_t tokens = 0;
     for (std::size_t i = 0; i < publications.size(); ++i) {
         Publication part = publications[i];
         std::span<SignedToken const> left = part.tokens;
+        const std::size_t deletes = deleted_by(part);
         do {
-            const std::size_t count = std::min(left.size(), most - std::min(tokens, most));
+            const std::size_t room = most - std::min(slice.weight, most);
+            const std::size_t count = std::min(left.size(), room);
             part.tokens = left.first(count);
             left = left.subspan(count);
-            part.last = left.empty();
-            slice.push_back(part);
-            tokens += count + (part.last ? deleted_by(part) : 0);
+            const bool is_first = slice.parts.empty() && count == 0;
+            const bool deletes_fit = is_first || room - count >= std::min(deletes, most / 2);
+            part.last = left.empty() && deletes_fit;
+            if (count > 0 || part.last)
+                slice.parts.push_back(part);
+            slice.weight += count + (part.last ? meeting_weight : 0);
+            slice.deletes += part.last ? deletes : 0;
             const bool ends = i + 1 == publications.size() && part.last;
-            if (tokens < most && slice.size() < slice_meetings_max && !ends)
+            if (slice.weight + slice.deletes < most && !ends && (part.last || !left.empty()))
                 continue;
-            std::vector<Publication> whole = std::exchange(slice, {});
-            const Published written = co_await publish_slice(std::move(whole), tokens);
+            slice.deletes_max = std::max((most - std::min(slice.weight, most)) * 3 / 4, deletes_min);
+            rest -= std::min(rest, slice.weight + slice.deletes);
+            Slice whole = std::exchange(slice, {});
+            const Published written = co_await publish_slice(std::move(whole));
             result.counts += written.counts;
             for (Published::Refused const& refused : written.refused)
                 result.refused.push_back({first + refused.publication, refused.why});
             if (stopping_)
                 co_return result;
             first = part.last ? i + 1 : i;
-            rest -= std::min(rest, tokens);
             most = slice_size_.next(rest);
-            tokens = 0;
-        } while (!left.empty());
+        } while (!part.last);
     }
     co_return result;
 }
 
-boost::asio::awaitable<Published> StoreWriter::publish_slice(std::vector<Publication> slice, std::size_t tokens)
+boost::asio::awaitable<Published> StoreWriter::publish_slice(Slice slice)
 {
     if (const Duration gap = gap_left(); gap > warm_up_time) {
         co_await clock_.wait(gap - warm_up_time);
-        store_.warm_up(slice);
+        store_.warm_up(slice.parts);
     }
-    co_await take_turn(false);
+    co_await take_turn();
     Published result;
-    Instant locked = clock_.steady_now();
+    std::optional<std::string> refusal;
     try {
-        result.counts = store_.publish(slice, clock_.now(), [&] { locked = clock_.steady_now(); });
+        result.counts = store_.publish(slice.parts, clock_.now(), slice.deletes_max);
+        slice_size_.took(slice.weight + result.counts.withdrawn, lock_gap_.last_held());
     } catch (RowError const& error) {
-        result = publish_each(slice, error);
+        refusal = error.what();
     }
-    const Instant released = clock_.steady_now();
-    lock_gap_.held(locked, released);
-    slice_size_.took(tokens, released - locked);
+    if (refusal)
+        result = co_await publish_each(std::move(slice), std::move(*refusal));
     co_await keep_log_small();
     co_return result;
 }
 
 /// One of them cannot be written. The others are, each by itself.
-Published StoreWriter::publish_each(std::vector<Publication> const& slice, RowError const& error)
+boost::asio::awaitable<Published> StoreWriter::publish_each(Slice slice, std::string refusal)
 {
-    if (slice.size() == 1)
-        return {{}, {{0, error.what()}}};
     Published result;
-    for (std::size_t i = 0; i < slice.size(); ++i) {
+    if (slice.parts.size() == 1) {
+        result.refused.push_back({0, std::move(refusal)});
+        co_return result;
+    }
+    for (std::size_t i = 0; i < slice.parts.size(); ++i) {
+        co_await take_turn();
         try {
-            result.counts += store_.publish({&slice[i], 1}, clock_.now());
+            result.counts += store_.publish({&slice.parts[i], 1}, clock_.now(), slice.deletes_max);
         } catch (RowError const& reason) {
             result.refused.push_back({i, reason.what()});
         }
     }
-    return result;
+    co_return result;
 }
 
 boost::asio::awaitable<Store::RequestStep> StoreWriter::advance_requests()
@@ -131,13 +147,9 @@ boost::asio::awaitable<Store::RequestStep> StoreWriter::advance_requests()
     Store::RequestStep all;
     for (int i = 0; i < request_steps && (i == 0 || all.more); ++i) {
         if (store_.has_request_work())
-            co_await take_turn(false);
-        const Instant started = clock_.steady_now();
+            co_await take_turn();
         Store::RequestStep step = store_.advance_requests(clock_.now());
-        if (step.wrote)
-            lock_gap_.held(started, clock_.steady_now());
         all.more = step.more;
-        all.wrote = all.wrote || step.wrote;
         for (RequestNews& news : step.finished)
             all.finished.push_back(std::move(news));
     }
@@ -148,16 +160,71 @@ boost::asio::awaitable<CallRecord> StoreWriter::record_calls(CallNews news)
 {
     if (news.empty())
         co_return CallRecord{};
-    co_await take_turn(true);
-    Instant locked = clock_.steady_now();
-    CallRecord record = store_.record_calls(news, clock_.now(), [&] { locked = clock_.steady_now(); });
-    lock_gap_.held(locked, clock_.steady_now());
-    co_return record;
+    co_await take_turn(Turn::before_slices);
+    co_return store_.record_calls(news, clock_.now());
+}
+
+boost::asio::awaitable<Inspection> StoreWriter::inspect()
+{
+    co_await take_turn();
+    Inspection found = store_.inspect(clock_.steady_now());
+    if (!store_.has_damage(found.state)) {
+        co_await take_turn();
+        store_.record_damage(found.state);
+    }
+    co_return found;
+}
+
+boost::asio::awaitable<void> StoreWriter::record_doors(Policy policy)
+{
+    if (store_.has_doors(policy))
+        co_return;
+    co_await take_turn();
+    store_.record_doors(policy);
+}
+
+boost::asio::awaitable<void> StoreWriter::beat(sys_seconds certain)
+{
+    co_await take_turn();
+    store_.beat(clock_.now(), certain);
+}
+
+boost::asio::awaitable<bool> StoreWriter::renumber(std::size_t limit)
+{
+    if (!store_.has_unnumbered())
+        co_return false;
+    co_await take_turn();
+    co_return store_.renumber(limit, clock_.now());
+}
+
+boost::asio::awaitable<void> StoreWriter::add_missing(std::vector<std::string> meeting_ids)
+{
+    if (meeting_ids.empty())
+        co_return;
+    co_await take_turn();
+    store_.add_missing(meeting_ids);
+}
+
+boost::asio::awaitable<void> StoreWriter::remove(Store::Outdated outdated)
+{
+    if (outdated.rows.empty())
+        co_return;
+    co_await take_turn();
+    store_.remove(outdated);
+}
+
+boost::asio::awaitable<void> StoreWriter::forget_unreadable(std::vector<MeetingNo> meetings)
+{
+    if (meetings.empty())
+        co_return;
+    co_await take_turn();
+    store_.forget_unreadable(meetings);
 }
 
 /// Lets others have their turn before the lock is taken again.
-boost::asio::awaitable<void> StoreWriter::take_turn(bool goes_first)
+boost::asio::awaitable<void> StoreWriter::take_turn(Turn turn)
 {
+    const bool goes_first = turn == Turn::before_slices;
     struct Waits {
         explicit Waits(std::size_t& of) : count{of} { ++count; }
         Waits(Waits const&) = delete;

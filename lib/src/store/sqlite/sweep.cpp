@@ -9,6 +9,7 @@ namespace usher {
 
 namespace {
 
+constexpr char const* restore_cursor = "SELECT restore_cursor FROM daemon WHERE id = 1";
 constexpr std::size_t mark_chunk = 500;
 
 } // namespace
@@ -269,14 +270,20 @@ void Store::remove(Outdated const& outdated)
     });
 }
 
+bool Store::has_unnumbered() const
+{
+    Impl& impl = *impl_;
+    return impl.guarded([&] { return impl.integer(restore_cursor).has_value(); });
+}
+
 bool Store::renumber(std::size_t limit, sys_seconds now)
 {
     Impl& impl = *impl_;
-    const auto cursor = impl.guarded([&] { return impl.integer("SELECT restore_cursor FROM daemon WHERE id = 1"); });
-    if (!cursor)
-        return false;
     return impl.write([&] {
         return impl.unbounded([&] {
+            const std::optional<std::int64_t> cursor = impl.integer(restore_cursor);
+            if (!cursor)
+                return false;
             std::vector<std::int64_t> meetings;
             {
                 SQLite::Statement& statement = impl.prepared(

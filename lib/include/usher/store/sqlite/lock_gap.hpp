@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
@@ -22,26 +23,32 @@ public:
             others_wrote_ = now;
         data_version_ = data_version;
     }
-    void held(Instant from, Instant to)
+    /// To be told when the lock is taken, and when it is released.
+    void lock(bool is_held, Instant now)
     {
-        released_ = to;
-        held_ = to - from;
+        if (is_held) {
+            taken_ = now;
+            return;
+        }
+        held_ = now - taken_;
+        until_ = std::max(until_, now + 2 * held_);
     }
+    Duration last_held() const { return held_; }
 
     /// Whether others have written within the last second.
     bool beside_a_writer(Instant now) const { return now - others_wrote_ < std::chrono::seconds{1}; }
     /// Until twice the time that the lock was held has gone by; zero when nobody else writes.
     Duration left(Instant now) const
     {
-        const Duration left = released_ + 2 * held_ - now;
-        return beside_a_writer(now) && left > Duration::zero() ? left : Duration::zero();
+        return beside_a_writer(now) ? std::max(until_ - now, Duration::zero()) : Duration::zero();
     }
 
 private:
     std::int64_t data_version_;
     Instant others_wrote_ = Instant{} - std::chrono::hours{1}; ///< Long ago.
-    Instant released_{};
+    Instant taken_{};
     Duration held_{};
+    Instant until_{};
 };
 
 } // namespace usher

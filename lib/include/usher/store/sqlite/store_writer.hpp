@@ -43,6 +43,9 @@ public:
     StoreWriter(
         Store& store, Clock& clock, boost::asio::any_io_executor executor, boost::asio::any_io_executor background
     );
+    StoreWriter(StoreWriter const&) = delete;
+    StoreWriter& operator=(StoreWriter const&) = delete;
+    ~StoreWriter();
 
     /// Stores tokens and settles meetings, in the order given. Ends early after request_stop(). What publications refer
     /// to must live until it returns.
@@ -56,15 +59,34 @@ public:
     /// Goes before what publish() has still to do: it holds the lock seldom, and for a moment.
     boost::asio::awaitable<CallRecord> record_calls(CallNews news);
 
+    /// As those of Store, each in its turn. Where there is nothing to write the lock is not taken.
+    boost::asio::awaitable<Inspection> inspect();
+    boost::asio::awaitable<void> record_doors(Policy policy);
+    boost::asio::awaitable<void> beat(sys_seconds certain);
+    boost::asio::awaitable<bool> renumber(std::size_t limit);
+    boost::asio::awaitable<void> add_missing(std::vector<std::string> meeting_ids);
+    boost::asio::awaitable<void> remove(Store::Outdated outdated);
+    boost::asio::awaitable<void> forget_unreadable(std::vector<MeetingNo> meetings);
+
     void request_stop() { stopping_ = true; }
 
     /// Returns when nothing is under way in the background.
     boost::asio::awaitable<void> come_to_rest();
 
 private:
-    boost::asio::awaitable<Published> publish_slice(std::vector<Publication> slice, std::size_t tokens);
-    Published publish_each(std::vector<Publication> const& slice, RowError const& error);
-    boost::asio::awaitable<void> take_turn(bool goes_first);
+    enum class Turn : std::uint8_t { in_order, before_slices };
+
+    /// What is published in one transaction.
+    struct Slice {
+        std::vector<Publication> parts{};
+        std::size_t weight = 0;      ///< Of what is written, in tokens.
+        std::size_t deletes = 0;     ///< At most.
+        std::size_t deletes_max = 0; ///< What is more is left to the next pass.
+    };
+
+    boost::asio::awaitable<Published> publish_slice(Slice slice);
+    boost::asio::awaitable<Published> publish_each(Slice slice, std::string refusal);
+    boost::asio::awaitable<void> take_turn(Turn turn = Turn::in_order);
     Duration gap_left();
     boost::asio::awaitable<void> keep_log_small();
     void start_checkpoint();
