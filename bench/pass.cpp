@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <exception>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -12,7 +13,7 @@
 #include <usher/service/provisioning.hpp>
 #include <usher/service/random.hpp>
 #include <usher/service/session_maker.hpp>
-#include <usher/store/store.hpp>
+#include <usher/store/make_store.hpp>
 
 #include "usher_bench.hpp"
 
@@ -23,12 +24,13 @@ void measure_pass(std::string const& path, int count)
     boost::asio::io_context context;
     SystemClock clock;
     SystemRandom random;
-    Store store = Store::open(path);
-    store.take_over("usher-bench", clock.now(), clock.steady_now());
-    StoreWriter writer{store, clock, context.get_executor(), context.get_executor()};
-    SessionMaker maker{context.get_executor(), store, writer, clock, random, [] {}};
-    Provisioner provisioner{store, writer, clock, random, maker, context.get_executor(), {context.get_executor()},
-                            {},    {}}; // no project: nothing is due, so none is asked
+    const std::unique_ptr<Store> store =
+        make_store(path, "usher-bench", clock, context.get_executor(), context.get_executor());
+    store->open();
+    store->take_over();
+    SessionMaker maker{context.get_executor(), *store, clock, random, [] {}};
+    Provisioner provisioner{*store, clock, random, maker, context.get_executor(), {context.get_executor()},
+                            {},     {}}; // no project: nothing is due, so none is asked
     std::vector<double> times;
     for (int i = 0; i < count; ++i) {
         PassResult result;
@@ -42,7 +44,7 @@ void measure_pass(std::string const& path, int count)
         context.run();
         if (failure)
             std::rethrow_exception(failure);
-        store.next_due();
+        store->next_due();
         times.push_back(seconds_since(start) * 1e6);
         if (result.looked_at != 0)
             throw std::runtime_error{"something is due"};

@@ -11,8 +11,8 @@
 #include <nlohmann/json.hpp>
 
 #include <usher/core/time.hpp>
+#include <usher/store/errors.hpp>
 #include <usher/store/report.hpp>
-#include <usher/store/sqlite/instance_lock.hpp>
 
 #include "commands.hpp"
 #include "printer.hpp"

@@ -41,9 +41,10 @@
 #include <usher/service/log_event.hpp>
 #include <usher/service/main_loop.hpp>
 #include <usher/service/provisioning.hpp>
+#include <usher/store/database.hpp>
+#include <usher/store/make_store.hpp>
 #include <usher/store/process.hpp>
 #include <usher/store/report.hpp>
-#include <usher/store/sqlite/database_keeper.hpp>
 #include <usher/store/store.hpp>
 
 #include "early_signals.hpp"
@@ -129,10 +130,9 @@ public:
     App(Config config, Reload reload, Engine::Mode mode)
         : reload_{std::move(reload)},
           who_{this_process()},
-          keeper_{config.database, who_},
-          store_{patiently_at_start([this] { return open_store(); })},
-          writer_{store_, clock_, context_.get_executor(), work_.get_executor()},
-          maker_{context_.get_executor(), store_, writer_, clock_, random_, [this] { loop_->wake(); }},
+          database_{real_path(config.database)},
+          store_{make_store(config.database, who_, clock_, context_.get_executor(), work_.get_executor())},
+          maker_{context_.get_executor(), *store_, clock_, random_, [this] { loop_->wake(); }},
           tasks_{context_.get_executor(), [this](std::string const& task, std::exception_ptr error) {
                      log_event("task.failed"_event, fmt::format(" name={}", task));
                      if (!failure_) // what fails after it may follow from it
@@ -140,11 +140,10 @@ public:
                      stop_everything();
                  }}
     {
-        const Tenure tenure =
-            patiently_at_start([this] { return store_.take_over(who_, clock_.now(), clock_.steady_now()); });
-        keeper_.attend(store_);
+        patiently_at_start([this] { open_store(); });
+        const Tenure tenure = patiently_at_start([this] { return store_->take_over(); });
         provisioner_ = std::make_unique<Provisioner>(
-            store_, writer_, clock_, random_, maker_, context_.get_executor(), threads_.workers(),
+            *store_, clock_, random_, maker_, context_.get_executor(), threads_.workers(),
             projects_of(config, doors_of(context_.get_executor())), settings_of(config.base, tenure.clock)
         );
         const bool clock_went_back = tenure.last_look > clock_.now();
@@ -153,7 +152,7 @@ public:
                 "clock.stepped"_event,
                 fmt::format(" back last_look={} now={}", to_iso8601(tenure.last_look), to_iso8601(clock_.now()))
             );
-        const MainLoop::Parts parts{store_, keeper_, *provisioner_, maker_, clock_, hindrance_};
+        const MainLoop::Parts parts{*store_, *provisioner_, maker_, clock_, hindrance_};
         MainLoop::Doors doors{
             [this] { return reload_configuration(); }, [this] { announce(); },
             [this](std::string const& sentence) { tell_status(sentence); }, &App::offer_again};
@@ -176,15 +175,10 @@ public:
 
     int run()
     {
-        keeper_.take_notices();
-        if (!keeper_.notice_problem().empty())
-            log_event(
-                "limit.watches"_event,
-                fmt::format(" {} ms reason=\"{}\"", MainLoop::look_unnoticed.count(), keeper_.notice_problem())
-            );
+        if (const auto slow = store_->notice_changes())
+            log_event("limit.watches"_event, fmt::format(" {} ms reason=\"{}\"", slow->every.count(), slow->reason));
         tasks_.spawn("provisioning", provision());
         tasks_.spawn("sessions", maker_.run());
-        tasks_.spawn("notices", read_notices());
         tasks_.spawn("changes", loop_->look_for_changes());
         tasks_.spawn("clock", watch_clock());
         tasks_.spawn("signals", signals());
@@ -206,12 +200,10 @@ private:
         return settings;
     }
 
-    Store open_store()
+    void open_store()
     {
-        Store store = keeper_.open();
-        if (!keeper_.log_set_aside().empty())
-            log_event("wal.set_aside"_event, fmt::format(", and is set aside name={}", keeper_.log_set_aside()));
-        return store;
+        if (const std::string set_aside = store_->open(); !set_aside.empty())
+            log_event("wal.set_aside"_event, fmt::format(", and is set aside name={}", set_aside));
     }
 
     /// At start there is nothing else to do than to wait until others are done with the lock, or with the tables.
@@ -268,7 +260,7 @@ private:
     {
         const sys_seconds now = clock_.now();
         std::size_t count = 0;
-        Report report{keeper_.path(), now};
+        Report report{database_, now};
         report.each_meeting({now, provisioner_->projects().base}, [&](MeetingStanding const& meeting) {
             if (!wanted_and_not_ready(meeting.facts, now) || ++count > told_max)
                 return;
@@ -279,21 +271,6 @@ private:
         if (count > told_max)
             print_line(stderr, std::to_string(count - told_max) + " more are not ready");
         all_ready_ = all_ready_ && count == 0;
-    }
-
-    asio::awaitable<void> read_notices()
-    {
-        if (!keeper_.notice_problem().empty())
-            co_return;
-        const int copy = ::dup(keeper_.notice_descriptor()); // that one is the keeper's; Asio closes this one
-        if (copy < 0)
-            throw std::system_error{errno, std::generic_category(), "cannot watch the database"};
-        asio::posix::stream_descriptor notices{context_, copy};
-        while (!loop_->stopping()) {
-            co_await notices.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
-            if (keeper_.drain_notices())
-                loop_->notice_commit();
-        }
     }
 
     asio::awaitable<void> reload_signals()
@@ -313,7 +290,7 @@ private:
                 log_event("config.refused"_event, fmt::format(" reason=\"{}\"", error.text()));
             return false;
         }
-        if (real_path(loaded->database) != keeper_.path()) {
+        if (real_path(loaded->database) != database_) {
             log_event("config.refused"_event, " reason=\"database: changes with a restart only\"");
             return false;
         }
@@ -404,11 +381,11 @@ private:
 
     void finish()
     {
-        keeper_.check_log(); // which may be why something failed
+        store_->check_after_failure(); // which may be why something failed
         if (failure_)
             std::rethrow_exception(failure_);
         loop_->log_published();
-        if (!keeper_.finish([](std::chrono::steady_clock::duration pause) { std::this_thread::sleep_for(pause); }))
+        if (!store_->finish([](std::chrono::steady_clock::duration pause) { std::this_thread::sleep_for(pause); }))
             log_event("wal.kept"_event, ", since others read in it");
     }
 
@@ -441,13 +418,12 @@ private:
     Hindrance hindrance_{[this](std::string const& sentence) { tell_status(sentence); }};
     SystemClock clock_;
     SystemRandom random_;
-    DatabaseKeeper keeper_;
+    std::string database_; // the real path
     asio::io_context context_{1};
     asio::io_context work_;                        // of the threads
     std::optional<asio::signal_set> stop_signals_; // from the moment when the tasks are there that serve them
     std::optional<asio::signal_set> hangups_;
-    Store store_;
-    StoreWriter writer_;
+    std::unique_ptr<Store> store_;
     SessionMaker maker_;
     std::unique_ptr<Provisioner> provisioner_; // made once the epoch is ours
     std::optional<MainLoop> loop_;

@@ -8,7 +8,7 @@
 #include <usher/config/config.hpp>
 #include <usher/core/token.hpp>
 #include <usher/provider/kinds.hpp>
-#include <usher/store/store.hpp>
+#include <usher/store/promise_check.hpp>
 
 namespace usher::test {
 
@@ -33,10 +33,10 @@ inline std::string check_database(std::string const& path, seconds lead = second
     projects.base = config.base;
     projects.by_name.emplace(facts.name, facts);
 
-    std::vector<Violation> found;
-    Store::open_read_only(path).check(
-        projects, [&](std::string_view, Credential const& credential) { return check_token(*signer, credential); },
-        std::chrono::floor<seconds>(std::chrono::system_clock::now()), found
+    const std::vector<Violation> found = find_violations(
+        path, projects,
+        [&](std::string_view, Credential const& credential) { return check_token(*signer, credential); },
+        std::chrono::floor<seconds>(std::chrono::system_clock::now())
     );
     std::string lines;
     for (Violation const& violation : found)

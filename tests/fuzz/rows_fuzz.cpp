@@ -13,8 +13,8 @@
 
 #include "commands.hpp"
 #include "service/world.hpp"
-#include "support/attacker.hpp"
 #include "support/plain_text.hpp"
+#include "support/sqlite/attacker.hpp"
 #include "support/usherctl.hpp"
 
 namespace {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "service/world.hpp"
-#include "support/attacker.hpp"
+#include "support/sqlite/attacker.hpp"
 
 namespace usher {
 namespace {
@@ -48,10 +48,7 @@ TEST_P(HostileRows, HarmNobodyElse)
             continue; // behind triggers, since the largest number would end AUTOINCREMENT
         for (test::HostileValue const& value : test::hostile_values) {
             SCOPED_TRACE(table + "." + column + " = " + value.name);
-            provisioner.reset();
-            maker.reset();
-            writer.reset();
-            store.reset();
+            stop();
             platform->exec("PRAGMA wal_checkpoint(TRUNCATE)");
             platform->backup((path + ".before").c_str(), SQLite::Database::BackupType::Load);
             if (!attacker.write(table, column, 0, value.sql))

@@ -749,10 +749,7 @@ TEST_F(Restores, AreToldToFollowersWhetherUsherRunsOrNot)
         EXPECT_EQ(known["m"], "cancelled");
 
         if (!running) {
-            provisioner.reset();
-            maker.reset();
-            writer.reset();
-            store.reset();
+            stop();
         }
         platform->backup(copy.c_str(), SQLite::Database::BackupType::Load);
         if (running) {
@@ -1094,7 +1091,7 @@ TEST_F(Provisioning, AValueTooLargeInItsOwnRowStopsNobody)
     participant("eve");
     settle();
     EXPECT_EQ(credentials().size(), 3U);
-    run(context, provisioner->beat());
+    test::run(context, provisioner->beat());
     reconcile();
     EXPECT_EQ(text("SELECT damage FROM daemon"), "");
 }
@@ -1417,10 +1414,10 @@ TEST_F(Provisioning, ThePastIsTakenAwayInSlices)
         "INSERT INTO token_past SELECT session_no, x'00', i, 1, 2, 1, 2, 2, 8 FROM n, agenda");
     std::size_t most = 0;
     for (Store::Outdated::Place place{}; place.table != Store::Outdated::Table::none;) {
-        const Store::Outdated found = store->find_outdated(place, clock.now() - policy.retention, 100);
+        const Store::Outdated found = rows().find_outdated(place, clock.now() - policy.retention, 100);
         most = std::max(most, found.rows.size());
         place = found.next;
-        store->remove(found);
+        rows().remove(found);
     }
     EXPECT_EQ(most, 100);
     EXPECT_EQ(
@@ -1434,7 +1431,7 @@ TEST_F(Provisioning, ThePastIsTakenAwayInSlices)
 TEST_F(Provisioning, AnOlderDaemonIsFenced)
 {
     ready_meeting();
-    Store newer = Store::open(path);
+    StoreFile newer = StoreFile::open(path);
     newer.take_over("the newer one", clock.now(), clock.steady_now());
     participant("eve");
     EXPECT_THROW(pass(), Fenced);
@@ -1637,8 +1634,8 @@ class BetweenReadAndPublish : public Provisioning {
 protected:
     void read()
     {
-        seen = store->seen();
-        meetings = {*store->read_one("m")};
+        seen = rows().seen();
+        meetings = {*rows().read_one("m")};
         tokens.clear();
         planned = plan(meetings[0], provisioner->projects(), clock.now());
         session = *meetings[0].published;
@@ -1649,7 +1646,7 @@ protected:
     PublishCounts publish()
     {
         Publication publication{&meetings[0], &planned, seen, &session, "key", tokens};
-        return store->publish({&publication, 1}, clock.now());
+        return rows().publish({&publication, 1}, clock.now());
     }
 
     std::int64_t due_at() { return std::stoll(text("SELECT due_at FROM agenda WHERE meeting_id = 'm'")); }
@@ -1715,12 +1712,12 @@ TEST_F(BetweenReadAndPublish, TheDaemonsOwnWritesAreSeenToo)
     participant("eve");
     read();
     sql("UPDATE agenda SET due_at = 0");
-    const Seen now = store->seen();
-    seen.data_version = now.data_version; // as if only the daemon had written
+    const Seen now = rows().seen();
+    seen.of_others = now.of_others; // as if only the daemon had written
     const MeetingNo number = meetings[0].number;
-    store->mark({&number, 1});
+    rows().mark({&number, 1});
     sql("UPDATE agenda SET generation = generation + 1");
-    seen.data_version = store->seen().data_version;
+    seen.of_others = rows().seen().of_others;
 
     EXPECT_EQ(publish().settled, 0U);
     EXPECT_EQ(due_at(), 0);
@@ -1927,13 +1924,13 @@ TEST_F(Provisioning, TheWalStartsAnewOnceNobodyReadsInIt)
     EXPECT_EQ(reader.execAndGet("SELECT count(*) FROM participant").getInt(), 2);
     participant("eve");
     settle();
-    EXPECT_GT(store->wal_pages(), 0);
-    EXPECT_FALSE(store->checkpoint(Store::Checkpoint::restart));
+    EXPECT_GT(rows().wal_pages(), 0);
+    EXPECT_FALSE(rows().checkpoint(CheckpointMode::restart));
 
     reader.exec("COMMIT");
 
-    EXPECT_TRUE(store->checkpoint(Store::Checkpoint::restart));
-    EXPECT_EQ(store->wal_pages(), 0);
+    EXPECT_TRUE(rows().checkpoint(CheckpointMode::restart));
+    EXPECT_EQ(rows().wal_pages(), 0);
 }
 
 } // namespace

@@ -94,7 +94,7 @@ TEST_F(Requests, EveryMeetingCountsOnceWhateverItsState)
     // Marked before usher knows of either.
     sql("INSERT INTO request (action, project) VALUES ('replace_session', '*')");
     sql("INSERT INTO request (action, meeting_id) VALUES ('rotate', 'm0')");
-    while (store->advance_requests(clock.now()).more) {
+    while (rows().advance_requests(clock.now()).more) {
     }
     settle();
     EXPECT_EQ(request(1), "done|4|4|2|4");
@@ -141,7 +141,7 @@ TEST_F(Requests, ARestartGoesOnWhereTheDaemonStopped)
     meetings(300);
     sql("INSERT INTO request (action, project) VALUES ('rotate', 'default')");
     for (int i = 0; i < 3; ++i)
-        ASSERT_TRUE(store->advance_requests(clock.now()).more);
+        ASSERT_TRUE(rows().advance_requests(clock.now()).more);
     EXPECT_EQ(request(1).substr(0, 7), "running");
     restart();
     settle();
@@ -155,8 +155,8 @@ TEST_F(Requests, NearMeetingsAreMarkedFirst)
     participant("ann", "publisher", "near");
     settle();
     sql("INSERT INTO request (action, project) VALUES ('rotate', '*')");
-    store->advance_requests(clock.now()); // begins
-    store->advance_requests(clock.now());
+    rows().advance_requests(clock.now()); // begins
+    rows().advance_requests(clock.now());
     EXPECT_EQ(text("SELECT a.meeting_id FROM request_meeting JOIN agenda a USING (meeting_no)"), "near");
     settle();
     EXPECT_EQ(request(1), "done|301|301|0|1");
@@ -175,7 +175,7 @@ TEST_F(Requests, AnyNumberOfThemIsTakenInShortSteps)
     std::int64_t marked = 0;
     std::int64_t begun = 0;
     int steps = 0;
-    while (store->advance_requests(clock.now()).more) {
+    while (rows().advance_requests(clock.now()).more) {
         const std::int64_t marked_now = number("SELECT count(*) FROM request_meeting");
         const std::int64_t begun_now = number("SELECT count(*) FROM request_result WHERE state <> 'filed'");
         EXPECT_LE(marked_now - marked, most);
@@ -197,7 +197,7 @@ TEST_F(Requests, ManyForOneMeetingEachAreTakenInShortSteps)
     sql("INSERT INTO request (action, meeting_id) SELECT 'rotate', id FROM meeting");
     sql("INSERT INTO request (action, meeting_id) SELECT 'rotate', 'm0' FROM meeting");
     std::int64_t begun = 0;
-    while (store->advance_requests(clock.now()).more) {
+    while (rows().advance_requests(clock.now()).more) {
         const std::int64_t now = std::stoll(text("SELECT count(*) FROM request_result WHERE state <> 'filed'"));
         EXPECT_LE(now - begun, 2 * 200);
         begun = now;
@@ -257,7 +257,7 @@ TEST_F(Requests, ADeletedRowTakesBackWhatItHadNotDone)
     meetings(300);
     sql("INSERT INTO request (action, project) VALUES ('rotate', '*')");
     for (int i = 0; i < 3; ++i)
-        store->advance_requests(clock.now());
+        rows().advance_requests(clock.now());
     const std::string old = tokens();
     EXPECT_NE(text("SELECT count(*) FROM request_meeting"), "0");
     sql("DELETE FROM request");
@@ -272,7 +272,7 @@ TEST_F(Requests, AnAbortedOneLeavesTheRestAsItIs)
     meetings(10);
     sql("INSERT INTO request (action, meeting_id) VALUES ('replace_session', 'm0'), ('rotate', 'm1'), ('rotate', 'm1')"
     );
-    ASSERT_TRUE(store->advance_requests(clock.now()).more);
+    ASSERT_TRUE(rows().advance_requests(clock.now()).more);
     const std::string old = tokens();
     RequestDesk desk{path, true};
     ASSERT_TRUE(desk.abort(1, "somebody", clock.now()));
@@ -307,7 +307,7 @@ TEST_F(Requests, AnAbortOfOneOfTwoEqualOnesStopsNothing)
 {
     meetings(1);
     sql("INSERT INTO request (action, project) VALUES ('rotate', '*'), ('rotate', '*')");
-    store->advance_requests(clock.now());
+    rows().advance_requests(clock.now());
     RequestDesk{path, true}.abort(1, "somebody", clock.now());
     settle();
     EXPECT_EQ(text("SELECT id, state FROM request_status"), "1|aborted\n2|done");

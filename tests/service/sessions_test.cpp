@@ -538,20 +538,20 @@ TEST_F(Sessions, TwoAnswersWithOneIdInOneCommitAreOneSession)
     std::vector<MeetingNo> begun;
     for (std::size_t i = 0; i < 2; ++i) {
         const std::string id = "m" + std::to_string(i);
-        const auto meeting = store->read_one(id);
+        const auto meeting = rows().read_one(id);
         begun.push_back(meeting->number);
         ended[i].meeting = meeting->number;
         ended[i].session = {{}, "1_MX4one", "opentok", "default", "123456", to_text(meeting->meeting->options)};
     }
     CallNews intents;
     intents.begun = begun;
-    const CallRecord attempts = store->record_calls(intents, clock.now());
+    const CallRecord attempts = rows().record_calls(intents, clock.now());
     for (std::size_t i = 0; i < 2; ++i)
         ended[i].attempt = attempts.attempts[i];
     CallNews news;
     news.ended = ended;
 
-    const CallRecord record = store->record_calls(news, clock.now());
+    const CallRecord record = rows().record_calls(news, clock.now());
 
     EXPECT_TRUE(record.staged[0]);
     EXPECT_FALSE(record.staged[1]);

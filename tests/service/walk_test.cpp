@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "live_world.hpp"
-#include "support/outcome.hpp"
+#include "support/sqlite/outcome.hpp"
 
 namespace usher::test {
 namespace {
@@ -42,20 +42,21 @@ std::unique_ptr<vendor::Vendor> make_vendor()
     return made;
 }
 
-/// A platform's connection, whose views and defaults ask the test's clock.
-std::unique_ptr<SQLite::Database> connect(std::string const& path, ManualClock const& clock)
+/// A platform's connection. The machine does not fail here.
+std::unique_ptr<Platform> connect(std::string const& path, ManualClock& clock)
 {
-    auto database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE, 5000);
-    sqlite3_create_function_v2(
-        database->getHandle(), "strftime", 2, SQLITE_UTF8 | SQLITE_INNOCUOUS, const_cast<ManualClock*>(&clock),
-        [](sqlite3_context* call, int, sqlite3_value**) {
-            auto const* const held = static_cast<ManualClock const*>(sqlite3_user_data(call));
-            sqlite3_result_int64(call, unix_seconds(held->now()));
-        },
-        nullptr, nullptr, nullptr
-    );
-    database->exec("PRAGMA synchronous = OFF"); // the machine does not fail here
-    return database;
+    std::unique_ptr<Platform> platform = connect_platform(path, clock);
+    platform->exec("PRAGMA synchronous = OFF");
+    return platform;
+}
+
+std::unique_ptr<Store> opened_store(
+    std::string const& path, std::string const& name, ManualClock& clock, boost::asio::any_io_executor executor
+)
+{
+    std::unique_ptr<Store> store = unwatched_store(path, name, clock, std::move(executor));
+    store->open();
+    return store;
 }
 
 /// A daemon in this process: what its main loop does, up to the instant at which there is nothing to do.
@@ -67,13 +68,12 @@ public:
     )
         : clock_{clock},
           vendor_{vendor},
-          store_{Store::open(path)},
-          tenure_{store_.take_over(name, clock.now(), clock.steady_now())},
-          writer_{store_, clock, context_.get_executor(), context_.get_executor()},
-          maker_{context_.get_executor(), store_, writer_, clock, random, [] {}},
+          path_{path},
+          store_{opened_store(path, name, clock, context_.get_executor())},
+          tenure_{store_->take_over()},
+          maker_{context_.get_executor(), *store_, clock, random, [] {}},
           provisioner_{
-              store_,
-              writer_,
+              *store_,
               clock,
               random,
               maker_,
@@ -109,18 +109,16 @@ public:
 
     std::vector<Violation> violations(sys_seconds now) const
     {
-        std::vector<Violation> found;
-        store_.check(
-            provisioner_.projects(),
+        return find_violations(
+            path_, provisioner_.projects(),
             [this](std::string_view project, Credential const& credential) {
                 return provisioner_.check_signature(project, credential);
             },
-            now, found
+            now
         );
-        return found;
     }
 
-    std::optional<sys_seconds> next_due() const { return hindered_ ? std::nullopt : store_.next_due(); }
+    std::optional<sys_seconds> next_due() const { return hindered_ ? std::nullopt : store_->next_due(); }
     bool is_damaged() const { return provisioner_.inspect_again_at().has_value(); }
 
 private:
@@ -128,7 +126,7 @@ private:
     {
         for (int turns = 0; turns < 200; ++turns) {
             const auto again = provisioner_.inspect_again_at();
-            if (const auto version = store_.schema_version();
+            if (const auto version = store_->schema_version();
                 version != schema_ || (again && clock_.steady_now() >= *again)) {
                 run(context_, provisioner_.find_stale());
                 schema_ = version;
@@ -143,10 +141,10 @@ private:
             sweep_wanted_ = provisioner_.take_sweep_wish();
             run(context_, maker_.step());
             const auto wait = run(context_, maker_.step());
-            const auto due = store_.next_due();
+            const auto due = store_->next_due();
             const bool is_due = due && *due <= clock_.now();
             if (result.looked_at == 0 && !swept && !sweep_wanted_ && !is_due && wait > wait.zero() &&
-                store_.schema_version() == schema_)
+                store_->schema_version() == schema_)
                 return wait;
         }
         throw std::runtime_error{"the daemon does not come to rest"};
@@ -202,9 +200,9 @@ private:
     boost::asio::io_context context_{1};
     ManualClock& clock_;
     vendor::Vendor& vendor_;
-    Store store_;
+    std::string path_;
+    std::unique_ptr<Store> store_;
     Tenure tenure_;
-    StoreWriter writer_;
     SessionMaker maker_;
     Provisioner provisioner_;
     std::optional<std::int64_t> schema_;

@@ -10,17 +10,19 @@
 #include <utility>
 #include <vector>
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 
 #include <usher/provider/sandbox.hpp>
 #include <usher/service/provisioning.hpp>
+#include <usher/store/database.hpp>
+#include <usher/store/promise_check.hpp>
 #include <usher/store/store.hpp>
 
 #include "support/manual_clock.hpp"
 #include "support/run.hpp"
+#include "support/sqlite/platform.hpp"
+#include "support/sqlite/unwatched_store.hpp"
 #include "support/temp_dir.hpp"
 
 namespace usher::test {
@@ -79,39 +81,30 @@ public:
         restart();
     }
 
-    void open_platform()
-    {
-        platform = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE, 5000);
-        // The views and defaults ask for the reader's clock: on this connection it is the test's.
-        sqlite3_create_function_v2(
-            platform->getHandle(), "strftime", 2, SQLITE_UTF8 | SQLITE_INNOCUOUS, &clock,
-            [](sqlite3_context* call, int, sqlite3_value**) {
-                auto const* const held = static_cast<ManualClock const*>(sqlite3_user_data(call));
-                sqlite3_result_int64(call, unix_seconds(held->now()));
-            },
-            nullptr, nullptr, nullptr
-        );
-    }
+    void open_platform() { platform = connect_platform(path, clock); }
 
     /// Nobody has the database open then.
     void close()
     {
+        stop();
+        platform.reset();
+    }
+
+    /// The daemon is no more.
+    void stop()
+    {
         provisioner.reset();
         maker.reset();
-        writer.reset();
         store.reset();
-        platform.reset();
     }
 
     /// A new daemon takes over, with the projects as they are now.
     void restart()
     {
-        provisioner.reset();
-        maker.reset();
-        writer.reset();
-        store.reset();
-        store = std::make_unique<Store>(Store::open(path));
-        const Tenure tenure = store->take_over("test", clock.now(), clock.steady_now());
+        stop();
+        store = unwatched_store(path, "test", clock, context.get_executor());
+        store->open();
+        const Tenure tenure = store->take_over();
         std::vector<Project> projects;
         if (default_project)
             default_project(projects);
@@ -122,11 +115,10 @@ public:
         ProvisioningSettings settings;
         settings.base = policy;
         settings.clock = tenure.clock;
-        writer = std::make_unique<StoreWriter>(*store, clock, context.get_executor(), context.get_executor());
-        maker = std::make_unique<SessionMaker>(context.get_executor(), *store, *writer, clock, random, [] {});
+        maker = std::make_unique<SessionMaker>(context.get_executor(), *store, clock, random, [] {});
         provisioner = std::make_unique<Provisioner>(
-            *store, *writer, clock, random, *maker, context.get_executor(),
-            workers.value_or(Workers{context.get_executor()}), std::move(projects), settings
+            *store, clock, random, *maker, context.get_executor(), workers.value_or(Workers{context.get_executor()}),
+            std::move(projects), settings
         );
         reconcile();
     }
@@ -154,43 +146,36 @@ public:
 
     std::vector<Violation> violations()
     {
-        std::vector<Violation> found;
-        store->check(
-            provisioner->projects(),
+        return find_violations(
+            path, provisioner->projects(),
             [this](std::string_view project, Credential const& credential) {
                 return provisioner->check_signature(project, credential);
             },
-            clock.now(), found
+            clock.now()
         );
-        return found;
     }
+
+    /// What is behind the store, for single steps.
+    StoreFile& rows() { return rows_of(*store); }
 
     /// What the platform reads, by participant.
     std::map<std::string, Read> credentials(std::string const& meeting = "m")
     {
         std::map<std::string, Read> result;
-        SQLite::Statement query{
+        each_row(
             *platform,
-            "SELECT participant_id, session_id, token, role, expires_at FROM join_credential WHERE meeting_id = ?"};
-        query.bind(1, meeting);
-        while (query.executeStep())
-            result[query.getColumn(0).getString()] = {
-                query.getColumn(1).getString(), query.getColumn(2).getString(), query.getColumn(3).getString(),
-                query.getColumn(4).getInt64()};
+            "SELECT participant_id, session_id, token, role, expires_at FROM join_credential WHERE meeting_id = ?",
+            meeting,
+            [&](auto& row) {
+                result[row.getColumn(0).getString()] = {
+                    row.getColumn(1).getString(), row.getColumn(2).getString(), row.getColumn(3).getString(),
+                    row.getColumn(4).getInt64()};
+            }
+        );
         return result;
     }
 
-    std::string text(std::string const& query)
-    {
-        SQLite::Statement statement{*platform, query};
-        std::string result;
-        while (statement.executeStep()) {
-            result += result.empty() ? "" : "\n";
-            for (int i = 0; i < statement.getColumnCount(); ++i)
-                result += (i > 0 ? "|" : "") + statement.getColumn(i).getString();
-        }
-        return result;
-    }
+    std::string text(std::string const& query) { return text_of(*platform, query); }
 
     std::string status(std::string const& meeting = "m")
     {
@@ -230,12 +215,11 @@ public:
     Policy policy;
     std::string secret = "secret";
     bool second_project = true;
-    std::unique_ptr<SQLite::Database> platform;
+    std::unique_ptr<Platform> platform;
     boost::asio::io_context context{1};
     std::optional<Workers> workers;                             ///< Instead of the one thread that there is.
     std::function<void(std::vector<Project>&)> default_project; ///< Instead of a sandbox; asked at each restart.
     std::unique_ptr<Store> store;
-    std::unique_ptr<StoreWriter> writer;
     std::unique_ptr<SessionMaker> maker;
     std::unique_ptr<Provisioner> provisioner;
 };

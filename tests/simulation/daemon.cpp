@@ -17,12 +17,8 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-// As in MainLoop and DatabaseKeeper.
+// As in MainLoop.
 constexpr auto call_grace = 5s;
-constexpr auto first_look = 250us;
-constexpr auto last_look = 256ms;
-constexpr auto quiet_before_empty_log = 5s;
-constexpr int idle_wal_pages = 100;
 constexpr auto step_time = 20us;
 constexpr int turns_to_end = 100'000; // of a dead daemon's tasks
 
@@ -33,29 +29,32 @@ Daemon::Daemon(Surroundings surroundings, ProcessId process, Setting setting, st
       process_{process},
       setting_{std::move(setting)},
       clock_{surroundings_.clock},
-      wakeup_{clock_, context_.get_executor()},
-      looks_{clock_, context_.get_executor()}
+      wakeup_{clock_, context_.get_executor()}
 {
     const As as{surroundings_.vfs, process_};
-    store_.emplace(Store::open(surroundings_.database));
-    writer_.emplace(*store_, clock_, context_.get_executor(), context_.get_executor());
-    maker_ = std::make_unique<SessionMaker>(
-        context_.get_executor(), *store_, *writer_, clock_, surroundings_.random, [this] { wakeup_.notify(); }
-    );
+    auto file = std::make_unique<test::UnwatchedFile>(surroundings_.database);
+    file_ = file.get();
+    store_ =
+        std::make_unique<SqliteStore>(std::move(file), name, clock_, context_.get_executor(), context_.get_executor());
+    store_->open();
+    maker_ = std::make_unique<SessionMaker>(context_.get_executor(), *store_, clock_, surroundings_.random, [this] {
+        wakeup_.notify();
+    });
     tasks_ = std::make_unique<TaskGroup>(context_.get_executor(), [this](std::string const&, std::exception_ptr error) {
         if (!failure_)
             failure_ = std::move(error);
         stop_everything();
     });
-    const Tenure tenure = store_->take_over(name, clock_.now(), clock_.steady_now());
+    const Tenure tenure = store_->take_over();
     provisioner_ = std::make_unique<Provisioner>(
-        *store_, *writer_, clock_, surroundings_.random, *maker_, context_.get_executor(),
-        Workers{context_.get_executor()}, projects_of(setting_), settings_of(setting_, tenure.clock)
+        *store_, clock_, surroundings_.random, *maker_, context_.get_executor(), Workers{context_.get_executor()},
+        projects_of(setting_), settings_of(setting_, tenure.clock)
     );
     engine_.emplace(Engine::Mode::serve, clock_.steady_now(), tenure.last_look > clock_.now(), setting_.slow_poll);
     tasks_->spawn("provisioning", provision());
     tasks_->spawn("sessions", maker_->run());
-    tasks_->spawn("changes", look_for_changes());
+    store_->notice_changes();
+    tasks_->spawn("changes", store_->follow_changes(setting_.slow_poll, [this] { wakeup_.notify(); }));
 }
 
 Daemon::~Daemon()
@@ -122,7 +121,7 @@ bool Daemon::step()
 
 void Daemon::notice()
 {
-    looks_.notify();
+    file_->tell();
 }
 
 void Daemon::clock_was_set()
@@ -199,8 +198,7 @@ boost::asio::awaitable<void> Daemon::provision()
     }
     co_await maker_->drain(call_grace);
     tasks_->request_stop();
-    store_->checkpoint(Store::Checkpoint::passive);
-    store_->checkpoint(Store::Checkpoint::truncate);
+    store_->finish([](Duration) {});
 }
 
 Engine::Facts Daemon::facts() const
@@ -211,8 +209,7 @@ Engine::Facts Daemon::facts() const
     facts.inspect_again_at = provisioner_->inspect_again_at();
     facts.calls_under_way = maker_->busy();
     facts.rest = provisioner_->rest();
-    if (store_->wal_pages() > 0)
-        facts.tend_in = quiet_before_empty_log;
+    facts.tend_in = store_->keep_house_in();
     try {
         if (const auto due = store_->next_due())
             facts.due_in = *due - clock_.now();
@@ -232,14 +229,12 @@ boost::asio::awaitable<Engine::Outcome> Daemon::perform(Engine::Step step)
     case Step::settle: {
         const PassResult result = co_await provisioner_->settle();
         outcome.looked_at = result.looked_at;
-        if (result.looked_at > 0)
-            worked_at_ = clock_.steady_now();
         break;
     }
     case Step::reload: outcome.taken = reload_configuration(); break;
     case Step::keep_house:
         co_await provisioner_->keep_doors();
-        tend();
+        co_await store_->keep_house();
         co_await beat();
         break;
     case Step::begin_sweep:
@@ -252,7 +247,7 @@ boost::asio::awaitable<Engine::Outcome> Daemon::perform(Engine::Step step)
     case Step::give_up:
     case Step::stop: break;
     }
-    seen_version_ = store_->data_version();
+    store_->caught_up();
     co_return outcome;
 }
 
@@ -261,15 +256,6 @@ bool Daemon::reload_configuration()
     setting_ = *std::exchange(new_setting_, std::nullopt);
     provisioner_->configure(projects_of(setting_), settings_of(setting_, {}));
     return true;
-}
-
-void Daemon::tend()
-{
-    const bool quiet = clock_.steady_now() - worked_at_ >= quiet_before_empty_log;
-    if (store_->wal_pages() >= idle_wal_pages || (quiet && store_->wal_pages() > 0))
-        store_->checkpoint(Store::Checkpoint::passive);
-    if (quiet && store_->wal_pages() > 0)
-        store_->checkpoint(Store::Checkpoint::truncate);
 }
 
 boost::asio::awaitable<void> Daemon::beat()
@@ -282,29 +268,6 @@ boost::asio::awaitable<void> Daemon::beat()
         beaten_ = steady;
     } catch (DatabaseBusy const&) {
         // whoever holds the lock lets go; the next round tries again
-    }
-}
-
-boost::asio::awaitable<void> Daemon::look_for_changes()
-{
-    Duration delay = setting_.slow_poll;
-    while (!stopping_) {
-        const bool noticed = co_await looks_.wait(delay);
-        if (changed()) {
-            wakeup_.notify();
-            delay = setting_.slow_poll;
-        } else {
-            delay = noticed ? first_look : delay < last_look ? 2 * delay : setting_.slow_poll;
-        }
-    }
-}
-
-bool Daemon::changed() const
-{
-    try {
-        return store_->data_version() != seen_version_;
-    } catch (DatabaseBusy const&) { // then somebody is at work on it
-        return true;
     }
 }
 

@@ -17,13 +17,13 @@
 #include <usher/service/engine.hpp>
 #include <usher/service/provisioning.hpp>
 #include <usher/service/random.hpp>
-#include <usher/store/sqlite/store_writer.hpp>
 #include <usher/store/store.hpp>
 
 #include "simulation/dice.hpp"
 #include "simulation/memory_vfs.hpp"
 #include "simulation/network.hpp"
 #include "simulation/virtual_clock.hpp"
+#include "support/sqlite/unwatched_store.hpp"
 
 namespace usher::simulation {
 
@@ -109,10 +109,7 @@ private:
     Engine::Facts facts() const;
     boost::asio::awaitable<Engine::Outcome> perform(Engine::Step step);
     bool reload_configuration();
-    void tend();
-    boost::asio::awaitable<void> look_for_changes();
     boost::asio::awaitable<void> beat();
-    bool changed() const;
     void stop_everything();
 
     Surroundings surroundings_;
@@ -120,21 +117,18 @@ private:
     Setting setting_;
     VirtualClock& clock_;
     boost::asio::io_context context_{1};
-    std::optional<Store> store_;
-    std::optional<StoreWriter> writer_;
+    std::unique_ptr<Store> store_;
+    test::UnwatchedFile* file_ = nullptr; ///< The store's.
     std::optional<Engine> engine_;
     Wakeup wakeup_;
-    Wakeup looks_;
     std::unique_ptr<SessionMaker> maker_;
     std::unique_ptr<Provisioner> provisioner_;
     std::exception_ptr failure_;
-    std::int64_t seen_version_ = 0;
     std::optional<Setting> new_setting_;
     bool stopping_ = false;
     bool over_ = false;
     bool sweeping_ = false;
     std::optional<Instant> beaten_;
-    Instant worked_at_{};
     std::int64_t times_done_ = 0;
     std::int64_t rounds_ = 0;
     std::unique_ptr<TaskGroup> tasks_;

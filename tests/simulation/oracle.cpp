@@ -30,7 +30,7 @@ void Oracle::open(ProcessId process)
     connection_ = std::make_unique<SQLite::Database>(database_, SQLite::OPEN_READONLY);
     changed_ = std::make_unique<SQLite::Statement>(*connection_, changed_sql);
     credentials_ = std::make_unique<SQLite::Statement>(*connection_, credentials_sql);
-    store_.emplace(Store::open_read_only(database_));
+    store_.emplace(StoreFile::open_read_only(database_));
 }
 
 void Oracle::close()

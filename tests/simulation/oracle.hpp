@@ -12,7 +12,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include <usher/core/promises.hpp>
-#include <usher/store/store.hpp>
+#include <usher/store/sqlite/store_file.hpp>
 
 #include "simulation/daemon.hpp"
 #include "simulation/memory_vfs.hpp"
@@ -74,7 +74,7 @@ private:
     std::unique_ptr<SQLite::Database> connection_;
     std::unique_ptr<SQLite::Statement> changed_;
     std::unique_ptr<SQLite::Statement> credentials_;
-    std::optional<Store> store_;
+    std::optional<StoreFile> store_;
     Projects projects_;
     std::map<std::string, std::vector<TokenSigner>, std::less<>> signers_; ///< By the vendor's name for a project.
     bool sound_ = false;

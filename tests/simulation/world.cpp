@@ -30,7 +30,7 @@
 #include "simulation/oracle.hpp"
 #include "simulation/platform.hpp"
 #include "simulation/story.hpp"
-#include "support/outcome.hpp"
+#include "support/sqlite/outcome.hpp"
 
 namespace usher::simulation {
 

@@ -110,7 +110,7 @@ Engine::Next Engine::rest(Facts const& facts)
 
 Engine::Next Engine::rest_once(Facts const& facts)
 {
-    broken_until_.reset(); // by a whole round: some steps do well without what is missing
+    broken_until_.reset();                               // by a whole round: some steps do well without what is missing
     if (was_alone_ && looked_at_ == 0 && !sweep_wanted_) // else sessions may have been made meanwhile
         return {Step::stop};
     return again(!sweeping_ && !sweep_wanted_ && facts.calls_under_way ? wait_max_ : Duration{});

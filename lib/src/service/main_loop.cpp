@@ -14,11 +14,8 @@ using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
 constexpr auto heartbeat_interval = 1min;
-constexpr auto call_grace = 5s;    // at the stop, for calls to providers that are under way
-constexpr auto first_look = 250us; // after a notice of a change,
-constexpr auto last_look = 256ms;  // ever more slowly until here
-constexpr auto look_at_files = 1s; // at least so often, once the database itself was written to
-constexpr auto log_every = 60s;    // what repeats
+constexpr auto call_grace = 5s; // at the stop, for calls to providers that are under way
+constexpr auto log_every = 60s; // what repeats
 
 } // namespace
 
@@ -26,8 +23,7 @@ MainLoop::MainLoop(Parts parts, boost::asio::any_io_executor executor, Engine::M
     : parts_{parts},
       doors_{std::move(doors)},
       engine_{mode, parts.clock.steady_now(), hurried},
-      wakeup_{parts.clock, executor},
-      looks_{parts.clock, executor}
+      wakeup_{parts.clock, executor}
 {}
 
 void Hindrance::met(DatabaseBusy const& error)
@@ -114,7 +110,7 @@ Engine::Facts MainLoop::facts()
     facts.inspect_again_at = parts_.provisioner.inspect_again_at();
     facts.calls_under_way = parts_.maker.busy();
     facts.rest = parts_.provisioner.rest();
-    facts.tend_in = parts_.keeper.tend_again();
+    facts.tend_in = parts_.store.keep_house_in();
     try {
         due_ = parts_.store.next_due();
         if (due_)
@@ -132,29 +128,27 @@ boost::asio::awaitable<Engine::Outcome> MainLoop::perform(Engine::Step step)
     Engine::Outcome outcome;
     switch (step) {
     case Step::look_through:
-        parts_.keeper.check(parts_.clock.steady_now());
+        parts_.store.check();
         co_await parts_.provisioner.find_stale();
         break;
     case Step::settle: {
-        parts_.keeper.check(parts_.clock.steady_now());
+        parts_.store.check();
         const PassResult result = co_await parts_.provisioner.settle();
         log(result);
-        if (result.looked_at > 0)
-            parts_.keeper.worked(parts_.clock.steady_now());
         outcome.looked_at = result.looked_at;
         break;
     }
     case Step::reload: outcome.taken = doors_.reload(); break;
     case Step::keep_house:
         co_await parts_.provisioner.keep_doors();
-        parts_.keeper.tend(parts_.clock.steady_now());
+        co_await parts_.store.keep_house();
         co_await beat();
         break;
     case Step::announce: doors_.announce(); break;
     case Step::begin_sweep: parts_.provisioner.start_sweep(); break;
     case Step::sweep:
         outcome.more = co_await parts_.provisioner.sweep();
-        parts_.keeper.note_commits();
+        parts_.store.caught_up();
         break;
     case Step::wait:
     case Step::give_up:
@@ -163,24 +157,9 @@ boost::asio::awaitable<Engine::Outcome> MainLoop::perform(Engine::Step step)
     co_return outcome;
 }
 
-/// The WAL is written before the commit is visible, so it is looked again after a notice, ever more slowly; a new
-/// notice is looked after at once.
 boost::asio::awaitable<void> MainLoop::look_for_changes()
 {
-    const Steady::duration quiet =
-        parts_.keeper.notice_problem().empty() ? Engine::longest_wait : Steady::duration{look_unnoticed};
-    Steady::duration delay = quiet;
-    while (!stopping_) {
-        const Steady::duration most = look_at_files;
-        const bool noticed = co_await looks_.wait(parts_.keeper.is_file_noticed() ? std::min(delay, most) : delay);
-        parts_.keeper.check(parts_.clock.steady_now());
-        if (parts_.keeper.changed()) {
-            wakeup_.notify();
-            delay = quiet;
-        } else {
-            delay = noticed ? first_look : delay < last_look ? 2 * delay : quiet;
-        }
-    }
+    return parts_.store.follow_changes(Engine::longest_wait, [this] { wakeup_.notify(); });
 }
 
 void MainLoop::request_stop()

@@ -61,9 +61,9 @@ bool is_overlooked(MeetingSnapshot const& meeting, Plan const& planned)
 
 /// Meetings on their way from the rows to the view.
 struct Provisioner::Batch {
-    explicit Batch(Store with) : reader{std::move(with)} {}
+    explicit Batch(std::unique_ptr<StoreReader> with) : reader{std::move(with)} {}
 
-    Store reader;
+    std::unique_ptr<StoreReader> reader;
     std::vector<MeetingNo> wanted;
     std::vector<MeetingNo> unread; ///< Of these, what would have been too much.
     std::vector<MeetingNo> unreadable;
@@ -92,11 +92,10 @@ PassResult& PassResult::operator+=(PassResult const& other)
 }
 
 Provisioner::Provisioner(
-    Store& store, StoreWriter& writer, Clock& clock, RandomSource& random, SessionMaker& maker,
-    boost::asio::any_io_executor executor, Workers workers, std::vector<Project> projects, ProvisioningSettings settings
+    Store& store, Clock& clock, RandomSource& random, SessionMaker& maker, boost::asio::any_io_executor executor,
+    Workers workers, std::vector<Project> projects, ProvisioningSettings settings
 )
     : store_{store},
-      writer_{writer},
       clock_{clock},
       random_{random},
       maker_{maker},
@@ -178,19 +177,19 @@ bool Provisioner::take_sweep_wish()
 
 boost::asio::awaitable<void> Provisioner::beat()
 {
-    co_await writer_.beat(certain_.at(clock_.now(), clock_.steady_now()));
+    co_await store_.beat(certain_.at(clock_.now(), clock_.steady_now()));
 }
 
 boost::asio::awaitable<void> Provisioner::keep_doors()
 {
-    co_await writer_.record_doors(settings_.base);
+    co_await store_.record_doors(settings_.base);
 }
 
 boost::asio::awaitable<void> Provisioner::inspect_schema()
 {
     // Everything is logged once: what is still the case was logged before.
-    Inspection now = co_await writer_.inspect();
     inspected_ = clock_.steady_now();
+    Inspection now = co_await store_.inspect();
     const Inspection before = std::exchange(inspection_, std::move(now));
     const auto is_new = [](auto const& item, auto const& known) {
         return std::find(known.begin(), known.end(), item) == known.end();
@@ -216,7 +215,7 @@ boost::asio::awaitable<void> Provisioner::find_stale()
 {
     co_await inspect_schema();
     co_await keep_doors();
-    const auto reader = std::make_shared<Store>(store_.reader());
+    const std::shared_ptr<StoreReader> reader = store_.reader();
     const auto found = std::make_shared<std::vector<Suspect>>();
     const sys_seconds now = clock_.now();
     std::function<void()> work = [reader, found, now, projects = projects_] {
@@ -243,8 +242,8 @@ void Provisioner::start_sweep()
 boost::asio::awaitable<bool> Provisioner::sweep()
 {
     if (!sweep_.reader)
-        sweep_.reader = std::make_shared<Store>(store_.reader());
-    if (co_await writer_.renumber(renumbered_together))
+        sweep_.reader = store_.reader();
+    if (co_await store_.renumber(renumbered_together))
         co_return true;
     if (sweep_.ids) { // the agenda rows themselves come first
         const auto missing = std::make_shared<Store::MissingRows>();
@@ -252,7 +251,7 @@ boost::asio::awaitable<bool> Provisioner::sweep()
             *missing = reader->find_missing(cursor, chunk_rows);
         };
         co_await on_workers(std::move(find));
-        co_await writer_.add_missing(std::move(missing->meeting_ids));
+        co_await store_.add_missing(std::move(missing->meeting_ids));
         sweep_.ids = std::move(missing->next);
         co_return true;
     }
@@ -268,7 +267,7 @@ boost::asio::awaitable<bool> Provisioner::sweep()
     };
     co_await on_workers(std::move(find));
     const Store::Outdated::Place next = outdated->next;
-    co_await writer_.remove(std::move(*outdated));
+    co_await store_.remove(std::move(*outdated));
     sweep_.outdated = next;
     if (sweep_.outdated.table != Store::Outdated::Table::none)
         co_return true;
@@ -376,7 +375,7 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
         look_again(batches_.front()->wanted);
         batches_.pop_front();
     }
-    co_await writer_.come_to_rest();
+    co_await store_.come_to_rest();
     in_hand_.clear();
     pausing_ = false;
     if (error)
@@ -387,7 +386,7 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
 /// A few steps. Whether there are more.
 boost::asio::awaitable<bool> Provisioner::advance_requests()
 {
-    const Store::RequestStep step = co_await writer_.advance_requests();
+    const Store::RequestStep step = co_await store_.advance_requests();
     if (std::any_of(step.finished.begin(), step.finished.end(), [](auto const& news) { return news.retries; }))
         maker_.retry_disconnects();
     for (RequestNews const& news : step.finished)
@@ -439,7 +438,6 @@ Provisioner::Batch& Provisioner::add_batch(bool urgent)
 bool Provisioner::start_batch()
 {
     const sys_seconds now = clock_.now();
-    const Seen seen = store_.seen();
     Store::Due due = next_meetings(now);
     if (due.meetings.empty())
         return false;
@@ -447,7 +445,7 @@ bool Provisioner::start_batch()
     batch.wanted = std::move(due.meetings);
     batch.participants_max = 2 * batch_participants_; // seldom reached: then what is needed first is not put off
     batch.started = clock_.steady_now();
-    batch.seen = seen;
+    batch.seen = due.seen;
     batch.now = now;
     batch.projects = projects_;
     batch.projects.certain = certain_.at(now, clock_.steady_now());
@@ -466,7 +464,7 @@ bool Provisioner::start_batch()
 /// Everything that needs no write: on the workers.
 boost::asio::awaitable<void> Provisioner::prepare(Batch& batch)
 {
-    batch.meetings = batch.reader.read(batch.wanted, batch.participants_max);
+    batch.meetings = batch.reader->read(batch.wanted, batch.participants_max);
     if (!batch.meetings.empty())
         batch.unread.assign(
             std::find(batch.wanted.begin(), batch.wanted.end(), batch.meetings.back().number) + 1, batch.wanted.end()
@@ -603,7 +601,7 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     note_looks(batch);
     if (!batch.unreadable.empty()) {
         log_event("agenda.unreadable"_event, fmt::format(" count={}", batch.unreadable.size()));
-        co_await writer_.forget_unreadable(batch.unreadable);
+        co_await store_.forget_unreadable(batch.unreadable);
         sweep_wish_ = true;
     }
     for (const MeetingNo meeting : batch.wanted)
@@ -656,7 +654,7 @@ boost::asio::awaitable<PublishCounts> Provisioner::publish(Batch& batch)
         if (ProjectFacts const* const project = batch.projects.find(batch.plans[i].project))
             publication.key_id = project->key_id;
     }
-    const Published published = co_await writer_.publish(std::move(publications));
+    const Published published = co_await store_.publish(std::move(publications));
     for (Published::Refused const& refused : published.refused) {
         MeetingSnapshot const& meeting = batch.meetings[refused.publication];
         if (set_aside_.failed(meeting.number, clock_.steady_now()))
@@ -683,7 +681,7 @@ void Provisioner::adapt(Batch const& batch)
     for (MeetingSnapshot const& meeting : batch.meetings)
         participants += meeting.participants.size();
     const std::size_t each = participants / std::max<std::size_t>(batch.meetings.size(), 1) + 1;
-    batch_meetings_ = std::clamp<std::size_t>(writer_.fill(batch_participants_) / each, 1, settings_.meetings_max);
+    batch_meetings_ = std::clamp<std::size_t>(store_.fill(batch_participants_) / each, 1, settings_.meetings_max);
 }
 
 Result<void> Provisioner::check_signature(std::string_view project, Credential const& credential) const

@@ -97,12 +97,11 @@ struct SessionMaker::Project {
 };
 
 SessionMaker::SessionMaker(
-    boost::asio::any_io_executor executor, Store& store, StoreWriter& writer, Clock& clock, RandomSource& random,
+    boost::asio::any_io_executor executor, Store& store, Clock& clock, RandomSource& random,
     std::function<void()> changed
 )
     : executor_{executor},
       store_{store},
-      writer_{writer},
       clock_{clock},
       random_{random},
       changed_{std::move(changed)},
@@ -352,7 +351,7 @@ boost::asio::awaitable<CallRecord> SessionMaker::record(News const& news)
     calls.all_projects = news.rows.has_value();
     calls.to_look_at = news.to_look_at;
     calls.disconnects = news.disconnects;
-    co_return co_await writer_.record_calls(calls);
+    co_return co_await store_.record_calls(calls);
 }
 
 /// All of it is on record.

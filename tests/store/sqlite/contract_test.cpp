@@ -18,7 +18,7 @@
 #include <usher/store/database.hpp>
 #include <usher/store/report.hpp>
 #include <usher/store/requests.hpp>
-#include <usher/store/store.hpp>
+#include <usher/store/sqlite/store_file.hpp>
 
 #include "support/temp_dir.hpp"
 
@@ -106,7 +106,7 @@ protected:
 TEST_F(Contract, IsWholeInANewDatabase)
 {
     EXPECT_THAT(damages(), IsEmpty());
-    Store store = Store::open(path);
+    StoreFile store = StoreFile::open(path);
     const Inspection inspection = store.inspect(start);
     EXPECT_THAT(inspection.put_back, IsEmpty());
     EXPECT_THAT(inspection.state.notes, IsEmpty());
@@ -280,7 +280,7 @@ TEST_F(Contract, TakesWhatPlatformsAddToTheirTablesAndNotesWhatMayRefuse)
         "CREATE UNIQUE INDEX one_title ON meeting (title);"
         "CREATE INDEX slow ON agenda (state); CREATE TABLE theirs (x)");
     EXPECT_THAT(damages(), IsEmpty());
-    Store store = Store::open(path);
+    StoreFile store = StoreFile::open(path);
     EXPECT_THAT(
         store.inspect(start).state.notes,
         ElementsAre(
@@ -292,7 +292,7 @@ TEST_F(Contract, TakesWhatPlatformsAddToTheirTablesAndNotesWhatMayRefuse)
 
 TEST_F(Contract, IsPutBackByTheDaemonAfterARebuild)
 {
-    Store store = Store::open(path);
+    StoreFile store = StoreFile::open(path);
     rebuild("participant", "role TEXT", "role TEXT"); // views and triggers now name what is gone
     EXPECT_THAT(damages(), testing::Contains("the view join_credential is not as usher made it"));
     EXPECT_FALSE(store.inspect(start).put_back.empty());
@@ -304,7 +304,7 @@ TEST_F(Contract, IsPutBackByTheDaemonAfterARebuild)
 
 TEST_F(Contract, IsPutBackAtMostOnceAMinute)
 {
-    Store store = Store::open(path);
+    StoreFile store = StoreFile::open(path);
     run("DROP VIEW meeting_status");
     EXPECT_THAT(store.inspect(start).put_back, ElementsAre("the view meeting_status is gone"));
     run("DROP VIEW meeting_status; DROP TRIGGER usher_meeting_delete");
@@ -320,7 +320,7 @@ TEST_F(Contract, IsPutBackAtMostOnceAMinute)
 
 TEST_F(Contract, IsNotPutBackWhereItsTableIsGone)
 {
-    Store store = Store::open(path);
+    StoreFile store = StoreFile::open(path);
     run("ALTER TABLE participant RENAME TO participant_old"); // the first half of a rebuild in two commits
     const Inspection between = store.inspect(start);
     ASSERT_FALSE(between.state.damages.empty());
@@ -333,7 +333,7 @@ TEST_F(Contract, IsNotPutBackWhereItsTableIsGone)
 
 TEST_F(Contract, TriggersOfOthersOnAViewStayWhenItIsPutBack)
 {
-    Store store = Store::open(path);
+    StoreFile store = StoreFile::open(path);
     run("CREATE TRIGGER theirs INSTEAD OF INSERT ON meeting_status BEGIN SELECT 1; END");
     change("meeting_status", "SELECT", "SELECT DISTINCT");
     EXPECT_EQ(store.inspect(start).put_back.size(), 1U);
@@ -350,7 +350,7 @@ TEST_F(Contract, OurConnectionsRunNobodysCodeButOurs)
         "DROP VIEW meeting_status;"
         "CREATE VIEW meeting_status AS SELECT 'forged' AS meeting_id, 'ready' AS state, '' AS reason, '' AS detail, "
         "1 AS ready_at, 1 AS next_at, 1 AS opens_at, 1 AS closes_at, 1 AS seq");
-    Store store = Store::open(path);
+    StoreFile store = StoreFile::open(path);
     store.take_over("test", from_unix(1'800'000'000), {});
     store.mark(std::vector{MeetingNo{1}});
     RequestDesk{path, true}.file(RequestAction::rotate, {"m", std::nullopt}, "test");
@@ -401,7 +401,7 @@ TEST_F(Contract, DamageIsKeptForTheStatusView)
 {
     change("meeting", "starts_at INTEGER", "starts_at BIGINT");
     run("CREATE TRIGGER spy AFTER INSERT ON token BEGIN SELECT 1; END");
-    Store store = Store::open(path);
+    StoreFile store = StoreFile::open(path);
     const ContractState damaged = store.inspect(start).state;
     EXPECT_FALSE(store.has_damage(damaged));
     store.record_damage(damaged);
@@ -417,7 +417,7 @@ TEST_F(Contract, DamageIsKeptForTheStatusView)
 
 TEST_F(Contract, AUniqueIndexIsPutBackWhereThatIsQuickAndPossible)
 {
-    Store store = Store::open(path);
+    StoreFile store = StoreFile::open(path);
     const std::string people = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) "
                                "INSERT INTO participant (meeting_id, participant_id, role) "
                                "SELECT 'm', 'p' || i, 'publisher' FROM n";
@@ -577,7 +577,7 @@ TEST_F(Contract, ADumpThatWasReadBackIsRecognisedAndAdopted)
     add_meeting("m");
     run("PRAGMA application_id = 0; PRAGMA user_version = 0; PRAGMA journal_mode = DELETE");
     for (auto const& open_it : std::vector<std::function<void()>>{
-             [&] { Store::open(path); },
+             [&] { StoreFile::open(path); },
              [&] {
                  Report{path, from_unix(1'800'000'000)};
              },
@@ -613,7 +613,7 @@ TEST_F(Contract, ARepairRefusesWhatIsNotUshers)
 TEST_F(Contract, ATableInThePlaceOfAViewIsLeftToPeople)
 {
     run("DROP VIEW join_credential; CREATE TABLE join_credential (x)");
-    Store store = Store::open(path);
+    StoreFile store = StoreFile::open(path);
     const Inspection inspection = store.inspect(start);
     ASSERT_EQ(inspection.state.damages.size(), 1U);
     EXPECT_EQ(inspection.state.damages[0].sentence, "join_credential is a table instead of a view");

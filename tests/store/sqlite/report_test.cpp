@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <usher/store/report.hpp>
-#include <usher/store/store.hpp>
+#include <usher/store/sqlite/store_file.hpp>
 
 #include "support/temp_dir.hpp"
 
@@ -230,7 +230,7 @@ TEST_F(Reports, NumbersThatNoDaemonWroteDoNoHarm)
 
 TEST_F(Reports, ADaemonThatHasNothingToDoStillSaysThatItIsThere)
 {
-    Store store = Store::open(path);
+    StoreFile store = StoreFile::open(path);
     store.take_over("pid 1 on h, started x", now - 1h, {});
     EXPECT_EQ(Report(path, now).daemon().looked_at, now - 1h);
     store.beat(now, now);

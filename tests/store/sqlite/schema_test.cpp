@@ -12,8 +12,9 @@
 #include <gtest/gtest.h>
 
 #include <usher/store/database.hpp>
-#include <usher/store/store.hpp>
+#include <usher/store/sqlite/store_file.hpp>
 
+#include "store/sqlite/connection.hpp"
 #include "support/temp_dir.hpp"
 
 namespace usher {
@@ -212,7 +213,7 @@ TEST_F(Schema, CreationLeavesThreeFilesWithTheRightsAskedFor)
 
 TEST_F(Schema, SetsUpEveryConnectionAlike)
 {
-    const Store store = Store::open(path);
+    const StoreFile store = StoreFile::open(path);
     SQLite::Database database = open();
     EXPECT_EQ(database.execAndGet("PRAGMA journal_mode").getString(), "wal");
     EXPECT_EQ(database.execAndGet("PRAGMA page_size").getInt(), 8192);
@@ -223,7 +224,7 @@ TEST_F(Schema, SetsUpEveryConnectionAlike)
 std::string refusal(std::string const& path)
 {
     try {
-        Store::open(path);
+        StoreFile::open(path);
         return "opened";
     } catch (DatabaseError const& error) {
         return error.what();
@@ -233,7 +234,7 @@ std::string refusal(std::string const& path)
 TEST_F(Schema, AnotherProgramsNumberInUserVersionStopsNobody)
 {
     open().exec("PRAGMA user_version = 7");
-    Store::open_read_only(path);
+    StoreFile::open_read_only(path);
     EXPECT_EQ(open().execAndGet("PRAGMA user_version").getInt(), 7);
     EXPECT_EQ(refusal(path), "opened");
     EXPECT_EQ(open().execAndGet("PRAGMA user_version").getInt(), 1);

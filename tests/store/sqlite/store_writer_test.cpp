@@ -16,6 +16,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <usher/store/database.hpp>
 #include <usher/store/sqlite/store_writer.hpp>
 
 #include "support/run.hpp"
@@ -109,7 +110,7 @@ protected:
     std::string path = created(folder.file("usher.db"));
     TickingClock clock;
     boost::asio::io_context context{1};
-    Store store = Store::open(path);
+    StoreFile store = StoreFile::open(path);
     Tenure tenure = store.take_over("test", start, clock.steady_now());
     StoreWriter writer{store, clock, context.get_executor(), context.get_executor()};
     SQLite::Database platform{path, SQLite::OPEN_READWRITE, 1000};

@@ -16,7 +16,6 @@
 #include <usher/service/log_event.hpp>
 #include <usher/service/provisioning.hpp>
 #include <usher/service/session_maker.hpp>
-#include <usher/store/sqlite/database_keeper.hpp>
 #include <usher/store/store.hpp>
 
 namespace usher {
@@ -39,9 +38,6 @@ private:
 /// on the executor.
 class MainLoop {
 public:
-    /// How often others' commits are looked for where there are no notices of them.
-    static constexpr std::chrono::milliseconds look_unnoticed{100};
-
     /// What only the program can do.
     struct Doors {
         std::function<bool()> reload;                        ///< Takes another configuration; whether it did.
@@ -52,7 +48,6 @@ public:
     };
     struct Parts {
         Store& store;
-        DatabaseKeeper& keeper;
         Provisioner& provisioner;
         SessionMaker& maker;
         Clock& clock;
@@ -62,13 +57,12 @@ public:
     MainLoop(Parts parts, boost::asio::any_io_executor executor, Engine::Mode mode, bool hurried, Doors doors);
 
     /// Ends after a stop, or in `once` when nothing is due; calls that are under way have been waited for. Errors:
-    /// those of Store, and DatabaseLost.
+    /// those of Store.
     boost::asio::awaitable<void> run();
     /// Wakes run() when others have committed. Ends after a stop.
     boost::asio::awaitable<void> look_for_changes();
 
     void wake() { wakeup_.notify(); }
-    void notice_commit() { looks_.notify(); } ///< Somebody may have committed.
     void request_stop();
     void request_reload();
     void clock_was_set();
@@ -89,7 +83,6 @@ private:
     Doors doors_;
     Engine engine_;
     Wakeup wakeup_;
-    Wakeup looks_;
     bool stopping_ = false;
     std::optional<sys_seconds> due_; ///< The next work that the rows know of.
     PassResult total_;

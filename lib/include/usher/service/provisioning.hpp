@@ -21,6 +21,7 @@
 #include <usher/async/wakeup.hpp>
 #include <usher/core/certain_time.hpp>
 #include <usher/core/plan.hpp>
+#include <usher/core/promises.hpp>
 #include <usher/core/token.hpp>
 #include <usher/provider/provider.hpp>
 #include <usher/service/pace.hpp>
@@ -28,7 +29,6 @@
 #include <usher/service/session_maker.hpp>
 #include <usher/service/set_aside.hpp>
 #include <usher/service/workers.hpp>
-#include <usher/store/sqlite/store_writer.hpp>
 #include <usher/store/store.hpp>
 
 namespace usher {
@@ -64,9 +64,8 @@ class Provisioner {
 public:
     /// `executor` is where all members are called; `workers` may be the same.
     Provisioner(
-        Store& store, StoreWriter& writer, Clock& clock, RandomSource& random, SessionMaker& maker,
-        boost::asio::any_io_executor executor, Workers workers, std::vector<Project> projects,
-        ProvisioningSettings settings
+        Store& store, Clock& clock, RandomSource& random, SessionMaker& maker, boost::asio::any_io_executor executor,
+        Workers workers, std::vector<Project> projects, ProvisioningSettings settings
     );
     ~Provisioner();
 
@@ -107,7 +106,7 @@ public:
     void request_stop()
     {
         stopping_ = true;
-        writer_.request_stop();
+        store_.request_stop();
     }
 
     /// Ends settle() after the batch in hand, for once: something else is to be done before the next.
@@ -146,7 +145,6 @@ private:
     void note_looks(Batch const& batch);
 
     Store& store_;
-    StoreWriter& writer_;
     Clock& clock_;
     RandomSource& random_;
     SessionMaker& maker_;
@@ -161,8 +159,8 @@ private:
     Inspection inspection_;                             ///< The last one,
     std::chrono::steady_clock::time_point inspected_{}; ///< and when it was.
 
-    std::deque<std::unique_ptr<Batch>> batches_; ///< In hand, in the order in which they are published.
-    std::vector<Store> readers_;                 ///< Those that no batch uses.
+    std::deque<std::unique_ptr<Batch>> batches_;        ///< In hand, in the order in which they are published.
+    std::vector<std::unique_ptr<StoreReader>> readers_; ///< Those that no batch uses.
     std::set<MeetingNo> in_hand_;
     SetAside set_aside_;
     bool sweep_wish_ = false;
@@ -176,7 +174,7 @@ private:
         std::optional<MeetingNo> after = MeetingNo{0};  ///< While meetings are gone through.
         std::int64_t since = 0;                         ///< The last seq when it began.
         Store::Outdated::Place outdated{};
-        std::shared_ptr<Store> reader{};
+        std::shared_ptr<StoreReader> reader{};
     };
     Sweep sweep_;
 

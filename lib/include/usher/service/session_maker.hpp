@@ -23,7 +23,6 @@
 #include <usher/provider/provider.hpp>
 #include <usher/service/pace.hpp>
 #include <usher/service/random.hpp>
-#include <usher/store/sqlite/store_writer.hpp>
 #include <usher/store/store.hpp>
 
 namespace usher {
@@ -35,7 +34,7 @@ class SessionMaker {
 public:
     /// `changed` is called whenever meetings have become due by what was recorded.
     SessionMaker(
-        boost::asio::any_io_executor executor, Store& store, StoreWriter& writer, Clock& clock, RandomSource& random,
+        boost::asio::any_io_executor executor, Store& store, Clock& clock, RandomSource& random,
         std::function<void()> changed
     );
 
@@ -135,7 +134,6 @@ private:
 
     boost::asio::any_io_executor executor_;
     Store& store_;
-    StoreWriter& writer_;
     Clock& clock_;
     RandomSource& random_;
     std::function<void()> changed_;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <usher/core/time.hpp>
-#include <usher/store/sqlite/instance_lock.hpp>
+#include <usher/store/errors.hpp>
 
 namespace usher {
 
@@ -15,10 +15,6 @@ namespace usher {
 /// whole, unless it is of `database` itself, or another daemon works on it; `who` is for one that starts meanwhile.
 /// Returns the files. Errors: AlreadyAtWork, DatabaseError, DatabaseBusy.
 std::vector<std::string> back_up(std::string const& database, std::string const& target, std::string const& who);
-
-/// Whether a database is whole without its -wal and is not with it: then that one is of another file. Reads all of
-/// both. Errors: DatabaseError, DatabaseBusy.
-bool log_does_not_fit(std::string const& database);
 
 /// Puts a copy of a database in its place, in two steps: what it takes is read and checked by the constructor, and
 /// nothing is replaced before commit(). No usherd can start meanwhile. Errors: AlreadyAtWork, DatabaseError,
@@ -32,23 +28,19 @@ public:
     ~Restore();
 
     /// The last instant that the copy's rows, or its file, know of.
-    sys_seconds taken_at() const { return taken_at_; }
+    sys_seconds taken_at() const;
 
     struct Result {
         std::string replaced;    ///< Where the former file is; empty when there was none.
         bool still_open = false; ///< Others have the former file open, and go on with it.
     };
-    /// The copy gets the mode and owner of the former file, whose -wal and -shm are gone afterwards. DATABASE.mark
+    /// The copy gets the mode and owner of the former file, whose companions are gone afterwards. DATABASE.mark
     /// stays: by it usherd sees that the rows are older than what was read already.
     Result commit();
 
 private:
-    std::string database_;
-    std::string backup_;
-    InstanceLock lock_;
-    std::string copy_;
-    std::optional<std::string> key_; ///< Likewise a copy.
-    sys_seconds taken_at_{};
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
 };
 
 } // namespace usher

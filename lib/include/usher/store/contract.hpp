@@ -47,10 +47,7 @@ struct Repair {
 /// Errors: DatabaseError, DatabaseBusy; with nothing done.
 Repair repair_database(std::string const& path, std::function<void(std::string const&)> const& announce);
 
-/// Has a connection run nobody's code but ours: the file's triggers and views are off, and ours, which anybody who
-/// writes to the file may have changed there, are made for this connection alone. Functions with side effects are
-/// refused wherever the schema names them; values and nesting are bounded. No ATTACH after it. Errors:
-/// SQLite::Exception.
+/// Has a connection run nobody's code but ours.
 void shield(sqlite3* database);
 
 /// The default of a column of ours, if it is a literal. Does not ask the database, where anybody may have changed it.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// The port to whatever keeps the rows: what the daemon reads and writes, in words that every database can answer.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,13 +14,15 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/asio/awaitable.hpp>
+
 #include <usher/core/certain_time.hpp>
 #include <usher/core/meeting.hpp>
 #include <usher/core/plan.hpp>
-#include <usher/core/promises.hpp>
+#include <usher/core/policy.hpp>
 #include <usher/core/settlement.hpp>
 #include <usher/store/contract.hpp>
-#include <usher/store/database.hpp>
+#include <usher/store/errors.hpp>
 
 namespace usher {
 
@@ -27,10 +31,11 @@ namespace usher {
 inline constexpr seconds near_before = std::chrono::hours{24};
 inline constexpr seconds near_after = std::chrono::hours{2};
 
-/// What the database had seen at an instant. While it is the same, nobody has written but publish().
+/// What a store had seen at an instant: while it is the same, nobody has written but publish(). The numbers mean
+/// something to the store alone.
 struct Seen {
-    std::int64_t data_version = 0; ///< Moves with the commits of others.
-    std::uint64_t own_writes = 0;
+    std::int64_t of_others = 0;
+    std::uint64_t of_ours = 0;
 
     friend bool operator==(Seen const&, Seen const&) = default;
 };
@@ -128,110 +133,55 @@ struct RequestNews {
 
 /// What a daemon learns from those before it.
 struct Tenure {
-    sys_seconds last_look; ///< By the clock of then; epoch when there was none.
+    sys_seconds last_look; ///< By the clock of then; the beginning of time when there was none.
     ClockRecord clock;     ///< How far the clock is to be believed.
 };
 
-/// All that usher keeps in one SQLite file. Batch-shaped: due meetings out, publications in. Each call is one short
-/// transaction, or one read. One thread at a time; readers have a store each, opened read-only. Writers other than the
-/// owner of the epoch get Fenced; a lock held by others for too long gives DatabaseBusy; everything else that goes
-/// wrong with the file is a DatabaseError.
+/// What publish() came to.
+struct Published {
+    /// A publication that cannot be written, by its place among those that were given; the others are.
+    struct Refused {
+        std::size_t publication = 0;
+        std::string why;
+    };
+    PublishCounts counts;
+    std::vector<Refused> refused;
+};
+
+/// Something about a store that operators may want to know.
+struct HealthRow {
+    std::string name; ///< In snake_case, ending with the unit where that is no count.
+    std::int64_t value = 0;
+    std::string unit; ///< bytes, us, rows …
+    std::string sentence;
+
+    friend bool operator==(HealthRow const&, HealthRow const&) = default;
+};
+
+class StoreReader;
+
+/// All that usher keeps in one database. Batch-shaped: due meetings out, publications in. One thread at a time; what
+/// reads much has a StoreReader of its own. What is read here is few rows, by their keys, so the caller waits for them;
+/// writes are awaited, for a store lets others have their turn. Nothing that awaits holds anything that others wait
+/// for. Errors: DatabaseBusy, after which nothing is lost and the same may be tried again; Fenced; DatabaseError for
+/// all else.
 class Store {
 public:
-    /// Opens an existing database for writing, migrating its schema. Errors: DatabaseError.
-    static Store open(std::string const& path);
-    /// Opens for reading only; nothing is created or migrated.
-    static Store open_read_only(std::string const& path);
+    using Duration = std::chrono::steady_clock::duration;
 
-    /// Another one on the same database, for reading by another thread.
-    Store reader() const;
-    std::string const& path() const;
-
-    Store(Store&&) noexcept;
-    Store& operator=(Store&&) noexcept;
-    ~Store();
-
-    /// Begins this daemon's epoch: from now on an older daemon's writes are refused. `who` names this daemon to the
-    /// next one. `steady` is of the clock that nobody sets.
-    Tenure take_over(std::string_view who, sys_seconds now, std::chrono::steady_clock::time_point steady);
-    /// Whether the file holds older rows than this daemon has written or found. Its next write tells followers.
-    bool holds_older_rows() const;
-    /// Whether older rows came back into the file while this daemon ran; asking takes it back.
-    bool take_restored();
-    /// After a restore: gives the next meetings a new seq, for those who follow it. Whether there is more to do.
-    bool has_unnumbered() const; ///< There are such.
-    bool renumber(std::size_t limit, sys_seconds now);
-    /// Seals all sessions that are there anew, after the key was lost; returns how many. Needs no epoch.
-    std::int64_t adopt_sessions();
-    std::string owner() const; ///< Who holds the epoch, for messages.
-
-    /// Compares the schema with the contract; puts back views, triggers and indexes, each at most once a minute. `now`
-    /// is of a steady clock.
-    Inspection inspect(std::chrono::steady_clock::time_point now);
-    /// What could not be put back, for `usher_status`.
-    bool has_damage(ContractState const& state) const; ///< It says so already.
-    void record_damage(ContractState const& state);
-
-    /// To be asked before meetings are read, on this store or another one.
-    Seen seen() const;
-
-    /// Up to `limit` due meetings that are not `in_hand`: those that are live or about to open first, by their start;
-    /// then, in equal shares, what time has made due and what else the platform wrote, day by day (near_before,
-    /// near_after). Nothing is written.
+    /// What is due; see due().
     struct Due {
         std::vector<MeetingNo> meetings;
         bool near = false; ///< There are such that are live or about to open.
+        Seen seen{};       ///< Before they were looked for.
     };
-    Due due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const;
-
-    /// The meetings as they are, in this order; ends early once they have more than `participants_max` participants.
-    std::vector<MeetingSnapshot> read(std::span<MeetingNo const> meetings, std::size_t participants_max) const;
-
-    /// The earliest instant at which a meeting is due; `now` or earlier when one is due already.
-    std::optional<sys_seconds> next_due() const;
-
-    /// Records it in one transaction; in none when `news` is empty. A new session is staged, unless the platform
-    /// changed its inputs meanwhile, or a session of that id exists: then it is abandoned. A failure leaves its reason
-    /// and when to try again.
-    CallRecord record_calls(CallNews const& news, sys_seconds now);
-
-    /// Whether there is a session of this id, whatever meeting it is or was of.
-    bool has_session(std::string const& session_id) const;
-
-    /// The meetings as they are, without their participants: enough to tell whether a session is still wanted.
-    std::vector<MeetingSnapshot> read_orders(std::span<MeetingNo const> meetings) const;
-
-    /// Up to `limit` sessions of a project that are marked to be emptied, oldest first; without a name, of those
-    /// projects that are not in `project_status`.
-    std::vector<Disconnect> read_disconnects(std::optional<std::string> const& project, std::size_t limit) const;
-
-    /// Has the views show each credential from its holder's door on, as configured.
-    bool has_doors(Policy const& policy) const; ///< They do already.
-    void record_doors(Policy const& policy);
-
-    /// Records that a daemon has looked, where nothing was to be published, and an instant that has certainly come.
-    void beat(sys_seconds now, sys_seconds certain);
-
-    /// Reads what publish() is about to change, so that the write lock need not be held for it. Another connection's
-    /// commit empties the cache.
-    void warm_up(std::span<Publication const> publications) const;
-
-    /// Stores the tokens, and settles each meeting that is as it was read. Of one that the platform edited meanwhile,
-    /// it stores what is still right and leaves it due; and likewise one of which more than `deletes_max` rows were to
-    /// go, together with those before it.
-    PublishCounts
-    publish(std::span<Publication const> publications, sys_seconds now, std::size_t deletes_max = 2000);
-
-    /// Takes one step for requests, if there is one to take: begins those that were filed, or marks the next meetings.
-    /// What it writes takes a short time however many requests there are.
+    /// What one call of advance_requests() did.
     struct RequestStep {
         std::vector<RequestNews> finished; ///< Since the last call, by this or by publish().
         bool more = false;
     };
-    RequestStep advance_requests(sys_seconds now);
-    bool has_request_work() const; ///< So advance_requests() may write.
 
-    /// Up to `limit` rows of `agenda` after `after`, by number, in short.
+    /// A row of `agenda` in short.
     struct AgendaEntry {
         MeetingNo number{};
         std::int64_t due_at = 0;
@@ -242,17 +192,12 @@ public:
         SessionNo session{};  ///< The published one; 0 without.
         sys_seconds settled_at{};
     };
-    std::vector<AgendaEntry> scan(MeetingNo after, std::size_t limit) const;
 
-    /// Meetings whose agenda row is missing or wrong, as it is when a trigger was; of up to `limit` meetings and
-    /// participants after `cursor`. `next` is the cursor for the rest, none at the end.
+    /// Meetings whose agenda row is missing or wrong, as it is when a trigger was.
     struct MissingRows {
         std::vector<std::string> meeting_ids;
-        std::optional<std::string> next;
+        std::optional<std::string> next; ///< The cursor for the rest; none at the end.
     };
-    MissingRows find_missing(std::string const& cursor, std::size_t limit) const;
-    /// Adds or mends these rows, and makes them due.
-    void add_missing(std::span<std::string const> meeting_ids);
 
     /// What is over since before an instant though its meeting lives on. The last session and event of a meeting stay.
     struct Outdated {
@@ -270,43 +215,144 @@ public:
         std::vector<Row> rows;
         Place next; ///< Where to go on; `none` at the end.
     };
-    /// Looks at some rows from `place` on: enough that about `limit` are found, or that many have been seen.
-    Outdated find_outdated(Outdated::Place place, sys_seconds before, std::size_t limit) const;
-    void remove(Outdated const& outdated);
 
-    /// Deletes rows of `agenda` that cannot be read; find_missing() finds their meetings then.
-    void forget_unreadable(std::span<MeetingNo const> meetings);
+    Store() = default;
+    Store(Store const&) = delete;
+    Store& operator=(Store const&) = delete;
+    virtual ~Store() = default;
 
-    std::optional<MeetingSnapshot> read_one(std::string_view meeting_id) const;
-    void mark(std::span<MeetingNo const> meetings);
+    // At the start, in this order.
 
-    /// Every meeting's evidence for the promises, as a reader whose clock shows `now` would see it.
-    void
-    check(Projects const& projects, SignatureCheck const& verify, sys_seconds now, std::vector<Violation>& found) const;
+    /// Opens an existing database, migrating its schema. Returns where it put what another database of this name had
+    /// left beside it; mostly nothing.
+    virtual std::string open() = 0;
+    /// From now on an older daemon's writes are refused.
+    virtual Tenure take_over() = 0;
+
+    // What others do to it.
+
+    /// Changes of others are noticed at once from now on. Or not: then why, and how often they are looked for instead.
+    struct SlowNotices {
+        std::string reason;
+        std::chrono::milliseconds every{};
+    };
+    virtual std::optional<SlowNotices> notice_changes() = 0;
+    /// Calls `changed` whenever others may have committed since caught_up(). Looks for it every so often even where
+    /// nothing is noticed. Ends after request_stop(), at the next look.
+    virtual boost::asio::awaitable<void> follow_changes(Duration every, std::function<void()> changed) = 0;
+    /// What is committed by now is known to the caller.
+    virtual void caught_up() = 0;
+
+    /// Errors: DatabaseLost, from now on at each call.
+    virtual void check() = 0;
+    /// The part of it that tells why something else may have failed.
+    virtual void check_after_failure() = 0;
+
+    /// Changes when anybody alters the schema.
+    virtual std::int64_t schema_version() const = 0;
+    /// Compares the schema with the contract; puts back what may be put back beside those who work with it, each at
+    /// most once a minute; keeps the rest for `usher_status`.
+    virtual boost::asio::awaitable<Inspection> inspect() = 0;
+
+    /// Whether there are older rows than this daemon has written or found. Its next write tells followers.
+    virtual bool holds_older_rows() const = 0;
+    /// Whether older rows came back while this daemon ran; asking takes it back.
+    virtual bool take_restored() = 0;
+    /// After a restore: gives the next meetings a new seq, for those who follow it. Whether there is more to do.
+    virtual boost::asio::awaitable<bool> renumber(std::size_t limit) = 0;
+
+    // Meetings that are due.
+
+    virtual std::unique_ptr<StoreReader> reader() const = 0;
+
+    /// Up to `limit` due meetings that are not `in_hand`: those that are live or about to open first, by their start;
+    /// then, in equal shares, what time has made due and what else the platform wrote, day by day (near_before,
+    /// near_after). Nothing is written.
+    virtual Due due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const = 0;
+    /// The earliest instant at which a meeting is due; `now` or earlier when one is due already.
+    virtual std::optional<sys_seconds> next_due() const = 0;
+
+    /// Stores tokens and settles each meeting that is as it was read, in the order given. Of one that the platform
+    /// edited meanwhile, it stores what is still right and leaves it due. Ends early after request_stop(). What
+    /// publications refer to must live until it returns.
+    virtual boost::asio::awaitable<Published> publish(std::vector<Publication> publications) = 0;
+    /// Of about so many tokens, as many as are best published together.
+    virtual std::size_t fill(std::size_t tokens) const = 0;
+
+    /// Takes a few steps for requests, if there are some to take: begins those that were filed, or marks the next
+    /// meetings.
+    virtual boost::asio::awaitable<RequestStep> advance_requests() = 0;
+
+    // Calls to providers.
+
+    /// The meetings as they are, without their participants: enough to tell whether a session is still wanted.
+    virtual std::vector<MeetingSnapshot> read_orders(std::span<MeetingNo const> meetings) const = 0;
+    /// Whether there is a session of this id, whatever meeting it is or was of.
+    virtual bool has_session(std::string const& session_id) const = 0;
+    /// Up to `limit` sessions of a project that are marked to be emptied, oldest first; without a name, of those
+    /// projects that are not in `project_status`.
+    virtual std::vector<Disconnect>
+    read_disconnects(std::optional<std::string> const& project, std::size_t limit) const = 0;
+    /// Records all of it or nothing; nothing is written when `news` is empty. A new session is staged, unless the
+    /// platform changed its inputs meanwhile, or a session of that id exists: then it is abandoned. A failure leaves
+    /// its reason and when to try again. Goes before what publish() has still to do.
+    virtual boost::asio::awaitable<CallRecord> record_calls(CallNews news) = 0;
+
+    // What a sweep found by a reader.
 
     /// The highest `seq` that was given.
-    std::int64_t last_seq() const;
+    virtual std::int64_t last_seq() const = 0;
+    /// Adds or mends the agenda rows of these meetings, and makes them due.
+    virtual boost::asio::awaitable<void> add_missing(std::vector<std::string> meeting_ids) = 0;
+    /// Deletes rows of `agenda` that cannot be read; find_missing() finds their meetings then.
+    virtual boost::asio::awaitable<void> forget_unreadable(std::vector<MeetingNo> meetings) = 0;
+    virtual boost::asio::awaitable<void> remove(Outdated outdated) = 0;
 
-    /// Changes whenever another connection commits, and when the schema changes.
-    std::int64_t data_version() const;
-    std::int64_t schema_version() const;
+    // While there is nothing else to do, and at the end.
 
-    /// `watcher` is told when any of these calls takes the write lock, and when it has released it.
-    void watch_lock(std::function<void(bool is_held)> watcher);
+    /// Has the views show each credential from its holder's door on, as configured. Writes only what differs.
+    virtual boost::asio::awaitable<void> record_doors(Policy policy) = 0;
+    /// Records that a daemon has looked, where nothing was to be published, and an instant that has certainly come.
+    virtual boost::asio::awaitable<void> beat(sys_seconds certain) = 0;
+    /// Does what the store wants done for itself now and then. Errors: DatabaseLost too.
+    virtual boost::asio::awaitable<void> keep_house() = 0;
+    /// How soon it wants to do so again.
+    virtual std::optional<Duration> keep_house_in() const = 0;
 
-    /// How many pages the WAL had after the last transaction of this store.
-    int wal_pages() const;
+    /// Ends publish() after the transaction in hand, and follow_changes().
+    virtual void request_stop() = 0;
+    /// Returns when nothing is under way in the background.
+    virtual boost::asio::awaitable<void> come_to_rest() = 0;
+    /// Leaves the database as one whose files may be copied or replaced. Who is in the way of that is waited for a
+    /// while, `pause` at a time. Whether it is so.
+    virtual bool finish(std::function<void(Duration)> const& pause) = 0;
 
-    /// Moves the WAL into the database: what nobody else reads (passive); all of it, so that the next commit starts the
-    /// WAL anew (restart), or the file is emptied (truncate). Whether it was done. It waits for nobody, since it would
-    /// keep everybody from writing meanwhile; what others are in the way of is to be tried again.
-    using Checkpoint = CheckpointMode;
-    bool checkpoint(Checkpoint mode);
+    virtual std::vector<HealthRow> health() const = 0;
+};
 
-private:
-    struct Impl;
-    explicit Store(std::unique_ptr<Impl> impl);
-    std::unique_ptr<Impl> impl_;
+/// Reads on a thread of its own, one call at a time. Errors: those of Store.
+class StoreReader {
+public:
+    virtual ~StoreReader() = default;
+
+    /// The meetings as they are, in this order; ends early once they have more than `participants_max` participants.
+    virtual std::vector<MeetingSnapshot>
+    read(std::span<MeetingNo const> meetings, std::size_t participants_max) const = 0;
+
+    /// Up to `limit` rows of `agenda` after `after`, by number.
+    virtual std::vector<Store::AgendaEntry> scan(MeetingNo after, std::size_t limit) const = 0;
+
+    /// Of up to `limit` meetings and participants after `cursor`.
+    virtual Store::MissingRows find_missing(std::string const& cursor, std::size_t limit) const = 0;
+
+    /// Looks at some rows from `place` on: enough that about `limit` are found, or that many have been seen.
+    virtual Store::Outdated
+    find_outdated(Store::Outdated::Place place, sys_seconds before, std::size_t limit) const = 0;
+
+protected:
+    StoreReader() = default;
+    StoreReader(StoreReader&&) = default;
+    StoreReader& operator=(StoreReader&&) = default;
 };
 
 } // namespace usher

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include <fcntl.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #include <usher/store/process.hpp>
+#include <usher/store/sqlite/database_files.hpp>
+#include <usher/store/sqlite/instance_lock.hpp>
 
 #include "connection.hpp"
 #include "file.hpp"
@@ -281,7 +284,38 @@ std::vector<std::string> back_up(std::string const& database, std::string const&
     return files;
 }
 
+struct Restore::Impl {
+    Impl(std::string const& database, std::string const& backup, std::string const& who);
+    Impl(Impl const&) = delete;
+    Impl& operator=(Impl const&) = delete;
+    ~Impl();
+    Result commit();
+
+    std::string database_;
+    std::string backup_;
+    InstanceLock lock_;
+    std::string copy_;
+    std::optional<std::string> key_; // likewise a copy
+    sys_seconds taken_at_{};
+};
+
 Restore::Restore(std::string const& database, std::string const& backup, std::string const& who)
+    : impl_{std::make_unique<Impl>(database, backup, who)}
+{}
+
+Restore::~Restore() = default;
+
+sys_seconds Restore::taken_at() const
+{
+    return impl_->taken_at_;
+}
+
+Restore::Result Restore::commit()
+{
+    return impl_->commit();
+}
+
+Restore::Impl::Impl(std::string const& database, std::string const& backup, std::string const& who)
     : database_{real_path(database)}, backup_{backup}, lock_{database_, who}, copy_{database_ + ".restoring"}
 {
     if (real_path(backup) == database_)
@@ -323,14 +357,14 @@ Restore::Restore(std::string const& database, std::string const& backup, std::st
     }
 }
 
-Restore::~Restore()
+Restore::Impl::~Impl()
 {
     ::unlink(copy_.c_str());
     if (key_)
         ::unlink(key_->c_str());
 }
 
-Restore::Result Restore::commit()
+Restore::Result Restore::Impl::commit()
 {
     Result result;
     const std::string log = database_ + "-wal";

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is on record of calls to providers: attempts, sessions that are staged, projects, whom to throw out.
 #include "columns.hpp"
-#include "store_impl.hpp"
+#include "store_file_impl.hpp"
 
 namespace usher {
 
-CallRecord Store::record_calls(CallNews const& news, sys_seconds now)
+CallRecord StoreFile::record_calls(CallNews const& news, sys_seconds now)
 {
     CallRecord record;
     if (news.empty())
@@ -33,7 +33,7 @@ CallRecord Store::record_calls(CallNews const& news, sys_seconds now)
     });
 }
 
-std::optional<SessionNo> Store::Impl::end_call(EndedCall const& call, sys_seconds now)
+std::optional<SessionNo> StoreFile::Impl::end_call(EndedCall const& call, sys_seconds now)
 {
     const CallSettlement settlement = settle_call(call, call_facts(call));
     run("UPDATE session_attempt SET outcome = ? WHERE attempt_no = ?", std::string{to_text(settlement.outcome)},
@@ -62,7 +62,7 @@ std::optional<SessionNo> Store::Impl::end_call(EndedCall const& call, sys_second
     return std::nullopt;
 }
 
-CallFacts Store::Impl::call_facts(EndedCall const& call)
+CallFacts StoreFile::Impl::call_facts(EndedCall const& call)
 {
     CallFacts facts;
     facts.is_wanted = inputs_unchanged(call.meeting, call.session);
@@ -81,7 +81,7 @@ CallFacts Store::Impl::call_facts(EndedCall const& call)
     return facts;
 }
 
-bool Store::Impl::inputs_unchanged(MeetingNo meeting, SessionRow const& session)
+bool StoreFile::Impl::inputs_unchanged(MeetingNo meeting, SessionRow const& session)
 {
     SQLite::Statement& statement = prepared(R"sql(
         SELECT m.status, m.project, m.media_mode, m.archive_mode, m.archive_name, m.archive_resolution, m.location,
@@ -97,7 +97,7 @@ bool Store::Impl::inputs_unchanged(MeetingNo meeting, SessionRow const& session)
            statement.getColumn(1).getString() == session.project && to_text(options) == session.options;
 }
 
-void Store::Impl::record_project(ProjectStatus const& project, sys_seconds now)
+void StoreFile::Impl::record_project(ProjectStatus const& project, sys_seconds now)
 {
     SQLite::Statement& statement = prepared(
         R"sql(INSERT OR REPLACE INTO project_status (name, provider, project_key, key_id, reason, detail, next_at,
@@ -116,7 +116,7 @@ void Store::Impl::record_project(ProjectStatus const& project, sys_seconds now)
     statement.exec();
 }
 
-std::vector<Disconnect> Store::read_disconnects(std::optional<std::string> const& project, std::size_t limit) const
+std::vector<Disconnect> StoreFile::read_disconnects(std::optional<std::string> const& project, std::size_t limit) const
 {
     Impl& impl = *impl_;
     return impl.guarded([&] {
@@ -151,7 +151,7 @@ std::vector<Disconnect> Store::read_disconnects(std::optional<std::string> const
     });
 }
 
-void Store::Impl::end_disconnect(EndedDisconnect const& ended, sys_seconds now)
+void StoreFile::Impl::end_disconnect(EndedDisconnect const& ended, sys_seconds now)
 {
     run("UPDATE session SET disconnect = 0 WHERE session_no = ?", number(ended.session));
     if (!ended.event.empty() && integer("SELECT 1 FROM agenda WHERE meeting_no = ?", number(ended.meeting)))

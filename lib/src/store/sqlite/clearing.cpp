@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "columns.hpp"
-#include "store_impl.hpp"
+#include "store_file_impl.hpp"
 
 namespace usher {
 
 /// Has go what goes before a meeting is settled, but its past.
-Cleared Store::Impl::clear(
+Cleared StoreFile::Impl::clear(
     Publication const& publication, Clearance const& clearance, SessionLinks const& links, Numbering& seq,
     sys_seconds now
 )
@@ -45,7 +45,7 @@ Cleared Store::Impl::clear(
     return cleared;
 }
 
-void Store::Impl::keep_problems(MeetingSnapshot const& meeting, Plan const& plan, sys_seconds now)
+void StoreFile::Impl::keep_problems(MeetingSnapshot const& meeting, Plan const& plan, sys_seconds now)
 {
     const std::int64_t meeting_no = number(meeting.number);
     for (Problem const& problem : plan.problems)
@@ -67,7 +67,7 @@ void Store::Impl::keep_problems(MeetingSnapshot const& meeting, Plan const& plan
             meeting_no, meeting.id);
 }
 
-std::size_t Store::Impl::delete_token(
+std::size_t StoreFile::Impl::delete_token(
     SessionNo session, std::string const& participant_id, WithdrawReason why, std::int64_t seq, sys_seconds now
 )
 {
@@ -87,7 +87,7 @@ std::size_t Store::Impl::delete_token(
     );
 }
 
-std::size_t Store::Impl::delete_session_tokens(
+std::size_t StoreFile::Impl::delete_session_tokens(
     SessionLinks const& links, std::optional<WithdrawReason> all, std::int64_t seq, sys_seconds now
 )
 {
@@ -100,7 +100,7 @@ std::size_t Store::Impl::delete_session_tokens(
     return deleted;
 }
 
-std::size_t Store::Impl::delete_tokens(SessionNo session, WithdrawReason why, std::int64_t seq, sys_seconds now)
+std::size_t StoreFile::Impl::delete_tokens(SessionNo session, WithdrawReason why, std::int64_t seq, sys_seconds now)
 {
     const std::int64_t session_no = number(session);
     const auto kept = run(
@@ -123,7 +123,7 @@ std::size_t Store::Impl::delete_tokens(SessionNo session, WithdrawReason why, st
 }
 
 /// What usher never wrote; all of the meeting's is made anew.
-void Store::Impl::delete_unreadable(MeetingNo meeting, SessionLinks const& links)
+void StoreFile::Impl::delete_unreadable(MeetingNo meeting, SessionLinks const& links)
 {
     unbounded([&] {
         for (const auto session : {links.published, links.staged})
@@ -134,7 +134,7 @@ void Store::Impl::delete_unreadable(MeetingNo meeting, SessionLinks const& links
 }
 
 /// Deletes a part of who was removed early; true when nobody is left.
-bool Store::Impl::forget_removals(std::string const& meeting_id)
+bool StoreFile::Impl::forget_removals(std::string const& meeting_id)
 {
     unbounded([&] { // whatever somebody else wrote there
         deletes_left -= run(
@@ -147,7 +147,7 @@ bool Store::Impl::forget_removals(std::string const& meeting_id)
 }
 
 /// Deletes a part of what is over, newest first.
-Store::Impl::PastLeft Store::Impl::purge(MeetingNo meeting, AgendaHead const& head)
+StoreFile::Impl::PastLeft StoreFile::Impl::purge(MeetingNo meeting, AgendaHead const& head)
 {
     PastLeft past{head.sessions.last, head.last_history_no};
     std::int64_t& left = deletes_left;

@@ -11,8 +11,11 @@
 
 #include <usher/core/time.hpp>
 #include <usher/store/database.hpp>
+#include <usher/store/sqlite/store_file.hpp>
 
 namespace usher {
+
+constexpr std::int32_t database_application_id = 0x75736872; ///< "ushr", in the file's header.
 
 enum class Access : std::uint8_t { read_only, read_write };
 
@@ -33,6 +36,12 @@ std::unique_ptr<SQLite::Database> open_for_repair(std::string const& path);
 
 /// Sets application_id and user_version if they are not ours; whether they were not.
 bool adopt(SQLite::Database& database);
+
+/// Has a connection run nobody's code but ours: the file's triggers and views are off, and ours, which anybody who
+/// writes to the file may have changed there, are made for this connection alone. Functions with side effects are
+/// refused wherever the schema names them; values and nesting are bounded. No ATTACH after it. Errors:
+/// SQLite::Exception.
+void shield(sqlite3* database);
 
 /// The part of shield() that needs no schema.
 void harden(sqlite3* database);

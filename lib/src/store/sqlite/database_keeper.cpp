@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/store/sqlite/database_keeper.hpp>
 
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
+#include <unistd.h>
+
 #include <usher/core/printable.hpp>
-#include <usher/store/backup.hpp>
+#include <usher/store/database.hpp>
 
 namespace usher {
 
@@ -13,10 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto files_compared = 1s; // at most so often
-constexpr auto quiet_before_empty_log = 5s;
-constexpr int idle_log_pages = 100; // worth a checkpoint when there is nothing else to do
-constexpr int empty_log_tries = 20; // at the stop, beside readers
-constexpr auto empty_log_pause = 50ms;
 
 } // namespace
 
@@ -26,7 +26,7 @@ DatabaseKeeper::DatabaseKeeper(std::string named, std::string const& who)
 
 DatabaseKeeper::~DatabaseKeeper() = default;
 
-Store DatabaseKeeper::open()
+StoreFile DatabaseKeeper::open()
 {
     bool in_doubt = false;
     {
@@ -45,7 +45,7 @@ Store DatabaseKeeper::open()
     }
     if (in_doubt && log_does_not_fit(path_))
         set_aside_ = DatabaseFiles{path_}.set_log_aside();
-    return Store::open(path_);
+    return StoreFile::open(path_);
 }
 
 /// Who has the database open through what was removed writes over what we would, and we over theirs.
@@ -57,25 +57,41 @@ void DatabaseKeeper::expect_nobody_separated() const
             " has it open since before its -wal or -shm was removed or cut; end or restart that program"};
 }
 
-void DatabaseKeeper::attend(Store& store)
+void DatabaseKeeper::attend(StoreFile& store)
 {
     store_ = &store;
     files_.emplace(named_);
 }
 
-void DatabaseKeeper::take_notices()
+std::string DatabaseKeeper::notice(boost::asio::any_io_executor executor, std::function<void()> noticed)
 {
     watch_.emplace(path_);
+    if (!watch_->problem().empty())
+        return watch_->problem();
+    const int copy = ::dup(watch_->descriptor()); // that one is the watch's; Asio closes this one
+    if (copy < 0)
+        throw std::system_error{errno, std::generic_category(), "cannot watch the database"};
+    noticed_ = std::move(noticed);
+    notices_.emplace(std::move(executor), copy);
+    wait_for_notice();
+    return {};
 }
 
-bool DatabaseKeeper::drain_notices()
+void DatabaseKeeper::wait_for_notice()
 {
-    const ChangeWatch::Notices seen = watch_->drain();
-    file_noticed_ = file_noticed_ || seen.database;
-    return seen.database || seen.log;
+    // Once the descriptor is closed, which its error tells, there may be no keeper any more.
+    notices_->async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+        if (error || !notices_)
+            return;
+        const ChangeWatch::Notices seen = watch_->drain();
+        file_noticed_ = file_noticed_ || seen.database;
+        if (seen.database || seen.log)
+            noticed_();
+        wait_for_notice();
+    });
 }
 
-bool DatabaseKeeper::changed() const
+bool DatabaseKeeper::has_changed() const
 {
     try {
         return store_->data_version() != seen_version_;
@@ -103,14 +119,14 @@ void DatabaseKeeper::check(Instant now)
     if (files_->replaced()) {
         // What is in -wal belongs to the file that was here. It is moved there, wherever that one is now, and must not
         // be played into the new one.
-        store_->checkpoint(Store::Checkpoint::passive);
-        store_->checkpoint(Store::Checkpoint::truncate);
+        store_->checkpoint(StoreFile::Checkpoint::passive);
+        store_->checkpoint(StoreFile::Checkpoint::truncate);
         files_->remove_log();
         lose(": the database file was replaced by another, or taken away; the next start works on the one that is "
              "there then");
     }
     check_log();
-    const bool look = file_noticed_ || !notice_problem().empty();
+    const bool look = file_noticed_ || (watch_ && !watch_->problem().empty());
     if (!look || now - files_compared_at_ < files_compared)
         return;
     file_noticed_ = false;
@@ -128,7 +144,7 @@ void DatabaseKeeper::check_log()
     if (fault == LogFault::none)
         return;
     if (fault == LogFault::removed)
-        store_->checkpoint(Store::Checkpoint::passive);
+        store_->checkpoint(StoreFile::Checkpoint::passive);
     if (fault == LogFault::used)
         files_->put_log_back();
     lock_.leave_note(files_->separate());
@@ -146,7 +162,7 @@ void DatabaseKeeper::check_log()
 void DatabaseKeeper::check_contents()
 {
     expect_not_lost();
-    const auto nothing_committed = [&] { return store_->wal_pages() == 0 && !changed(); };
+    const auto nothing_committed = [&] { return store_->wal_pages() == 0 && !has_changed(); };
     if (!file_note_.empty() && nothing_committed()) {
         const std::string now = files_->note_without_log();
         if (!now.empty() && now != file_note_ && nothing_committed())
@@ -170,42 +186,6 @@ void DatabaseKeeper::lose(std::string const& why)
 {
     lost_ = path_ + why;
     throw DatabaseLost{*lost_};
-}
-
-void DatabaseKeeper::worked(Instant now)
-{
-    worked_at_ = now;
-    file_note_.clear(); // what was written may be in the file already, with none of it left in the WAL
-}
-
-void DatabaseKeeper::tend(Instant now)
-{
-    const bool quiet = now - worked_at_ >= quiet_before_empty_log;
-    if (quiet && store_->wal_pages() > 0)
-        check_contents(); // what is moved now would go into the other file
-    if (store_->wal_pages() >= idle_log_pages || (quiet && store_->wal_pages() > 0))
-        store_->checkpoint(Store::Checkpoint::passive);
-    if (quiet && store_->wal_pages() > 0) { // what is in no WAL cannot be played into a file that is put in its place
-        file_note_.clear();
-        store_->checkpoint(Store::Checkpoint::truncate);
-    }
-    note_commits(); // at once: what is written before it is taken for the file's own
-}
-
-std::optional<DatabaseKeeper::Duration> DatabaseKeeper::tend_again() const
-{
-    return store_->wal_pages() > 0 ? std::optional<Duration>{quiet_before_empty_log} : std::nullopt;
-}
-
-bool DatabaseKeeper::finish(std::function<void(Duration)> const& pause)
-{
-    store_->checkpoint(Store::Checkpoint::passive);
-    for (int tries = 1; !store_->checkpoint(Store::Checkpoint::truncate); ++tries) {
-        if (tries == empty_log_tries)
-            return false;
-        pause(empty_log_pause);
-    }
-    return true;
 }
 
 } // namespace usher

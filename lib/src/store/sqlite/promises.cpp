@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <usher/store/promise_check.hpp>
+
 #include <sqlite3.h>
 
 #include "columns.hpp"
-#include "store_impl.hpp"
+#include "store_file_impl.hpp"
 
 namespace usher {
 
-void Store::check(
-    Projects const& projects, SignatureCheck const& verify, sys_seconds now, std::vector<Violation>& found
-) const
+std::vector<Violation>
+find_violations(std::string const& database, Projects const& projects, SignatureCheck const& verify, sys_seconds now)
 {
+    std::vector<Violation> found;
     // A connection of its own, so that rows and view are read at one instant, by the clock that is asked about.
-    Impl impl{impl_->path, Access::read_only};
+    StoreFile::Impl impl{database, Access::read_only};
     impl.guarded([&] {
         return impl.unbounded([&] {
             std::int64_t clock = unix_seconds(now);
@@ -67,6 +69,7 @@ void Store::check(
             }
         });
     });
+    return found;
 }
 
 } // namespace usher

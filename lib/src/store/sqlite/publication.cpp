@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "columns.hpp"
-#include "store_impl.hpp"
+#include "store_file_impl.hpp"
 
 namespace usher {
 
@@ -32,7 +32,7 @@ PublishCounts& PublishCounts::operator+=(PublishCounts const& other)
     return *this;
 }
 
-void Store::warm_up(std::span<Publication const> publications) const
+void StoreFile::warm_up(std::span<Publication const> publications) const
 {
     Impl& impl = *impl_;
     try {
@@ -56,7 +56,7 @@ void Store::warm_up(std::span<Publication const> publications) const
 }
 
 PublishCounts
-Store::publish(std::span<Publication const> publications, sys_seconds now, std::size_t deletes_max)
+StoreFile::publish(std::span<Publication const> publications, sys_seconds now, std::size_t deletes_max)
 {
     PublishCounts counts;
     if (publications.empty())
@@ -80,7 +80,7 @@ Store::publish(std::span<Publication const> publications, sys_seconds now, std::
     return counts;
 }
 
-PublishCounts Store::Impl::publish_one(Publication const& publication, bool others_wrote, sys_seconds now)
+PublishCounts StoreFile::Impl::publish_one(Publication const& publication, bool others_wrote, sys_seconds now)
 {
     MeetingSnapshot const& meeting = *publication.meeting;
     Plan const& plan = *publication.plan;
@@ -154,7 +154,7 @@ PublishCounts Store::Impl::publish_one(Publication const& publication, bool othe
     return counts;
 }
 
-std::optional<Store::Impl::AgendaHead> Store::Impl::read_head(MeetingNo meeting)
+std::optional<StoreFile::Impl::AgendaHead> StoreFile::Impl::read_head(MeetingNo meeting)
 {
     SQLite::Statement& statement = prepared(
         R"sql(SELECT due_at, session_no, staged_no, last_session_no, last_history_no
@@ -170,7 +170,7 @@ std::optional<Store::Impl::AgendaHead> Store::Impl::read_head(MeetingNo meeting)
         integer_at(statement, 4)};
 }
 
-Standing Store::Impl::standing(MeetingSnapshot const& meeting, std::int64_t due_at, bool others_wrote)
+Standing StoreFile::Impl::standing(MeetingSnapshot const& meeting, std::int64_t due_at, bool others_wrote)
 {
     if (is_untouched(meeting, due_at, others_wrote))
         return Standing::intact;
@@ -178,7 +178,7 @@ Standing Store::Impl::standing(MeetingSnapshot const& meeting, std::int64_t due_
 }
 
 PublishCounts
-Store::Impl::store_tokens(Publication const& publication, bool intact, bool published, Numbering& numbering)
+StoreFile::Impl::store_tokens(Publication const& publication, bool intact, bool published, Numbering& numbering)
 {
     PublishCounts counts;
     if (publication.tokens.empty())
@@ -266,7 +266,7 @@ Store::Impl::store_tokens(Publication const& publication, bool intact, bool publ
     return counts;
 }
 
-bool Store::Impl::participant_unchanged(MeetingSnapshot const& meeting, ParticipantRow const& participant)
+bool StoreFile::Impl::participant_unchanged(MeetingSnapshot const& meeting, ParticipantRow const& participant)
 {
     return integer(
                R"sql(SELECT 1 FROM participant WHERE meeting_id = ?1 AND participant_id = ?2 AND role = ?3
@@ -279,7 +279,9 @@ bool Store::Impl::participant_unchanged(MeetingSnapshot const& meeting, Particip
 }
 
 /// The agenda row of a meeting that was published.
-void Store::Impl::keep_settled(MeetingNo meeting, Settlement const& settlement, AgendaHead const& head, Numbering& seq)
+void StoreFile::Impl::keep_settled(
+    MeetingNo meeting, Settlement const& settlement, AgendaHead const& head, Numbering& seq
+)
 {
     const std::optional<std::int64_t> changed = settlement.changed ? std::optional{seq()} : std::nullopt;
     if (!settlement.leaves_no_doubt)
@@ -327,7 +329,9 @@ void Store::Impl::keep_settled(MeetingNo meeting, Settlement const& settlement, 
 }
 
 /// Of a meeting that was edited meanwhile: what was published all the same.
-void Store::Impl::keep_links(MeetingNo meeting, Settlement const& settlement, AgendaHead const& head, std::int64_t seq)
+void StoreFile::Impl::keep_links(
+    MeetingNo meeting, Settlement const& settlement, AgendaHead const& head, std::int64_t seq
+)
 {
     SQLite::Statement& statement = prepared(R"sql(
         UPDATE agenda SET session_no = ?1, staged_no = ?2, last_session_no = ?3, last_history_no = ?4, seq = ?5,
@@ -345,7 +349,7 @@ void Store::Impl::keep_links(MeetingNo meeting, Settlement const& settlement, Ag
     statement.exec();
 }
 
-std::int64_t Store::Impl::add_history(
+std::int64_t StoreFile::Impl::add_history(
     MeetingNo meeting, std::optional<std::int64_t> previous, std::string const& event, std::string const& detail,
     sys_seconds now
 )
@@ -359,7 +363,7 @@ std::int64_t Store::Impl::add_history(
     return database->getLastInsertRowid();
 }
 
-void Store::Impl::history(MeetingNo meeting, std::string const& event, std::string const& detail, sys_seconds now)
+void StoreFile::Impl::history(MeetingNo meeting, std::string const& event, std::string const& detail, sys_seconds now)
 {
     const auto last = integer("SELECT last_history_no FROM agenda WHERE meeting_no = ?", number(meeting));
     const std::int64_t added = add_history(meeting, last, event, detail, now);

@@ -6,7 +6,7 @@
 #include <usher/core/row_check.hpp>
 
 #include "columns.hpp"
-#include "store_impl.hpp"
+#include "store_file_impl.hpp"
 
 namespace usher {
 
@@ -16,12 +16,13 @@ constexpr std::size_t read_together = 16; // meetings in one transaction: a long
 
 } // namespace
 
-Store::Due Store::due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const
+Store::Due StoreFile::due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const
 {
     Impl& impl = *impl_;
     const std::int64_t instant_now = unix_seconds(now);
     return impl.guarded([&] {
-        Due result;
+        Store::Due result;
+        result.seen = this->seen();
         std::vector<MeetingNo>& meetings = result.meetings;
         std::set<MeetingNo> seen = in_hand;
         const auto take = [&](std::size_t most, char const* sql, auto const&... bounds) {
@@ -62,7 +63,7 @@ Store::Due Store::due(sys_seconds now, std::size_t limit, std::set<MeetingNo> co
     });
 }
 
-std::optional<sys_seconds> Store::next_due() const
+std::optional<sys_seconds> StoreFile::next_due() const
 {
     Impl& impl = *impl_;
     return impl.guarded([&]() -> std::optional<sys_seconds> {
@@ -77,7 +78,7 @@ std::optional<sys_seconds> Store::next_due() const
     });
 }
 
-std::vector<MeetingSnapshot> Store::read(std::span<MeetingNo const> meetings, std::size_t participants_max) const
+std::vector<MeetingSnapshot> StoreFile::read(std::span<MeetingNo const> meetings, std::size_t participants_max) const
 {
     Impl& impl = *impl_;
     return impl.guarded([&] {
@@ -100,7 +101,7 @@ std::vector<MeetingSnapshot> Store::read(std::span<MeetingNo const> meetings, st
     });
 }
 
-std::vector<MeetingSnapshot> Store::read_orders(std::span<MeetingNo const> meetings) const
+std::vector<MeetingSnapshot> StoreFile::read_orders(std::span<MeetingNo const> meetings) const
 {
     Impl& impl = *impl_;
     return impl.guarded([&] {
@@ -114,7 +115,7 @@ std::vector<MeetingSnapshot> Store::read_orders(std::span<MeetingNo const> meeti
     });
 }
 
-std::optional<MeetingSnapshot> Store::read_one(std::string_view meeting_id) const
+std::optional<MeetingSnapshot> StoreFile::read_one(std::string_view meeting_id) const
 {
     Impl& impl = *impl_;
     return impl.guarded([&]() -> std::optional<MeetingSnapshot> {
@@ -127,7 +128,7 @@ std::optional<MeetingSnapshot> Store::read_one(std::string_view meeting_id) cons
     });
 }
 
-std::optional<MeetingSnapshot> Store::Impl::read_meeting(std::int64_t meeting_no, bool participants)
+std::optional<MeetingSnapshot> StoreFile::Impl::read_meeting(std::int64_t meeting_no, bool participants)
 {
     MeetingSnapshot result;
     SQLite::Statement& statement = prepared(R"sql(
@@ -187,7 +188,7 @@ std::optional<MeetingSnapshot> Store::Impl::read_meeting(std::int64_t meeting_no
     return result;
 }
 
-std::optional<MeetingRow> Store::Impl::read_meeting_row(std::string const& meeting_id)
+std::optional<MeetingRow> StoreFile::Impl::read_meeting_row(std::string const& meeting_id)
 {
     SQLite::Statement& statement = prepared(R"sql(
         SELECT id, starts_at, ends_at, status, project, media_mode, archive_mode, archive_name, archive_resolution,
@@ -228,7 +229,7 @@ std::optional<MeetingRow> Store::Impl::read_meeting_row(std::string const& meeti
     return row;
 }
 
-bool Store::Impl::somebody_removed_can_enter(MeetingSnapshot const& meeting)
+bool StoreFile::Impl::somebody_removed_can_enter(MeetingSnapshot const& meeting)
 {
     std::optional<std::int64_t> found;
     unbounded([&] { // whatever somebody else wrote there
@@ -249,7 +250,7 @@ bool Store::Impl::somebody_removed_can_enter(MeetingSnapshot const& meeting)
     return found.has_value();
 }
 
-void Store::Impl::read_participants(MeetingSnapshot& meeting)
+void StoreFile::Impl::read_participants(MeetingSnapshot& meeting)
 {
     std::vector<ParticipantRow>& rows = meeting.participants;
     try {
@@ -325,7 +326,7 @@ void Store::Impl::read_participants(MeetingSnapshot& meeting)
         }
 }
 
-void Store::Impl::add_participant(std::vector<ParticipantRow>& rows, SQLite::Statement& statement)
+void StoreFile::Impl::add_participant(std::vector<ParticipantRow>& rows, SQLite::Statement& statement)
 {
     RawParticipant raw;
     raw.participant_id = value_at(statement, 0);
@@ -350,7 +351,7 @@ void Store::Impl::add_participant(std::vector<ParticipantRow>& rows, SQLite::Sta
         row.fault = fault->text();
 }
 
-void Store::Impl::read_participants_one_by_one(MeetingSnapshot& meeting)
+void StoreFile::Impl::read_participants_one_by_one(MeetingSnapshot& meeting)
 {
     std::vector<ParticipantRow>& rows = meeting.participants;
     rows.clear();
@@ -387,7 +388,7 @@ void Store::Impl::read_participants_one_by_one(MeetingSnapshot& meeting)
     }
 }
 
-std::string Store::Impl::problem_key(std::int64_t id)
+std::string StoreFile::Impl::problem_key(std::int64_t id)
 {
     SQLite::Statement& statement =
         prepared("SELECT " USHER_PROBLEM_KEY("participant_id") " FROM participant WHERE id = ?");
@@ -396,7 +397,7 @@ std::string Store::Impl::problem_key(std::int64_t id)
     return statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
 }
 
-void Store::Impl::read_tokens(MeetingSnapshot& meeting, SessionNo session, std::size_t present)
+void StoreFile::Impl::read_tokens(MeetingSnapshot& meeting, SessionNo session, std::size_t present)
 {
     std::vector<ParticipantRow>& rows = meeting.participants;
     std::size_t at = 0;

@@ -5,7 +5,7 @@
 #include <usher/store/sqlite/instance_lock.hpp>
 
 #include "columns.hpp"
-#include "store_impl.hpp"
+#include "store_file_impl.hpp"
 
 namespace usher {
 
@@ -15,7 +15,7 @@ constexpr std::size_t chain_max = 64; // of a meeting's sessions, newest first; 
 
 } // namespace
 
-std::optional<SessionRow> Store::Impl::session(MeetingSnapshot& meeting, SQLite::Column const& column)
+std::optional<SessionRow> StoreFile::Impl::session(MeetingSnapshot& meeting, SQLite::Column const& column)
 {
     if (column.isNull())
         return std::nullopt;
@@ -24,7 +24,7 @@ std::optional<SessionRow> Store::Impl::session(MeetingSnapshot& meeting, SQLite:
     return row;
 }
 
-std::optional<SessionRow> Store::Impl::sealed_session(std::int64_t session_no, std::string const& meeting_id)
+std::optional<SessionRow> StoreFile::Impl::sealed_session(std::int64_t session_no, std::string const& meeting_id)
 {
     SQLite::Statement& statement = prepared(
         R"sql(SELECT session_no, session_id, provider, project, project_key, options, adopted, created_at, mac
@@ -52,7 +52,7 @@ std::optional<SessionRow> Store::Impl::sealed_session(std::int64_t session_no, s
     return row;
 }
 
-std::vector<SessionNo> Store::Impl::sessions_since(std::optional<SessionNo> next)
+std::vector<SessionNo> StoreFile::Impl::sessions_since(std::optional<SessionNo> next)
 {
     std::vector<SessionNo> sessions;
     while (next && sessions.size() < chain_max && (sessions.empty() || *next < sessions.back())) {
@@ -62,13 +62,13 @@ std::vector<SessionNo> Store::Impl::sessions_since(std::optional<SessionNo> next
     return sessions;
 }
 
-std::optional<SessionNo> Store::Impl::session_before(SessionNo session)
+std::optional<SessionNo> StoreFile::Impl::session_before(SessionNo session)
 {
     const auto previous = integer("SELECT previous_no FROM session WHERE session_no = ?", number(session));
     return previous ? std::optional{SessionNo{*previous}} : std::nullopt;
 }
 
-std::string Store::Impl::meeting_id(MeetingNo meeting)
+std::string StoreFile::Impl::meeting_id(MeetingNo meeting)
 {
     SQLite::Statement& statement = prepared("SELECT meeting_id FROM agenda WHERE meeting_no = ?");
     const Rewind rewind{statement};
@@ -76,13 +76,13 @@ std::string Store::Impl::meeting_id(MeetingNo meeting)
     return statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
 }
 
-bool Store::has_session(std::string const& session_id) const
+bool StoreFile::has_session(std::string const& session_id) const
 {
     Impl& impl = *impl_;
     return impl.guarded([&] { return impl.has_session(session_id); });
 }
 
-bool Store::Impl::has_session(std::string const& session_id)
+bool StoreFile::Impl::has_session(std::string const& session_id)
 {
     return integer(
                R"sql(SELECT 1 FROM session WHERE session_id = ?1 AND adopted = 0
@@ -92,12 +92,12 @@ bool Store::Impl::has_session(std::string const& session_id)
         .has_value();
 }
 
-bool Store::Impl::is_ours(SessionRow const& session, MeetingNo meeting)
+bool StoreFile::Impl::is_ours(SessionRow const& session, MeetingNo meeting)
 {
     return sealed_session(number(session.number), meeting_id(meeting)).has_value();
 }
 
-SessionNo Store::Impl::add_session(
+SessionNo StoreFile::Impl::add_session(
     MeetingNo meeting, std::string const& meeting_id, std::optional<SessionNo> previous, SessionRow const& session,
     sys_seconds now, std::optional<sys_seconds> published
 )
@@ -120,7 +120,7 @@ SessionNo Store::Impl::add_session(
     return SessionNo{database->getLastInsertRowid()};
 }
 
-void Store::Impl::seal_session(std::string const& meeting_id, SessionRow const& session, std::int64_t created_at)
+void StoreFile::Impl::seal_session(std::string const& meeting_id, SessionRow const& session, std::int64_t created_at)
 {
     const std::string code = seal->of(database_id, meeting_id, session, created_at);
     SQLite::Statement& statement = prepared("UPDATE session SET mac = ? WHERE session_no = ?");
@@ -133,12 +133,12 @@ void Store::Impl::seal_session(std::string const& meeting_id, SessionRow const& 
 std::int64_t adopt_sessions(std::string const& path, std::string const& who)
 {
     const std::string real = real_path(path);
-    Store store = Store::open(real);
+    StoreFile store = StoreFile::open(real);
     const InstanceLock lock{real, who};
     return store.adopt_sessions();
 }
 
-std::int64_t Store::adopt_sessions()
+std::int64_t StoreFile::adopt_sessions()
 {
     Impl& impl = *impl_;
     impl.seal = read_seal(impl.path);

@@ -40,7 +40,7 @@ std::size_t deleted_by(Publication const& publication)
 } // namespace
 
 StoreWriter::StoreWriter(
-    Store& store, Clock& clock, boost::asio::any_io_executor executor, boost::asio::any_io_executor background
+    StoreFile& store, Clock& clock, boost::asio::any_io_executor executor, boost::asio::any_io_executor background
 )
     : store_{store},
       clock_{clock},
@@ -221,6 +221,12 @@ boost::asio::awaitable<void> StoreWriter::forget_unreadable(std::vector<MeetingN
     store_.forget_unreadable(meetings);
 }
 
+boost::asio::awaitable<void> StoreWriter::empty_log()
+{
+    co_await take_turn();
+    store_.checkpoint(StoreFile::Checkpoint::truncate);
+}
+
 /// Lets others have their turn before the lock is taken again.
 boost::asio::awaitable<void> StoreWriter::take_turn(Turn turn)
 {
@@ -272,10 +278,11 @@ boost::asio::awaitable<void> StoreWriter::keep_log_small()
     start_checkpoint();
     co_await come_to_rest();
     // Who reads in the WAL since before all of it was moved is waited for, with no lock in our hands.
-    bool restarted = store_.checkpoint(Store::Checkpoint::restart);
+    co_await take_turn();
+    bool restarted = store_.checkpoint(StoreFile::Checkpoint::restart);
     for (int tries = 0; !restarted && tries < restart_tries; ++tries) {
         co_await clock_.wait(restart_pause);
-        restarted = store_.checkpoint(Store::Checkpoint::restart);
+        restarted = store_.checkpoint(StoreFile::Checkpoint::restart);
     }
 }
 
@@ -288,11 +295,11 @@ boost::asio::awaitable<void> StoreWriter::come_to_rest()
 void StoreWriter::start_checkpoint()
 {
     if (!checkpointer_)
-        checkpointer_.emplace(Store::open(store_.path()));
+        checkpointer_.emplace(StoreFile::open(store_.path()));
     checkpointing_ = true;
     log_pages_moved_ = store_.wal_pages();
     boost::asio::post(background_, [this] {
-        checkpointer_->checkpoint(Store::Checkpoint::passive);
+        checkpointer_->checkpoint(StoreFile::Checkpoint::passive);
         boost::asio::post(executor_, [this] {
             checkpointing_ = false;
             checkpointed_.notify();

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "columns.hpp"
-#include "store_impl.hpp"
+#include "store_file_impl.hpp"
 
 namespace usher {
 
@@ -14,7 +14,7 @@ constexpr std::size_t mark_chunk = 500;
 
 } // namespace
 
-std::vector<Store::AgendaEntry> Store::scan(MeetingNo after, std::size_t limit) const
+std::vector<Store::AgendaEntry> StoreFile::scan(MeetingNo after, std::size_t limit) const
 {
     Impl& impl = *impl_;
     return impl.guarded([&] {
@@ -28,7 +28,7 @@ std::vector<Store::AgendaEntry> Store::scan(MeetingNo after, std::size_t limit) 
             statement.bind(1, number(after));
             statement.bind(2, static_cast<std::int64_t>(limit));
             statement.bind(3, never); // a row that is never due by itself
-            std::vector<AgendaEntry> result;
+            std::vector<Store::AgendaEntry> result;
             while (statement.executeStep())
                 result.push_back(
                     {MeetingNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getInt64(),
@@ -42,12 +42,12 @@ std::vector<Store::AgendaEntry> Store::scan(MeetingNo after, std::size_t limit) 
     });
 }
 
-void Store::mark(std::span<MeetingNo const> meetings)
+void StoreFile::mark(std::span<MeetingNo const> meetings)
 {
     impl_->mark("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> 0", meetings);
 }
 
-void Store::Impl::mark(char const* sql, std::span<MeetingNo const> meetings)
+void StoreFile::Impl::mark(char const* sql, std::span<MeetingNo const> meetings)
 {
     while (!meetings.empty()) {
         const auto chunk = meetings.first(std::min(meetings.size(), mark_chunk));
@@ -60,13 +60,13 @@ void Store::Impl::mark(char const* sql, std::span<MeetingNo const> meetings)
     }
 }
 
-Store::MissingRows Store::find_missing(std::string const& cursor, std::size_t limit) const
+Store::MissingRows StoreFile::find_missing(std::string const& cursor, std::size_t limit) const
 {
     Impl& impl = *impl_;
     const auto count = static_cast<std::int64_t>(limit);
     return impl.guarded([&] {
         return impl.passing_over([&] {
-            MissingRows missing;
+            Store::MissingRows missing;
             const auto look = [&](char const* sql) {
                 SQLite::Statement& statement = impl.prepared(sql);
                 const Rewind rewind{statement};
@@ -110,7 +110,7 @@ Store::MissingRows Store::find_missing(std::string const& cursor, std::size_t li
     });
 }
 
-void Store::add_missing(std::span<std::string const> meeting_ids)
+void StoreFile::add_missing(std::span<std::string const> meeting_ids)
 {
     if (meeting_ids.empty())
         return;
@@ -130,7 +130,7 @@ void Store::add_missing(std::span<std::string const> meeting_ids)
     });
 }
 
-void Store::forget_unreadable(std::span<MeetingNo const> meetings)
+void StoreFile::forget_unreadable(std::span<MeetingNo const> meetings)
 {
     if (meetings.empty())
         return;
@@ -143,11 +143,11 @@ void Store::forget_unreadable(std::span<MeetingNo const> meetings)
     });
 }
 
-Store::Outdated Store::find_outdated(Outdated::Place place, sys_seconds before, std::size_t limit) const
+Store::Outdated StoreFile::find_outdated(Store::Outdated::Place place, sys_seconds before, std::size_t limit) const
 {
-    using Table = Outdated::Table;
+    using Table = Store::Outdated::Table;
     Impl& impl = *impl_;
-    Outdated found;
+    Store::Outdated found;
     found.table = place.table;
     found.next = place;
     const auto rows_max = static_cast<std::int64_t>(limit);
@@ -227,16 +227,16 @@ Store::Outdated Store::find_outdated(Outdated::Place place, sys_seconds before, 
     return found;
 }
 
-void Store::remove(Outdated const& outdated)
+void StoreFile::remove(Store::Outdated const& outdated)
 {
-    using Table = Outdated::Table;
+    using Table = Store::Outdated::Table;
     if (outdated.rows.empty())
         return;
     Impl& impl = *impl_;
     ++impl.own_writes;
     impl.write([&] {
         impl.unbounded([&] {
-            for (Outdated::Row const& row : outdated.rows)
+            for (Store::Outdated::Row const& row : outdated.rows)
                 switch (outdated.table) {
                 case Table::token_past:
                     impl.run(
@@ -270,13 +270,13 @@ void Store::remove(Outdated const& outdated)
     });
 }
 
-bool Store::has_unnumbered() const
+bool StoreFile::has_unnumbered() const
 {
     Impl& impl = *impl_;
     return impl.guarded([&] { return impl.integer(restore_cursor).has_value(); });
 }
 
-bool Store::renumber(std::size_t limit, sys_seconds now)
+bool StoreFile::renumber(std::size_t limit, sys_seconds now)
 {
     Impl& impl = *impl_;
     return impl.write([&] {

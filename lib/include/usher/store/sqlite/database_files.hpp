@@ -85,4 +85,8 @@ private:
     std::int64_t index_bytes_ = 0; // the most that was seen
 };
 
+/// Whether a database is whole without its -wal and is not with it: then that one is of another file. Reads all of
+/// both. Errors: DatabaseError, DatabaseBusy.
+bool log_does_not_fit(std::string const& database);
+
 } // namespace usher

@@ -3,22 +3,10 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 
-#include <usher/store/database.hpp>
+#include <usher/store/errors.hpp>
 
 namespace usher {
-
-/// Another program of usher's has the lock; `holder` is what it said of itself.
-class AlreadyAtWork : public DatabaseError {
-public:
-    AlreadyAtWork(std::string const& message, std::string holder) : DatabaseError{message}, holder_{std::move(holder)}
-    {}
-    std::string const& holder() const { return holder_; }
-
-private:
-    std::string holder_;
-};
 
 /// Keeps a second daemon off the same database on this machine: a lock on DATABASE.lock, released by the kernel however
 /// this process ends. A file of its own, since closing any descriptor of the database would drop SQLite's locks. It

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -16,24 +15,13 @@
 #include <usher/async/wakeup.hpp>
 #include <usher/store/sqlite/lock_gap.hpp>
 #include <usher/store/sqlite/slice_size.hpp>
-#include <usher/store/store.hpp>
+#include <usher/store/sqlite/store_file.hpp>
 
 namespace usher {
 
-/// What publish() came to.
-struct Published {
-    /// A publication that cannot be written, by its place among those that were given; the others are.
-    struct Refused {
-        std::size_t publication = 0;
-        std::string why;
-    };
-    PublishCounts counts;
-    std::vector<Refused> refused;
-};
-
 /// All that the daemon writes while it works, in turns: the write lock is held for a few milliseconds at a time, others
 /// have a gap to write in whenever they do, and the WAL stays small. On one executor; the lock is never held across a
-/// wait. Errors: those of Store.
+/// wait. Errors: those of StoreFile.
 class StoreWriter {
 public:
     using Duration = std::chrono::steady_clock::duration;
@@ -41,7 +29,7 @@ public:
 
     /// `background` is where the WAL is moved meanwhile; it may be the same.
     StoreWriter(
-        Store& store, Clock& clock, boost::asio::any_io_executor executor, boost::asio::any_io_executor background
+        StoreFile& store, Clock& clock, boost::asio::any_io_executor executor, boost::asio::any_io_executor background
     );
     StoreWriter(StoreWriter const&) = delete;
     StoreWriter& operator=(StoreWriter const&) = delete;
@@ -53,7 +41,7 @@ public:
     /// Of about so many tokens, as many as are published without a slice that is nearly empty.
     std::size_t fill(std::size_t tokens) const { return slice_size_.fill(tokens); }
 
-    /// A few steps for requests, as Store::advance_requests().
+    /// A few steps for requests, as StoreFile::advance_requests().
     boost::asio::awaitable<Store::RequestStep> advance_requests();
 
     /// Goes before what publish() has still to do: it holds the lock seldom, and for a moment.
@@ -67,6 +55,9 @@ public:
     boost::asio::awaitable<void> add_missing(std::vector<std::string> meeting_ids);
     boost::asio::awaitable<void> remove(Store::Outdated outdated);
     boost::asio::awaitable<void> forget_unreadable(std::vector<MeetingNo> meetings);
+
+    /// Has nothing of the WAL left, unless somebody reads in it. What has to be moved before takes the lock meanwhile.
+    boost::asio::awaitable<void> empty_log();
 
     void request_stop() { stopping_ = true; }
 
@@ -91,15 +82,15 @@ private:
     boost::asio::awaitable<void> keep_log_small();
     void start_checkpoint();
 
-    Store& store_;
+    StoreFile& store_;
     Clock& clock_;
     boost::asio::any_io_executor executor_;
     boost::asio::any_io_executor background_;
     bool stopping_ = false;
     LockGap lock_gap_;
     SliceSize slice_size_;
-    std::size_t waiting_first_ = 0;     ///< Those that go first, and wait for a gap.
-    std::optional<Store> checkpointer_; ///< Used in the background while `checkpointing_`.
+    std::size_t waiting_first_ = 0;         ///< Those that go first, and wait for a gap.
+    std::optional<StoreFile> checkpointer_; ///< Used in the background while `checkpointing_`.
     bool checkpointing_ = false;
     Wakeup checkpointed_;
     int log_pages_moved_ = 0; ///< Pages of the WAL that are in the database already, or about to be.

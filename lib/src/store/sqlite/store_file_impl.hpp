@@ -11,7 +11,7 @@
 #include <sqlite3.h>
 
 #include <usher/core/settlement.hpp>
-#include <usher/store/store.hpp>
+#include <usher/store/sqlite/store_file.hpp>
 
 #include "columns.hpp"
 #include "companions.hpp"
@@ -23,7 +23,7 @@
 namespace usher {
 
 /// A connection, and what is done on it. A file for each theme, named above its functions.
-struct Store::Impl : Statements {
+struct StoreFile::Impl : Statements {
     Impl(std::string file, Access access)
         : Statements{open_connection(file, access, busy_timeout)}, path{std::move(file)}
     {

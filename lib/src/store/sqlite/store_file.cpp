@@ -1,49 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <usher/store/store.hpp>
+#include <usher/store/sqlite/store_file.hpp>
 
 #include <algorithm>
 #include <array>
+
+#include <sqlite3.h>
 
 #include <usher/core/certain_time.hpp>
 #include <usher/core/printable.hpp>
 
 #include "columns.hpp"
-#include "store_impl.hpp"
+#include "store_file_impl.hpp"
 
 namespace usher {
 
-Store::Store(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
+StoreFile::StoreFile(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
 
-Store::Store(Store&&) noexcept = default;
+StoreFile::StoreFile(StoreFile&&) noexcept = default;
 
-Store& Store::operator=(Store&&) noexcept = default;
+StoreFile& StoreFile::operator=(StoreFile&&) noexcept = default;
 
-Store::~Store() = default;
+StoreFile::~StoreFile() = default;
 
-Store Store::open(std::string const& path)
+StoreFile StoreFile::open(std::string const& path)
 {
-    return Store{std::make_unique<Impl>(path, Access::read_write)};
+    return StoreFile{std::make_unique<Impl>(path, Access::read_write)};
 }
 
-Store Store::open_read_only(std::string const& path)
+StoreFile StoreFile::open_read_only(std::string const& path)
 {
-    return Store{std::make_unique<Impl>(path, Access::read_only)};
+    return StoreFile{std::make_unique<Impl>(path, Access::read_only)};
 }
 
-Store Store::reader() const
+std::unique_ptr<StoreFile> StoreFile::reader() const
 {
-    Store other = open_read_only(impl_->path);
-    other.impl_->seal = impl_->seal;
-    other.impl_->database_id = impl_->database_id;
+    auto other = std::make_unique<StoreFile>(open_read_only(impl_->path));
+    other->impl_->seal = impl_->seal;
+    other->impl_->database_id = impl_->database_id;
     return other;
 }
 
-std::string const& Store::path() const
+std::string const& StoreFile::path() const
 {
     return impl_->path;
 }
 
-Tenure Store::take_over(std::string_view who, sys_seconds now, std::chrono::steady_clock::time_point steady)
+Tenure StoreFile::take_over(std::string_view who, sys_seconds now, std::chrono::steady_clock::time_point steady)
 {
     Impl& impl = *impl_;
     impl.seal = read_seal(impl.path);
@@ -87,7 +89,7 @@ Tenure Store::take_over(std::string_view who, sys_seconds now, std::chrono::stea
     });
 }
 
-bool Store::Impl::discard_foreign_rows()
+bool StoreFile::Impl::discard_foreign_rows()
 {
     run("DELETE FROM agenda WHERE meeting_no >= ?", foreign_number);
     run("DELETE FROM session WHERE session_no >= ?", foreign_number);
@@ -112,7 +114,7 @@ bool Store::Impl::discard_foreign_rows()
     }
 }
 
-void Store::Impl::know_database()
+void StoreFile::Impl::know_database()
 {
     read_database_id();
     const std::int64_t seq = integer("SELECT seq FROM daemon WHERE id = 1").value_or(0);
@@ -127,7 +129,7 @@ void Store::Impl::know_database()
         note_restore();
 }
 
-void Store::Impl::read_database_id()
+void StoreFile::Impl::read_database_id()
 {
     SQLite::Statement& statement = prepared("SELECT database_id FROM daemon WHERE id = 1");
     {
@@ -141,7 +143,7 @@ void Store::Impl::read_database_id()
     }
 }
 
-void Store::Impl::note_restore()
+void StoreFile::Impl::note_restore()
 {
     run("INSERT OR IGNORE INTO daemon (id) VALUES (1)");
     run(
@@ -153,7 +155,7 @@ void Store::Impl::note_restore()
     restored = true;
 }
 
-bool Store::holds_older_rows() const
+bool StoreFile::holds_older_rows() const
 {
     Impl& impl = *impl_;
     return impl.guarded([&] {
@@ -168,12 +170,12 @@ bool Store::holds_older_rows() const
     });
 }
 
-bool Store::take_restored()
+bool StoreFile::take_restored()
 {
     return std::exchange(impl_->restored, false);
 }
 
-void Store::Impl::expect_own_epoch()
+void StoreFile::Impl::expect_own_epoch()
 {
     const std::optional<std::int64_t> current = integer("SELECT epoch FROM daemon WHERE id = 1");
     if (!current || *current < epoch ||
@@ -185,19 +187,19 @@ void Store::Impl::expect_own_epoch()
             "; this daemon stops writing"};
 }
 
-std::string Store::Impl::owner()
+std::string StoreFile::Impl::owner()
 {
     SQLite::Statement& statement = prepared("SELECT who FROM daemon WHERE id = 1");
     const Rewind rewind{statement};
     return statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
 }
 
-std::string Store::owner() const
+std::string StoreFile::owner() const
 {
     return impl_->guarded([&] { return impl_->owner(); });
 }
 
-std::int64_t Store::Impl::next_seq(sys_seconds now)
+std::int64_t StoreFile::Impl::next_seq(sys_seconds now)
 {
     if (last_seq == 0)
         last_seq = integer("SELECT seq FROM daemon WHERE id = 1").value_or(0);
@@ -207,13 +209,13 @@ std::int64_t Store::Impl::next_seq(sys_seconds now)
     return last_seq;
 }
 
-void Store::Impl::keep_seq()
+void StoreFile::Impl::keep_seq()
 {
     if (last_seq != 0)
         passing_over([&] { run("UPDATE daemon SET seq = ? WHERE id = 1", last_seq); });
 }
 
-void Store::Impl::keep_mark()
+void StoreFile::Impl::keep_mark()
 {
     if (last_seq == 0 || !mark_file)
         return;
@@ -223,7 +225,7 @@ void Store::Impl::keep_mark()
         key_file->put_back();
 }
 
-Inspection Store::inspect(std::chrono::steady_clock::time_point now)
+Inspection StoreFile::inspect(std::chrono::steady_clock::time_point now)
 {
     Impl& impl = *impl_;
     return impl.guarded([&] {
@@ -245,7 +247,7 @@ std::string lines_of(ContractState const& state)
 
 } // namespace
 
-bool Store::has_damage(ContractState const& state) const
+bool StoreFile::has_damage(ContractState const& state) const
 {
     Impl& impl = *impl_;
     return impl.guarded([&] {
@@ -261,7 +263,7 @@ bool Store::has_damage(ContractState const& state) const
     });
 }
 
-void Store::record_damage(ContractState const& state)
+void StoreFile::record_damage(ContractState const& state)
 {
     impl_->write([&] {
         impl_->passing_over([&] { impl_->run("UPDATE daemon SET damage = ? WHERE id = 1", lines_of(state)); });
@@ -274,7 +276,7 @@ constexpr std::array door_roles{Role::subscriber, Role::publisher, Role::publish
 
 } // namespace
 
-bool Store::has_doors(Policy const& policy) const
+bool StoreFile::has_doors(Policy const& policy) const
 {
     Impl& impl = *impl_;
     const auto is_recorded = [&](Role role) {
@@ -296,7 +298,7 @@ bool Store::has_doors(Policy const& policy) const
     }
 }
 
-void Store::record_doors(Policy const& policy)
+void StoreFile::record_doors(Policy const& policy)
 {
     Impl& impl = *impl_;
     impl.write([&] {
@@ -310,7 +312,7 @@ void Store::record_doors(Policy const& policy)
     });
 }
 
-void Store::beat(sys_seconds now, sys_seconds certain)
+void StoreFile::beat(sys_seconds now, sys_seconds certain)
 {
     impl_->write([&] {
         impl_->look(now);
@@ -319,15 +321,15 @@ void Store::beat(sys_seconds now, sys_seconds certain)
     });
 }
 
-void Store::Impl::look(sys_seconds now)
+void StoreFile::Impl::look(sys_seconds now)
 {
     passing_over([&] { run("UPDATE daemon SET heartbeat = ? WHERE id = 1", unix_seconds(now)); });
 }
 
-Store::RequestStep Store::advance_requests(sys_seconds now)
+Store::RequestStep StoreFile::advance_requests(sys_seconds now)
 {
     Impl& impl = *impl_;
-    RequestStep result;
+    Store::RequestStep result;
     result.finished = impl.requests.news();
     const auto step = impl.guarded([&] { return impl.passing_over([&] { return impl.requests.next(now); }); });
     if (!step)
@@ -342,42 +344,42 @@ Store::RequestStep Store::advance_requests(sys_seconds now)
     return result;
 }
 
-bool Store::has_request_work() const
+bool StoreFile::has_request_work() const
 {
     return impl_->guarded([&] { return impl_->requests.has_work(); });
 }
 
-Seen Store::seen() const
+Seen StoreFile::seen() const
 {
     return {data_version(), impl_->own_writes};
 }
 
-std::int64_t Store::data_version() const
+std::int64_t StoreFile::data_version() const
 {
     return impl_->guarded([&] { return impl_->integer("PRAGMA data_version").value_or(0); });
 }
 
-std::int64_t Store::last_seq() const
+std::int64_t StoreFile::last_seq() const
 {
     return impl_->guarded([&] { return impl_->integer("SELECT seq FROM daemon WHERE id = 1").value_or(0); });
 }
 
-std::int64_t Store::schema_version() const
+std::int64_t StoreFile::schema_version() const
 {
     return impl_->guarded([&] { return impl_->integer("PRAGMA schema_version").value_or(0); });
 }
 
-int Store::wal_pages() const
+int StoreFile::wal_pages() const
 {
     return impl_->wal_pages;
 }
 
-void Store::watch_lock(std::function<void(bool is_held)> watcher)
+void StoreFile::watch_lock(std::function<void(bool is_held)> watcher)
 {
     impl_->lock_watcher = std::move(watcher);
 }
 
-bool Store::checkpoint(Checkpoint mode)
+bool StoreFile::checkpoint(Checkpoint mode)
 {
     std::optional<Impl::MaybeHeld> held;
     if (mode != Checkpoint::passive)
@@ -386,6 +388,28 @@ bool Store::checkpoint(Checkpoint mode)
     if (moved && mode != Checkpoint::passive)
         impl_->wal_pages = 0;
     return moved;
+}
+
+std::vector<HealthRow> StoreFile::health() const
+{
+    Impl& impl = *impl_;
+    return impl.guarded([&] {
+        const std::int64_t page_bytes = impl.integer("PRAGMA page_size").value_or(0);
+        const std::int64_t pages = impl.integer("PRAGMA page_count").value_or(0);
+        const std::int64_t free_pages = impl.integer("PRAGMA freelist_count").value_or(0);
+        const auto counted = [&](int what) {
+            int count = 0;
+            int highest = 0;
+            sqlite3_db_status(impl.database->getHandle(), what, &count, &highest, 0);
+            return std::int64_t{count};
+        };
+        return std::vector<HealthRow>{
+            {"file_bytes", pages * page_bytes, "bytes", "size of the database's file, when all of its log is in it"},
+            {"free_bytes", free_pages * page_bytes, "bytes", "room in the file that rows left, and new rows take"},
+            {"log_bytes", impl.wal_pages * page_bytes, "bytes", "what the last commit left in -wal"},
+            {"cache_hits", counted(SQLITE_DBSTATUS_CACHE_HIT), "pages", "were in memory when they were wanted"},
+            {"cache_misses", counted(SQLITE_DBSTATUS_CACHE_MISS), "pages", "were read from the file"}};
+    });
 }
 
 } // namespace usher

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace usher {
+
+/// The database is not one that usher can work with; the message names it, the reason and the way out.
+class DatabaseError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// This account may not write the database; the message says whose it is and how to change that.
+class DatabaseReadOnly : public DatabaseError {
+public:
+    using DatabaseError::DatabaseError;
+};
+
+/// The database is not the one any more that the daemon has open, or others can no longer see what it commits; the
+/// message says what is kept. What fails beside it follows from it.
+class DatabaseLost : public DatabaseError {
+public:
+    using DatabaseError::DatabaseError;
+};
+
+/// Another program of usher's is at work on the database; `holder` is what it said of itself.
+class AlreadyAtWork : public DatabaseError {
+public:
+    AlreadyAtWork(std::string const& message, std::string holder) : DatabaseError{message}, holder_{std::move(holder)}
+    {}
+    std::string const& holder() const { return holder_; }
+
+private:
+    std::string holder_;
+};
+
+/// A row holds what no program of usher's ever writes: it is of another type, or far too large. All others can be
+/// worked with.
+class RowError : public DatabaseError {
+public:
+    using DatabaseError::DatabaseError;
+};
+
+/// Others keep the database busy for longer than usher waits: try again later.
+class DatabaseBusy : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// A table, column or index of usher's is not there: somebody rebuilds it at this moment, or took it. Try again later.
+class SchemaBroken : public DatabaseBusy {
+public:
+    using DatabaseBusy::DatabaseBusy;
+};
+
+/// Another daemon has taken the database over.
+class Fenced : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+} // namespace usher
