@@ -16,6 +16,7 @@
 
 #include <usher/core/failure.hpp>
 #include <usher/core/time.hpp>
+#include <usher/store/platform_writer.hpp>
 
 #include "csv.hpp"
 
@@ -23,7 +24,7 @@ namespace usher::ctl {
 
 /// A value of a table. What a file leaves empty, or has no column for, is std::monostate: what the row has stays, and a
 /// new row gets the column's `initial`.
-using Value = std::variant<std::monostate, std::int64_t, double, std::string>;
+using Value = PlatformValue;
 
 enum class ColumnKind : std::uint8_t {
     id,     ///< Text; blanks at its ends and what cannot be seen are refused.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <usher/store/database.hpp>
+
 #include "import.hpp"
 
 #include <algorithm>
@@ -37,11 +39,7 @@ protected:
         options.participants_path = folder / "p.csv";
         options.database_path = folder / "usher.db";
         options.now = from_unix(1'612'600'000); // 2021-02-06, before nine
-        SQLite::Database database{options.database_path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
-        std::ifstream schema{USHER_SOURCE_DIR "/schema/0001_initial.sql"};
-        database.exec("PRAGMA journal_mode = WAL");
-        database.exec(std::string{std::istreambuf_iterator<char>{schema}, {}});
-        database.exec("PRAGMA application_id = 0x75736872");
+        create_database(options.database_path, FileAccess::group);
         write("", "");
     }
     ~ImportTest() override { std::filesystem::remove_all(folder); }
@@ -452,11 +450,11 @@ TEST_F(ImportTest, LeavesTheLockToOthers)
 TEST_F(ImportTest, RefusesADatabaseThatIsNotUshers)
 {
     execute("PRAGMA application_id = 7");
-    EXPECT_THAT(import().failure, HasSubstr("usher.db is not a database of usher; create one with `usherctl init`"));
+    EXPECT_THAT(import().failure, HasSubstr("usher.db: has usher's tables but lacks usher's marks"));
     options.database_path = options.meetings_path;
-    EXPECT_THAT(import().failure, HasSubstr("m.csv is not a database of usher; create one with `usherctl init`"));
+    EXPECT_THAT(import().failure, HasSubstr("m.csv: is no sound database"));
     options.database_path = folder / "none.db";
-    EXPECT_THAT(import().failure, HasSubstr("none.db does not exist; create it with `usherctl init`"));
+    EXPECT_THAT(import().failure, HasSubstr("none.db: No such file or directory; create it with: usherctl --db "));
     EXPECT_FALSE(std::filesystem::exists(folder / "none.db"));
 }
 

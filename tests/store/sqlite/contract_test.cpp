@@ -20,6 +20,7 @@
 #include <usher/store/requests.hpp>
 #include <usher/store/sqlite/store_file.hpp>
 
+#include "store/sqlite/connection.hpp"
 #include "support/temp_dir.hpp"
 
 namespace usher {

@@ -8,8 +8,6 @@
 #include <variant>
 #include <vector>
 
-struct sqlite3;
-
 namespace usher {
 
 /// Something of usher's schema that the database lacks or has otherwise, or, on usher's own tables, something more.
@@ -46,9 +44,6 @@ struct Repair {
 /// Rows, and what platforms added to their tables, are kept; what others added to usher's own tables is not.
 /// Errors: DatabaseError, DatabaseBusy; with nothing done.
 Repair repair_database(std::string const& path, std::function<void(std::string const&)> const& announce);
-
-/// Has a connection run nobody's code but ours.
-void shield(sqlite3* database);
 
 /// The default of a column of ours, if it is a literal. Does not ask the database, where anybody may have changed it.
 using ContractDefault = std::variant<std::monostate, std::int64_t, std::string>;

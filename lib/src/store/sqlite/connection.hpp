@@ -24,6 +24,10 @@ enum class Access : std::uint8_t { read_only, read_write };
 std::unique_ptr<SQLite::Database>
 open_connection(std::string const& path, Access access, std::chrono::milliseconds patience = lock_patience);
 
+/// For a load of many rows: as open_connection() for writing, with a database `scratch` for what is noted of them, and
+/// with commits that wait for no disk; who loads sees to that once, at the end.
+std::unique_ptr<SQLite::Database> open_for_loading(std::string const& path, std::chrono::milliseconds patience);
+
 /// Refuses a folder, a device and all else that is there and no file. Errors: DatabaseError.
 void expect_regular(std::string const& path);
 

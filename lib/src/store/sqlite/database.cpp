@@ -321,8 +321,9 @@ std::string real_path(std::string const& path)
     return result;
 }
 
+/// Everything that is to be set before the shield.
 std::unique_ptr<SQLite::Database>
-open_connection(std::string const& path, Access access, std::chrono::milliseconds patience)
+open_unshielded(std::string const& path, Access access, std::chrono::milliseconds patience)
 {
     expect_file(path);
     auto database =
@@ -342,6 +343,36 @@ open_connection(std::string const& path, Access access, std::chrono::millisecond
             if (marks_of(*database).user_version > version)
                 database->exec(marking_sql(version));
         }
+    } catch (SQLite::Exception const& error) {
+        rethrow(error, path, database->getHandle());
+    }
+    return database;
+}
+
+std::unique_ptr<SQLite::Database>
+open_connection(std::string const& path, Access access, std::chrono::milliseconds patience)
+{
+    auto database = open_unshielded(path, access, patience);
+    try {
+        shield(database->getHandle());
+    } catch (SQLite::Exception const& error) {
+        rethrow(error, path, database->getHandle());
+    }
+    return database;
+}
+
+std::unique_ptr<SQLite::Database> open_for_loading(std::string const& path, std::chrono::milliseconds patience)
+{
+    auto database = open_unshielded(path, Access::read_write, patience);
+    try {
+        database->exec("PRAGMA synchronous = NORMAL");
+        database->exec("PRAGMA wal_autocheckpoint = 1000"); // no daemon may be there to keep the WAL small
+        // A file for the keys of the rows, which may be many. What a single statement needs to undo itself, because of
+        // the triggers, is kept in memory instead: by default it becomes a file that costs two writes for each row.
+        database->exec("PRAGMA temp_store = FILE");
+        database->exec("ATTACH '' AS scratch");
+        database->exec("PRAGMA temp_store = MEMORY");
+        // Our own triggers mark what is loaded.
         shield(database->getHandle());
     } catch (SQLite::Exception const& error) {
         rethrow(error, path, database->getHandle());
