@@ -30,6 +30,7 @@ struct Status {
     std::string sentence; ///< After the verdict's words.
     std::vector<std::string> to_do;
     std::vector<std::string> notes;
+    std::vector<HealthRow> health;
     bool unread = false;                      ///< The rows could not be read, because of the damage.
     bool tells_daemon = false;                ///< The sentence does.
     MeetingGroup const* told_group = nullptr; ///< The sentence says what its meetings have.
@@ -235,6 +236,7 @@ std::vector<std::string> notes_of(StatusReport const& report)
 {
     const ProviderDeclarations kinds = declarations_of();
     std::vector<std::string> notes;
+    std::vector<HealthRow> health;
     if (report.long_ones.total > 0)
         notes.push_back(
             names_of(report.long_ones, names_shown) + ": over 8h, the vendor may cut " +
@@ -506,6 +508,10 @@ Json json_of_status(Status const& status, sys_seconds now)
         document["damage"].push_back(Json{
             {"object", damage.object}, {"sentence", damage.sentence}, {"do", damage.way_out}});
     document["notes"] = json_of_texts(status.notes);
+    document["health"] = Json::array();
+    for (HealthRow const& row : status.health)
+        document["health"].push_back(Json{
+            {"name", row.name}, {"value", row.value}, {"unit", row.unit}, {"sentence", row.sentence}});
     return document;
 }
 
@@ -517,6 +523,7 @@ int status(Context& context)
     const Report rows{config.database, now};
     Status found{};
     found.damages = rows.damages();
+    found.health = rows.health();
     try {
         found.daemon = rows.daemon();
         found.daemon_state = daemon_state(

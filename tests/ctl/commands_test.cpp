@@ -2,6 +2,7 @@
 // usherctl as its users meet it: command lines in, text and exit status out.
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <optional>
@@ -165,6 +166,13 @@ TEST_F(Commands, StatusSaysThatNobodyIsAtWork)
     EXPECT_EQ(status.at("sentence"), "usherd has never looked at this database.");
     EXPECT_EQ(status.at("do"), nlohmann::json::array({"systemctl start usher"}));
     EXPECT_EQ(status.at("usherd"), nlohmann::json::array());
+    ASSERT_GE(status.at("health").size(), 1U);
+    for (auto const& row : status.at("health")) {
+        EXPECT_NE(row.at("sentence"), "") << row;
+        EXPECT_NE(row.at("unit"), "") << row;
+    }
+    EXPECT_EQ(status.at("health")[0].at("name"), "file_bytes");
+    EXPECT_EQ(status.at("health")[0].at("value"), std::filesystem::file_size(path));
     std::map<std::string, int> words;
     for (auto const& window : status.at("windows"))
         for (std::string const word : {"ready", "on_schedule", "at_risk", "failed"})

@@ -8,6 +8,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
+#include <usher/store/database.hpp>
 #include <usher/store/report.hpp>
 #include <usher/store/sqlite/store_file.hpp>
 

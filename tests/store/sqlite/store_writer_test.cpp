@@ -197,6 +197,7 @@ TEST_F(Writer, LeavesTheLockAloneForTwiceAsLongAsItWasHeldBesideAWriter)
     news.begun = {&meeting, 1};
     clock.tick = 10ms;
     run(context, writer.record_calls(news));
+    EXPECT_EQ(writer.health().at(0).value, 10'000) << "of " << writer.health().at(0).name;
     clock.tick = 0ms;
     sql("UPDATE meeting SET title = 'y'");
     clock.waits.clear();

@@ -15,7 +15,8 @@
 #include <usher/core/readiness.hpp>
 #include <usher/core/time.hpp>
 #include <usher/store/contract.hpp>
-#include <usher/store/database.hpp>
+#include <usher/store/errors.hpp>
+#include <usher/store/health.hpp>
 
 namespace usher {
 
@@ -201,6 +202,9 @@ public:
 
     /// What the database lacks of the contract, by its schema as it is.
     std::vector<Damage> damages() const;
+
+    /// How the database itself is, as far as one who only reads can tell.
+    std::vector<HealthRow> health() const;
 
     DaemonReport daemon() const;
     StatusReport status(Viewpoint const& view) const;

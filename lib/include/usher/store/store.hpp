@@ -23,6 +23,7 @@
 #include <usher/core/settlement.hpp>
 #include <usher/store/contract.hpp>
 #include <usher/store/errors.hpp>
+#include <usher/store/health.hpp>
 
 namespace usher {
 
@@ -146,16 +147,6 @@ struct Published {
     };
     PublishCounts counts;
     std::vector<Refused> refused;
-};
-
-/// Something about a store that operators may want to know.
-struct HealthRow {
-    std::string name; ///< In snake_case, ending with the unit where that is no count.
-    std::int64_t value = 0;
-    std::string unit; ///< bytes, us, rows …
-    std::string sentence;
-
-    friend bool operator==(HealthRow const&, HealthRow const&) = default;
 };
 
 class StoreReader;
@@ -327,6 +318,7 @@ public:
     /// while, `pause` at a time. Whether it is so.
     virtual bool finish(std::function<void(Duration)> const& pause) = 0;
 
+    /// How the store is, since it was opened: what operators need of it and the words of this port do not have.
     virtual std::vector<HealthRow> health() const = 0;
 };
 

@@ -12,6 +12,7 @@
 
 #include "connection.hpp"
 #include "contract.hpp"
+#include "file_health.hpp"
 #include "statements.hpp"
 
 namespace usher {
@@ -414,6 +415,11 @@ Report::~Report() = default;
 std::vector<Damage> Report::damages() const
 {
     return impl_->on_snapshot([&] { return Contract::get().compare(*impl_->database).state().damages; });
+}
+
+std::vector<HealthRow> Report::health() const
+{
+    return impl_->on_snapshot([&] { return file_health(*impl_->database, impl_->path); });
 }
 
 DaemonReport Report::daemon() const

@@ -183,7 +183,10 @@ bool SqliteStore::finish(std::function<void(Duration)> const& pause)
 
 std::vector<HealthRow> SqliteStore::health() const
 {
-    return file_->health();
+    std::vector<HealthRow> rows = file_->health();
+    for (HealthRow& row : writer_->health())
+        rows.push_back(std::move(row));
+    return rows;
 }
 
 } // namespace usher

@@ -10,6 +10,7 @@
 #include <usher/core/printable.hpp>
 
 #include "columns.hpp"
+#include "file_health.hpp"
 #include "store_file_impl.hpp"
 
 namespace usher {
@@ -394,21 +395,17 @@ std::vector<HealthRow> StoreFile::health() const
 {
     Impl& impl = *impl_;
     return impl.guarded([&] {
-        const std::int64_t page_bytes = impl.integer("PRAGMA page_size").value_or(0);
-        const std::int64_t pages = impl.integer("PRAGMA page_count").value_or(0);
-        const std::int64_t free_pages = impl.integer("PRAGMA freelist_count").value_or(0);
+        std::vector<HealthRow> rows = file_health(*impl.database, impl.path);
         const auto counted = [&](int what) {
             int count = 0;
             int highest = 0;
             sqlite3_db_status(impl.database->getHandle(), what, &count, &highest, 0);
             return std::int64_t{count};
         };
-        return std::vector<HealthRow>{
-            {"file_bytes", pages * page_bytes, "bytes", "size of the database's file, when all of its log is in it"},
-            {"free_bytes", free_pages * page_bytes, "bytes", "room in the file that rows left, and new rows take"},
-            {"log_bytes", impl.wal_pages * page_bytes, "bytes", "what the last commit left in -wal"},
-            {"cache_hits", counted(SQLITE_DBSTATUS_CACHE_HIT), "pages", "were in memory when they were wanted"},
-            {"cache_misses", counted(SQLITE_DBSTATUS_CACHE_MISS), "pages", "were read from the file"}};
+        rows.push_back({"wal_pages", impl.wal_pages, "pages", "in -wal after usherd's last commit"});
+        rows.push_back({"cache_hits", counted(SQLITE_DBSTATUS_CACHE_HIT), "pages", "were in memory when needed"});
+        rows.push_back({"cache_misses", counted(SQLITE_DBSTATUS_CACHE_MISS), "pages", "had to be read"});
+        return rows;
     });
 }
 

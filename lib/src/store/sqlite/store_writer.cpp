@@ -227,6 +227,12 @@ boost::asio::awaitable<void> StoreWriter::empty_log()
     store_.checkpoint(StoreFile::Checkpoint::truncate);
 }
 
+std::vector<HealthRow> StoreWriter::health() const
+{
+    const auto longest = std::chrono::duration_cast<std::chrono::microseconds>(lock_gap_.longest_held());
+    return {{"lock_held_max_us", longest.count(), "us", "the longest that usherd has kept others from writing"}};
+}
+
 /// Lets others have their turn before the lock is taken again.
 boost::asio::awaitable<void> StoreWriter::take_turn(Turn turn)
 {

@@ -31,9 +31,11 @@ public:
             return;
         }
         held_ = now - taken_;
+        longest_held_ = std::max(longest_held_, held_);
         until_ = std::max(until_, now + 2 * held_);
     }
     Duration last_held() const { return held_; }
+    Duration longest_held() const { return longest_held_; }
 
     /// Whether others have written within the last second.
     bool beside_a_writer(Instant now) const { return now - others_wrote_ < std::chrono::seconds{1}; }
@@ -48,6 +50,7 @@ private:
     Instant others_wrote_ = Instant{} - std::chrono::hours{1}; ///< Long ago.
     Instant taken_{};
     Duration held_{};
+    Duration longest_held_{};
     Instant until_{};
 };
 

@@ -61,6 +61,8 @@ public:
 
     void request_stop() { stopping_ = true; }
 
+    std::vector<HealthRow> health() const;
+
     /// Returns when nothing is under way in the background.
     boost::asio::awaitable<void> come_to_rest();
 
