@@ -425,7 +425,7 @@ private:
     std::optional<asio::signal_set> hangups_;
     std::unique_ptr<Store> store_;
     SessionMaker maker_;
-    std::unique_ptr<Provisioner> provisioner_; // made once the epoch is ours
+    std::unique_ptr<Provisioner> provisioner_; // made once the database is ours
     std::optional<MainLoop> loop_;
     WorkerThreads threads_{work_}; // after what their work refers to
     std::exception_ptr failure_;

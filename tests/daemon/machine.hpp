@@ -13,12 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
 #include <usher/store/database.hpp>
 
 #include "support/program.hpp"
+#include "support/sqlite/platform.hpp"
 #include "support/temp_dir.hpp"
 
 namespace usher::test {
@@ -54,13 +54,9 @@ protected:
         return read_text(answer);
     }
 
-    SQLite::Database platform() const { return SQLite::Database{path, SQLite::OPEN_READWRITE, 20000}; }
+    Platform platform() const { return open_platform(path); }
 
-    std::string ask(std::string const& query) const
-    {
-        SQLite::Database database{path, SQLite::OPEN_READONLY, 20000};
-        return database.execAndGet(query).getString();
-    }
+    std::string ask(std::string const& query) const { return open_reader(path).execAndGet(query).getString(); }
 
     std::string printed() const { return read_text(output); }
     bool says(std::string const& text) const { return printed().find(text) != std::string::npos; }

@@ -18,7 +18,11 @@ set(ctl_uses ${layers})
 # Foreign headers that only some folders may name, so that each of these libraries stays behind one door.
 set(fenced sqlite asio https yaml log openssl json options)
 set(sqlite_headers "SQLiteCpp/|sqlite3")
-set(sqlite_folders lib/src/store/sqlite ctl/import.cpp) # import writes as a platform does, from outside
+set(sqlite_folders lib/src/store/sqlite)
+# What only a store's own folder knows. Names of log events stay what they were.
+set(sqlite_words "SQLite::|sqlite3_|PRAGMA|WAL[^a-z]|(^|[^a-z])wal_|[^a-z\"-]wal[^a-z.]|checkpoint|data_version|LockGap"
+  "lock_gap|busy_timeout|(^|[^a-z_])epoch[^a-z(]")
+string(REPLACE ";" "|" sqlite_words "${sqlite_words}")
 set(asio_headers "boost/")
 set(asio_folders lib/include/usher/async lib/src/async lib/include/usher/store lib/src/store
   lib/include/usher/provider lib/src/provider lib/include/usher/service lib/src/service daemon)
@@ -71,6 +75,22 @@ if(DEFINED SELF_TEST)
     "lib/src/store/a.cpp|#include <spdlog/spdlog.h>|log headers"
     "lib/src/core/a.cpp|#include <openssl/evp.h>|openssl headers"
     "lib/include/usher/core/a.hpp|#include <nlohmann/json.hpp>|json headers"
+    "lib/src/store/sqlite/a.cpp|    PRAGMA data_version|-"
+    "lib/include/usher/store/sqlite/a.hpp|    int wal_pages() const|-"
+    "tests/support/sqlite/a.hpp|    SQLite::Database platform|-"
+    "tests/service/a_test.cpp|    SQLite::Database platform|-"
+    "daemon/a.cpp|    log_event(\"wal.kept\"_event)|-"
+    "lib/src/core/a.cpp|    value.time_since_epoch()|-"
+    "lib/include/usher/store/a.hpp|    int wal_pages() const|names what only store/sqlite knows"
+    "lib/include/usher/store/a.hpp|    std::int64_t data_version() const|names what only store/sqlite knows"
+    "lib/src/service/a.cpp|    /// The WAL is written first.|names what only store/sqlite knows"
+    "lib/src/service/a.cpp|    store.checkpoint(mode)|names what only store/sqlite knows"
+    "daemon/a.cpp|    LockGap gap|names what only store/sqlite knows"
+    "ctl/a.cpp|    database.exec(\"PRAGMA synchronous = NORMAL\")|names what only store/sqlite knows"
+    "ctl/a.cpp|    sqlite3_busy_handler(handle)|names what only store/sqlite knows"
+    "daemon/a.cpp|    // once the epoch is ours|names what only store/sqlite knows"
+    "tests/support/a.hpp|    SQLite::Database platform|names what only store/sqlite knows"
+    "tests/service/a.hpp|    SQLite::Database platform|names what only store/sqlite knows"
     "lib/src/provider/a/kind.cpp|    .name = \"sandbox\",|-"
     "lib/src/config/a.cpp|    if (provider == \"vonage\")|names a kind of provider"
     "ctl/a.cpp|    return project.provider != \"sandbox\"|names a kind of provider"
@@ -153,6 +173,21 @@ foreach(file IN LISTS files)
         complain("${file}" "${include}" "${fence} headers belong to: ${${fence}_folders}")
       endif()
     endforeach()
+  endforeach()
+endforeach()
+
+# A second database knows none of the first one's words. Tests of what platforms do speak SQL by SQLite; what many tests
+# share does not.
+file(GLOB_RECURSE shared_files RELATIVE ${ROOT} ${ROOT}/tests/*.hpp)
+list(FILTER shared_files EXCLUDE REGEX "^tests/(store/sqlite|support/sqlite|simulation)/")
+foreach(file IN LISTS files shared_files)
+  if(file MATCHES "^lib/(src|include/usher)/store/sqlite/")
+    continue()
+  endif()
+  file(STRINGS ${ROOT}/${file} lines REGEX "${sqlite_words}")
+  foreach(line IN LISTS lines)
+    string(STRIP "${line}" line)
+    complain("${file}" "${line}" "names what only store/sqlite knows; tell it by the port, or by a HealthRow")
   endforeach()
 endforeach()
 

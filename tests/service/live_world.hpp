@@ -89,12 +89,12 @@ public:
     std::chrono::steady_clock::duration quiesce()
     {
         for (;;) {
-            const std::int64_t before = number("PRAGMA data_version");
+            const std::int64_t before = commits_seen(*platform);
             World::settle();
             step_sessions();
             const auto wait = step_sessions();
             const auto due = store->next_due();
-            if (wait > wait.zero() && !(due && *due <= clock.now()) && number("PRAGMA data_version") == before)
+            if (wait > wait.zero() && !(due && *due <= clock.now()) && commits_seen(*platform) == before)
                 return wait;
         }
     }

@@ -627,7 +627,7 @@ void Provisioner::note_looks(Batch const& batch)
                 "due.stuck"_event,
                 fmt::format(
                     " meeting={} meaning=\"its row stays due though there is nothing to do: look for triggers on "
-                    "agenda, and for a damaged index with: PRAGMA integrity_check\"",
+                    "agenda, and have the database check its indexes\"",
                     printable(meeting.id)
                 )
             );

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -27,6 +28,23 @@ inline std::unique_ptr<Platform> connect_platform(std::string const& path, Manua
         nullptr, nullptr, nullptr
     );
     return platform;
+}
+
+/// One that asks for the machine's clock, and waits for others.
+inline Platform open_platform(std::string const& path)
+{
+    return Platform{path, SQLite::OPEN_READWRITE, 20000};
+}
+
+inline Platform open_reader(std::string const& path)
+{
+    return Platform{path, SQLite::OPEN_READONLY, 20000};
+}
+
+/// Moves when another connection commits.
+inline std::int64_t commits_seen(Platform& platform)
+{
+    return platform.execAndGet("PRAGMA data_version").getInt64();
 }
 
 /// All rows of a query, a line each, with `|` between columns.

@@ -13,7 +13,7 @@ inline constexpr seconds clock_believed_after{3600};
 
 /// What is kept of the clock from one run to the next.
 struct ClockRecord {
-    sys_seconds certain{}; ///< An instant that had certainly come; epoch: none is known.
+    sys_seconds certain{}; ///< An instant that had certainly come; 1970: none is known.
     sys_seconds seen{};    ///< The clock, when it was first seen to be set as it is,
     seconds steady{};      ///< and the steady one at that instant.
 
