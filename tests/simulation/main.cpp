@@ -49,8 +49,7 @@ int main(int argc, char** argv)
                 static_cast<long long>(result.faults), static_cast<long long>(result.starts),
                 static_cast<long long>(result.rounds), static_cast<long long>(result.rows),
                 static_cast<long long>(result.sound_percent), static_cast<long long>(result.calm_percent),
-                static_cast<long long>(result.lock_held_max),
-                static_cast<unsigned long long>(result.hash)
+                static_cast<long long>(result.lock_held_max), static_cast<unsigned long long>(result.hash)
             );
         if (result.violations.empty())
             continue;

@@ -981,7 +981,7 @@ private:
     Dice meanwhile_dice_{dice_.next()};
     bool in_between_ = false;
     std::int64_t log_writes_ = 0; // when the lock was released last
-    ProcessId ours_ = 0; // the daemon's, also while it starts
+    ProcessId ours_ = 0;          // the daemon's, also while it starts
     ProcessId daemon_before_ = 0;
     Instant others_wrote_ = Instant{} - 1h;
     Instant released_at_ = Instant{} - 1h;

@@ -188,8 +188,8 @@ boost::asio::awaitable<void> Provisioner::keep_doors()
 boost::asio::awaitable<void> Provisioner::inspect_schema()
 {
     // Everything is logged once: what is still the case was logged before.
-    inspected_ = clock_.steady_now();
     Inspection now = co_await store_.inspect();
+    inspected_ = clock_.steady_now();
     const Inspection before = std::exchange(inspection_, std::move(now));
     const auto is_new = [](auto const& item, auto const& known) {
         return std::find(known.begin(), known.end(), item) == known.end();

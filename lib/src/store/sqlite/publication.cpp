@@ -55,8 +55,7 @@ void StoreFile::warm_up(std::span<Publication const> publications) const
     }
 }
 
-PublishCounts
-StoreFile::publish(std::span<Publication const> publications, sys_seconds now, std::size_t deletes_max)
+PublishCounts StoreFile::publish(std::span<Publication const> publications, sys_seconds now, std::size_t deletes_max)
 {
     PublishCounts counts;
     if (publications.empty())

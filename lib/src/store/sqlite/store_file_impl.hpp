@@ -56,9 +56,9 @@ struct StoreFile::Impl : Statements {
     std::string who; // took over
     sys_seconds since{};
     std::string database_id;
-    std::int64_t highest_seq = 0; // that was committed
-    bool restored = false;        // older rows came back since anybody asked
-    std::int64_t last_seq = 0;    // in the transaction at hand
+    std::int64_t highest_seq = 0;  // that was committed
+    bool restored = false;         // older rows came back since anybody asked
+    std::int64_t last_seq = 0;     // in the transaction at hand
     std::int64_t deletes_left = 0; // likewise: how many rows may go
     std::function<void(bool)> lock_watcher;
 
@@ -271,8 +271,7 @@ struct StoreFile::Impl : Statements {
 
     // clearing.cpp
     /// Deletes up to so many tokens of a session. Those that were given out are kept as past.
-    std::size_t
-    delete_tokens(SessionNo session, WithdrawReason why, std::int64_t seq, sys_seconds now);
+    std::size_t delete_tokens(SessionNo session, WithdrawReason why, std::int64_t seq, sys_seconds now);
     /// One participant's token, likewise.
     std::size_t delete_token(
         SessionNo session, std::string const& participant_id, WithdrawReason why, std::int64_t seq, sys_seconds now

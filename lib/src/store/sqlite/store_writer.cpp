@@ -15,11 +15,11 @@ using Duration = StoreWriter::Duration;
 
 // The write lock is held for at most 10 ms. Slices aim lower, so that a slow commit stays below.
 constexpr Duration lock_goal = 7500us;
-constexpr Duration warm_up_time = 2ms; // what that takes, in the gap between two slices
+constexpr Duration warm_up_time = 2ms;    // what that takes, in the gap between two slices
 constexpr std::size_t meeting_weight = 2; // a meeting's own rows take the lock about as long as so many tokens
 constexpr std::size_t deletes_min = 64;   // in a slice
-constexpr int request_steps = 4; // between two batches
-constexpr int turns_max = 100;   // that others may take before the lock is taken all the same
+constexpr int request_steps = 4;          // between two batches
+constexpr int turns_max = 100;            // that others may take before the lock is taken all the same
 constexpr Duration others_turn = 1ms;
 // A platform's own commits begin to move pages at 1000, in the platform's time; beside one the WAL is kept below that.
 constexpr int log_pages_max = 3500;
