@@ -232,11 +232,13 @@ private:
     Config const* config_;
 };
 
-std::vector<std::string> notes_of(StatusReport const& report)
+std::vector<std::string> notes_of(StatusReport const& report, std::vector<HealthRow> const& health)
 {
     const ProviderDeclarations kinds = declarations_of();
     std::vector<std::string> notes;
-    std::vector<HealthRow> health;
+    for (HealthRow const& row : health)
+        if (!row.concern.empty())
+            notes.push_back(row.concern);
     if (report.long_ones.total > 0)
         notes.push_back(
             names_of(report.long_ones, names_shown) + ": over 8h, the vendor may cut " +
@@ -511,7 +513,11 @@ Json json_of_status(Status const& status, sys_seconds now)
     document["health"] = Json::array();
     for (HealthRow const& row : status.health)
         document["health"].push_back(Json{
-            {"name", row.name}, {"value", row.value}, {"unit", row.unit}, {"sentence", row.sentence}});
+            {"name", row.name},
+            {"value", row.value},
+            {"unit", row.unit},
+            {"sentence", row.sentence},
+            {"concern", row.concern}});
     return document;
 }
 
@@ -536,7 +542,7 @@ int status(Context& context)
         found.unread = true; // a table is gone; what is said of the others would be half the truth
     }
     Judge{found, times, &config}.judge();
-    found.notes = notes_of(found.report);
+    found.notes = notes_of(found.report, found.health);
     if (context.json) {
         print(context.out, json_of_status(found, now));
     } else {

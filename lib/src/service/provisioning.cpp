@@ -599,6 +599,7 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     }
     adapt(batch);
     note_looks(batch);
+    note_concern();
     if (!batch.unreadable.empty()) {
         log_event("agenda.unreadable"_event, fmt::format(" count={}", batch.unreadable.size()));
         co_await store_.forget_unreadable(batch.unreadable);
@@ -632,6 +633,15 @@ void Provisioner::note_looks(Batch const& batch)
                 )
             );
     }
+}
+
+/// Once, until it is over.
+void Provisioner::note_concern()
+{
+    const std::string concern = store_.concern();
+    if (!concern.empty() && !is_concerned_)
+        log_event("store.concern"_event, fmt::format(" meaning=\"{}\"", concern));
+    is_concerned_ = !concern.empty();
 }
 
 Steady::duration Provisioner::rest() const

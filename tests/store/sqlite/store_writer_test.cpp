@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the daemon shares the database with those who write beside it.
+#include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <set>
@@ -297,6 +299,46 @@ TEST_F(Writer, MeetingsWithoutTokensAreWrittenInSlicesAsWell)
 
     EXPECT_EQ(number("SELECT count(*) FROM agenda WHERE state = 'ready'"), 600);
     EXPECT_GE(settled.size(), 2U);
+}
+
+/// Somebody's transaction, begun and never ended, keeps the WAL from starting anew.
+TEST_F(Writer, AReaderThatStaysSlowsNothingDownAndIsToldOf)
+{
+    const int people = 3000;
+    add_meeting("large", people);
+    SQLite::Database reader{path, SQLite::OPEN_READONLY};
+    reader.exec("BEGIN");
+    EXPECT_EQ(reader.execAndGet("SELECT count(*) FROM token").getInt64(), 0);
+    const auto log_bytes = [&] { return static_cast<std::int64_t>(std::filesystem::file_size(path + "-wal")); };
+    std::size_t rounds = 0;
+    int waits_for_it = 0;
+    std::vector<std::string> concerns;
+    while (log_bytes() < (64 << 20) + (4 << 20)) {
+        ASSERT_LT(++rounds, 200U);
+        EXPECT_EQ(writer.concern(), "") << log_bytes();
+        prepare();
+        clock.advance(10s); // nobody writes beside it
+        clock.waits.clear();
+        run(context, writer.publish(publications));
+        waits_for_it += static_cast<int>(std::count(clock.waits.begin(), clock.waits.end(), 1ms));
+        sql("UPDATE participant SET role = CASE role WHEN 'publisher' THEN 'subscriber' ELSE 'publisher' END");
+    }
+    EXPECT_GE(waits_for_it, 50) << "it is given the time to end";
+    EXPECT_LE(waits_for_it, 4 * 50) << "but not at each transaction";
+    clock.advance(100s);
+    EXPECT_THAT(
+        writer.concern(), testing::MatchesRegex("-wal has [67][0-9] MiB, since somebody has been reading in it for "
+                                                "[0-9]+ s; have whoever holds a transaction open end it")
+    );
+
+    reader.exec("COMMIT");
+    for (int i = 0; i < 30 && !writer.concern().empty(); ++i) {
+        prepare();
+        run(context, writer.publish(publications));
+        sql("UPDATE participant SET role = CASE role WHEN 'publisher' THEN 'subscriber' ELSE 'publisher' END");
+    }
+    EXPECT_EQ(writer.concern(), "");
+    EXPECT_LT(log_bytes(), 40 << 20) << "its space is used again";
 }
 
 TEST_F(Writer, WhatBecameOfCallsGoesBeforeTheNextSlice)

@@ -41,6 +41,7 @@ inline constexpr LogEvent log_events[] = {
     {"stopped.at_once", LogSeverity::warning, "stopped at once"},
     {"store.busy", LogSeverity::warning, "database busy, trying again"},
     {"store.busy_at_stop", LogSeverity::warning, "database busy at stop"},
+    {"store.concern", LogSeverity::warning, "the database is held up"},
     {"wal.set_aside", LogSeverity::warning, "the -wal beside the database was that of another file"},
 
     {"circuit.closed", LogSeverity::info, "provider is asked again"},

@@ -143,6 +143,7 @@ private:
     boost::asio::awaitable<PublishCounts> publish(Batch& batch);
     void adapt(Batch const& batch);
     void note_looks(Batch const& batch);
+    void note_concern();
 
     Store& store_;
     Clock& clock_;
@@ -156,6 +157,7 @@ private:
     CertainTime certain_;
     bool stopping_ = false;
     bool pausing_ = false;
+    bool is_concerned_ = false;                         ///< About the store.
     Inspection inspection_;                             ///< The last one,
     std::chrono::steady_clock::time_point inspected_{}; ///< and when it was.
 

@@ -320,6 +320,8 @@ public:
 
     /// How the store is, since it was opened: what operators need of it and the words of this port do not have.
     virtual std::vector<HealthRow> health() const = 0;
+    /// What others do that will slow it down, and what to do, for operators; empty mostly. Costs nothing to ask.
+    virtual std::string concern() const = 0;
 };
 
 /// Reads on a thread of its own, one call at a time. Errors: those of Store.

@@ -28,9 +28,6 @@ namespace usher {
 
 namespace {
 
-// bench/page_size: 8192 and 16384 take 0.97 and 0.94 of the time of 4096, whose rows overflow above 1 kB, as an RS256
-// token with connection data does; a single change writes least with the smaller ones.
-constexpr int page_size = 8192;
 constexpr int wal_file_max = 32 << 20;
 constexpr int sqlite_value_bytes_max = 1'000'000'000;
 
@@ -301,14 +298,19 @@ bool move_wal(SQLite::Database& database, CheckpointMode mode)
     set_patience(database, std::chrono::milliseconds{0}); // it would wait for readers with the write lock in its hands
     const int result = sqlite3_wal_checkpoint_v2(database.getHandle(), "main", sqlite_mode, nullptr, nullptr);
     set_patience(database, busy_timeout);
+    const int what = result & 0xff;
+    // On a full disk it is tried again; what fails otherwise may have lost pages that nothing will write a second time.
+    if (what != SQLITE_OK && what != SQLITE_BUSY && what != SQLITE_LOCKED && what != SQLITE_FULL)
+        throw SQLite::Exception{database.getHandle(), result};
     if (mode == CheckpointMode::passive) {
         // SQLite leaves this to whoever moves the last page, who then waits for the disk with the write lock held.
         sqlite3_file* file = nullptr;
         sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
         if (file != nullptr && file->pMethods != nullptr)
-            file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+            if (const int synced = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL); synced != SQLITE_OK)
+                throw SQLite::Exception{"disk I/O error: the database cannot be synced", synced};
     }
-    return result == SQLITE_OK;
+    return what == SQLITE_OK;
 }
 
 std::string real_path(std::string const& path)

@@ -7,6 +7,14 @@
 
 namespace usher {
 
+std::string held_log_text(std::int64_t bytes, std::optional<seconds> age)
+{
+    constexpr std::int64_t mebibyte = 1 << 20;
+    return "-wal has " + std::to_string(bytes / mebibyte) + " MiB, since somebody has been reading in it" +
+           (age ? " for " + std::to_string(age->count()) + " s" : std::string{}) +
+           "; have whoever holds a transaction open end it";
+}
+
 std::vector<HealthRow> file_health(SQLite::Database& database, std::string const& path)
 {
     const auto number = [&](char const* sql) { return database.execAndGet(sql).getInt64(); };
@@ -18,7 +26,8 @@ std::vector<HealthRow> file_health(SQLite::Database& database, std::string const
         {"free_bytes", number("PRAGMA freelist_count") * page_bytes, "bytes",
          "room within it that new rows take before it grows"},
         {"wal_file_bytes", has_log ? std::int64_t{log.st_size} : 0, "bytes",
-         "size of -wal, whose space is used again; a stop of usherd empties it"}};
+         "size of -wal, whose space is used again; a stop of usherd empties it",
+         has_log && log.st_size >= held_log_bytes ? held_log_text(log.st_size) : std::string{}}};
 }
 
 } // namespace usher

@@ -385,7 +385,7 @@ bool StoreFile::checkpoint(Checkpoint mode)
     std::optional<Impl::MaybeHeld> held;
     if (mode != Checkpoint::passive)
         held.emplace(*impl_);
-    const bool moved = move_wal(*impl_->database, mode);
+    const bool moved = impl_->guarded([&] { return move_wal(*impl_->database, mode); });
     if (moved && mode != Checkpoint::passive)
         impl_->wal_pages = 0;
     return moved;

@@ -6,6 +6,9 @@
 
 #include <boost/asio/post.hpp>
 
+#include "connection.hpp"
+#include "file_health.hpp"
+
 namespace usher {
 
 namespace {
@@ -24,7 +27,9 @@ constexpr Duration others_turn = 1ms;
 // A platform's own commits begin to move pages at 1000, in the platform's time; beside one the WAL is kept below that.
 constexpr int log_pages_max = 3500;
 constexpr int log_pages_max_beside_a_writer = 700; // and then comes one slice more
-constexpr int log_pages_worth_moving = 32;         // near the end: then little is left for in between
+// While somebody reads in the WAL it cannot start anew. It may grow to this without anybody's being slowed down.
+constexpr int log_pages_held_max = 4 * (held_log_bytes / page_size);
+constexpr int log_pages_worth_moving = 32; // near the end: then little is left for in between
 constexpr int restart_tries = 50;
 constexpr Duration restart_pause = 1ms;
 constexpr auto long_wait = 1h;
@@ -271,11 +276,14 @@ Duration StoreWriter::gap_left()
 boost::asio::awaitable<void> StoreWriter::keep_log_small()
 {
     const int pages = store_.wal_pages();
-    const int most = lock_gap_.beside_a_writer(clock_.steady_now()) ? log_pages_max_beside_a_writer : log_pages_max;
-    if (pages < log_pages_moved_)
-        log_pages_moved_ = 0; // it has started anew
+    const int usual = lock_gap_.beside_a_writer(clock_.steady_now()) ? log_pages_max_beside_a_writer : log_pages_max;
+    if (pages < log_pages_moved_) { // it has started anew
+        log_pages_moved_ = 0;
+        log_held_.reset();
+    }
+    const int most = log_held_ ? std::max(usual, log_held_->pages_max) : usual;
     if (pages < most) {
-        const int worthwhile = pages < most * 3 / 4 ? most / 3 : log_pages_worth_moving;
+        const int worthwhile = pages < most * 3 / 4 ? usual / 3 : log_pages_worth_moving;
         if (!checkpointing_ && pages - log_pages_moved_ >= worthwhile)
             start_checkpoint();
         co_return;
@@ -290,12 +298,28 @@ boost::asio::awaitable<void> StoreWriter::keep_log_small()
         co_await clock_.wait(restart_pause);
         restarted = store_.checkpoint(StoreFile::Checkpoint::restart);
     }
+    if (restarted)
+        log_held_.reset();
+    else if (!log_held_)
+        log_held_ = LogHeld{clock_.steady_now(), std::min(2 * pages, log_pages_held_max)};
+    else
+        log_held_->pages_max = std::min(2 * pages, log_pages_held_max);
+}
+
+std::string StoreWriter::concern() const
+{
+    const std::int64_t bytes = std::int64_t{store_.wal_pages()} * page_size;
+    if (!log_held_ || bytes < held_log_bytes)
+        return {};
+    return held_log_text(bytes, std::chrono::floor<seconds>(clock_.steady_now() - log_held_->since));
 }
 
 boost::asio::awaitable<void> StoreWriter::come_to_rest()
 {
     while (checkpointing_)
         co_await checkpointed_.wait(long_wait);
+    if (checkpoint_error_)
+        std::rethrow_exception(std::exchange(checkpoint_error_, nullptr));
 }
 
 void StoreWriter::start_checkpoint()
@@ -305,8 +329,14 @@ void StoreWriter::start_checkpoint()
     checkpointing_ = true;
     log_pages_moved_ = store_.wal_pages();
     boost::asio::post(background_, [this] {
-        checkpointer_->checkpoint(StoreFile::Checkpoint::passive);
-        boost::asio::post(executor_, [this] {
+        std::exception_ptr error;
+        try {
+            checkpointer_->checkpoint(StoreFile::Checkpoint::passive);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        boost::asio::post(executor_, [this, error = std::move(error)] {
+            checkpoint_error_ = error;
             checkpointing_ = false;
             checkpointed_.notify();
         });

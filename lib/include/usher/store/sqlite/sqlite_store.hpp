@@ -88,6 +88,7 @@ public:
     bool finish(std::function<void(Duration)> const& pause) override;
 
     std::vector<HealthRow> health() const override;
+    std::string concern() const override { return writer_->concern(); }
 
     /// The rows themselves, for tests of what only SQLite has.
     StoreFile& file() { return *file_; }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -59,6 +60,9 @@ public:
     /// Has nothing of the WAL left, unless somebody reads in it. What has to be moved before takes the lock meanwhile.
     boost::asio::awaitable<void> empty_log();
 
+    /// As Store::concern().
+    std::string concern() const;
+
     void request_stop() { stopping_ = true; }
 
     std::vector<HealthRow> health() const;
@@ -94,7 +98,14 @@ private:
     std::size_t waiting_first_ = 0;         ///< Those that go first, and wait for a gap.
     std::optional<StoreFile> checkpointer_; ///< Used in the background while `checkpointing_`.
     bool checkpointing_ = false;
+    std::exception_ptr checkpoint_error_;
     Wakeup checkpointed_;
+    /// Somebody reads in the WAL, so that it cannot start anew.
+    struct LogHeld {
+        Instant since;
+        int pages_max; ///< It is tried again when the WAL has so many.
+    };
+    std::optional<LogHeld> log_held_;
     int log_pages_moved_ = 0; ///< Pages of the WAL that are in the database already, or about to be.
 };
 
