@@ -372,6 +372,7 @@ std::unique_ptr<SQLite::Database> open_for_loading(std::string const& path, std:
         // A file for the keys of the rows, which may be many. What a single statement needs to undo itself, because of
         // the triggers, is kept in memory instead: by default it becomes a file that costs two writes for each row.
         database->exec("PRAGMA temp_store = FILE");
+        sqlite3_limit(database->getHandle(), SQLITE_LIMIT_ATTACHED, 1); // until it is shielded
         database->exec("ATTACH '' AS scratch");
         database->exec("PRAGMA temp_store = MEMORY");
         // Our own triggers mark what is loaded.
