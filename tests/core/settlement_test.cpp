@@ -340,6 +340,9 @@ TEST(Settlement, ASessionOfSomebodyElseIsTakenOff)
     const Settlement own_is_staged = settle({read, plan}, cleared, new_session, now);
     EXPECT_EQ(own_is_staged.links.published, new_session);
     EXPECT_THAT(names(own_is_staged), ElementsAre("foreign_session", "session_published"));
+    // Its tokens are there still: the next pass deletes them.
+    EXPECT_TRUE(own_is_staged.row->due_now);
+    EXPECT_FALSE(own_is_staged.settled);
 
     plan.session = SessionStep::order;
     const Settlement ordered = settle({read, plan}, cleared, std::nullopt, now);

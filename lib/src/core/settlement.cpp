@@ -15,6 +15,13 @@ bool is_intact(SettlementFacts const& facts)
     return standing_of(facts) == Standing::intact;
 }
 
+/// Whether a session that was published before is left behind, whoever wrote its row. Its tokens are deleted by the
+/// next pass.
+bool leaves_one_behind(MeetingSnapshot const& read, bool publishes)
+{
+    return publishes && (read.published || read.has_foreign_session);
+}
+
 bool leads_to_another(Plan const& plan)
 {
     return plan.session == SessionStep::publish || plan.session == SessionStep::create;
@@ -44,9 +51,8 @@ SettledRow settled_row(SettlementFacts const& facts, Cleared const& cleared, Pub
     MeetingSnapshot const& read = facts.read;
     Plan const& plan = facts.plan;
     SettledRow row;
-    // The tokens of the session before are deleted by the next pass.
-    const bool replaces = outcome.publishes && read.published;
-    row.due_now = !cleared.finished || replaces || read.requests.size() >= open_work_max;
+    row.due_now =
+        !cleared.finished || leaves_one_behind(read, outcome.publishes) || read.requests.size() >= open_work_max;
     row.due = plan.due;
     if (const auto again = look_again(read, plan, now))
         row.due = std::min(row.due.value_or(*again), *again);
@@ -182,7 +188,7 @@ settle(SettlementFacts const& facts, Cleared const& cleared, std::optional<Sessi
     result.leaves_no_doubt = standing_of(facts) != Standing::unclear;
     if (intact)
         result.row = settled_row(facts, cleared, result.outcome, now);
-    result.settled = intact && cleared.finished && !(publishes && read.published);
+    result.settled = intact && cleared.finished && !leaves_one_behind(read, publishes);
     return result;
 }
 
