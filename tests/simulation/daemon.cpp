@@ -24,6 +24,23 @@ constexpr int turns_to_end = 100'000; // of a dead daemon's tasks
 
 } // namespace
 
+char const* ProjectSetting::provider() const
+{
+    switch (kind) {
+    case Kind::opentok: return "opentok";
+    case Kind::sandbox: return "sandbox";
+    case Kind::vonage: return "vonage";
+    }
+    return "";
+}
+
+TokenSigner ProjectSetting::signer() const
+{
+    if (kind == Kind::vonage)
+        return *TokenSigner::for_application(key, *RsaSigner::from_pem(Secret{secret}));
+    return *TokenSigner::for_api_key(TokenFormat::jwt, key, Secret{secret});
+}
+
 Daemon::Daemon(Surroundings surroundings, ProcessId process, Setting setting, std::string const& name)
     : surroundings_{std::move(surroundings)},
       process_{process},
@@ -77,18 +94,18 @@ std::vector<Project> Daemon::projects_of(Setting const& setting) const
 {
     std::vector<Project> projects;
     for (ProjectSetting const& one : setting.projects) {
-        auto signer = TokenSigner::for_api_key(TokenFormat::jwt, one.key, Secret{one.secret});
+        TokenSigner signer = one.signer();
         std::shared_ptr<Provider> provider;
-        if (one.is_sandbox)
+        if (one.kind == ProjectSetting::Kind::sandbox)
             provider = std::make_shared<SandboxProvider>(one.key);
         else
             provider = std::make_shared<VendorProvider>(
-                VendorHost::opentok, "vendor.example", *signer, setting.policy.clock_skew,
-                surroundings_.network.transport(), [this] { return clock_.now(); }
+                one.kind == ProjectSetting::Kind::vonage ? VendorHost::vonage : VendorHost::opentok, "vendor.example",
+                signer, setting.policy.clock_skew, surroundings_.network.transport(), [this] { return clock_.now(); }
             );
-        Project project{{}, std::move(*signer), std::move(provider), setting.pace};
+        Project project{{}, std::move(signer), std::move(provider), setting.pace};
         project.facts.name = one.name;
-        project.facts.provider = one.is_sandbox ? "sandbox" : "opentok";
+        project.facts.provider = one.provider();
         project.facts.project_key = project.signer.project_key();
         project.facts.key_id = project.signer.key_id();
         project.facts.format = TokenFormat::jwt;
@@ -133,6 +150,13 @@ void Daemon::clock_was_set()
 void Daemon::reload(Setting setting)
 {
     new_setting_ = std::move(setting);
+    engine_->request_reload();
+    provisioner_->request_pause();
+    wakeup_.notify();
+}
+
+void Daemon::reload_in_vain()
+{
     engine_->request_reload();
     provisioner_->request_pause();
     wakeup_.notify();
@@ -253,7 +277,10 @@ boost::asio::awaitable<Engine::Outcome> Daemon::perform(Engine::Step step)
 
 bool Daemon::reload_configuration()
 {
-    setting_ = *std::exchange(new_setting_, std::nullopt);
+    std::optional<Setting> setting = std::exchange(new_setting_, std::nullopt);
+    if (!setting)
+        return false;
+    setting_ = std::move(*setting);
     provisioner_->configure(projects_of(setting_), settings_of(setting_, {}));
     return true;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -29,10 +30,15 @@ namespace usher::simulation {
 
 /// One project, as an operator configures it.
 struct ProjectSetting {
+    enum class Kind : std::uint8_t { opentok, sandbox, vonage };
+
     std::string name;
-    std::string key; ///< The vendor's name for it.
-    std::string secret;
-    bool is_sandbox = false;
+    std::string key;    ///< The vendor's name for it.
+    std::string secret; ///< A private key in PEM, of vonage's.
+    Kind kind = Kind::opentok;
+
+    char const* provider() const;
+    TokenSigner signer() const;
 };
 
 /// What an operator configures.
@@ -89,7 +95,8 @@ public:
     void notice(); ///< A file was written to.
     void clock_was_set();
     void reload(Setting setting);
-    void stop(); ///< SIGTERM.
+    void reload_in_vain(); ///< There is a mistake in the file.
+    void stop();           ///< SIGTERM.
 
     bool is_over() const { return over_; }
     bool is_dead() const { return surroundings_.vfs.is_dead(process_); }

@@ -197,8 +197,10 @@ struct MemoryVfs::Calls {
         vfs.clock_.charge(vfs.costs.page * ((count + page_bytes - 1) / page_bytes));
         if (!what.empty())
             handle.file->write(static_cast<std::size_t>(at), what);
-        if (handle.file->name.ends_with("-wal"))
+        if (handle.file->name.ends_with("-wal")) {
             ++vfs.log_writes_;
+            ++vfs.log_writes_by_[handle.process];
+        }
         return is_short ? fail(handle, SQLITE_IOERR_WRITE) : SQLITE_OK;
     }
 
@@ -584,6 +586,14 @@ std::optional<std::string> MemoryVfs::contents(std::string const& name) const
 {
     const auto found = files_.find(name);
     return found == files_.end() ? std::nullopt : std::optional{found->second->bytes};
+}
+
+void MemoryVfs::put(std::string const& name, std::string bytes)
+{
+    const auto file = std::make_shared<File>(name);
+    file->bytes = std::move(bytes);
+    file->sync();
+    files_[name] = file;
 }
 
 void MemoryVfs::remove(std::string const& name)

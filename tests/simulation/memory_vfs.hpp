@@ -75,10 +75,18 @@ public:
     /// A file as it is, for tests; nothing when there is none of that name.
     std::optional<std::string> contents(std::string const& name) const;
     void remove(std::string const& name);
+    /// While nobody has it open: as if somebody else had written to it, synced.
+    void put(std::string const& name, std::string bytes);
     std::int64_t power_losses() const { return power_losses_; }
     std::int64_t operations() const { return operations_; }
     /// Writes to files whose name ends in -wal, by any process.
     std::int64_t log_writes() const { return log_writes_; }
+    /// By this process.
+    std::int64_t log_writes_of(ProcessId process) const
+    {
+        const auto found = log_writes_by_.find(process);
+        return found == log_writes_by_.end() ? 0 : found->second;
+    }
 
 private:
     struct File;
@@ -107,6 +115,7 @@ private:
     std::int64_t faults_met_ = 0;
     std::int64_t operations_ = 0;
     std::int64_t log_writes_ = 0;
+    std::map<ProcessId, std::int64_t> log_writes_by_;
     std::int64_t power_losses_ = 0;
     std::uint64_t serial_ = 0;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulation/network.hpp"
 
+#include <string_view>
 #include <utility>
 
 namespace usher::simulation {
@@ -23,6 +24,30 @@ public:
     explicit Wire(Network& network) : network_{network} {}
 
     boost::asio::awaitable<tl::expected<HttpReply, HttpFailure>> send(HttpRequest request) override
+    {
+        if (network_.on_disconnect && request.method == "GET")
+            if (const std::string session = session_of(request.target); !session.empty())
+                network_.on_disconnect(session);
+        tl::expected<HttpReply, HttpFailure> answer = co_await exchange(std::move(request));
+        if (!answer || answer->status >= 300)
+            ++network_.calls_failed_;
+        co_return answer;
+    }
+
+private:
+    /// Of `/v2/project/KEY/session/ID/connection`.
+    static std::string session_of(std::string_view target)
+    {
+        constexpr std::string_view before = "/session/";
+        constexpr std::string_view after = "/connection";
+        const std::size_t from = target.find(before);
+        const std::size_t to = target.find(after);
+        if (from == std::string_view::npos || to == std::string_view::npos)
+            return {};
+        return std::string{target.substr(from + before.size(), to - from - before.size())};
+    }
+
+    boost::asio::awaitable<tl::expected<HttpReply, HttpFailure>> exchange(HttpRequest request)
     {
         Network& net = network_;
         const Duration there{net.dice_.below(net.latency_max.count())};
@@ -56,7 +81,6 @@ public:
         co_return outcome.reply;
     }
 
-private:
     Network& network_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,11 +28,16 @@ public:
     std::int64_t quota = 1000;  ///< Requests in one second; those beyond are refused.
     Duration latency_max = std::chrono::milliseconds{200};
 
+    /// Told when somebody asks who is in a session, to throw them out.
+    std::function<void(std::string const& session_id)> on_disconnect;
+
     /// What a daemon sends through. Whoever dies while it waits for an answer never gets one.
     std::shared_ptr<HttpTransport> transport();
 
     /// How many answers the daemon was kept from, or given twice.
     std::int64_t faults_met() const { return faults_met_; }
+    /// How many calls went wrong, whoever is to blame.
+    std::int64_t calls_failed() const { return calls_failed_; }
     /// The project that the vendor made the session for; empty when it made no such session.
     std::string project_of(std::string const& session_id);
 
@@ -46,6 +52,7 @@ private:
     std::int64_t second_ = 0;
     std::int64_t in_second_ = 0;
     std::int64_t faults_met_ = 0;
+    std::int64_t calls_failed_ = 0;
     std::size_t sessions_seen_ = 0;
     std::map<std::string, std::string, std::less<>> made_; ///< Sessions and their projects.
 };

@@ -30,6 +30,7 @@ void Oracle::open(ProcessId process)
     connection_ = std::make_unique<SQLite::Database>(database_, SQLite::OPEN_READONLY);
     changed_ = std::make_unique<SQLite::Statement>(*connection_, changed_sql);
     credentials_ = std::make_unique<SQLite::Statement>(*connection_, credentials_sql);
+    followed_row_ = std::make_unique<SQLite::Statement>(*connection_, "SELECT seq, restores FROM daemon WHERE id = 1");
     store_.emplace(StoreFile::open_read_only(database_));
 }
 
@@ -38,6 +39,7 @@ void Oracle::close()
     const As as{vfs_, process_};
     changed_.reset();
     credentials_.reset();
+    followed_row_.reset();
     connection_.reset();
     store_.reset();
 }
@@ -47,17 +49,17 @@ void Oracle::configure(Setting const& setting)
     projects_ = {};
     projects_.base = setting.policy;
     for (ProjectSetting const& one : setting.projects) {
-        auto signer = TokenSigner::for_api_key(TokenFormat::jwt, one.key, Secret{one.secret});
+        TokenSigner signer = one.signer();
         ProjectFacts facts;
         facts.name = one.name;
-        facts.provider = one.is_sandbox ? "sandbox" : "opentok";
+        facts.provider = one.provider();
         facts.project_key = one.key;
         facts.format = TokenFormat::jwt;
         facts.policy = setting.policy;
         projects_.by_name.emplace(one.name, facts);
         auto& known = signers_[one.key];
-        if (known.empty() || known.back().key_id() != signer->key_id())
-            known.push_back(std::move(*signer));
+        if (known.empty() || known.back().key_id() != signer.key_id())
+            known.push_back(std::move(signer));
     }
 }
 
@@ -65,8 +67,10 @@ void Oracle::report(std::string promise, std::string const& meeting, std::string
 {
     story_.tell("VIOLATION of " + promise + ": " + what, meeting);
     violations_.push_back({std::move(promise), meeting, what});
-    if (violations_.size() == 1)
-        story_so_far_ = story_.last(meeting, story_lines);
+    if (violations_.size() > 1)
+        return;
+    first_at_ = clock_.steady_now();
+    story_so_far_ = story_.last(meeting, story_lines);
 }
 
 void Oracle::look()
@@ -74,6 +78,7 @@ void Oracle::look()
     if (blind_)
         return;
     const As as{vfs_, process_};
+    check_followers();
     std::vector<std::string> meetings;
     changed_->bind(1, last_seq_);
     while (changed_->executeStep()) {
@@ -130,6 +135,12 @@ void Oracle::check(std::string const& meeting)
                        std::to_string(evidence.published.size()) + " credentials";
     if (evidence.due)
         line += ", due";
+    check_requests(meeting, evidence);
+    if (sound_ && !evidence.due) {
+        check_rows(meeting, evidence.meeting);
+        if (evidence.meeting.state == State::ready)
+            check_keys(meeting, evidence.published);
+    }
     if (auto const& session = evidence.meeting.published) {
         line += ", session " + session->session_id.substr(0, 40);
         check_session(meeting, session->session_id, session->adopted, session->provider == "sandbox");
@@ -142,6 +153,176 @@ void Oracle::check(std::string const& meeting)
             report("P6", meeting, "its session is purged before the retention is over");
     }
     story_.tell(std::move(line), meeting);
+}
+
+/// Rows of usher's own that no reader sees now, and that would show later.
+void Oracle::check_rows(std::string const& meeting, MeetingSnapshot const& read)
+{
+    if (!read.published || read.staged || read.state == State::failed || read.is_crowded)
+        return;
+    for (ParticipantRow const& participant : read.participants) {
+        if (!participant.token || (participant.present && !participant.blocked))
+            continue;
+        report("P5", meeting, "the token of " + participant.id + " is kept though nobody may have it");
+    }
+}
+
+/// What was asked for is not said to be done before it is.
+void Oracle::check_requests(std::string const& meeting, MeetingEvidence const& evidence)
+{
+    auto [asked, end] = asked_.equal_range(meeting);
+    while (asked != end) {
+        const std::string state = request_state(asked->second.request_id);
+        if (state == "filed" || state == "running") {
+            ++asked;
+            continue;
+        }
+        std::string const& before = asked->second.session;
+        auto const& now = evidence.meeting.published;
+        if (state == "done")
+            for (Credential const& credential : evidence.published)
+                if (asked->second.tokens.contains(credential.token))
+                    report(
+                        "P8", meeting,
+                        "a rotation is said to be done, and " + credential.participant_id + " has the token of before"
+                    );
+        if (state == "done" && evidence.meeting.state == State::ready && !before.empty() && now && !now->adopted &&
+            now->session_id == before)
+            report("P8", meeting, "a replacement is said to be done, and its session is the one of before");
+        asked = asked_.erase(asked);
+    }
+}
+
+/// Once a new secret is configured and all is settled, nothing of the old one is left.
+void Oracle::check_keys(std::string const& meeting, std::vector<Credential> const& published)
+{
+    for (Credential const& credential : published) {
+        const auto found = signers_.find(credential.project_key);
+        if (found == signers_.end() || found->second.size() < 2)
+            continue;
+        if (!check_token(found->second.back(), credential))
+            report("P1", meeting, "the token of " + credential.participant_id + " is signed with a key of before");
+    }
+}
+
+/// Who reads by seq misses nothing: when older rows come back, `restores` becomes another than he knows.
+void Oracle::check_followers()
+{
+    if (!followed_row_->executeStep())
+        return followed_row_->reset();
+    const std::int64_t seq = followed_row_->getColumn(0).getInt64();
+    const std::int64_t restores = followed_row_->getColumn(1).getInt64();
+    followed_row_->reset();
+    if (!sound_)
+        return;
+    if (std::exchange(must_tell_, false) && restores == restores_)
+        report("P7", "", "followers are not told that older rows came back");
+    followed_ = seq;
+    restores_ = restores;
+}
+
+void Oracle::begin_anew()
+{
+    last_seq_ = 0;
+    asked_.clear();
+    withdrawn_.clear();
+    if (blind_)
+        return;
+    const As as{vfs_, process_};
+    SQLite::Statement row{*connection_, "SELECT seq, restores FROM daemon WHERE id = 1"};
+    if (!row.executeStep())
+        return;
+    // Who restores the same backup twice leads to the same count: followers do not notice the second time.
+    const bool counts_alike = row.getColumn(1).getInt64() + 1 == restores_;
+    must_tell_ = row.getColumn(0).getInt64() < followed_ && !counts_alike;
+}
+
+std::optional<std::int64_t> Oracle::last_request(std::string const& meeting)
+{
+    SQLite::Statement query{*connection_, "SELECT max(id) FROM request WHERE meeting_id = ?"};
+    query.bind(1, meeting);
+    if (!query.executeStep() || query.getColumn(0).isNull())
+        return std::nullopt;
+    return query.getColumn(0).getInt64();
+}
+
+std::string Oracle::request_state(std::int64_t request_id)
+{
+    SQLite::Statement query{*connection_, "SELECT state FROM request_status WHERE id = ?"};
+    query.bind(1, request_id);
+    return query.executeStep() && !query.getColumn(0).isNull() ? query.getColumn(0).getString() : std::string{};
+}
+
+std::set<std::string> Oracle::tokens_of(std::string const& meeting)
+{
+    std::set<std::string> tokens;
+    credentials_->bind(1, meeting);
+    while (credentials_->executeStep())
+        tokens.insert(credentials_->getColumn(4).getString());
+    credentials_->reset();
+    return tokens;
+}
+
+void Oracle::asked_to_rotate(std::string const& meeting)
+{
+    if (blind_)
+        return;
+    const As as{vfs_, process_};
+    if (const auto id = last_request(meeting))
+        asked_.emplace(meeting, Asked{*id, tokens_of(meeting)});
+}
+
+void Oracle::asked_to_replace(std::string const& meeting)
+{
+    if (blind_)
+        return;
+    const As as{vfs_, process_};
+    const auto session = sessions_.find(meeting);
+    const auto id = last_request(meeting);
+    if (id && session != sessions_.end())
+        asked_.emplace(meeting, Asked{*id, {}, session->second});
+}
+
+void Oracle::check_upkeep()
+{
+    if (blind_)
+        return;
+    const As as{vfs_, process_};
+    const auto none = [this](char const* promise, char const* what, std::string const& sql) {
+        SQLite::Statement query{*connection_, sql};
+        if (query.executeStep())
+            report(promise, query.getColumn(0).getString(), what);
+    };
+    none(
+        "P4", "a call for its session has no end",
+        "SELECT a.meeting_id FROM session_attempt t JOIN agenda a USING (meeting_no) WHERE t.outcome = 'started'"
+    );
+    none(
+        "P5", "tokens of a session that was replaced are left",
+        "SELECT a.meeting_id FROM agenda a JOIN session s USING (meeting_no) WHERE s.session_no IS NOT a.session_no "
+        "AND s.session_no IS NOT a.staged_no AND EXISTS (SELECT 1 FROM token t WHERE t.session_no = s.session_no)"
+    );
+    const seconds overdue = projects_.base.retention + std::chrono::days{2};
+    none(
+        "P6", "is over for longer than it is to be kept",
+        "SELECT meeting_id FROM agenda WHERE state = 'ended' AND last_session_no IS NOT NULL AND closes < " +
+            std::to_string(unix_seconds(clock_.true_now() - overdue))
+    );
+}
+
+void Oracle::check_disconnect(std::string const& session_id)
+{
+    if (blind_)
+        return;
+    const As as{vfs_, process_};
+    SQLite::Statement query{
+        *connection_, "SELECT a.meeting_id FROM agenda a JOIN session s USING (session_no) JOIN meeting m ON m.id = "
+                      "a.meeting_id WHERE s.session_id = ? AND m.status = 'scheduled' AND a.due_at > ?2 AND a.closes > "
+                      "?2 + 60"};
+    query.bind(1, session_id);
+    query.bind(2, unix_seconds(clock_.true_now()));
+    if (query.executeStep())
+        report("P5", query.getColumn(0).getString(), "people are thrown out of a meeting that is on");
 }
 
 void Oracle::check_session(std::string const& meeting, std::string const& session, bool adopted, bool is_sandbox)
@@ -157,9 +338,25 @@ void Oracle::check_session(std::string const& meeting, std::string const& sessio
     for (auto const& [other, theirs] : sessions_)
         if (!adopted && other != meeting && theirs == session)
             report("P4", meeting, "has the session of " + other);
+    if (!adopted && withdrawn_.contains(session))
+        report("P5", meeting, "is given the session again that was taken off when it was cancelled");
     if (before != sessions_.end())
         free_.erase(meeting);
     sessions_[meeting] = session;
+}
+
+void Oracle::cancelled(std::string const& meeting)
+{
+    if (blind_)
+        return;
+    const As as{vfs_, process_};
+    const auto session = sessions_.find(meeting);
+    SQLite::Statement row{*connection_, "SELECT 1 FROM meeting WHERE id = ? AND status = 'cancelled'"};
+    row.bind(1, meeting);
+    if (session == sessions_.end() || !row.executeStep())
+        return;
+    withdrawn_.insert(session->second);
+    sessions_.erase(session);
 }
 
 void Oracle::free_all()

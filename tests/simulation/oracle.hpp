@@ -48,8 +48,17 @@ public:
     void taint(std::string const& meeting) { tainted_.insert(meeting); }
     /// While views or triggers are gone nobody can be asked.
     void set_blind(bool blind) { blind_ = blind; }
-    /// Older rows came back.
-    void begin_anew() { last_seq_ = 0; }
+    /// Older rows came back: followers are to be told.
+    void begin_anew();
+    /// A request has been filed: none of the tokens that are there now may be left when it is done, or not the session.
+    void asked_to_rotate(std::string const& meeting);
+    void asked_to_replace(std::string const& meeting);
+    /// The platform cancelled it, if it is there: should it come back, it gets another session.
+    void cancelled(std::string const& meeting);
+    /// After a calm: what is over was cleared away, and no call is left without an end.
+    void check_upkeep();
+    /// Whoever is in the session is being thrown out.
+    void check_disconnect(std::string const& session_id);
     /// What anybody saw is there still, and the file is sound.
     void check_survival();
 
@@ -60,10 +69,25 @@ public:
     std::vector<Violation> const& violations() const { return violations_; }
     /// What led to the first of them.
     std::vector<std::string> const& story_so_far() const { return story_so_far_; }
+    /// When that was.
+    Instant first_at() const { return first_at_; }
     std::int64_t rows_seen() const { return rows_seen_; }
 
 private:
+    struct Asked {
+        std::int64_t request_id = 0;
+        std::set<std::string> tokens{}; ///< That were published then.
+        std::string session{};          ///< Likewise, if it was to be replaced.
+    };
+
     void check_session(std::string const& meeting, std::string const& session, bool adopted, bool is_sandbox);
+    void check_rows(std::string const& meeting, MeetingSnapshot const& read);
+    void check_requests(std::string const& meeting, MeetingEvidence const& evidence);
+    void check_keys(std::string const& meeting, std::vector<Credential> const& published);
+    void check_followers();
+    std::optional<std::int64_t> last_request(std::string const& meeting);
+    std::string request_state(std::int64_t request_id);
+    std::set<std::string> tokens_of(std::string const& meeting);
 
     VirtualClock& clock_;
     MemoryVfs& vfs_;
@@ -73,6 +97,7 @@ private:
     ProcessId process_ = 0;
     std::unique_ptr<SQLite::Database> connection_;
     std::unique_ptr<SQLite::Statement> changed_;
+    std::unique_ptr<SQLite::Statement> followed_row_;
     std::unique_ptr<SQLite::Statement> credentials_;
     std::optional<StoreFile> store_;
     Projects projects_;
@@ -84,8 +109,14 @@ private:
     std::map<std::string, std::string, std::less<>> sessions_; ///< That were published last, by meeting.
     std::set<std::string, std::less<>> free_;
     std::set<std::string, std::less<>> tainted_;
+    std::set<std::string, std::less<>> withdrawn_;         ///< Sessions that must not come back.
+    std::multimap<std::string, Asked, std::less<>> asked_; ///< By meeting.
+    std::int64_t restores_ = 0;                            ///< That followers know of,
+    std::int64_t followed_ = 0;                            ///< and up to which seq they have read.
+    bool must_tell_ = false;                               ///< Older rows came back since.
     std::vector<Violation> violations_;
     std::vector<std::string> story_so_far_;
+    Instant first_at_{};
 };
 
 } // namespace usher::simulation

@@ -2,6 +2,7 @@
 #include "simulation/platform.hpp"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <utility>
 
@@ -16,11 +17,62 @@ using namespace std::chrono_literals;
 constexpr Duration hour = 1h;
 constexpr Duration day = 24h;
 constexpr auto busy_pause = 7ms;
-constexpr int crowd = 3000;
+constexpr int crowd_max = 3000;
 
 std::string sql_text(std::string const& text)
 {
     return "'" + text + "'";
+}
+
+enum class Edit : std::uint8_t {
+    sign_up,
+    role,
+    details,
+    layout,
+    removal,
+    move,
+    length,
+    cancel,
+    block,
+    unblock,
+    replace,
+    sync,
+    deletion,
+    options,
+    project,
+    doors,
+    adoption,
+    request,
+    title,
+    save_by_key,
+};
+
+struct EditKind {
+    Edit edit;
+    char const* name; ///< As in --without.
+    int percent;
+};
+
+constexpr std::array edit_kinds{
+    EditKind{Edit::sign_up, "sign-up", 33}, EditKind{Edit::role, "role", 10},
+    EditKind{Edit::details, "details", 5},  EditKind{Edit::layout, "layout", 2},
+    EditKind{Edit::removal, "removal", 6},  EditKind{Edit::move, "move", 7},
+    EditKind{Edit::length, "length", 4},    EditKind{Edit::cancel, "cancel", 4},
+    EditKind{Edit::block, "block", 4},      EditKind{Edit::unblock, "unblock", 3},
+    EditKind{Edit::replace, "replace", 3},  EditKind{Edit::sync, "sync", 4},
+    EditKind{Edit::deletion, "delete", 2},  EditKind{Edit::options, "options", 3},
+    EditKind{Edit::project, "project", 1},  EditKind{Edit::doors, "doors", 3},
+    EditKind{Edit::adoption, "adopt", 2},   EditKind{Edit::request, "request", 2},
+    EditKind{Edit::title, "title", 1},      EditKind{Edit::save_by_key, "save-by-key", 1},
+};
+
+EditKind const& some_edit(Dice& dice)
+{
+    std::int64_t place = dice.below(100);
+    for (EditKind const& kind : edit_kinds)
+        if ((place -= kind.percent) < 0)
+            return kind;
+    return edit_kinds.front();
 }
 
 } // namespace
@@ -152,7 +204,8 @@ bool Platform::run(std::string const& statement)
         const int code = query.tryExecuteStep();
         const std::string what = code == SQLITE_DONE ? std::string{} : connection_->getErrorMsg();
         query.tryReset();
-        if (code != SQLITE_DONE && code != SQLITE_BUSY && code != SQLITE_LOCKED)
+        was_refused_ = expects_refusals_ && code == SQLITE_CONSTRAINT;
+        if (code != SQLITE_DONE && code != SQLITE_BUSY && code != SQLITE_LOCKED && !was_refused_)
             throw std::runtime_error{"the platform's " + statement + " fails: " + what};
         return code == SQLITE_DONE;
     }
@@ -173,11 +226,17 @@ void Platform::go_on()
     while (!queue_.empty() && !in_transaction_) {
         if (!run("BEGIN IMMEDIATE"))
             return try_again(busy_pause);
-        for (std::string const& statement : queue_.front().statements)
-            if (!run(statement)) {
-                run("ROLLBACK");
+        std::vector<std::string> const& statements = queue_.front().statements;
+        was_refused_ = false;
+        if (!std::all_of(statements.begin(), statements.end(), [this](auto const& one) { return run(one); })) {
+            const bool was_refused = was_refused_;
+            run("ROLLBACK");
+            if (!was_refused)
                 return try_again(busy_pause);
-            }
+            story_.tell("is refused: " + statements.front().substr(0, 100), queue_.front().meeting);
+            queue_.pop_front();
+            continue;
+        }
         in_transaction_ = true;
         const Duration held = queue_.front().held;
         if (held > Duration::zero()) {
@@ -209,14 +268,22 @@ void Platform::commit()
     committed_(done.meeting, done.statements);
 }
 
-std::string Platform::role()
+std::string Platform::role(Dice& dice)
 {
-    return dice_.some<char const*>({"'publisher'", "'publisher'", "'subscriber'", "'moderator'", "'publisheronly'"});
+    return dice.some<char const*>({"'publisher'", "'publisher'", "'subscriber'", "'moderator'", "'publisheronly'"});
 }
 
-std::string Platform::person(Life const& life)
+std::string Platform::person(Life const& life, Dice& dice)
 {
-    return sql_text("p" + std::to_string(dice_.below(life.people)));
+    return sql_text("p" + std::to_string(dice.below(life.people)));
+}
+
+std::vector<std::string> Platform::edit_names()
+{
+    std::vector<std::string> names;
+    for (EditKind const& kind : edit_kinds)
+        names.emplace_back(kind.name);
+    return names;
 }
 
 void Platform::plan(PlatformSetting setting, Duration span)
@@ -224,28 +291,31 @@ void Platform::plan(PlatformSetting setting, Duration span)
     setting_ = setting;
     const Duration from = clock_.steady_now() - Instant{};
     for (int i = 0; i < setting_.meetings; ++i)
-        plan_meeting(from, span);
+        plan_meeting(from, span, dice_.fork());
 }
 
-void Platform::plan_meeting(Duration from, Duration span)
+/// What is left out of the story changes nothing of the rest: each meeting and each edit has dice of its own.
+void Platform::plan_meeting(Duration from, Duration span, Dice dice)
 {
     Life life;
     life.id = name_ + std::to_string(++meetings_);
     ids_.push_back(life.id);
+    if (!setting_.only.empty() && !setting_.only.contains(life.id))
+        return;
     // Meetings begin at the full hour or the half, by day more than by night.
-    const Duration some_day = from + dice_.below(span / day) * day;
-    const Duration clock_time = (dice_.percent(85) ? dice_.between(8, 18) : dice_.between(0, 23)) * hour;
-    life.starts = some_day + clock_time + (dice_.percent(70) ? Duration{} : Duration{30min});
-    const Duration ahead = dice_.percent(80)   ? dice_.between(1, 14 * 24 * 60) * Duration{1min}
-                           : dice_.percent(50) ? dice_.between(1, 90) * Duration{1min}
-                                               : -dice_.between(1, 20) * Duration{1min};
+    const Duration some_day = from + dice.below(span / day) * day;
+    const Duration clock_time = (dice.percent(85) ? dice.between(8, 18) : dice.between(0, 23)) * hour;
+    life.starts = some_day + clock_time + (dice.percent(70) ? Duration{} : Duration{30min});
+    const Duration ahead = dice.percent(80)   ? dice.between(1, 14 * 24 * 60) * Duration{1min}
+                           : dice.percent(50) ? dice.between(1, 90) * Duration{1min}
+                                              : -dice.between(1, 20) * Duration{1min};
     life.created =
-        std::max(from + dice_.below(60) * Duration{1s}, life.starts - ahead) + Duration{dice_.below(60'000'000'000)};
-    life.ends = life.starts + dice_.some<Duration>({30min, 45min, 1h, 1h, 90min, 2h, 3h, 10h});
-    if (dice_.one_in(100))
+        std::max(from + dice.below(60) * Duration{1s}, life.starts - ahead) + Duration{dice.below(60'000'000'000)};
+    life.ends = life.starts + dice.some<Duration>({30min, 45min, 1h, 1h, 90min, 2h, 3h, 10h});
+    if (dice.one_in(100))
         life.ends = life.starts + 40 * day;
-    life.people = static_cast<int>(dice_.between(2, 9));
-    const bool is_crowded = !setting_.calm && dice_.one_in(500);
+    life.people = static_cast<int>(dice.between(2, 9));
+    const bool is_crowded = !setting_.calm && dice.one_in(200);
 
     const std::int64_t zero =
         unix_seconds(clock_.true_now()) - std::chrono::floor<seconds>(clock_.steady_now() - Instant{}).count();
@@ -253,141 +323,136 @@ void Platform::plan_meeting(Duration from, Duration span)
         return std::to_string(zero + std::chrono::floor<seconds>(when).count());
     };
     std::string project = "default";
-    if (!setting_.calm && dice_.percent(14))
-        project = dice_.some<char const*>({"second", "second", "spare", "unknown"});
+    if (!setting_.calm && dice.percent(18))
+        project = dice.some<char const*>({"second", "second", "spare", "mobile", "mobile", "unknown"});
     const std::string insert = "INSERT INTO meeting (id, title, starts_at, ends_at, project) VALUES (" +
                                sql_text(life.id) + ", 'm', " + instant(life.starts) + ", " + instant(life.ends) + ", " +
                                sql_text(project) + ")";
     std::vector<std::string> people;
     for (int i = 0; i < life.people; ++i)
-        if (dice_.percent(60))
+        if (dice.percent(60))
             people.push_back(
                 "INSERT OR IGNORE INTO participant (meeting_id, participant_id, display_name, role) VALUES (" +
-                sql_text(life.id) + ", 'p" + std::to_string(i) + "', 'Ann', " + role() + ")"
+                sql_text(life.id) + ", 'p" + std::to_string(i) + "', 'Ann', " + role(dice) + ")"
             );
     if (is_crowded)
         people.push_back(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " + std::to_string(crowd) +
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +
+            std::to_string(dice.between(crowd_max / 10, crowd_max)) +
             ") INSERT OR IGNORE INTO participant (meeting_id, participant_id, role) SELECT " + sql_text(life.id) +
             ", 'c' || i, 'subscriber' FROM n"
         );
     const std::string id = life.id;
-    if (dice_.percent(12) && !people.empty()) { // its people first
+    if (dice.percent(12) && !people.empty()) { // its people first
         at(life.created - 30s, [this, id, people] { edit(id, people); });
         at(life.created, [this, id, insert] { edit(id, {insert}); });
     } else {
         people.insert(people.begin(), insert);
         at(life.created, [this, id, people] { edit(id, people); });
     }
-    if (!setting_.others.empty() && dice_.one_in(3)) // from now on it writes into another's
+    if (!setting_.others.empty() && dice.one_in(3)) // from now on it writes into another's
         life.id =
-            setting_.others[static_cast<std::size_t>(dice_.below(static_cast<std::int64_t>(setting_.others.size())))];
-    const std::int64_t edits = setting_.calm ? 3 : dice_.between(1, 10);
+            setting_.others[static_cast<std::size_t>(dice.below(static_cast<std::int64_t>(setting_.others.size())))];
+    const std::int64_t edits = setting_.calm ? 3 : dice.between(1, 10);
     for (std::int64_t i = 0; i < edits; ++i) {
         const Duration before = std::max<Duration>(life.starts - life.created, 1min);
-        Duration when = life.created + Duration{dice_.below(before.count())};
-        if (dice_.percent(25)) // around its start, when everybody comes
-            when = life.starts + Duration{dice_.between(-std::int64_t{900'000'000'000}, 900'000'000'000)};
-        else if (dice_.percent(15))
-            when = life.starts + Duration{dice_.below((life.ends - life.starts).count())};
-        else if (dice_.percent(6))
-            when = life.ends + Duration{dice_.below(Duration{2h}.count())};
-        plan_edit(life, std::max(when, life.created + 1s));
+        Duration when = life.created + Duration{dice.below(before.count())};
+        if (dice.percent(25)) // around its start, when everybody comes
+            when = life.starts + Duration{dice.between(-std::int64_t{900'000'000'000}, 900'000'000'000)};
+        else if (dice.percent(15))
+            when = life.starts + Duration{dice.below((life.ends - life.starts).count())};
+        else if (dice.percent(6))
+            when = life.ends + Duration{dice.below(Duration{2h}.count())};
+        plan_edit(life, std::max(when, life.created + 1s), dice.fork());
     }
 }
 
-void Platform::plan_edit(Life const& life, Duration when)
+void Platform::plan_edit(Life const& life, Duration when, Dice dice)
 {
-    at(when, [this, life] {
+    EditKind const& kind = setting_.calm ? edit_kinds.front() : some_edit(dice);
+    if (setting_.without.contains(kind.name))
+        return;
+    at(when, [this, life, edit_kind = kind.edit, dice]() mutable {
         const std::string id = sql_text(life.id);
-        const std::string who = person(life);
+        const std::string who = person(life, dice);
         const std::string whom = " WHERE meeting_id = " + id + " AND participant_id = " + who;
-        const std::string sign_up = "INSERT OR REPLACE INTO participant (meeting_id, participant_id, role) VALUES (" +
-                                    id + ", " + who + ", " + role() + ")";
-        const std::int64_t kind = setting_.calm ? 0 : dice_.below(100);
         const auto change = [&](std::vector<std::string> statements) { edit(life.id, std::move(statements)); };
-        const std::string by = std::to_string(dice_.some({-7200, -3600, -900, 900, 1800, 3600, 86400, 3 * 86400}));
-        if (kind < 34)
-            change({sign_up});
-        else if (kind < 44)
-            change({"UPDATE participant SET role = " + role() + whom});
-        else if (kind < 49)
-            change({"UPDATE participant SET connection_data = '{\"n\":" + std::to_string(dice_.below(50)) + "}'" + whom}
+        const auto set = [&](std::string const& what) { change({"UPDATE meeting SET " + what + life.where()}); };
+        const std::string by = std::to_string(dice.some({-7200, -3600, -900, 900, 1800, 3600, 86400, 3 * 86400}));
+        switch (edit_kind) {
+        case Edit::sign_up:
+            return change(
+                {"INSERT OR REPLACE INTO participant (meeting_id, participant_id, role) VALUES (" + id + ", " + who +
+                 ", " + role(dice) + ")"}
             );
-        else if (kind < 51)
-            change({"UPDATE participant SET layout_classes = 'focus'" + whom});
-        else if (kind < 57)
-            change({"DELETE FROM participant" + whom});
-        else if (kind < 64)
-            change({"UPDATE meeting SET starts_at = starts_at + " + by + ", ends_at = ends_at + " + by + life.where()});
-        else if (kind < 68)
-            change({"UPDATE meeting SET ends_at = max(starts_at + 60, ends_at + " + by + ")" + life.where()});
-        else if (kind < 72) {
-            change({"UPDATE meeting SET status = 'cancelled'" + life.where()});
-            if (dice_.percent(40))
-                events_.after(Duration{dice_.below(Duration{3h}.count())}, [this, life] {
+        case Edit::role: return change({"UPDATE participant SET role = " + role(dice) + whom});
+        case Edit::details:
+            return change(
+                {"UPDATE participant SET connection_data = '{\"n\":" + std::to_string(dice.below(50)) + "}'" + whom}
+            );
+        case Edit::layout: return change({"UPDATE participant SET layout_classes = 'focus'" + whom});
+        case Edit::removal: return change({"DELETE FROM participant" + whom});
+        case Edit::move: return set("starts_at = starts_at + " + by + ", ends_at = ends_at + " + by);
+        case Edit::length: return set("ends_at = max(starts_at + 60, ends_at + " + by + ")");
+        case Edit::cancel:
+            set("status = 'cancelled'");
+            if (dice.percent(40))
+                events_.after(Duration{dice.below(Duration{3h}.count())}, [this, life] {
                     edit(life.id, {"UPDATE meeting SET status = 'scheduled'" + life.where()});
                 });
-        } else if (kind < 76)
-            change({"INSERT OR IGNORE INTO block (meeting_id, participant_id) VALUES (" + id + ", " + who + ")"});
-        else if (kind < 79)
-            change({"DELETE FROM block" + whom});
-        else if (kind < 82)
-            change({"INSERT OR REPLACE INTO meeting SELECT * FROM meeting" + life.where()});
-        else if (kind < 86) { // a calendar's sync
-            const std::string table = dice_.some<char const*>({"participant", "participant", "block"});
-            const std::string columns =
-                table == "block" ? "meeting_id, participant_id" : "meeting_id, participant_id, role";
-            const std::string keep =
-                "CREATE TEMP TABLE IF NOT EXISTS kept_" + table + " AS SELECT * FROM " + table + " LIMIT 0";
-            const std::string empty = "DELETE FROM temp.kept_" + table;
-            const std::string fill =
-                "INSERT INTO temp.kept_" + table + " SELECT * FROM main." + table + " WHERE meeting_id = " + id;
-            const std::string drop = "DELETE FROM main." + table + " WHERE meeting_id = " + id;
-            const std::string put = "INSERT OR IGNORE INTO main." + table + " (" + columns + ") SELECT " + columns +
-                                    " FROM temp.kept_" + table + " WHERE meeting_id = " + id;
-            if (dice_.one_in(2))
-                change({keep, empty, fill, drop, put});
-            else {
-                change({keep, empty, fill, drop});
-                change({put});
-            }
-        } else if (kind < 88) {
-            change({"DELETE FROM meeting" + life.where()});
-        } else if (kind < 91)
-            change(
-                {"UPDATE meeting SET media_mode = " + std::string{dice_.some<char const*>({"'routed'", "'relayed'"})} +
-                 life.where()}
+            return;
+        case Edit::block:
+            return change({"INSERT OR IGNORE INTO block (meeting_id, participant_id) VALUES (" + id + ", " + who + ")"}
             );
-        else if (kind < 92)
-            change(
-                {"UPDATE meeting SET project = " +
-                 std::string{dice_.some<char const*>({"'default'", "'second'", "'unknown'"})} + life.where()}
+        case Edit::unblock: return change({"DELETE FROM block" + whom});
+        case Edit::replace: return change({"INSERT OR REPLACE INTO meeting SELECT * FROM meeting" + life.where()});
+        case Edit::sync: return sync(life, dice);
+        case Edit::deletion: return change({"DELETE FROM meeting" + life.where()});
+        case Edit::options:
+            return set("media_mode = " + std::string{dice.some<char const*>({"'routed'", "'relayed'"})});
+        case Edit::project:
+            return set(
+                "project = " + std::string{dice.some<char const*>({"'default'", "'second'", "'mobile'", "'unknown'"})}
             );
-        else if (kind < 95)
-            change(
-                {"UPDATE meeting SET early_join = " + std::string{dice_.some<char const*>({"NULL", "0", "3600"})} +
-                 ", grace = " + std::string{dice_.some<char const*>({"NULL", "0", "3600"})} + life.where()}
-            );
-        else if (kind < 97)
-            change(
-                {"UPDATE meeting SET session_id = " + std::string{dice_.some<char const*>({"NULL", "'room-1'"})} +
-                 life.where()}
-            );
-        else if (kind < 99)
-            change(
+        case Edit::doors: {
+            const std::string early = dice.some<char const*>({"NULL", "0", "3600"});
+            return set("early_join = " + early + ", grace = " + dice.some<char const*>({"NULL", "0", "3600"}));
+        }
+        case Edit::adoption: return set("session_id = " + std::string{dice.some<char const*>({"NULL", "'room-1'"})});
+        case Edit::request:
+            return change(
                 {"INSERT INTO request (action, meeting_id) VALUES (" +
-                 std::string{dice_.some<char const*>({"'rotate'", "'rotate'", "'retry'", "'replace_session'"})} + ", " +
+                 std::string{dice.some<char const*>({"'rotate'", "'rotate'", "'retry'", "'replace_session'"})} + ", " +
                  id + ")"}
             );
-        else if (dice_.one_in(2))
-            change({"UPDATE meeting SET title = 'x' || title" + life.where()});
-        else // a mapper that saves by its key
-            change(
+        case Edit::title: return set("title = 'x' || title");
+        case Edit::save_by_key:
+            return change(
                 {"INSERT OR REPLACE INTO participant (id, meeting_id, participant_id, role) SELECT id, " + id + ", " +
-                 who + ", " + role() + " FROM participant WHERE meeting_id = " + id + " ORDER BY id LIMIT 1"}
+                 who + ", " + role(dice) + " FROM participant WHERE meeting_id = " + id + " ORDER BY id LIMIT 1"}
             );
+        }
     });
+}
+
+/// A calendar's: all people are deleted, and those that it knows written again.
+void Platform::sync(Life const& life, Dice& dice)
+{
+    const std::string id = sql_text(life.id);
+    const std::string table = dice.some<char const*>({"participant", "participant", "block"});
+    const std::string columns = table == "block" ? "meeting_id, participant_id" : "meeting_id, participant_id, role";
+    const std::string keep =
+        "CREATE TEMP TABLE IF NOT EXISTS kept_" + table + " AS SELECT * FROM " + table + " LIMIT 0";
+    const std::string empty = "DELETE FROM temp.kept_" + table;
+    const std::string fill =
+        "INSERT INTO temp.kept_" + table + " SELECT * FROM main." + table + " WHERE meeting_id = " + id;
+    const std::string drop = "DELETE FROM main." + table + " WHERE meeting_id = " + id;
+    const std::string put = "INSERT OR IGNORE INTO main." + table + " (" + columns + ") SELECT " + columns +
+                            " FROM temp.kept_" + table + " WHERE meeting_id = " + id;
+    if (dice.one_in(2))
+        return edit(life.id, {keep, empty, fill, drop, put});
+    edit(life.id, {keep, empty, fill, drop});
+    edit(life.id, {put});
 }
 
 } // namespace usher::simulation

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,10 @@ namespace usher::simulation {
 /// How busy a platform is.
 struct PlatformSetting {
     int meetings = 330;
-    bool calm = false;                 ///< Nothing but sign-ups.
-    std::vector<std::string> others{}; ///< Meetings of other platforms, which it edits too.
+    bool calm = false;                            ///< Nothing but sign-ups.
+    std::vector<std::string> others{};            ///< Meetings of other platforms, which it edits too.
+    std::set<std::string, std::less<>> without{}; ///< Kinds of edits that do not happen.
+    std::set<std::string, std::less<>> only{};    ///< Meetings; all when it is empty.
 };
 
 /// A scheduling platform: it knows nothing of usher but the tables, and edits rows as real ones do.
@@ -38,6 +41,9 @@ public:
         std::string name, Committed committed
     );
 
+    /// Kinds of edits, as `without` names them.
+    static std::vector<std::string> edit_names();
+
     /// Plans all that it will do from now on for so long.
     void plan(PlatformSetting setting, Duration span);
 
@@ -47,6 +53,9 @@ public:
 
     /// One transaction, or several after each other.
     void edit(std::string const& meeting, std::vector<std::string> statements);
+
+    /// From now on the contract may refuse an edit, for what others wrote around it.
+    void expect_refusals() { expects_refusals_ = true; }
 
     /// Holds the lock for so long before it commits.
     void hold(std::string const& meeting, std::vector<std::string> statements, Duration held);
@@ -66,8 +75,9 @@ private:
     };
     struct Life; ///< Of one meeting, as planned.
 
-    void plan_meeting(Duration at, Duration span);
-    void plan_edit(Life const& life, Duration at);
+    void plan_meeting(Duration at, Duration span, Dice dice);
+    void plan_edit(Life const& life, Duration at, Dice dice);
+    void sync(Life const& life, Dice& dice);
     void at(Duration when, std::function<void()> what);
     void add(Transaction transaction);
     void go_on();
@@ -75,8 +85,8 @@ private:
     void try_again(Duration delay);
     bool run(std::string const& statement);
     SQLite::Statement& prepared(std::string const& statement);
-    std::string person(Life const& life);
-    std::string role();
+    static std::string person(Life const& life, Dice& dice);
+    static std::string role(Dice& dice);
 
     Events& events_;
     VirtualClock& clock_;
@@ -92,6 +102,8 @@ private:
     PlatformSetting setting_;
     std::deque<Transaction> queue_;
     bool in_transaction_ = false;
+    bool expects_refusals_ = false;
+    bool was_refused_ = false;      ///< The last statement.
     std::uint64_t connections_ = 0; ///< What was planned for an earlier one is void.
     bool woken_ = false;
     std::int64_t edits_ = 0;

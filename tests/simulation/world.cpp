@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <exception>
-#include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,13 +18,13 @@
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
 #include <usher/core/certain_time.hpp>
 #include <usher/store/database.hpp>
 
 #include "simulation/daemon.hpp"
 #include "simulation/events.hpp"
+#include "simulation/folder.hpp"
 #include "simulation/memory_vfs.hpp"
 #include "simulation/network.hpp"
 #include "simulation/oracle.hpp"
@@ -39,37 +39,15 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr sys_seconds start{1'800'000'000s - 1'800'000'000s % std::chrono::seconds{86400}};
-constexpr Duration recovery = 45min; // after a trouble, until all is well again
+constexpr Duration calm_at_the_end = 4h + 10min; // ends at an instant at which nothing begins or ends
+constexpr Duration recovery = 45min;             // after a trouble, until all is well again
 constexpr std::int64_t faults_a_day = 4;
 constexpr Duration lock_held_max = 10ms;
 constexpr Duration gap_error = 50us;     // the daemon does not know to the microsecond for how long it held the lock
 constexpr Duration clock_error_max = 8s; // that changes nothing
 constexpr std::int64_t rounds_an_hour = 3000; // that a daemon may take at most, beside those for edits
 constexpr std::int64_t rounds_an_edit = 60;
-constexpr std::size_t violations_max = 5; // those after them follow from them
-
-/// A folder for the few files that are not SQLite's.
-class Folder {
-public:
-    Folder()
-    {
-        std::string pattern = ::access("/dev/shm", W_OK) == 0 ? "/dev/shm/usher-sim-XXXXXX" : "/tmp/usher-sim-XXXXXX";
-        if (::mkdtemp(pattern.data()) == nullptr)
-            throw std::runtime_error{"cannot make a folder in " + pattern};
-        path_ = pattern;
-    }
-    Folder(Folder const&) = delete;
-    Folder& operator=(Folder const&) = delete;
-    ~Folder()
-    {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    std::string file(std::string const& name) const { return path_ + "/" + name; }
-
-private:
-    std::string path_;
-};
+constexpr std::int64_t failed_calls_max = 400; // in half an hour, of all projects
 
 /// What usherd says, as events of the story; the folder's name is another one in each run.
 class StorySink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
@@ -89,6 +67,18 @@ private:
     Story& story_;
     std::string database_;
 };
+
+constexpr char application[] = "29f760f8-7ce1-46c9-ade3-f2dedee4ed5f";
+
+/// Nobody else's.
+std::string private_key()
+{
+    std::ifstream file{USHER_SIMULATION_KEY};
+    std::string pem{std::istreambuf_iterator<char>{file}, {}};
+    if (pem.empty())
+        throw std::runtime_error{"cannot read " USHER_SIMULATION_KEY};
+    return pem;
+}
 
 std::string hex(Dice& dice, int digits)
 {
@@ -110,11 +100,11 @@ bool may_free_session(std::string const& statement)
 class Month {
 public:
     explicit Month(MonthOptions options)
-        : options_{options},
-          dice_{options.seed},
-          span_{options.days * Duration{24h}},
+        : options_{std::move(options)},
+          dice_{options_.seed},
+          span_{options_.days * Duration{24h}},
           clock_{start},
-          story_{clock_, options.is_told},
+          story_{clock_, options_.is_told},
           vfs_{clock_, dice_.next()},
           network_{clock_, story_, dice_.next()},
           random_{dice_.next()},
@@ -138,12 +128,18 @@ public:
     {
         random_.before_next = [this] { meanwhile(); };
         vfs_.on_release = [this](ProcessId process, Instant from) { released(process, from); };
+        network_.on_disconnect = [this](std::string const& session) {
+            if (sound_ && is_calm())
+                oracle_.check_disconnect(session);
+        };
         begin();
         try {
-            run_until(Instant{} + span_);
+            const Duration until =
+                options_.until ? std::chrono::duration_cast<Duration>(*options_.until * 24.0h) : span_;
+            run_until(Instant{} + std::min(until, span_));
             calm_down();
-            run_until(clock_.steady_now() + 4h);
-            if (oracle_.violations().size() < violations_max)
+            run_until(clock_.steady_now() + calm_at_the_end);
+            if (oracle_.violations().size() < options_.violations_max)
                 wait_for_platforms();
             final_check();
             if (oracle_.violations().empty())
@@ -164,6 +160,49 @@ public:
         return result();
     }
 
+    struct FaultKind {
+        char const* name; ///< As in --without.
+        int weight;
+        void (Month::*begin)();
+    };
+
+    static std::vector<FaultKind> const& fault_kinds()
+    {
+        static const std::vector<FaultKind> kinds{
+            {"kill", 3, &Month::kill},
+            {"death-at-operation", 3, &Month::plan_death},
+            {"read-errors", 1, &Month::fail_reads},
+            {"write-errors", 1, &Month::fail_writes},
+            {"short-write", 1, &Month::write_short},
+            {"disk-full", 1, &Month::fill_disk},
+            {"sync-errors", 1, &Month::fail_syncs},
+            {"lock-held", 1, &Month::have_lock_held},
+            {"power", 2, &Month::lose_power},
+            {"power-at-operation", 1, &Month::plan_power_loss},
+            {"outage", 2, &Month::outage},
+            {"vendor-chance", 3, &Month::chance_failures},
+            {"quota", 1, &Month::dip_quota},
+            {"garble", 1, &Month::garble_answers},
+            {"same-ids", 1, &Month::repeat_ids},
+            {"clock-step", 3, &Month::step_clock},
+            {"suspend", 1, &Month::suspend},
+            {"drift", 1, &Month::drift},
+            {"reload", 2, &Month::reload},
+            {"key", 1, &Month::rotate_key},
+            {"second-daemon", 1, &Month::start_second},
+            {"restore", 1, &Month::restore},
+            {"drop", 2, &Month::drop_something},
+            {"lost-notices", 1, &Month::lose_notices},
+            {"platform-holds-lock", 1, &Month::hold_lock},
+            {"snapshot", 2, &Month::hold_snapshot},
+            {"forged-session", 1, &Month::forge_session},
+            {"odd-rows", 2, &Month::write_odd_rows},
+            {"bad-reload", 1, &Month::reload_in_vain},
+            {"damaged-page", 1, &Month::damage_page},
+            {"stop", 1, &Month::stop}};
+        return kinds;
+    }
+
 private:
     void begin()
     {
@@ -173,13 +212,20 @@ private:
         create_database(database_, FileAccess::group);
         setting_.policy.retention = std::chrono::days{10};
         setting_.projects = {
-            {"default", "123456", "secret"}, {"second", "654321", "secret", true}, {"spare", "777", "secret"}};
+            {"default", "123456", "secret"},
+            {"second", "654321", "secret", ProjectSetting::Kind::sandbox},
+            {"spare", "777", "secret"},
+            {"mobile", application, private_key(), ProjectSetting::Kind::vonage}};
+        network_.vendor.add_vonage(application, private_key());
         network_.vendor.add_opentok("123456", "secret");
         network_.vendor.add_opentok("777", "secret");
         oracle_.configure(setting_);
         open_all();
-        platforms_[0]->plan({options_.days * 7 + 5, options_.calm}, span_);
-        platforms_[1]->plan({options_.days * 3, options_.calm, platforms_[0]->ids()}, span_);
+        PlatformSetting setting{options_.days * 7 + 5, options_.calm, {}, options_.without, options_.only_meetings};
+        platforms_[0]->plan(setting, span_);
+        setting.meetings = options_.days * 3;
+        setting.others = platforms_[0]->ids();
+        platforms_[1]->plan(setting, span_);
         start_daemon();
         events_.after(30min, [this] { half_hour(); });
         if (!options_.calm)
@@ -200,6 +246,8 @@ private:
     /// P11. A platform writes when it commits something, while the daemon could see it.
     void released(ProcessId process, Instant from)
     {
+        if (twin_) // writes to another file
+            return;
         const bool is_ours = process == ours_;
         const Instant now = clock_.steady_now();
         const bool has_written = std::exchange(log_writes_, vfs_.log_writes()) != vfs_.log_writes();
@@ -235,7 +283,7 @@ private:
     /// Everything that happens until then, in its order.
     void run_until(Instant end)
     {
-        while (clock_.steady_now() < end && oracle_.violations().size() < violations_max) {
+        while (clock_.steady_now() < end && oracle_.violations().size() < options_.violations_max) {
             if (events_.happen())
                 continue;
             if (step(daemon_) || step(second_) || (twin_ && twin_->step()))
@@ -254,10 +302,18 @@ private:
         if (!daemon)
             return false;
         const std::int64_t writes = vfs_.log_writes();
+        const ProcessId process = daemon->process();
+        const std::int64_t own_writes = vfs_.log_writes_of(process);
         const std::int64_t times_done = daemon->times_done();
         const std::int64_t rounds = daemon->rounds();
         const bool worked = daemon->step();
         rounds_ += daemon->rounds() - rounds;
+        if (daemon->rounds() != rounds)
+            check_rounds();
+        // What is gone from the schema is put back by whoever sees it.
+        const bool wrote = vfs_.log_writes_of(process) != own_writes;
+        if (wrote && process != owner_ && !blind_ && !restored_beside_another_)
+            oracle_.report("P10", "", "a daemon writes though another has taken over");
         if (daemon == daemon_ && daemon->times_done() != times_done)
             become_sound();
         if (vfs_.power_losses() != losses_) {
@@ -275,7 +331,7 @@ private:
 
     void become_sound()
     {
-        if (sound_ || std::chrono::abs(clock_.offset()) > clock_error_max || daemon_->is_damaged())
+        if (sound_ || std::chrono::abs(clock_.offset()) > clock_error_max || daemon_->is_damaged() || damaged_)
             return;
         sound_ = true;
         blind_ = false;
@@ -310,6 +366,8 @@ private:
                 Surroundings{clock_, vfs_, network_, random_, database_}, process, setting_,
                 "daemon " + std::to_string(starts_)
             );
+            owner_ = process;
+            restored_beside_another_ = restored_beside_another_ && second_;
         } catch (std::exception const&) {
             if (vfs_.is_dead(process))
                 story_.tell("usherd dies at its start");
@@ -368,28 +426,62 @@ private:
             });
         if (std::any_of(statements.begin(), statements.end(), may_free_session))
             oracle_.free(meeting);
+        if (statements.front().find("status = 'cancelled'") != std::string::npos)
+            oracle_.cancelled(meeting);
+        if (statements.front().find("'rotate'") != std::string::npos && statements.front().starts_with("INSERT")) {
+            oracle_.asked_to_rotate(meeting);
+            // While that is signed, maybe, somebody edits.
+            events_.about(clock_.steady_now() + 1s, [this, meeting] {
+                platforms_[0]->edit(meeting, {"UPDATE meeting SET title = 'y' || title WHERE id = '" + meeting + "'"});
+            });
+        }
+        if (statements.front().find("'replace_session'") != std::string::npos)
+            oracle_.asked_to_replace(meeting);
         oracle_.check(meeting);
+    }
+
+    void check_rounds()
+    {
+        const std::int64_t rounds = rounds_ - rounds_before_;
+        if (spins_ || rounds <= rounds_an_hour / 2 + rounds_an_edit * edits_in_this_hour_)
+            return;
+        spins_ = true;
+        oracle_.report(
+            "spin", "",
+            "a daemon took " + std::to_string(rounds) + " rounds for " + std::to_string(edits_in_this_hour_) + " edits"
+        );
+        options_.violations_max = 1; // the rest of the month would take for ever
+    }
+
+    /// A vendor that is away is asked now and then.
+    void check_calls()
+    {
+        const std::int64_t failed = network_.calls_failed();
+        const std::int64_t now = failed - std::exchange(failed_before_, failed);
+        most_failed_ = std::max(most_failed_, now);
+        if (now > failed_calls_max)
+            oracle_.report("pace", "", std::to_string(now) + " calls failed within half an hour");
     }
 
     void half_hour()
     {
         events_.after(30min, [this] { half_hour(); });
-        const std::int64_t rounds = rounds_ - std::exchange(rounds_before_, rounds_);
-        const std::int64_t edits = std::exchange(edits_in_this_hour_, 0);
-        if (rounds > rounds_an_hour / 2 + rounds_an_edit * edits)
-            oracle_.report(
-                "spin", "",
-                "a daemon took " + std::to_string(rounds) + " rounds for " + std::to_string(edits) + " edits"
-            );
-        most_rounds_ = std::max(most_rounds_, rounds);
+        check_rounds();
+        check_calls();
+        spins_ = false;
+        rounds_before_ = rounds_;
+        edits_in_this_hour_ = 0;
         ++half_hours_;
         sound_half_hours_ += sound_ ? 1 : 0;
         if (is_calm() && sound_) {
             ++calm_half_hours_;
             look_at_doors();
         }
-        if (clock_.true_now().time_since_epoch() % 24h < 30min)
+        if (clock_.true_now().time_since_epoch() % 24h < 30min) {
             oracle_.check_all(false);
+            if (is_calm() && sound_)
+                oracle_.check_upkeep();
+        }
     }
 
     /// After a calm, whoever comes when his meeting starts is served.
@@ -406,7 +498,7 @@ private:
         while (query.executeStep()) {
             const std::string meeting = query.getColumn(0).getString();
             const std::string reason = query.getColumn(2).getString();
-            if (reason == "unknown_project" || reason == "session_of_another_project")
+            if (reason == "unknown_project" || reason == "session_of_another_project" || reason == "row_invalid")
                 continue;
             bool is_fresh = false;
             for (auto const& platform : platforms_)
@@ -431,13 +523,38 @@ private:
         return *reader_;
     }
 
+    static FaultKind const& some_fault(Dice& dice)
+    {
+        int weights = 0;
+        for (FaultKind const& kind : fault_kinds())
+            weights += kind.weight;
+        std::int64_t place = dice.below(weights);
+        auto kind = fault_kinds().begin();
+        while ((place -= kind->weight) >= 0)
+            ++kind;
+        return *kind;
+    }
+
+    /// Each has dice of its own: one that is left out changes nothing of the others.
     void plan_faults()
     {
-        for (std::int64_t i = 0; i < options_.days * faults_a_day; ++i)
-            events_.after(Duration{dice_.below(span_.count())}, [this] {
-                if (!quiet_)
-                    fault(dice_.below(41));
+        for (int number = 1; number <= options_.days * faults_a_day; ++number) {
+            Dice dice = dice_.fork();
+            const Duration when{dice.below(span_.count())};
+            FaultKind const& kind = some_fault(dice);
+            const bool is_wanted = !options_.only_faults || options_.only_faults->contains(number);
+            if (!is_wanted || options_.without.contains(kind.name))
+                continue;
+            faults_planned_.push_back(number);
+            events_.after(when, [this, &kind, number, dice] {
+                if (quiet_)
+                    return;
+                fault_dice_ = dice;
+                story_.tell("fault " + std::to_string(number) + ": " + kind.name);
+                ++faults_by_kind_[kind.name];
+                (this->*kind.begin)();
             });
+        }
         for (int day = 0; day < options_.days; day += 3)
             events_.after(day * Duration{24h} + Duration{dice_.below(Duration{24h}.count())}, [this] {
                 if (!blind_)
@@ -445,7 +562,7 @@ private:
             });
     }
 
-    Duration some_time(Duration low, Duration high) { return low + Duration{dice_.below((high - low).count())}; }
+    Duration some_time(Duration low, Duration high) { return low + Duration{fault_dice_.below((high - low).count())}; }
 
     void tell_fault(std::string const& what)
     {
@@ -464,60 +581,49 @@ private:
         });
     }
 
-    void fault(std::int64_t kind)
+    void plan_death()
     {
-        switch (kind) {
-        case 0:
-        case 1:
-        case 2: return kill();
-        case 3:
-        case 4:
-        case 5:
-            return plan_on_disk("the daemon will die at some operation", DiskFault::death, dice_.between(1, 400), 1);
-        case 6: return plan_on_disk("reads fail", DiskFault::read_error, dice_.between(1, 60), dice_.between(1, 9));
-        case 7: return plan_on_disk("writes fail", DiskFault::write_error, dice_.between(1, 30), dice_.between(1, 9));
-        case 8: return plan_on_disk("a write is short", DiskFault::short_write, dice_.between(1, 30), 1);
-        case 9: return plan_on_disk("the disk is full", DiskFault::full, dice_.between(1, 30), dice_.between(1, 90));
-        case 10: return plan_on_disk("syncs fail", DiskFault::sync_error, dice_.between(1, 9), dice_.between(1, 9));
-        case 11: return plan_on_disk("the lock is held", DiskFault::busy, dice_.between(1, 9), dice_.between(1, 5000));
-        case 12:
-        case 13: return lose_power();
-        case 14:
-            return plan_on_disk("power will fail at some operation", DiskFault::power_loss, dice_.between(1, 400), 1);
-        case 15:
-        case 16: return outage();
-        case 17:
-        case 18:
-        case 19: return chance_failures();
-        case 20: return dip_quota();
-        case 21: return garble_answers();
-        case 22: return repeat_ids();
-        case 23:
-        case 24:
-        case 25: return step_clock();
-        case 26: return suspend();
-        case 27: return drift();
-        case 28:
-        case 29: return reload();
-        case 30: return rotate_key();
-        case 31: return start_second();
-        case 32: return restore();
-        case 33:
-        case 34: return drop_something();
-        case 35:
-            tell_fault("notices get lost");
-            notices_get_lost_ = true;
-            return end_after(some_time(10min, 2h), lost_notices_no_, [this] { notices_get_lost_ = false; });
-        case 36: return hold_lock();
-        case 39: return forge_session();
-        case 37:
-        case 38: return hold_snapshot();
-        default:
-            tell_fault("usherd is told to stop");
-            if (daemon_)
-                daemon_->stop();
-            trouble(0s);
-        }
+        plan_on_disk("the daemon will die at some operation", DiskFault::death, fault_dice_.between(1, 400), 1);
+    }
+    void fail_reads()
+    {
+        plan_on_disk("reads fail", DiskFault::read_error, fault_dice_.between(1, 60), fault_dice_.between(1, 9));
+    }
+    void fail_writes()
+    {
+        plan_on_disk("writes fail", DiskFault::write_error, fault_dice_.between(1, 30), fault_dice_.between(1, 9));
+    }
+    void write_short() { plan_on_disk("a write is short", DiskFault::short_write, fault_dice_.between(1, 30), 1); }
+    void fill_disk()
+    {
+        plan_on_disk("the disk is full", DiskFault::full, fault_dice_.between(1, 30), fault_dice_.between(1, 90));
+    }
+    void fail_syncs()
+    {
+        plan_on_disk("syncs fail", DiskFault::sync_error, fault_dice_.between(1, 9), fault_dice_.between(1, 9));
+    }
+    void have_lock_held()
+    {
+        plan_on_disk("the lock is held", DiskFault::busy, fault_dice_.between(1, 9), fault_dice_.between(1, 5000));
+    }
+    void plan_power_loss()
+    {
+        plan_on_disk("power will fail at some operation", DiskFault::power_loss, fault_dice_.between(1, 400), 1);
+    }
+
+    void lose_notices()
+    {
+        tell_fault("notices get lost");
+        notices_get_lost_ = true;
+        end_after(some_time(10min, 2h), lost_notices_no_, [this] { notices_get_lost_ = false; });
+    }
+
+    void stop()
+    {
+        tell_fault("usherd is told to stop");
+        if (daemon_)
+            daemon_->stop();
+        trouble(0s);
     }
 
     void kill()
@@ -573,7 +679,7 @@ private:
     void outage()
     {
         tell_fault("the vendor is away");
-        network_.vendor.behaviour.outage = dice_.some({vendor::Outage::unavailable, vendor::Outage::refused});
+        network_.vendor.behaviour.outage = fault_dice_.some({vendor::Outage::unavailable, vendor::Outage::refused});
         end_after(some_time(1min, 90min), outage_no_, [this] {
             network_.vendor.behaviour.outage = vendor::Outage::none;
             story_.tell("the vendor is back");
@@ -584,14 +690,14 @@ private:
     {
         tell_fault("the vendor fails by chance");
         vendor::Behaviour& behaviour = network_.vendor.behaviour;
-        behaviour.chance = static_cast<double>(dice_.between(2, 9)) / 10;
+        behaviour.chance = static_cast<double>(fault_dice_.between(2, 9)) / 10;
         behaviour.by_chance.clear();
         using Kind = vendor::FaultKind;
         for (const Kind kind :
              {Kind::delay, Kind::too_many, Kind::server_error, Kind::bad_gateway, Kind::unavailable,
               Kind::gateway_timeout, Kind::reset_connect, Kind::reset_before, Kind::reset_after, Kind::half_body,
               Kind::wrong_type, Kind::xml, Kind::empty_array, Kind::missing_id, Kind::skewed_date, Kind::echo})
-            if (dice_.one_in(3))
+            if (fault_dice_.one_in(3))
                 behaviour.by_chance.push_back(vendor::fault_of(kind));
         end_after(some_time(10min, 3h), chance_no_, [this] {
             network_.vendor.behaviour.chance = 0;
@@ -602,15 +708,15 @@ private:
     void dip_quota()
     {
         tell_fault("the vendor allows less");
-        network_.quota = dice_.below(3);
+        network_.quota = fault_dice_.below(3);
         end_after(some_time(10min, 2h), quota_no_, [this] { network_.quota = 1000; });
     }
 
     void garble_answers()
     {
         tell_fault("answers are late, and requests arrive twice");
-        network_.twice_in_a_hundred = static_cast<int>(dice_.between(10, 60));
-        network_.late_in_a_hundred = static_cast<int>(dice_.between(0, 60));
+        network_.twice_in_a_hundred = static_cast<int>(fault_dice_.between(10, 60));
+        network_.late_in_a_hundred = static_cast<int>(fault_dice_.between(0, 60));
         end_after(some_time(10min, 3h), garble_no_, [this] {
             network_.twice_in_a_hundred = network_.late_in_a_hundred = 0;
         });
@@ -640,9 +746,9 @@ private:
 
     void step_clock()
     {
-        const Duration by = dice_.some<Duration>({1s, 7s, 60s, 10min, 1h, 5h, 24h, 8 * 24h, 40 * 24h}) +
-                            dice_.below(600) * Duration{1s};
-        const bool is_back = dice_.one_in(2);
+        const Duration by = fault_dice_.some<Duration>({1s, 7s, 60s, 10min, 1h, 5h, 24h, 8 * 24h, 40 * 24h}) +
+                            fault_dice_.below(600) * Duration{1s};
+        const bool is_back = fault_dice_.one_in(2);
         tell_fault("the clock is set " + std::to_string(by / Duration{1s}) + (is_back ? " s back" : " s ahead"));
         set_clock(is_back ? -by : by);
         end_after(some_time(1min, 100min), clock_no_, [this] {
@@ -662,24 +768,32 @@ private:
         trouble(0s);
     }
 
+    /// Never so far that the vendor refuses what is signed; then it is put right.
     void drift()
     {
+        if (std::exchange(drifts_, true))
+            return;
         tell_fault("the clock drifts");
-        clock_.set_drift(dice_.between(-500, 500));
-        events_.after(some_time(1h, 4h), [this] { clock_.set_drift(0); });
+        clock_.set_drift(fault_dice_.between(-500, 500));
+        events_.after(some_time(1h, 4h), [this] {
+            clock_.set_drift(0);
+            drifts_ = false;
+            if (std::chrono::abs(clock_.offset()) <= clock_error_max)
+                set_clock(Duration::zero());
+        });
     }
 
     void reload()
     {
         Policy& policy = setting_.policy;
-        switch (dice_.below(8)) {
-        case 0: policy.token_lead = dice_.some<seconds>({5min, 1h, 20h}); break;
-        case 1: policy.session_lead = dice_.some<seconds>({1h, 24h, 120h}); break;
-        case 2: policy.grace = dice_.some<seconds>({0s, 15min, 5h}); break;
-        case 3: policy.early_join.set(Role::moderator, dice_.some<seconds>({0s, 30min, 5h})); break;
+        switch (fault_dice_.below(8)) {
+        case 0: policy.token_lead = fault_dice_.some<seconds>({5min, 1h, 20h}); break;
+        case 1: policy.session_lead = fault_dice_.some<seconds>({1h, 24h, 120h}); break;
+        case 2: policy.grace = fault_dice_.some<seconds>({0s, 15min, 5h}); break;
+        case 3: policy.early_join.set(Role::moderator, fault_dice_.some<seconds>({0s, 30min, 5h})); break;
         case 4: policy.visible_at_opens = !policy.visible_at_opens; break;
-        case 5: policy.max_token_life = dice_.some<seconds>({24h, 48h, 25 * 24h}); break;
-        case 6: policy.rotation_margin = dice_.some<seconds>({1h, 8h}); break;
+        case 5: policy.max_token_life = fault_dice_.some<seconds>({24h, 48h, 25 * 24h}); break;
+        case 6: policy.rotation_margin = fault_dice_.some<seconds>({1h, 8h}); break;
         default: policy.disconnect_at_close = !policy.disconnect_at_close; break;
         }
         take_setting("the policy is another one");
@@ -695,11 +809,18 @@ private:
             daemon_->reload(setting_);
     }
 
+    void reload_in_vain()
+    {
+        tell_fault("the new configuration has a mistake");
+        if (daemon_)
+            daemon_->reload_in_vain();
+    }
+
     void rotate_key()
     {
-        ProjectSetting& project = setting_.projects[static_cast<std::size_t>(dice_.below(3))];
+        ProjectSetting& project = setting_.projects[static_cast<std::size_t>(fault_dice_.below(3))];
         project.secret = "secret " + std::to_string(++keys_);
-        if (!project.is_sandbox)
+        if (project.kind != ProjectSetting::Kind::sandbox)
             network_.vendor.add_opentok(project.key, project.secret);
         story_.tell("the vendor has another secret for " + project.name);
         events_.after(some_time(0s, 20min), [this] { take_setting("the secret is another one"); });
@@ -719,6 +840,7 @@ private:
             second_ = std::make_unique<Daemon>(
                 Surroundings{clock_, vfs_, network_, random_, database_}, ++processes_, setting_, "another daemon"
             );
+            owner_ = second_->process();
         } catch (std::exception const&) {
             judge_failure(std::current_exception());
         }
@@ -745,19 +867,17 @@ private:
         if (!backup_ || blind_)
             return;
         tell_fault("a backup is restored");
+        restored_beside_another_ = second_ != nullptr;
         copy(*backup_, reader());
-        others_wrote_ = Instant{} - 1h; // nobody who waits for a turn: the file is another one
-        fenced_until_ = clock_.steady_now() + 2h;
-        oracle_.free_all();
-        oracle_.begin_anew();
-        disturb();
-        trouble(0s);
+        older_rows_came_back();
         if (daemon_)
             daemon_->notice();
     }
 
     void drop_something()
     {
+        if (damaged_)
+            return;
         SQLite::Database& database = reader();
         std::vector<std::pair<std::string, std::string>> all;
         {
@@ -769,9 +889,9 @@ private:
         }
         if (all.empty())
             return;
-        for (std::int64_t count = dice_.some({1, 1, 3, 40}); count > 0; --count) {
+        for (std::int64_t count = fault_dice_.some({1, 1, 3, 40}); count > 0; --count) {
             auto const& [type, name] =
-                all[static_cast<std::size_t>(dice_.below(static_cast<std::int64_t>(all.size())))];
+                all[static_cast<std::size_t>(fault_dice_.below(static_cast<std::int64_t>(all.size())))];
             const std::string drop = "DROP " + type + " IF EXISTS " + name;
             if (sqlite3_exec(database.getHandle(), drop.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
                 continue;
@@ -781,7 +901,7 @@ private:
         }
         disturb();
         trouble(5min);
-        if (daemon_)
+        if (daemon_ && fault_dice_.one_in(2)) // else with the next edit, which is not marked then
             daemon_->notice();
     }
 
@@ -816,6 +936,133 @@ private:
             meeting, {"INSERT OR REPLACE INTO participant (meeting_id, participant_id, role) VALUES ('" + meeting +
                       "', 'p0', 'subscriber')"}
         );
+    }
+
+    /// Somebody writes with a library that knows no CHECKs: rows that the contract refuses, and others where usher
+    /// keeps its own.
+    void write_odd_rows()
+    {
+        if (blind_)
+            return;
+        SQLite::Database& database = reader();
+        std::string meeting;
+        {
+            SQLite::Statement query{
+                database, "SELECT a.meeting_id FROM agenda a JOIN meeting m ON m.id = a.meeting_id WHERE m.ends_at > ? "
+                          "ORDER BY a.opens LIMIT 1 OFFSET ?"};
+            query.bind(1, unix_seconds(clock_.now()));
+            query.bind(2, fault_dice_.below(6));
+            if (!query.executeStep())
+                return;
+            meeting = query.getColumn(0).getString();
+        }
+        const std::string its = " = (SELECT meeting_no FROM agenda WHERE meeting_id = '" + meeting + "')";
+        const std::string what = fault_dice_.some<std::string>(
+            {"UPDATE participant SET role = 'king' WHERE meeting_id = '" + meeting + "'",
+             "UPDATE participant SET role = zeroblob(1000100) WHERE meeting_id = '" + meeting + "'",
+             "UPDATE participant SET connection_data = printf('%.2000c', 'x') WHERE meeting_id = '" + meeting + "'",
+             "UPDATE participant SET layout_classes = 'two  spaces' WHERE meeting_id = '" + meeting + "'",
+             "UPDATE meeting SET ends_at = starts_at WHERE id = '" + meeting + "'",
+             "UPDATE meeting SET title = printf('%.1000100c', 'x') WHERE id = '" + meeting + "'",
+             "UPDATE agenda SET detail = zeroblob(1000100) WHERE meeting_no" + its,
+             "UPDATE token SET key_id = zeroblob(1000100) WHERE session_no = (SELECT session_no FROM agenda WHERE "
+             "meeting_no" +
+                 its + ")",
+             "INSERT OR REPLACE INTO participant_problem (meeting_no, participant_id, reason, detail, since) SELECT "
+             "meeting_no, 'nobody', zeroblob(1000100), '', 0 FROM agenda WHERE meeting_no" +
+                 its}
+        );
+        const std::string odd =
+            "PRAGMA ignore_check_constraints = ON; " + what + "; PRAGMA ignore_check_constraints = OFF";
+        for (auto const& platform : platforms_)
+            platform->expect_refusals();
+        oracle_.taint(meeting);
+        oracle_.free(meeting);
+        if (sqlite3_exec(database.getHandle(), odd.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+            sqlite3_exec(database.getHandle(), "PRAGMA ignore_check_constraints = OFF", nullptr, nullptr, nullptr);
+            return;
+        }
+        ++faults_;
+        story_.tell("FAULT odd rows: " + what, meeting);
+        const Duration span = some_time(5min, 3h);
+        trouble(span);
+        platforms_[1]->edit(
+            meeting, {"INSERT OR IGNORE INTO block (meeting_id, participant_id) VALUES ('" + meeting + "', 'nobody')"}
+        );
+        events_.after(span, [this] { mend_odd_rows(); });
+    }
+
+    void mend_odd_rows()
+    {
+        platforms_[1]->edit(
+            "", {"UPDATE participant SET role = 'publisher' WHERE typeof(role) <> 'text' OR role NOT IN "
+                 "('subscriber', 'publisher', 'publisheronly', 'moderator')"}
+        );
+        platforms_[1]->edit("", {"UPDATE participant SET connection_data = '' WHERE length(connection_data) > 1000"});
+        platforms_[1]->edit("", {"UPDATE participant SET layout_classes = '' WHERE layout_classes LIKE '%  %'"});
+        platforms_[1]->edit("", {"UPDATE meeting SET ends_at = starts_at + 3600 WHERE ends_at <= starts_at"});
+        platforms_[1]->edit("", {"UPDATE meeting SET title = 'm' WHERE length(title) > 1000"});
+        trouble(0s);
+    }
+
+    /// Nobody but usherd is there meanwhile, and afterwards all is as it was before.
+    void damage_page()
+    {
+        if (blind_ || second_ || damaged_)
+            return;
+        constexpr std::size_t page_bytes = 4096;
+        const auto file = vfs_.contents(database_);
+        const auto log = vfs_.contents(database_ + "-wal");
+        if (!file || file->size() < 10 * page_bytes)
+            return;
+        tell_fault("a page is damaged");
+        leave_all();
+        std::string broken = *file;
+        const auto pages = static_cast<std::int64_t>(file->size() / page_bytes);
+        const auto at = static_cast<std::size_t>(fault_dice_.between(1, pages - 1)) * page_bytes;
+        for (std::size_t i = 0; i < page_bytes; ++i)
+            broken[at + i] = static_cast<char>(fault_dice_.next() & 0xffU);
+        vfs_.put(database_, std::move(broken));
+        vfs_.put(database_ + "-wal", log.value_or(""));
+        damaged_ = blind_ = true;
+        oracle_.set_blind(true);
+        const Duration span = some_time(20s, 3min);
+        may_fail_until_ = std::max(may_fail_until_, clock_.steady_now() + span + 1min);
+        trouble(span);
+        events_.after(span, [this, bytes = *file, log_bytes = log.value_or("")] {
+            story_.tell("the page is as before");
+            leave_all();
+            vfs_.put(database_, bytes);
+            vfs_.put(database_ + "-wal", log_bytes);
+            open_all();
+            damaged_ = blind_ = false;
+            oracle_.set_blind(false);
+            older_rows_came_back();
+        });
+    }
+
+    /// Nobody has the database open.
+    void leave_all()
+    {
+        if (daemon_) {
+            vfs_.kill(daemon_->process());
+            bury(daemon_);
+        }
+        reader_.reset();
+        snapshot_.reset();
+        for (auto const& platform : platforms_)
+            platform->close();
+        oracle_.close();
+    }
+
+    void older_rows_came_back()
+    {
+        others_wrote_ = Instant{} - 1h; // nobody who waits for a turn: the file is another one
+        fenced_until_ = clock_.steady_now() + 2h;
+        oracle_.free_all();
+        oracle_.begin_anew();
+        disturb();
+        trouble(0s);
     }
 
     void hold_lock()
@@ -867,8 +1114,10 @@ private:
         if (second_)
             bury(second_);
         start_daemon();
-        if (!options_.calm)
-            platforms_[0]->edit("", {"INSERT INTO request (action, project) VALUES ('retry', '*')"});
+        if (options_.calm)
+            return;
+        mend_odd_rows();
+        platforms_[0]->edit("", {"INSERT INTO request (action, project) VALUES ('retry', '*')"});
     }
 
     void wait_for_platforms()
@@ -880,11 +1129,12 @@ private:
 
     void final_check()
     {
-        if (oracle_.violations().size() >= violations_max)
+        if (oracle_.violations().size() >= options_.violations_max)
             return;
         if (!sound_)
             oracle_.report("P8", "", "the daemon does not find an end");
         oracle_.check_all(true);
+        oracle_.check_upkeep();
     }
 
     /// P6. Another usher sees the last rows only, and of each meeting that is on what its session was made from: that
@@ -928,7 +1178,7 @@ private:
         const std::set<std::string> theirs = test::outcome(rows);
         const auto compare = [this](auto const& some, auto const& others, char const* what) {
             for (std::string const& line : some)
-                if (!others.contains(line) && oracle_.violations().size() < violations_max)
+                if (!others.contains(line) && oracle_.violations().size() < options_.violations_max)
                     oracle_.report("P6", "", what + line);
         };
         compare(theirs, ours, "the rows lead to ");
@@ -943,22 +1193,34 @@ private:
         result.rounds = rounds_;
         result.rows = oracle_.rows_seen();
         result.starts = starts_;
+        result.failed_calls_max = most_failed_;
         result.lock_held_max = std::chrono::floor<std::chrono::microseconds>(most_held_).count();
         result.sound_percent = 100 * sound_half_hours_ / std::max<std::int64_t>(half_hours_, 1);
         result.calm_percent = 100 * calm_half_hours_ / std::max<std::int64_t>(half_hours_, 1);
         result.hash = story_.hash();
+        result.faults_planned = faults_planned_;
+        result.faults_by_kind = faults_by_kind_;
         for (auto const& platform : platforms_) {
             result.edits += platform->edits();
             result.meetings += platform->meetings();
+            result.names.insert(result.names.end(), platform->ids().begin(), platform->ids().end());
         }
         for (Violation const& violation : oracle_.violations())
             result.violations.push_back(violation.promise + " " + violation.meeting_id + ": " + violation.what);
+        if (!oracle_.violations().empty()) {
+            Violation const& first = oracle_.violations().front();
+            result.promise = first.promise;
+            result.kind = first.promise + " " + first.what.substr(0, first.what.find_first_of("0123456789"));
+            result.violated_at =
+                std::chrono::duration<double, std::ratio<86400>>(oracle_.first_at() - Instant{}).count();
+        }
         result.story = oracle_.story_so_far();
         return result;
     }
 
     MonthOptions options_;
     Dice dice_;
+    Dice fault_dice_{0}; ///< Of the fault at hand.
     Duration span_;
     Folder folder_;
     std::string database_ = folder_.file("usher.db");
@@ -988,9 +1250,11 @@ private:
     Duration held_{};
     Duration most_held_{};
     bool sound_ = false;
-    bool blind_ = false; ///< Views or triggers are gone.
-    bool quiet_ = false; ///< No more faults.
+    bool blind_ = false;   ///< Views or triggers are gone.
+    bool damaged_ = false; ///< A page is.
+    bool quiet_ = false;   ///< No more faults.
     bool notices_get_lost_ = false;
+    bool drifts_ = false;
     Instant trouble_until_{};
     Instant may_fail_until_{};
     Instant clock_set_at_{};
@@ -1007,10 +1271,16 @@ private:
     int keys_ = 0;
     int forged_ = 0;
     std::int64_t faults_ = 0;
+    std::vector<int> faults_planned_;
+    std::map<std::string, std::int64_t> faults_by_kind_;
     std::int64_t starts_ = 0;
     std::int64_t rounds_ = 0;
     std::int64_t rounds_before_ = 0;
-    std::int64_t most_rounds_ = 0;
+    std::int64_t failed_before_ = 0;
+    std::int64_t most_failed_ = 0;
+    bool spins_ = false;                   ///< In this half hour.
+    ProcessId owner_ = 0;                  ///< The daemon that took over last.
+    bool restored_beside_another_ = false; ///< An older daemon may think that it is the one that took over.
     std::int64_t half_hours_ = 0;
     std::int64_t sound_half_hours_ = 0;
     std::int64_t calm_half_hours_ = 0;
@@ -1019,9 +1289,22 @@ private:
 
 } // namespace
 
+std::vector<std::string> edit_kind_names()
+{
+    return Platform::edit_names();
+}
+
+std::vector<std::string> fault_kind_names()
+{
+    std::vector<std::string> names;
+    for (Month::FaultKind const& kind : Month::fault_kinds())
+        names.emplace_back(kind.name);
+    return names;
+}
+
 MonthResult run_month(MonthOptions options)
 {
-    return Month{options}.run();
+    return Month{std::move(options)}.run();
 }
 
 } // namespace usher::simulation
