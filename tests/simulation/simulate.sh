@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# usage: simulate.sh USHER_SIM MINUTES FOLDER: simulates months on all processors, each run from a seed that is drawn now
+# and printed; FOLDER/totals.md says what all of them came to, and FOLDER/violations.txt how to see each violation again.
+set -euo pipefail
+
+export sim=$1 folder=$3
+minutes=$2
+export months=4 # of each run
+mkdir -p "$folder"
+rm -f "$folder"/run_*.log "$folder"/totals.md "$folder"/violations.txt
+until=$(($(date +%s) + minutes * 60))
+export until
+
+run_for_a_while() {
+    local seed log
+    while [ "$(date +%s)" -lt "$until" ]; do
+        seed=$(od -An -N6 -tu8 /dev/urandom | tr -d ' ')
+        log=$folder/run_$seed.log
+        "$sim" --seed "$seed" --months "$months" --verbose >"$log" 2>&1 || true
+        tail -n 1 "$log"
+    done
+}
+export -f run_for_a_while
+
+started=$SECONDS
+seq "$(nproc)" | xargs -P "$(nproc)" -I{} bash -c run_for_a_while
+took=$((SECONDS - started))
+
+cat "$folder"/run_*.log >"$folder/all.log"
+grep -hE '^(violation|first|again): ' "$folder/all.log" >"$folder/violations.txt" || true
+awk -v took="$took" -v processors="$(nproc)" '
+    /^month [0-9]+: / {
+        ++months
+        for (i = 1; i < NF; ++i)
+            if ($(i + 1) ~ /^(meetings|edits|faults|starts|rounds|rows),$/)
+                sum[$(i + 1)] += $i
+    }
+    /^month [0-9]+ kinds:/ {
+        for (i = 4; i <= NF; ++i) {
+            split($i, part, "=")
+            kinds[part[1]] += part[2]
+        }
+    }
+    /^seed=/ {
+        ++runs
+        for (i = 1; i <= NF; ++i)
+            if (split($i, part, "=") == 2)
+                if (part[1] == "events")
+                    events += part[2]
+                else if (part[1] == "violations")
+                    violations += part[2]
+    }
+    END {
+        printf "| what | how many |\n|---|---:|\n"
+        printf "| months | %d |\n| seeds | %d |\n| minutes on %d processors | %d |\n", months, runs, processors, took / 60
+        printf "| events | %d |\n| meetings | %d |\n| edits | %d |\n", events, sum["meetings,"], sum["edits,"]
+        printf "| credentials looked at | %d |\n| starts of usherd | %d |\n", sum["rows,"], sum["starts,"]
+        printf "| faults met | %d |\n| violations | %d |\n", sum["faults,"], violations
+        printf "\n| kind of fault | how often it began |\n|---|---:|\n"
+        for (kind in kinds)
+            printf "| %s | %d |\n", kind, kinds[kind] | "sort"
+    }' "$folder/all.log" >"$folder/totals.md"
+cat "$folder/totals.md"
+rm "$folder/all.log"
+if [ -s "$folder/violations.txt" ]; then
+    cat "$folder/violations.txt"
+    exit 1
+fi
