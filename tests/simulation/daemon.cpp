@@ -253,6 +253,7 @@ boost::asio::awaitable<Engine::Outcome> Daemon::perform(Engine::Step step)
     case Step::settle: {
         const PassResult result = co_await provisioner_->settle();
         outcome.looked_at = result.looked_at;
+        tokens_published_ += static_cast<std::int64_t>(result.published.tokens);
         break;
     }
     case Step::reload: outcome.taken = reload_configuration(); break;

@@ -107,6 +107,7 @@ public:
     /// How often it has found that everything is done, all of the last configuration and schema included.
     std::int64_t times_done() const { return times_done_; }
     std::int64_t rounds() const { return rounds_; }
+    std::int64_t tokens_published() const { return tokens_published_; }
     bool is_damaged() const { return !provisioner_->damages().empty() || provisioner_->inspect_again_at().has_value(); }
 
 private:
@@ -138,6 +139,7 @@ private:
     std::optional<Instant> beaten_;
     std::int64_t times_done_ = 0;
     std::int64_t rounds_ = 0;
+    std::int64_t tokens_published_ = 0;
     std::unique_ptr<TaskGroup> tasks_;
 };
 

@@ -55,8 +55,6 @@ struct Booked {
     Duration ends{};
     std::optional<Duration> made{};
     std::optional<Duration> ready{};
-    std::int64_t issued_at = 0; ///< Of its newest tokens,
-    int tokens = 0;             ///< and how many of these there are.
     std::vector<Duration> arrivals{};
 };
 
@@ -94,7 +92,6 @@ public:
         daemon_.reset();
         statements_.clear();
         changed_.reset();
-        tokens_.reset();
         reader_.reset();
         platform_.reset();
         oracle_.close();
@@ -223,7 +220,9 @@ private:
         const std::int64_t writes = vfs_.log_writes();
         const std::int64_t times_done = daemon_->times_done();
         const auto calls = network_.vendor.requests().size();
+        const std::int64_t tokens = daemon_->tokens_published();
         const bool worked = daemon_->step();
+        result_.signed_tokens.at(minute(now())) += static_cast<int>(daemon_->tokens_published() - tokens);
         if (daemon_->times_done() != times_done && clock_.offset() == Duration::zero())
             oracle_.set_sound(true);
         result_.calls.at(minute(now())) += static_cast<int>(network_.vendor.requests().size() - calls);
@@ -253,32 +252,12 @@ private:
                 booked.made = now();
                 ++result_.made.at(minute(now()));
             }
-            if (changed_->getColumn(3).isNull())
-                continue;
-            count_tokens(booked, changed_->getColumn(3).getInt64());
             if (changed_->getColumn(2).getString() == "ready" && !booked.ready) {
                 booked.ready = now();
                 ++result_.ready.at(minute(now()));
             }
         }
         changed_->reset();
-    }
-
-    void count_tokens(Booked& booked, std::int64_t session_no)
-    {
-        if (!tokens_)
-            tokens_.emplace(
-                *reader_, "SELECT count(*), issued_at FROM token WHERE session_no = ? GROUP BY issued_at "
-                          "ORDER BY issued_at DESC LIMIT 1"
-            );
-        tokens_->bind(1, session_no);
-        if (tokens_->executeStep()) {
-            if (std::exchange(booked.issued_at, tokens_->getColumn(1).getInt64()) != tokens_->getColumn(1).getInt64())
-                booked.tokens = 0;
-            const int before = std::exchange(booked.tokens, tokens_->getColumn(0).getInt());
-            result_.signed_tokens.at(minute(now())) += booked.tokens - before;
-        }
-        tokens_->reset();
     }
 
     /// From here on nothing but the database and the platforms is there, for all that the tokens know.
@@ -372,7 +351,6 @@ private:
     std::unique_ptr<SQLite::Database> reader_;
     std::map<std::string, std::unique_ptr<SQLite::Statement>> statements_;
     std::optional<SQLite::Statement> changed_;
-    std::optional<SQLite::Statement> tokens_;
     std::unique_ptr<Daemon> daemon_;
     std::int64_t seen_ = 0;
     ProcessId processes_ = 0;
