@@ -2,7 +2,7 @@
 # usage: soak.sh BIN KILLS: the real programs on a real disk. KILLS times usherd, and now and then a program beside it, is
 # killed in the middle of its work; then it meets a full disk, a disk that cannot be written to, a lack of descriptors,
 # another usherd and pages that are damaged. Chance comes from USHER_SOAK_SEED, which is printed.
-set -euo pipefail
+set -Eeuo pipefail
 
 bin=$(cd "$1" && pwd)
 kills=$2
@@ -17,6 +17,7 @@ finish() {
     rm -rf "$work"
 }
 trap finish EXIT
+trap 'echo "line $LINENO failed; the last that was said:" >&2; tail -n 5 "$work/log" >&2' ERR
 echo "seed $seed, $kills kills"
 
 meetings=150
