@@ -87,7 +87,8 @@ TEST_F(FailingDisk, ACheckpointInTheBackgroundSaysSoToo)
     {
         const As as{vfs, platform};
         SQLite::Database theirs = test::open_platform(file);
-        theirs.exec("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (zeroblob(4000000))");
+        theirs.exec("PRAGMA wal_autocheckpoint = 0");
+        theirs.exec("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (zeroblob(12000000))");
         theirs.exec("INSERT INTO meeting (id, starts_at, ends_at) VALUES ('m', 1800000600, 1800004200)");
     }
     boost::asio::io_context context{1};
