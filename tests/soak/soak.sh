@@ -61,7 +61,7 @@ act() {
     case $((RANDOM % 5)) in
     0) schedule && import ;;
     1) "$bin/usherctl" --db "$db" rotate --all >>"$work/log" 2>&1 ;;
-    2) "$bin/usherctl" --db "$db" replace-session "m$((20 + RANDOM % (meetings - 20)))" >>"$work/log" 2>&1 ;;
+    2) "$bin/usherctl" --db "$db" replace-session "m$((20 + RANDOM % (meetings - 20)))" --yes >>"$work/log" 2>&1 ;;
     3) ask "UPDATE meeting SET status = CASE status WHEN 'cancelled' THEN 'scheduled' ELSE 'cancelled' END WHERE id LIKE 'm%$((RANDOM % 10))'" ;;
     *) ask "BEGIN IMMEDIATE; DELETE FROM participant WHERE meeting_id LIKE 'm1%'; INSERT INTO participant (meeting_id, participant_id, role) SELECT id, 'p0', 'publisher' FROM meeting WHERE id LIKE 'm1%'; COMMIT" ;;
     esac
