@@ -67,6 +67,7 @@ struct Provisioner::Batch {
     std::vector<MeetingNo> wanted;
     std::vector<MeetingNo> unread; ///< Of these, what would have been too much.
     std::vector<MeetingNo> unreadable;
+    std::vector<std::pair<MeetingNo, std::string>> damaged; ///< With the reason.
     std::size_t participants_max = 0;
     bool keeps_place = false; ///< Urgent, or overtaken once.
     Steady::time_point started;
@@ -229,7 +230,11 @@ boost::asio::awaitable<void> Provisioner::find_stale()
                     found->push_back({entry.starts_at, entry.session, entry.number});
         }
     };
-    co_await on_workers(std::move(work));
+    try {
+        co_await on_workers(std::move(work));
+    } catch (DatabaseDamaged const& error) {
+        note_damage(error.what());
+    }
     suspect(*found);
 }
 
@@ -240,6 +245,17 @@ void Provisioner::start_sweep()
 }
 
 boost::asio::awaitable<bool> Provisioner::sweep()
+{
+    try {
+        co_return co_await sweep_on();
+    } catch (DatabaseDamaged const& error) { // it needs all rows; what is due is served without it
+        note_damage(error.what());
+        sweep_.reader.reset();
+        co_return false;
+    }
+}
+
+boost::asio::awaitable<bool> Provisioner::sweep_on()
 {
     if (!sweep_.reader)
         sweep_.reader = store_.reader();
@@ -464,8 +480,12 @@ bool Provisioner::start_batch()
 /// Everything that needs no write: on the workers.
 boost::asio::awaitable<void> Provisioner::prepare(Batch& batch)
 {
-    batch.meetings = batch.reader->read(batch.wanted, batch.participants_max);
-    if (!batch.meetings.empty())
+    try {
+        batch.meetings = batch.reader->read(batch.wanted, batch.participants_max);
+    } catch (DatabaseDamaged const&) {
+        read_each(batch);
+    }
+    if (!batch.meetings.empty() && batch.damaged.empty())
         batch.unread.assign(
             std::find(batch.wanted.begin(), batch.wanted.end(), batch.meetings.back().number) + 1, batch.wanted.end()
         );
@@ -478,6 +498,19 @@ boost::asio::awaitable<void> Provisioner::prepare(Batch& batch)
         batch.plans.push_back(plan(meeting, batch.projects, batch.now));
     co_await make_sessions(batch);
     sign(batch);
+}
+
+/// A part of the database is damaged: each meeting by itself, so that those that lie elsewhere are served.
+void Provisioner::read_each(Batch& batch)
+{
+    for (const MeetingNo meeting : batch.wanted) {
+        try {
+            for (MeetingSnapshot& read : batch.reader->read({&meeting, 1}, batch.participants_max))
+                batch.meetings.push_back(std::move(read));
+        } catch (DatabaseDamaged const& error) {
+            batch.damaged.emplace_back(meeting, error.what());
+        }
+    }
 }
 
 /// Finds or makes what tokens are signed for.
@@ -582,6 +615,10 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     Batch& batch = *batches_.front();
     if (batch.error)
         std::rethrow_exception(batch.error);
+    for (auto const& [meeting, reason] : batch.damaged) {
+        note_damage(reason);
+        set_aside_.failed(meeting, clock_.steady_now());
+    }
     PassResult result;
     result.looked_at = batch.meetings.size();
     result.published = co_await publish(batch);
@@ -633,6 +670,17 @@ void Provisioner::note_looks(Batch const& batch)
                 )
             );
     }
+}
+
+/// Told once. Another file in the database's place looks damaged too: nothing is written to that.
+void Provisioner::note_damage(std::string const& reason)
+{
+    store_.check_after_failure();
+    store_.check();
+    if (!std::exchange(is_damage_told_, true))
+        log_event(
+            "store.damaged"_event, fmt::format(R"( reason="{}" meaning="what lies elsewhere is served")", reason)
+        );
 }
 
 /// Once, until it is over.

@@ -22,6 +22,7 @@ inline constexpr LogEvent log_events[] = {
     {"config.refused", LogSeverity::error, "configuration refused, the old one stays"},
     {"contract.damaged", LogSeverity::error, "contract damaged"},
     {"row.refused", LogSeverity::error, "meeting cannot be written"},
+    {"store.damaged", LogSeverity::error, "the database is damaged"},
     {"task.failed", LogSeverity::error, "task failed"},
 
     {"agenda.unreadable", LogSeverity::warning, "rows of agenda cannot be read and are made anew"},

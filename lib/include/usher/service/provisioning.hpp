@@ -144,6 +144,9 @@ private:
     void adapt(Batch const& batch);
     void note_looks(Batch const& batch);
     void note_concern();
+    void note_damage(std::string const& reason);
+    static void read_each(Batch& batch);
+    boost::asio::awaitable<bool> sweep_on();
 
     Store& store_;
     Clock& clock_;
@@ -157,6 +160,7 @@ private:
     CertainTime certain_;
     bool stopping_ = false;
     bool pausing_ = false;
+    bool is_damage_told_ = false;
     bool is_concerned_ = false;                         ///< About the store.
     Inspection inspection_;                             ///< The last one,
     std::chrono::steady_clock::time_point inspected_{}; ///< and when it was.

@@ -44,6 +44,12 @@ public:
     using DatabaseError::DatabaseError;
 };
 
+/// A part of the database cannot be read any more; the message names the tables. What lies elsewhere can be worked with.
+class DatabaseDamaged : public DatabaseError {
+public:
+    using DatabaseError::DatabaseError;
+};
+
 /// Others keep the database busy for longer than usher waits: try again later.
 class DatabaseBusy : public std::runtime_error {
 public:

@@ -56,10 +56,11 @@ struct StoreFile::Impl : Statements {
     std::string who; // took over
     sys_seconds since{};
     std::string database_id;
-    std::int64_t highest_seq = 0;  // that was committed
-    bool restored = false;         // older rows came back since anybody asked
-    std::int64_t last_seq = 0;     // in the transaction at hand
-    std::int64_t deletes_left = 0; // likewise: how many rows may go
+    std::int64_t highest_seq = 0;              // that was committed
+    bool restored = false;                     // older rows came back since anybody asked
+    std::int64_t last_seq = 0;                 // in the transaction at hand
+    std::optional<std::string> damaged_tables; // once one was met
+    std::int64_t deletes_left = 0;             // likewise: how many rows may go
     std::function<void(bool)> lock_watcher;
 
     /// Runs `work` with no bound of ours on the size of a value: for what must pass over one that is too large.
@@ -101,9 +102,13 @@ struct StoreFile::Impl : Statements {
         try {
             return work();
         } catch (SQLite::Exception const& error) {
+            if ((error.getErrorCode() & 0xff) == SQLITE_CORRUPT)
+                throw DatabaseDamaged{damage_text(error)};
             rethrow(error, path, database->getHandle());
         }
     }
+    /// Names the tables that have damaged pages. Looks for them once, since that reads all of the database.
+    std::string damage_text(SQLite::Exception const& error);
 
     /// Holds the write lock until the commit, and says so.
     class Writing {
