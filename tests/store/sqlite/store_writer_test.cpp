@@ -265,6 +265,21 @@ TEST_F(Writer, NoPartOfTheDaemonTakesTheLockBeforeOthersHadTheirTurn)
     }
 }
 
+TEST_F(Writer, WhoFindsTheLockTakenInTheMeantimeWaitsAgain)
+{
+    run(context, writer.beat(start));
+    sql("UPDATE daemon SET damage = 'x'");
+    clock.waits.clear();
+    clock.during_wait = [&] {
+        clock.during_wait = {};
+        clock.tick = 10ms;
+        store.beat(start + 1s, start); // another part of the daemon
+        clock.tick = 0ms;
+    };
+    run(context, writer.beat(start + 2s));
+    EXPECT_THAT(clock.waits, ElementsAre(20ms));
+}
+
 TEST_F(Writer, WhereNothingIsToBeWrittenNobodyIsWaitedFor)
 {
     add_meeting("a", 1);

@@ -252,14 +252,14 @@ boost::asio::awaitable<void> StoreWriter::take_turn(Turn turn)
     std::optional<Waits> waits;
     if (goes_first)
         waits.emplace(waiting_first_);
+    bool was_away = goes_first; // all others give way once
     for (int turns = 0; turns < turns_max; ++turns) {
         const Duration gap = gap_left();
         const bool others_first = !goes_first && waiting_first_ > 0;
-        if (gap == Duration::zero() && goes_first)
+        if (gap == Duration::zero() && !others_first && was_away)
             break;
         co_await clock_.wait(others_first ? std::max(gap, others_turn) : gap);
-        if (gap == Duration::zero() && !others_first)
-            break;
+        was_away = true; // somebody else may have held the lock meanwhile: look again
     }
 }
 
