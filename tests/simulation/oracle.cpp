@@ -186,8 +186,10 @@ void Oracle::check_requests(std::string const& meeting, MeetingEvidence const& e
                         "P8", meeting,
                         "a rotation is said to be done, and " + credential.participant_id + " has the token of before"
                     );
+        // Of a project that is configured no more nothing can be made: what is there is kept, and the result says so.
+        const bool is_kept = evidence.meeting.reason == "session_kept";
         if (state == "done" && evidence.meeting.state == State::ready && !before.empty() && now && !now->adopted &&
-            now->session_id == before)
+            !is_kept && now->session_id == before)
             report("P8", meeting, "a replacement is said to be done, and its session is the one of before");
         asked = asked_.erase(asked);
     }
