@@ -60,6 +60,8 @@ protected:
 
     std::string printed() const { return read_text(output); }
     bool says(std::string const& text) const { return printed().find(text) != std::string::npos; }
+    /// A page was read while another file was copied over this one.
+    bool is_mixed() const { return says("is no sound database") || says(" cannot be read: "); }
     bool said(std::string const& text) const
     {
         return eventually([&] { return says(text); });

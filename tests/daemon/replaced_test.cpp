@@ -80,14 +80,14 @@ TEST_P(Replaced, TheNewFileIsServedWithNothingOfTheOld)
                 written = now;
                 std::ofstream{path, std::ios::binary} << read_text(copy) + '\n';
             }
-            return says("the database file was ") || says("is no sound database");
+            return says("the database file was ") || is_mixed();
         })) << printed();
     }
     if (state == State::running) {
         EXPECT_EQ(daemon->end(), 1) << printed();
         // A page that is read while the file is overwritten may be the first thing that is noticed; then the next start
         // sets the -wal aside.
-        const bool came_late = way != Way::move && says("is no sound database");
+        const bool came_late = way != Way::move && is_mixed();
         EXPECT_TRUE(came_late || says("the database file was ")) << printed();
         struct stat log {};
         EXPECT_TRUE(came_late || ::stat((path + "-wal").c_str(), &log) != 0 || log.st_size == 0);
@@ -172,7 +172,7 @@ TEST_P(Overwritten, IsNoticedWhileTheLogIsEmpty)
     std::size_t times = 0;
     EXPECT_TRUE(eventually([&] {
         std::ofstream{path, std::ios::binary} << contents + std::string(++times, '\n');
-        return says("the database file was overwritten") || says("is no sound database");
+        return says("the database file was overwritten") || is_mixed();
     })) << printed();
     EXPECT_EQ(daemon->end(), 1) << printed();
 }

@@ -246,13 +246,15 @@ void Provisioner::start_sweep()
 
 boost::asio::awaitable<bool> Provisioner::sweep()
 {
+    bool more = false;
     try {
-        co_return co_await sweep_on();
+        more = co_await sweep_on();
     } catch (DatabaseDamaged const& error) { // it needs all rows; what is due is served without it
         note_damage(error.what());
         sweep_.reader.reset();
-        co_return false;
     }
+    has_swept_ = has_swept_ || !more;
+    co_return more;
 }
 
 boost::asio::awaitable<bool> Provisioner::sweep_on()
@@ -672,11 +674,14 @@ void Provisioner::note_looks(Batch const& batch)
     }
 }
 
-/// Told once. Another file in the database's place looks damaged too: nothing is written to that.
+/// Told once. Another file that somebody copies into the database's place looks damaged too, and nothing may be written
+/// to that: so it has to be there when the daemon starts. What is damaged later ends it.
 void Provisioner::note_damage(std::string const& reason)
 {
     store_.check_after_failure();
     store_.check();
+    if (has_swept_ && !is_damage_told_)
+        throw DatabaseDamaged{reason};
     if (!std::exchange(is_damage_told_, true))
         log_event(
             "store.damaged"_event, fmt::format(R"( reason="{}" meaning="what lies elsewhere is served")", reason)

@@ -160,6 +160,7 @@ private:
     CertainTime certain_;
     bool stopping_ = false;
     bool pausing_ = false;
+    bool has_swept_ = false; ///< Once, since the start.
     bool is_damage_told_ = false;
     bool is_concerned_ = false;                         ///< About the store.
     Inspection inspection_;                             ///< The last one,
