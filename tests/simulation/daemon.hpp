@@ -14,8 +14,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <usher/async/task_group.hpp>
-#include <usher/async/wakeup.hpp>
-#include <usher/service/engine.hpp>
+#include <usher/service/main_loop.hpp>
 #include <usher/service/provisioning.hpp>
 #include <usher/service/random.hpp>
 #include <usher/store/store.hpp>
@@ -105,19 +104,16 @@ public:
     ProcessId process() const { return process_; }
 
     /// How often it has found that everything is done, all of the last configuration and schema included.
-    std::int64_t times_done() const { return times_done_; }
-    std::int64_t rounds() const { return rounds_; }
-    std::int64_t tokens_published() const { return tokens_published_; }
+    std::int64_t times_done() const { return loop_->counts().idle_rounds; }
+    std::int64_t rounds() const { return loop_->counts().rounds; }
+    std::int64_t tokens_published() const { return static_cast<std::int64_t>(loop_->total().published.tokens); }
     bool is_damaged() const { return !provisioner_->damages().empty() || provisioner_->inspect_again_at().has_value(); }
 
 private:
     std::vector<Project> projects_of(Setting const& setting) const;
     static ProvisioningSettings settings_of(Setting const& setting, std::optional<ClockRecord> const& clock);
     boost::asio::awaitable<void> provision();
-    Engine::Facts facts() const;
-    boost::asio::awaitable<Engine::Outcome> perform(Engine::Step step);
     bool reload_configuration();
-    boost::asio::awaitable<void> beat();
     void stop_everything();
 
     Surroundings surroundings_;
@@ -127,19 +123,13 @@ private:
     boost::asio::io_context context_{1};
     std::unique_ptr<Store> store_;
     test::UnwatchedFile* file_ = nullptr; ///< The store's.
-    std::optional<Engine> engine_;
-    Wakeup wakeup_;
+    Hindrance hindrance_{[](std::string const&) {}};
     std::unique_ptr<SessionMaker> maker_;
     std::unique_ptr<Provisioner> provisioner_;
+    std::optional<MainLoop> loop_;
     std::exception_ptr failure_;
     std::optional<Setting> new_setting_;
-    bool stopping_ = false;
     bool over_ = false;
-    bool sweeping_ = false;
-    std::optional<Instant> beaten_;
-    std::int64_t times_done_ = 0;
-    std::int64_t rounds_ = 0;
-    std::int64_t tokens_published_ = 0;
     std::unique_ptr<TaskGroup> tasks_;
 };
 

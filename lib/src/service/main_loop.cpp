@@ -13,16 +13,18 @@ namespace {
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
-constexpr auto heartbeat_interval = 1min;
 constexpr auto call_grace = 5s; // at the stop, for calls to providers that are under way
 constexpr auto log_every = 60s; // what repeats
 
 } // namespace
 
-MainLoop::MainLoop(Parts parts, boost::asio::any_io_executor executor, Engine::Mode mode, bool hurried, Doors doors)
+MainLoop::MainLoop(
+    Parts parts, boost::asio::any_io_executor executor, Engine::Mode mode, bool hurried, Doors doors, Rhythm rhythm
+)
     : parts_{parts},
       doors_{std::move(doors)},
-      engine_{mode, parts.clock.steady_now(), hurried},
+      rhythm_{rhythm},
+      engine_{mode, parts.clock.steady_now(), hurried, rhythm.longest_wait},
       wakeup_{parts.clock, executor}
 {}
 
@@ -67,8 +69,9 @@ boost::asio::awaitable<void> MainLoop::run()
         if (next.step == Step::give_up)
             std::rethrow_exception(broken);
         if (next.step == Step::wait) {
-            if (!std::exchange(hindered, false)) // a step that does well is not enough
+            if (!hindered) // a step that does well is not enough
                 parts_.hindrance.over();
+            count_round(next.wait, std::exchange(hindered, false));
             co_await rest(next.wait);
             continue;
         }
@@ -85,6 +88,14 @@ boost::asio::awaitable<void> MainLoop::run()
         }
     }
     co_await parts_.maker.drain(call_grace);
+}
+
+void MainLoop::count_round(Steady::duration wait, bool hindered)
+{
+    const bool is_due = due_ && *due_ <= parts_.clock.now();
+    ++counts_.rounds;
+    if (!hindered && !is_due && !engine_.sweeping() && wait > Steady::duration::zero())
+        ++counts_.idle_rounds;
 }
 
 /// Until something happens, or for so long.
@@ -159,7 +170,7 @@ boost::asio::awaitable<Engine::Outcome> MainLoop::perform(Engine::Step step)
 
 boost::asio::awaitable<void> MainLoop::look_for_changes()
 {
-    return parts_.store.follow_changes(Engine::longest_wait, [this] { wakeup_.notify(); });
+    return parts_.store.follow_changes(rhythm_.longest_wait, [this] { wakeup_.notify(); });
 }
 
 void MainLoop::request_stop()
@@ -187,7 +198,7 @@ void MainLoop::clock_was_set()
 boost::asio::awaitable<void> MainLoop::beat()
 {
     const Steady::time_point steady = parts_.clock.steady_now();
-    if (beaten_ && steady - *beaten_ < heartbeat_interval && !parts_.store.holds_older_rows())
+    if (beaten_ && steady - *beaten_ < rhythm_.heartbeat && !parts_.store.holds_older_rows())
         co_return;
     try {
         co_await parts_.provisioner.beat();

@@ -77,6 +77,8 @@ public:
     /// from the beginning of a round; nothing is lost by it.
     void busy(bool broken, Instant now);
 
+    bool sweeping() const { return sweeping_; }
+
 private:
     enum class Place : std::uint8_t { begin, settle, settled, house, announced, swept };
 

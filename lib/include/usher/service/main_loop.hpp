@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -54,7 +55,22 @@ public:
         Hindrance& hindrance;
     };
 
-    MainLoop(Parts parts, boost::asio::any_io_executor executor, Engine::Mode mode, bool hurried, Doors doors);
+    /// How often it does something though nothing is due.
+    struct Rhythm {
+        std::chrono::steady_clock::duration longest_wait = Engine::longest_wait;
+        std::chrono::steady_clock::duration heartbeat = std::chrono::minutes{1};
+    };
+    struct Counts {
+        std::int64_t rounds = 0;
+        std::int64_t idle_rounds = 0; ///< At whose end nothing was left to do, nor to sweep.
+    };
+
+    MainLoop(Parts parts, boost::asio::any_io_executor executor, Engine::Mode mode, bool hurried, Doors doors)
+        : MainLoop{parts, std::move(executor), mode, hurried, std::move(doors), Rhythm{}}
+    {}
+    MainLoop(
+        Parts parts, boost::asio::any_io_executor executor, Engine::Mode mode, bool hurried, Doors doors, Rhythm rhythm
+    );
 
     /// Ends after a stop, or in `once` when nothing is due; calls that are under way have been waited for. Errors:
     /// those of Store.
@@ -70,21 +86,25 @@ public:
     bool stopping() const { return stopping_; }
     void log_published(); ///< What was not told yet.
     PassResult const& total() const { return total_; }
+    Counts const& counts() const { return counts_; }
 
 private:
     Engine::Facts facts();
     boost::asio::awaitable<Engine::Outcome> perform(Engine::Step step);
     boost::asio::awaitable<void> rest(std::chrono::steady_clock::duration wait);
     boost::asio::awaitable<void> beat();
+    void count_round(std::chrono::steady_clock::duration wait, bool hindered);
     void log(PassResult const& result);
     void tell_due();
 
     Parts parts_;
     Doors doors_;
+    Rhythm rhythm_;
     Engine engine_;
     Wakeup wakeup_;
     bool stopping_ = false;
     std::optional<sys_seconds> due_; ///< The next work that the rows know of.
+    Counts counts_;
     PassResult total_;
     PassResult unlogged_;
     std::chrono::steady_clock::time_point log_again_{};
