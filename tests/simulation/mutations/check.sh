@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # usage: check.sh [--apply-only | NAME...]: breaks usher on purpose, in one place at a time, and sees that the simulation
-# notices. Each patch here says what it breaks and which promise catches it; one with a line `Open: ` is not caught yet. --apply-only only sees that all of them can
-# be applied, and changes nothing. USHER_MUTATION_SEEDS and USHER_MUTATION_DAYS say what is run.
+# notices. Each patch here says what it breaks and which promise catches it; one with a line `Open: ` is not caught yet.
+# --apply-only only sees that all of them can be applied, and changes nothing. USHER_MUTATION_SEEDS and USHER_MUTATION_DAYS say what is run.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
