@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include <boost/asio/thread_pool.hpp>
 
@@ -766,6 +767,28 @@ TEST_F(Restores, AreToldToFollowersWhetherUsherRunsOrNot)
         EXPECT_EQ(known["m"], "ready");
         sql("DELETE FROM participant; DELETE FROM meeting");
         settle();
+    }
+}
+
+/// The second time the copy says again how often rows had come back when it was made.
+TEST_F(Restores, OfTheSameCopyAreToldEachTime)
+{
+    ready_meeting();
+    const std::string copy = path + ".copy";
+    sql("VACUUM INTO '" + copy + "'");
+    std::set<std::string> told{text("SELECT restores FROM usher_status")};
+    for (const bool running : {false, false, true, true, false}) {
+        sql("UPDATE meeting SET ends_at = ends_at + 60");
+        settle();
+        if (!running)
+            stop();
+        platform->backup(copy.c_str(), SQLite::Database::BackupType::Load);
+        if (running)
+            sql("UPDATE meeting SET title = 'any edit'");
+        else
+            restart();
+        settle();
+        EXPECT_TRUE(told.insert(text("SELECT restores FROM usher_status")).second) << *told.rbegin();
     }
 }
 

@@ -231,12 +231,9 @@ void Oracle::begin_anew()
     if (blind_)
         return;
     const As as{vfs_, process_};
-    SQLite::Statement row{*connection_, "SELECT seq, restores FROM daemon WHERE id = 1"};
-    if (!row.executeStep())
-        return;
-    // Who restores the same backup twice leads to the same count: followers do not notice the second time.
-    const bool counts_alike = row.getColumn(1).getInt64() + 1 == restores_;
-    must_tell_ = row.getColumn(0).getInt64() < followed_ && !counts_alike;
+    SQLite::Statement row{*connection_, "SELECT seq FROM daemon WHERE id = 1"};
+    if (row.executeStep())
+        must_tell_ = row.getColumn(0).getInt64() < followed_;
 }
 
 std::optional<std::int64_t> Oracle::last_request(std::string const& meeting)

@@ -22,7 +22,8 @@ namespace usher {
 namespace {
 
 constexpr std::size_t key_digits = 64;
-constexpr std::size_t mark_bytes = 64; // one line, padded, so that it is overwritten in one piece
+constexpr std::size_t mark_bytes = 64;             // one line, padded, so that it is overwritten in one piece
+constexpr std::int64_t restores_max = 999'999'999; // that there is room for; nobody but a stranger counts that far
 
 /// Opens a file of usher's own beside the database, never through a link. -1 when it is not there.
 int open_own(std::string const& file, int flags)
@@ -206,8 +207,11 @@ std::optional<Mark> MarkFile::read() const
         return std::nullopt;
     Mark mark{std::string{line.substr(0, space)}};
     char const* const end = line.data() + line.size();
-    if (std::from_chars(line.data() + space + 1, end, mark.seq).ec != std::errc{})
+    const auto seq = std::from_chars(line.data() + space + 1, end, mark.seq);
+    if (seq.ec != std::errc{})
         return std::nullopt;
+    if (seq.ptr != end) // blank where there was none to keep
+        std::from_chars(seq.ptr + 1, end, mark.restores);
     return mark;
 }
 
@@ -219,6 +223,8 @@ void MarkFile::write(Mark const& mark)
         open();
     }
     std::string line = mark.database_id + " " + std::to_string(mark.seq);
+    if (mark.restores > 0 && mark.restores <= restores_max)
+        line += " " + std::to_string(mark.restores);
     line.resize(mark_bytes - 1, ' ');
     line += '\n';
     if (::pwrite(descriptor_, line.data(), line.size(), 0) != static_cast<ssize_t>(line.size()))

@@ -59,6 +59,7 @@ std::string random_id();
 struct Mark {
     std::string database_id;
     std::int64_t seq = 0;
+    std::int64_t restores = 0;
 };
 
 /// Keeps DATABASE.mark open for writing. Errors: DatabaseError.

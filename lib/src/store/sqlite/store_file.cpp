@@ -85,7 +85,7 @@ Tenure StoreFile::take_over(std::string_view who, sys_seconds now, std::chrono::
         );
         impl.run("UPDATE session_attempt SET outcome = 'abandoned' WHERE outcome = 'started'");
         transaction.commit();
-        impl.mark_file->write({impl.database_id, impl.highest_seq});
+        impl.write_mark();
         return Tenure{last_look, clock};
     });
 }
@@ -121,11 +121,14 @@ void StoreFile::Impl::know_database()
     const std::int64_t seq = integer("SELECT seq FROM daemon WHERE id = 1").value_or(0);
     const std::optional<Mark> mark = mark_file->read();
     highest_seq = seq >= foreign_number ? 0 : seq;
+    restores = integer("SELECT restores FROM daemon WHERE id = 1").value_or(0);
     if (seq == 0 && !mark)
         return; // new
     const bool is_known = mark && mark->database_id == database_id;
-    if (is_known)
+    if (is_known) {
         highest_seq = std::max(highest_seq, mark->seq);
+        restores = std::max(restores, mark->restores);
+    }
     if (!is_known || mark->seq > seq)
         note_restore();
 }
@@ -149,10 +152,11 @@ void StoreFile::Impl::note_restore()
     run("INSERT OR IGNORE INTO daemon (id) VALUES (1)");
     run(
         R"sql(UPDATE daemon SET epoch = ?1, seq = max(CASE WHEN typeof(seq) = 'integer' THEN seq ELSE 0 END, ?2),
-                     restores = restores + 1, restore_cursor = 0, database_id = ?3, who = ?4, since = ?5
+                     restores = max(CASE WHEN typeof(restores) = 'integer' THEN restores ELSE 0 END, ?6) + 1, restore_cursor = 0, database_id = ?3, who = ?4, since = ?5
                WHERE id = 1)sql",
-        epoch, highest_seq, database_id, who, unix_seconds(since)
+        epoch, highest_seq, database_id, who, unix_seconds(since), restores
     );
+    restores = integer("SELECT restores FROM daemon WHERE id = 1").value_or(restores); // a number it never was
     restored = true;
 }
 
@@ -218,12 +222,18 @@ void StoreFile::Impl::keep_seq()
 
 void StoreFile::Impl::keep_mark()
 {
-    if (last_seq == 0 || !mark_file)
+    if (!mark_file || (last_seq == 0 && restores == marked_restores))
         return;
     highest_seq = std::max(highest_seq, last_seq);
-    mark_file->write({database_id, highest_seq});
+    write_mark();
     if (key_file)
         key_file->put_back();
+}
+
+void StoreFile::Impl::write_mark()
+{
+    mark_file->write({database_id, highest_seq, restores});
+    marked_restores = restores;
 }
 
 Inspection StoreFile::inspect(std::chrono::steady_clock::time_point now)

@@ -56,7 +56,9 @@ struct StoreFile::Impl : Statements {
     std::string who; // took over
     sys_seconds since{};
     std::string database_id;
-    std::int64_t highest_seq = 0;              // that was committed
+    std::int64_t highest_seq = 0; // that was committed
+    std::int64_t restores = 0;    // that followers know of, at most
+    std::int64_t marked_restores = 0;
     bool restored = false;                     // older rows came back since anybody asked
     std::int64_t last_seq = 0;                 // in the transaction at hand
     std::optional<std::string> damaged_tables; // once one was met
@@ -210,6 +212,7 @@ struct StoreFile::Impl : Statements {
     void note_restore();
     /// After the commit: a reader has seen this seq.
     void keep_mark();
+    void write_mark();
     void keep_seq();
     /// For `usher_status`: a line for each.
     /// In a transaction. Gives the database its id, and finds out whether older rows came back while no daemon ran.
