@@ -44,7 +44,8 @@ public:
     using DatabaseError::DatabaseError;
 };
 
-/// A part of the database cannot be read any more; the message names the tables. What lies elsewhere can be worked with.
+/// A part of the database cannot be read any more; the message names the tables. What lies elsewhere can be worked
+/// with.
 class DatabaseDamaged : public DatabaseError {
 public:
     using DatabaseError::DatabaseError;

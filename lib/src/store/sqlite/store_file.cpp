@@ -152,7 +152,8 @@ void StoreFile::Impl::note_restore()
     run("INSERT OR IGNORE INTO daemon (id) VALUES (1)");
     run(
         R"sql(UPDATE daemon SET epoch = ?1, seq = max(CASE WHEN typeof(seq) = 'integer' THEN seq ELSE 0 END, ?2),
-                     restores = max(CASE WHEN typeof(restores) = 'integer' THEN restores ELSE 0 END, ?6) + 1, restore_cursor = 0, database_id = ?3, who = ?4, since = ?5
+                     restores = max(CASE WHEN typeof(restores) = 'integer' THEN restores ELSE 0 END, ?6) + 1,
+                     restore_cursor = 0, database_id = ?3, who = ?4, since = ?5
                WHERE id = 1)sql",
         epoch, highest_seq, database_id, who, unix_seconds(since), restores
     );
