@@ -327,6 +327,7 @@ TEST_F(Writer, AReaderThatStaysSlowsNothingDownAndIsToldOf)
     int rounds = 0;
     int waits_for_it = 0;
     const auto publish_one_more = [&] {
+        clock.advance(1s);
         sql("INSERT INTO theirs VALUES (zeroblob(1000000))");
         add_meeting("m" + std::to_string(++rounds), 1);
         prepare();

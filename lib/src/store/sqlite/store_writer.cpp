@@ -32,6 +32,7 @@ constexpr int log_pages_held_max = 4 * (held_log_bytes / page_size);
 constexpr int log_pages_worth_moving = 32; // near the end: then little is left for in between
 constexpr int restart_tries = 50;
 constexpr Duration restart_pause = 1ms;
+constexpr Duration reader_stays = 2s; // and is no longer one of those who come and go
 constexpr auto long_wait = 1h;
 
 /// How many tokens a publication deletes, at most.
@@ -298,12 +299,15 @@ boost::asio::awaitable<void> StoreWriter::keep_log_small()
         co_await clock_.wait(restart_pause);
         restarted = store_.checkpoint(StoreFile::Checkpoint::restart);
     }
-    if (restarted)
+    if (restarted) {
         log_held_.reset();
-    else if (!log_held_)
-        log_held_ = LogHeld{clock_.steady_now(), std::min(2 * pages, log_pages_held_max)};
-    else
-        log_held_->pages_max = std::min(2 * pages, log_pages_held_max);
+        co_return;
+    }
+    const Instant now = clock_.steady_now();
+    if (!log_held_)
+        log_held_ = LogHeld{now, 0};
+    const int again_at = now - log_held_->since < reader_stays ? pages + usual / 8 : 2 * pages;
+    log_held_->pages_max = std::min(again_at, log_pages_held_max);
 }
 
 std::string StoreWriter::concern() const
