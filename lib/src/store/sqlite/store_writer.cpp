@@ -32,6 +32,7 @@ constexpr int log_pages_held_max = 4 * (held_log_bytes / page_size);
 constexpr int log_pages_worth_moving = 32; // near the end: then little is left for in between
 constexpr int restart_tries = 50;
 constexpr Duration restart_pause = 1ms;
+constexpr Duration held_pause = 50ms; // for one that stays
 constexpr Duration reader_stays = 2s; // and is no longer one of those who come and go
 constexpr auto long_wait = 1h;
 
@@ -293,20 +294,20 @@ boost::asio::awaitable<void> StoreWriter::keep_log_small()
     start_checkpoint();
     co_await come_to_rest();
     // Who reads in the WAL since before all of it was moved is waited for, with no lock in our hands.
+    const bool stays = log_held_ && clock_.steady_now() - log_held_->since >= reader_stays;
     co_await take_turn();
     bool restarted = store_.checkpoint(StoreFile::Checkpoint::restart);
-    for (int tries = 0; !restarted && tries < restart_tries; ++tries) {
-        co_await clock_.wait(restart_pause);
+    for (int tries = stays ? 1 : restart_tries; !restarted && tries > 0; --tries) {
+        co_await clock_.wait(stays ? held_pause : restart_pause);
         restarted = store_.checkpoint(StoreFile::Checkpoint::restart);
     }
     if (restarted) {
         log_held_.reset();
         co_return;
     }
-    const Instant now = clock_.steady_now();
     if (!log_held_)
-        log_held_ = LogHeld{now, 0};
-    const int again_at = now - log_held_->since < reader_stays ? pages + usual / 8 : 2 * pages;
+        log_held_ = LogHeld{clock_.steady_now(), 0};
+    const int again_at = stays ? 2 * pages : pages + usual / 8;
     log_held_->pages_max = std::min(again_at, log_pages_held_max);
 }
 
