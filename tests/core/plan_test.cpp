@@ -160,6 +160,20 @@ TEST(Plan, ARemovalIsRememberedUntilItHasServedOrServesNothing)
     EXPECT_FALSE(settles(true, schedule().closes, [](MeetingSnapshot&, Projects& all) { all.certain -= 1s; }));
 }
 
+/// Tokens of a session that was replaced serve nobody, also where nothing else can be done.
+TEST(Plan, LeftoversGoWhateverElseBecomesOfTheMeeting)
+{
+    for (char const* project : {"default", "unknown"})
+        for (const bool has_leftovers : {false, true}) {
+            MeetingSnapshot meeting = snapshot();
+            meeting.meeting->project = project;
+            meeting.has_leftovers = has_leftovers;
+            const Plan planned = plan(meeting, projects(), schedule().opens - 1s);
+            EXPECT_EQ(planned.delete_leftovers, has_leftovers) << project;
+            EXPECT_TRUE(!has_leftovers || planned.has_work()) << project;
+        }
+}
+
 TEST(Plan, AnUnknownProjectMattersUntilOpensWhereThereIsASession)
 {
     MeetingSnapshot meeting = snapshot();

@@ -569,6 +569,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
         return result;
     }
 
+    result.delete_leftovers = meeting.has_leftovers; // whatever is to become of the meeting
     const bool opened = now >= schedule.opens;
     // The instant of an edit counts, not that of the look.
     const bool edited_early = !opened || (meeting.edited_early && wanted_project != nullptr);
@@ -643,7 +644,6 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     ProjectFacts const& signing = session != nullptr ? *projects.find(session->project) : *wanted_project;
     result.project = signing.name;
     plan_tokens(result, meeting, signing, session, schedule, now, due);
-    result.delete_leftovers = meeting.has_leftovers;
     if (session != nullptr && result.reason.empty() &&
         (session->project != row.project || session->adopted != !row.session_id.empty() ||
          (!session->adopted && session->options != to_text(row.options)))) {
