@@ -64,6 +64,11 @@ void set_patience(SQLite::Database& database, std::chrono::milliseconds patience
 /// said.
 [[noreturn]] void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* handle = nullptr);
 
+/// Which tables have pages that cannot be read; reads all of the database.
+std::string damaged_tables(sqlite3* database);
+/// The message of DatabaseDamaged.
+std::string damage_text(std::string const& path, std::string const& tables, SQLite::Exception const& error);
+
 /// A text of a row as reports show it: its first bytes and `...`, whatever stands there. Longer than any id or detail.
 constexpr std::size_t shown_text_bytes_max = 1000;
 constexpr std::size_t shown_token_bytes_max = 16 * 1024;

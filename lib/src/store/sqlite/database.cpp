@@ -217,6 +217,29 @@ void set_patience(SQLite::Database& database, std::chrono::milliseconds patience
     sqlite3_busy_handler(database.getHandle(), wait_a_millisecond, most);
 }
 
+std::string damaged_tables(sqlite3* database)
+{
+    std::string damaged;
+    for (std::string const table :
+         {"meeting", "participant", "block", "agenda", "session", "token", "token_past", "history"}) {
+        sqlite3_stmt* check = nullptr;
+        const std::string sql = "PRAGMA quick_check('" + table + "')";
+        const bool is_whole = sqlite3_prepare_v2(database, sql.c_str(), -1, &check, nullptr) == SQLITE_OK &&
+                              sqlite3_step(check) == SQLITE_ROW &&
+                              std::string_view{reinterpret_cast<char const*>(sqlite3_column_text(check, 0))} == "ok";
+        sqlite3_finalize(check);
+        if (!is_whole)
+            damaged += (damaged.empty() ? "" : ", ") + table;
+    }
+    return damaged;
+}
+
+std::string damage_text(std::string const& path, std::string const& tables, SQLite::Exception const& error)
+{
+    return path + ": " + (tables.empty() ? "a page" : tables) + " cannot be read: " + error.what() +
+           "; stop usherd and put a backup in its place with usherctl restore";
+}
+
 void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* handle)
 {
     const std::string_view what = error.what();
@@ -249,6 +272,9 @@ void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* h
         throw DatabaseError{path + ": " + error.what() + (reason != 0 ? ": " + describe_errno(reason) : std::string{})};
     }
     case SQLITE_CORRUPT:
+        if (handle != nullptr)
+            throw DatabaseDamaged{damage_text(path, damaged_tables(handle), error)};
+        [[fallthrough]];
     case SQLITE_NOTADB:
         throw DatabaseError{
             path + ": is no sound database: " + error.what() +

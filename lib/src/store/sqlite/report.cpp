@@ -365,7 +365,7 @@ struct Report::Impl {
             const SQLite::Transaction transaction{*database};
             return work();
         } catch (SQLite::Exception const& error) {
-            rethrow(error, path);
+            rethrow(error, path, database->getHandle());
         }
     }
 

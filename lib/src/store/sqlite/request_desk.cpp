@@ -53,7 +53,7 @@ struct RequestDesk::Impl : Statements {
         try {
             return work();
         } catch (SQLite::Exception const& error) {
-            rethrow(error, path);
+            rethrow(error, path, database->getHandle());
         }
     }
 

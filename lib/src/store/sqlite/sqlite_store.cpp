@@ -147,12 +147,15 @@ boost::asio::awaitable<void> SqliteStore::empty_log()
 {
     const bool quiet = clock_.steady_now() - worked_at_ >= quiet_before_empty_log;
     if (quiet && file_->wal_pages() > 0)
+        co_await writer_->take_turn(
+        ); // for all that follows: nobody may replace the file between the look and the work
+    if (quiet && file_->wal_pages() > 0)
         guard_->check_contents(); // what is moved now would go into the other file
     if (file_->wal_pages() >= idle_log_pages || (quiet && file_->wal_pages() > 0))
         file_->checkpoint(CheckpointMode::passive);
     if (quiet && file_->wal_pages() > 0) { // what is in no WAL cannot be played into a file that is put in its place
         guard_->expect_change();
-        co_await writer_->empty_log();
+        file_->checkpoint(CheckpointMode::truncate);
     }
 }
 

@@ -388,20 +388,9 @@ int StoreFile::wal_pages() const
 
 std::string StoreFile::Impl::damage_text(SQLite::Exception const& error)
 {
-    if (!damaged_tables) {
-        damaged_tables.emplace();
-        for (char const* table :
-             {"meeting", "participant", "block", "agenda", "session", "token", "token_past", "history"})
-            try {
-                SQLite::Statement check{*database, std::string{"PRAGMA quick_check('"} + table + "')"};
-                if (!check.executeStep() || check.getColumn(0).getString() != "ok")
-                    *damaged_tables += (damaged_tables->empty() ? "" : ", ") + std::string{table};
-            } catch (SQLite::Exception const&) {
-                *damaged_tables += (damaged_tables->empty() ? "" : ", ") + std::string{table};
-            }
-    }
-    return path + ": " + (damaged_tables->empty() ? "a page" : *damaged_tables) + " cannot be read: " + error.what() +
-           "; stop usherd and put a backup in its place with usherctl restore";
+    if (!damaged)
+        damaged = damaged_tables(database->getHandle());
+    return usher::damage_text(path, *damaged, error);
 }
 
 void StoreFile::watch_lock(std::function<void(bool is_held)> watcher)

@@ -59,10 +59,10 @@ struct StoreFile::Impl : Statements {
     std::int64_t highest_seq = 0; // that was committed
     std::int64_t restores = 0;    // that followers know of, at most
     std::int64_t marked_restores = 0;
-    bool restored = false;                     // older rows came back since anybody asked
-    std::int64_t last_seq = 0;                 // in the transaction at hand
-    std::optional<std::string> damaged_tables; // once one was met
-    std::int64_t deletes_left = 0;             // likewise: how many rows may go
+    bool restored = false;              // older rows came back since anybody asked
+    std::int64_t last_seq = 0;          // in the transaction at hand
+    std::optional<std::string> damaged; // once one was met
+    std::int64_t deletes_left = 0;      // likewise: how many rows may go
     std::function<void(bool)> lock_watcher;
 
     /// Runs `work` with no bound of ours on the size of a value: for what must pass over one that is too large.

@@ -228,12 +228,6 @@ boost::asio::awaitable<void> StoreWriter::forget_unreadable(std::vector<MeetingN
     store_.forget_unreadable(meetings);
 }
 
-boost::asio::awaitable<void> StoreWriter::empty_log()
-{
-    co_await take_turn();
-    store_.checkpoint(StoreFile::Checkpoint::truncate);
-}
-
 std::vector<HealthRow> StoreWriter::health() const
 {
     const auto longest = std::chrono::duration_cast<std::chrono::microseconds>(lock_gap_.longest_held());

@@ -57,8 +57,9 @@ public:
     boost::asio::awaitable<void> remove(Store::Outdated outdated);
     boost::asio::awaitable<void> forget_unreadable(std::vector<MeetingNo> meetings);
 
-    /// Has nothing of the WAL left, unless somebody reads in it. What has to be moved before takes the lock meanwhile.
-    boost::asio::awaitable<void> empty_log();
+    enum class Turn : std::uint8_t { in_order, before_slices };
+    /// For what takes the lock by itself, right after.
+    boost::asio::awaitable<void> take_turn(Turn turn = Turn::in_order);
 
     /// As Store::concern().
     std::string concern() const;
@@ -71,8 +72,6 @@ public:
     boost::asio::awaitable<void> come_to_rest();
 
 private:
-    enum class Turn : std::uint8_t { in_order, before_slices };
-
     /// What is published in one transaction.
     struct Slice {
         std::vector<Publication> parts{};
@@ -83,7 +82,6 @@ private:
 
     boost::asio::awaitable<Published> publish_slice(Slice slice);
     boost::asio::awaitable<Published> publish_each(Slice slice, std::string refusal);
-    boost::asio::awaitable<void> take_turn(Turn turn = Turn::in_order);
     Duration gap_left();
     boost::asio::awaitable<void> keep_log_small();
     void start_checkpoint();
