@@ -35,7 +35,7 @@ void measure_pass(std::string const& path, int count)
     for (int i = 0; i < count; ++i) {
         PassResult result;
         std::exception_ptr failure;
-        const auto start = Steady::now();
+        const auto start = SteadyClock::now();
         boost::asio::co_spawn(context, provisioner.pass(), [&](std::exception_ptr error, PassResult done) {
             failure = std::move(error);
             result = done;

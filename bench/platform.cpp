@@ -66,7 +66,7 @@ public:
     /// Returns how long it took, the wait for the lock included.
     double change(Place const& place, std::string const& role)
     {
-        const auto start = Steady::now();
+        const auto start = SteadyClock::now();
         SQLite::Transaction transaction{database_, SQLite::TransactionBehavior::IMMEDIATE};
         SQLite::bind(change_, role, place.meeting, place.participant);
         change_.exec();
@@ -126,9 +126,9 @@ void measure_latency(
         const Platform::Place place = writer.choose(which);
         const std::string role = other_role(writer.role(place));
         writer.change(place, role);
-        const auto committed = Steady::now();
+        const auto committed = SteadyClock::now();
         while (reader.token(place, role).empty()) {
-            if (Steady::now() - committed > give_up_after)
+            if (SteadyClock::now() - committed > give_up_after)
                 throw std::runtime_error{"a change is not published after five minutes"};
             std::this_thread::sleep_for(poll_pause);
         }
@@ -154,7 +154,7 @@ void be_neighbour(
     std::atomic<std::int64_t> reads = 0;
     std::vector<double> waits;
     Child child{command};
-    const auto start = Steady::now();
+    const auto start = SteadyClock::now();
     std::jthread writing{[&] {
         do {
             const Platform::Place place = writer.choose(Which::any);
@@ -169,7 +169,7 @@ void be_neighbour(
             ++reads;
         }
     }};
-    while (!child.ended() && (!command.empty() || Steady::now() - start < duration))
+    while (!child.ended() && (!command.empty() || SteadyClock::now() - start < duration))
         std::this_thread::sleep_for(5ms);
     over = true;
     writing.join();
@@ -218,7 +218,7 @@ void reload_and_wait(std::string const& path, pid_t daemon, std::int64_t sample)
         const Platform::Place place = platform.at((platform.meetings() * i / sample + i) % platform.meetings());
         old.emplace_back(place, platform.token(place, platform.role(place)));
     }
-    const auto start = Steady::now();
+    const auto start = SteadyClock::now();
     if (::kill(daemon, SIGHUP) != 0)
         throw std::runtime_error{"there is no daemon"};
     while (!old.empty()) {

@@ -47,7 +47,7 @@ void show_progress(char const* what, std::int64_t done, std::int64_t of)
         );
 }
 
-Child::Child(std::vector<std::string> const& command) : start_{Steady::now()}
+Child::Child(std::vector<std::string> const& command) : start_{SteadyClock::now()}
 {
     if (command.empty())
         return;
@@ -114,7 +114,7 @@ void measure_idle(pid_t pid, double seconds)
         return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
     };
     const double before = used();
-    const auto start = Steady::now();
+    const auto start = SteadyClock::now();
     std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
     print("cpu_percent", (used() - before) / seconds_since(start) * 100);
 }

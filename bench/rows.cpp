@@ -280,7 +280,7 @@ void write_bare(std::string const& from, std::string const& to, bool past)
     for (std::int64_t i = 0; i < transactions; ++i) {
         for (Stream& stream : streams)
             stream.fetch();
-        const auto start = Steady::now();
+        const auto start = SteadyClock::now();
         SQLite::Transaction transaction{target, SQLite::TransactionBehavior::IMMEDIATE};
         for (Stream& stream : streams)
             stream.store();
@@ -288,7 +288,7 @@ void write_bare(std::string const& from, std::string const& to, bool past)
         seconds += seconds_since(start);
         show_progress("writing", i, transactions);
     }
-    const auto start = Steady::now();
+    const auto start = SteadyClock::now();
     target.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     seconds += seconds_since(start);
     show_progress("writing", transactions, transactions);

@@ -11,11 +11,11 @@
 
 namespace usher::bench {
 
-using Steady = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
-inline double seconds_since(Steady::time_point start)
+inline double seconds_since(SteadyClock::time_point start)
 {
-    return std::chrono::duration<double>(Steady::now() - start).count();
+    return std::chrono::duration<double>(SteadyClock::now() - start).count();
 }
 
 /// Prints `NAME VALUE`, one line, which is what the scenarios read.
@@ -46,7 +46,7 @@ private:
     int status_ = 0;
     bool ended_ = false;
     rusage usage_{};
-    Steady::time_point start_;
+    SteadyClock::time_point start_;
     double wall_s_ = 0;
 };
 

@@ -20,7 +20,7 @@ struct BackupArguments {
 };
 
 /// `u.db, u.db.key`.
-std::string joined(std::vector<std::string> const& words)
+std::string file_list(std::vector<std::string> const& words)
 {
     std::string list;
     for (std::string const& word : words)
@@ -46,7 +46,7 @@ int backup(Context& context, BackupArguments const& arguments)
     if (context.json)
         print(context.out, Json{{"version", 1}, {"command", "backup"}, {"files", files}});
     else
-        context.out << "Done, checked: " << joined(files) << ". Keep them secret.\n";
+        context.out << "Done, checked: " << file_list(files) << ". Keep them secret.\n";
     return exit_done;
 }
 
@@ -88,7 +88,7 @@ int restore(Context& context, BackupArguments const& arguments)
     return exit_done;
 }
 
-void add(
+void add_copy_command(
     CLI::App& app, Context& context, std::string const& name, std::string const& summary, std::string const& example,
     std::string const& yes, int (*run)(Context&, BackupArguments const&)
 )
@@ -104,10 +104,14 @@ void add(
 
 void add_backup(CLI::App& app, Context& context)
 {
-    add(app, context, "backup", "Copy the database, while usherd and platforms work on it", "usherctl backup u.db",
-        "Replace a file that is there already, without asking", backup);
-    add(app, context, "restore", "Put a copy in the database's place, while usherd is stopped", "usherctl restore u.db",
-        "Do not ask", restore);
+    add_copy_command(
+        app, context, "backup", "Copy the database, while usherd and platforms work on it", "usherctl backup u.db",
+        "Replace a file that is there already, without asking", backup
+    );
+    add_copy_command(
+        app, context, "restore", "Put a copy in the database's place, while usherd is stopped", "usherctl restore u.db",
+        "Do not ask", restore
+    );
 }
 
 } // namespace usher::ctl

@@ -234,33 +234,33 @@ bool CsvReader::has_more()
     return stray_return_ || skip_empty_lines();
 }
 
-CsvReader::Step CsvReader::next()
+CsvStep CsvReader::next()
 {
     if (!has_more())
-        return Step::end;
+        return CsvStep::end;
     place_ = here_;
     row_begin_ = buffer_offset_ + position_;
-    const Step step = read_row();
+    const CsvStep step = read_row();
     row_begin_.reset();
-    return endless_ ? Step::end : step;
+    return endless_ ? CsvStep::end : step;
 }
 
-CsvReader::Step CsvReader::read_row()
+CsvStep CsvReader::read_row()
 {
     row_is_bad_ = false;
     if (std::exchange(stray_return_, false)) {
         report(here_, "has a carriage return that does not end the line; quote the field");
         skip_line();
-        return Step::problem;
+        return CsvStep::problem;
     }
     count_ = 0;
     for (;;) {
         if (!read_field())
-            return Step::problem;
+            return CsvStep::problem;
         if (get() != separator_) // or the row has ended
             break;
     }
-    return row_is_bad_ ? Step::problem : Step::row;
+    return row_is_bad_ ? CsvStep::problem : CsvStep::row;
 }
 
 } // namespace usher::ctl

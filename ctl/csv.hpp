@@ -18,6 +18,13 @@ struct CsvLimits {
     std::size_t columns = 256;
 };
 
+/// What next() of a reader came upon.
+enum class CsvStep : std::uint8_t {
+    row,     ///< `fields()`, or `row()`, has it.
+    problem, ///< `problem()` says why it is skipped.
+    end,
+};
+
 /// Reads RFC 4180 from a stream, a row at a time and in memory that does not grow with the file. Also takes lines that
 /// end in LF alone and a UTF-8 byte order mark; skips empty lines.
 ///
@@ -27,12 +34,6 @@ struct CsvLimits {
 /// the one where the mismatched quote opened.
 class CsvReader {
 public:
-    enum class Step {
-        row,     ///< `fields()`
-        problem, ///< `problem()`; the row is skipped
-        end,
-    };
-
     struct Place {
         std::size_t line = 1;   ///< From 1.
         std::size_t column = 1; ///< Likewise, in characters.
@@ -45,7 +46,7 @@ public:
     void set_separator(char separator) { separator_ = separator; }
     void skip_line();
 
-    Step next();
+    CsvStep next();
     /// Whether anything but empty lines follows.
     bool has_more();
 
@@ -82,7 +83,7 @@ private:
     void add_plain();
     void report(Place place, std::string reason);
     bool skip_empty_lines();
-    Step read_row();
+    CsvStep read_row();
     bool read_field();
     bool read_quoted();
     bool read_plain();

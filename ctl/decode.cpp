@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 
+#include <usher/core/ascii.hpp>
 #include <usher/core/token.hpp>
 #include <usher/provider/kinds.hpp>
 
@@ -31,7 +32,7 @@ std::string read_token(std::istream& in)
 }
 
 struct Signature {
-    enum class State : std::uint8_t { good, bad, unchecked } state = State::unchecked;
+    enum class Validity : std::uint8_t { good, bad, unchecked } validity = Validity::unchecked;
     std::string by; ///< `key 9c1d07 of default`; where it was not checked, why.
 };
 
@@ -44,7 +45,7 @@ std::string sentence_of(Failure const& failure)
 
 Signature check(Config const& config, DecodedToken const& decoded, std::string const& token)
 {
-    Signature result{Signature::State::unchecked, "no configured project has the key " + whole(decoded.project_key)};
+    Signature result{Signature::Validity::unchecked, "no configured project has the key " + whole(decoded.project_key)};
     for (ProjectConfig const& project : config.projects) {
         if (project.project_key() != decoded.project_key)
             continue;
@@ -54,8 +55,8 @@ Signature check(Config const& config, DecodedToken const& decoded, std::string c
             continue;
         }
         result.by = "key " + std::string{signer->key_id().substr(0, key_shown)} + " of " + whole(project.name);
-        result.state = signer->verify(token) ? Signature::State::good : Signature::State::bad;
-        if (result.state == Signature::State::good)
+        result.validity = signer->verify(token) ? Signature::Validity::good : Signature::Validity::bad;
+        if (result.validity == Signature::Validity::good)
             break;
     }
     return result;
@@ -69,7 +70,7 @@ Signature check(Context& context, DecodedToken const& decoded, std::string const
     try {
         return check(context.config_with_keys(), decoded, token);
     } catch (UsageError const&) {
-        return {Signature::State::unchecked, "there is no configuration to take a key from; use --config FILE"};
+        return {Signature::Validity::unchecked, "there is no configuration to take a key from; use --config FILE"};
     }
 }
 
@@ -90,7 +91,7 @@ bool is_none(std::string_view algorithm)
 {
     constexpr std::string_view none = "none";
     return std::equal(algorithm.begin(), algorithm.end(), none.begin(), none.end(), [](char a, char b) {
-        return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+        return in_lower_case(a) == b;
     });
 }
 
@@ -115,7 +116,7 @@ Judged judge(DecodedToken const& token, Signature const& signature, Times const&
             (token.algorithm.empty() ? "it names no alg" : "alg is " + whole(token.algorithm)) + ": the vendor takes " +
             all_of(taken) + " only"
         );
-    if (signature.state == Signature::State::bad)
+    if (signature.validity == Signature::Validity::bad)
         return bad("it is not signed by " + signature.by);
     const auto issued = instant(token.issued_at);
     auto expires = instant(token.expires_at);
@@ -128,7 +129,7 @@ Judged judge(DecodedToken const& token, Signature const& signature, Times const&
         return bad("it lives for " + span_text(*expires - *issued) + ": the vendor refuses more than 30d");
     if (*issued > times.now())
         return bad("it is issued in the future, " + times.relative(*issued) + ": the vendor refuses it until then");
-    const bool good = signature.state == Signature::State::good;
+    const bool good = signature.validity == Signature::Validity::good;
     if (*expires <= times.now())
         return {
             Judgement::expired, "Expired: it worked until " + times.relative(*expires) + "; signature " +
@@ -181,9 +182,9 @@ Json json_of_decoded(DecodedToken const& token, Signature const& signature, Judg
     document["sentence"] = unbound(judged.sentence);
     document["format"] = std::string{token.format.id()};
     document["algorithm"] = token.algorithm;
-    document["signature"] = signature.state == Signature::State::good  ? "valid"
-                            : signature.state == Signature::State::bad ? "invalid"
-                                                                       : "not_checked";
+    document["signature"] = signature.validity == Signature::Validity::good  ? "valid"
+                            : signature.validity == Signature::Validity::bad ? "invalid"
+                                                                             : "not_checked";
     document["signature_detail"] = unbound(signature.by);
     document["project_key"] = token.project_key;
     document["session_id"] = token.session_id;

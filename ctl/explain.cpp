@@ -31,7 +31,7 @@ std::size_t servable(MeetingReport const& meeting)
     return meeting.people.total - meeting.people_unserved - meeting.people_blocked;
 }
 
-std::string number(std::size_t count)
+std::string figure(std::size_t count)
 {
     return grouped(static_cast<std::int64_t>(count));
 }
@@ -66,7 +66,7 @@ std::string who_can_join(Explanation const& explanation)
     const std::size_t count = servable(meeting);
     if (count == 0)
         return meeting.people.total == 0 ? "nobody is in it" : "nobody is to be let in";
-    const std::string who = count == 1 ? "the one person" : "all " + number(count);
+    const std::string who = count == 1 ? "the one person" : "all " + figure(count);
     if (meeting.people_let_in == count) {
         auto until = facts.closes;
         if (explanation.daemon != DaemonState::at_work && meeting.first_expiry) // nobody replaces tokens
@@ -74,10 +74,10 @@ std::string who_can_join(Explanation const& explanation)
         return who + " can join" + (until ? " until " + times.relative(*until) : "");
     }
     if (meeting.people_with_token < count) // the others have rows that usher cannot read
-        return number(meeting.people_with_token) + " of " + number(count) + " can join";
+        return figure(meeting.people_with_token) + " of " + figure(count) + " can join";
     const bool live = is_live(facts, times.now());
     std::string text =
-        live ? number(meeting.people_let_in) + " of " + number(count) + " may enter, all" : who + " can join";
+        live ? figure(meeting.people_let_in) + " of " + figure(count) + " may enter, all" : who + " can join";
     if (meeting.last_door)
         text += " from " + times.relative(*meeting.last_door);
     return text;
@@ -94,9 +94,9 @@ void explain_ready(Explanation& result)
     }
     PersonReport const& first = meeting.people.items.front();
     const std::size_t more = meeting.people_unserved - 1;
-    result.sentence = " is ready" + live + " for " + number(servable(meeting)) + " of " +
-                      number(meeting.people.total - meeting.people_blocked) + ": " + whole(first.participant_id) +
-                      (more > 0 ? ", " + number(more) + " more are" : " is") + " not served.";
+    result.sentence = " is ready" + live + " for " + figure(servable(meeting)) + " of " +
+                      figure(meeting.people.total - meeting.people_blocked) + ": " + whole(first.participant_id) +
+                      (more > 0 ? ", " + figure(more) + " more are" : " is") + " not served.";
 }
 
 /// What is done, and what comes next, of a meeting that is not ready.
@@ -140,7 +140,7 @@ void explain_not_ready(Explanation& result, Config const* config)
         return;
     }
     if (meeting.people.total > 0)
-        result.sentence += "; " + number(meeting.people_let_in) + " of " + number(meeting.people.total) + " can join";
+        result.sentence += "; " + figure(meeting.people_let_in) + " of " + figure(meeting.people.total) + " can join";
     result.sentence += ".";
     if (!failed && result.daemon != DaemonState::at_work)
         result.to_do.emplace_back(
@@ -249,7 +249,7 @@ struct PersonLine {
     std::string token;
 };
 
-PersonLine line_of(PersonReport const& person, Times const& times)
+PersonLine person_line(PersonReport const& person, Times const& times)
 {
     PersonLine line{whole(person.participant_id), whole(person.role), "", ""};
     if (person.opens)
@@ -291,12 +291,12 @@ void print_people(Page& page, MeetingReport const& meeting, bool everybody, Time
     std::vector<PersonLine> others;
     for (PersonReport const& person : meeting.people.items)
         if (const std::size_t shown = unserved.size() + others.size(); shown < most)
-            (shown < meeting.people_unserved ? unserved : others).push_back(line_of(person, times));
+            (shown < meeting.people_unserved ? unserved : others).push_back(person_line(person, times));
     print_table(page, unserved);
     print_table(page, others);
     if (const std::size_t shown = unserved.size() + others.size(); shown < meeting.people.total)
         page.sentence(
-            number(meeting.people.total - shown) + " more" +
+            figure(meeting.people.total - shown) + " more" +
             (shown < meeting.people.items.size() ? "; see --people" : "")
         );
 }

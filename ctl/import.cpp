@@ -43,7 +43,7 @@ struct ImportError : std::runtime_error {
     std::string to_do;
 };
 
-std::size_t lines_of(std::string const& path)
+std::size_t count_lines(std::string const& path)
 {
     std::error_code ignored;
     if (!std::filesystem::is_regular_file(path, ignored))
@@ -57,20 +57,20 @@ std::size_t lines_of(std::string const& path)
 }
 
 /// One line on a terminal, once the import has taken a second: `importing [######    ] 61 %, 183 of 300, 9s left`.
-class Progress {
+class ImportProgress {
 public:
-    Progress(ImportOptions const& options, Printer& out)
+    ImportProgress(ImportOptions const& options, Printer& out)
         : out_{out}, shown_{options.progress && isatty(STDERR_FILENO) == 1}
     {
         if (!shown_)
             return;
         for (std::string const* path : {&options.meetings_path, &options.participants_path})
             if (!path->empty())
-                total_ += lines_of(*path);
+                total_ += count_lines(*path);
     }
-    Progress(Progress const&) = delete;
-    Progress& operator=(Progress const&) = delete;
-    ~Progress() { clear(); }
+    ImportProgress(ImportProgress const&) = delete;
+    ImportProgress& operator=(ImportProgress const&) = delete;
+    ~ImportProgress() { clear(); }
 
     void add(std::size_t rows)
     {
@@ -105,7 +105,7 @@ private:
     SteadyClock::time_point last_ = start_;
 };
 
-std::ifstream open_file(std::string const& path)
+std::ifstream open_schedule(std::string const& path)
 {
     std::ifstream in{path, std::ios::binary};
     if (!in)
@@ -128,7 +128,7 @@ PlatformTable table_of()
     return table;
 }
 
-std::string shown(Value const& value)
+std::string shown(PlatformValue const& value)
 {
     if (auto const* number = std::get_if<std::int64_t>(&value))
         return std::to_string(*number);
@@ -143,7 +143,7 @@ public:
     MeetingChanges(PlatformWriter& writer, Times times) : writer_{writer}, times_{times} {}
 
     /// `opening: ends 09:30 -> 09:45 UTC, live: 65 tokens are replaced`.
-    std::string change_of(Row<Meetings> const& before, Row<Meetings> const& after)
+    std::string change_of(ScheduleRow<Meetings> const& before, ScheduleRow<Meetings> const& after)
     {
         std::string text;
         for (std::size_t i = Meetings::key_columns; i < Meetings::size; ++i) {
@@ -158,7 +158,7 @@ public:
                 text += name + " " + shown(before[i]) + " -> " + shown(after[i]);
         }
         if (const auto work = writer_.work_of(std::get<std::string>(after[0]), times_.now())) {
-            const bool withdrawn = after[Meetings::status] == Value{std::string{"cancelled"}};
+            const bool withdrawn = after[Meetings::status] == PlatformValue{std::string{"cancelled"}};
             const bool replaced = before[Meetings::ends_at] != after[Meetings::ends_at] || withdrawn;
             text += work->live ? ", live" : "";
             if (work->tokens > 0 && replaced)
@@ -169,7 +169,7 @@ public:
     }
 
 private:
-    std::string instant_text(Value const& value, bool zone) const
+    std::string instant_text(PlatformValue const& value, bool zone) const
     {
         auto const* const number = std::get_if<std::int64_t>(&value);
         if (number == nullptr)
@@ -196,7 +196,7 @@ public:
           counts_{counts},
           path_{std::move(path)},
           problems_{problems},
-          in_{open_file(path_)},
+          in_{open_schedule(path_)},
           reader_{in_, path_, options.separator}
     {
         if (auto header = reader_.read_header(); !header)
@@ -206,19 +206,19 @@ public:
         refuse_to_empty();
     }
 
-    void load(seconds shift, Progress& progress);
+    void load(seconds shift, ImportProgress& progress);
     void prune();
 
 private:
     void refuse_to_empty();
     void prepare();
-    std::vector<Record<Table>> read(seconds shift, Progress& progress);
-    bool seen_before(Record<Table> const& row, Progress& progress);
-    void write(Record<Table> const& row, ImportCounts& counts, Progress& progress);
-    std::optional<Row<Table>> find(Row<Table> const& row);
-    void tell(std::string const& problem, Progress& progress);
-    void tell_refusal(std::string const& problem, Progress& progress);
-    void tell_of_its_meeting(Record<Table> const& row, Progress& progress);
+    std::vector<Record<Table>> read(seconds shift, ImportProgress& progress);
+    bool seen_before(Record<Table> const& row, ImportProgress& progress);
+    void write(Record<Table> const& row, ImportCounts& counts, ImportProgress& progress);
+    std::optional<ScheduleRow<Table>> find(ScheduleRow<Table> const& row);
+    void tell(std::string const& problem, ImportProgress& progress);
+    void tell_refusal(std::string const& problem, ImportProgress& progress);
+    void tell_of_its_meeting(Record<Table> const& row, ImportProgress& progress);
 
     PlatformWriter& writer_;
     ImportOptions const& options_;
@@ -259,7 +259,7 @@ void Import<Table>::prepare()
 }
 
 template <class Table>
-void Import<Table>::load(seconds shift, Progress& progress)
+void Import<Table>::load(seconds shift, ImportProgress& progress)
 {
     prepare();
     std::vector<Record<Table>> rows;
@@ -295,14 +295,14 @@ void Import<Table>::load(seconds shift, Progress& progress)
 }
 
 template <class Table>
-void Import<Table>::tell(std::string const& problem, Progress& progress)
+void Import<Table>::tell(std::string const& problem, ImportProgress& progress)
 {
     progress.clear();
     problems_ << problem << '\n';
 }
 
 template <class Table>
-void Import<Table>::tell_refusal(std::string const& problem, Progress& progress)
+void Import<Table>::tell_refusal(std::string const& problem, ImportProgress& progress)
 {
     if (++refusals_ <= told_refusals)
         tell(problem, progress);
@@ -312,17 +312,17 @@ void Import<Table>::tell_refusal(std::string const& problem, Progress& progress)
 
 /// The next rows of the file that are good in themselves.
 template <class Table>
-std::vector<Record<Table>> Import<Table>::read(seconds shift, Progress& progress)
+std::vector<Record<Table>> Import<Table>::read(seconds shift, ImportProgress& progress)
 {
     std::vector<Record<Table>> rows;
     std::size_t lines = 0;
     rows_->begin_notes();
     for (; lines < rows_at_once; ++lines) {
         const auto step = reader_.next();
-        more_ = step != Reader::Step::end;
+        more_ = step != CsvStep::end;
         if (!more_)
             break;
-        if (step == Reader::Step::problem) {
+        if (step == CsvStep::problem) {
             tell_refusal(reader_.problem(), progress);
             ++counts_.refused;
             continue;
@@ -343,7 +343,7 @@ std::vector<Record<Table>> Import<Table>::read(seconds shift, Progress& progress
 }
 
 template <class Table>
-bool Import<Table>::seen_before(Record<Table> const& row, Progress& progress)
+bool Import<Table>::seen_before(Record<Table> const& row, ImportProgress& progress)
 {
     const auto line = rows_->note(row.values, static_cast<std::int64_t>(reader_.line()));
     if (!line)
@@ -362,21 +362,21 @@ bool Import<Table>::seen_before(Record<Table> const& row, Progress& progress)
 }
 
 template <class Table>
-std::optional<Row<Table>> Import<Table>::find(Row<Table> const& row)
+std::optional<ScheduleRow<Table>> Import<Table>::find(ScheduleRow<Table> const& row)
 {
-    std::optional<std::vector<Value>> there = rows_->find(row);
+    std::optional<std::vector<PlatformValue>> there = rows_->find(row);
     if (!there)
         return std::nullopt;
-    Row<Table> found;
+    ScheduleRow<Table> found;
     std::move(there->begin(), there->end(), found.begin());
     return found;
 }
 
 template <class Table>
-void Import<Table>::write(Record<Table> const& row, ImportCounts& counts, Progress& progress)
+void Import<Table>::write(Record<Table> const& row, ImportCounts& counts, ImportProgress& progress)
 {
-    const std::optional<Row<Table>> before = find(row.values);
-    Row<Table> completed = before ? *before : with_initials<Table>(row.values);
+    const std::optional<ScheduleRow<Table>> before = find(row.values);
+    ScheduleRow<Table> completed = before ? *before : with_initials<Table>(row.values);
     for (std::size_t i = 0; i < Table::size; ++i)
         if (!std::holds_alternative<std::monostate>(row.values[i]))
             completed[i] = row.values[i];
@@ -409,7 +409,7 @@ void Import<Table>::write(Record<Table> const& row, ImportCounts& counts, Progre
 
 /// Once for each meeting that is not there, with the first of its people.
 template <class Table>
-void Import<Table>::tell_of_its_meeting(Record<Table> const& row, Progress& progress)
+void Import<Table>::tell_of_its_meeting(Record<Table> const& row, ImportProgress& progress)
 {
     if constexpr (std::is_same_v<Table, Participants>) {
         auto const& meeting = std::get<std::string>(row.values[0]);
@@ -461,7 +461,7 @@ seconds shift_of(ImportOptions const& options)
         throw ImportError{
             options.meetings_path +
             ": must be a regular file to be shifted, since it is read twice. Nothing was done."};
-    std::ifstream in = open_file(options.meetings_path);
+    std::ifstream in = open_schedule(options.meetings_path);
     const auto earliest = earliest_start(in, options.meetings_path, options.separator);
     if (!earliest)
         throw ImportError{earliest.error()};
@@ -482,7 +482,7 @@ void import_all(ImportOptions const& options, ImportReport& report, Printer& pro
         participants.emplace(writer, options, report, report.participants, options.participants_path, problems);
     const seconds shift = shift_of(options);
 
-    Progress progress{options, problems};
+    ImportProgress progress{options, problems};
     if (meetings)
         meetings->load(shift, progress);
     if (participants)

@@ -46,7 +46,7 @@ Json json_of(std::vector<Damage> const& damages)
     return items;
 }
 
-Json answer(std::string const& path, std::string const& result)
+Json init_answer(std::string const& path, std::string const& result)
 {
     return {
         {"version", 1},
@@ -58,7 +58,7 @@ Json answer(std::string const& path, std::string const& result)
 
 /// One line each, but not for ever.
 template <class Items, class Line>
-void list(Printer& out, Items const& items, std::size_t total, Line line)
+void print_some(Printer& out, Items const& items, std::size_t total, Line line)
 {
     for (std::size_t i = 0; i < items.size() && i < listed_max; ++i)
         out << line(items[i]) << '\n';
@@ -69,13 +69,13 @@ void list(Printer& out, Items const& items, std::size_t total, Line line)
 int report_damage(Context& context, std::string const& path, std::vector<Damage> const& damages)
 {
     if (context.json) {
-        Json result = answer(path, "damaged");
+        Json result = init_answer(path, "damaged");
         result["damage"] = json_of(damages);
         print(context.out, result);
         return exit_could_not;
     }
     context.out << "Failing: the contract is damaged: " << damages.front().sentence << ".\n";
-    list(
+    print_some(
         context.out, std::vector<Damage>(damages.begin() + 1, damages.end()), damages.size() - 1,
         [](Damage const& damage) { return "damage     " + damage.sentence; }
     );
@@ -96,7 +96,7 @@ int init(Context& context, bool public_read)
                                : created == Created::migrated ? "migrated"
                                                               : "unchanged";
     if (context.json) {
-        print(context.out, answer(path, result));
+        print(context.out, init_answer(path, result));
         return exit_done;
     }
     context.out << static_cast<char>(result[0] - 'a' + 'A') << result.substr(1) << ": " << path;
@@ -119,7 +119,7 @@ int adopt(Context& context)
         return already_at_work(context, "init", error);
     }
     if (context.json) {
-        Json result = answer(path, "adopted");
+        Json result = init_answer(path, "adopted");
         result["sessions"] = sessions;
         print(context.out, result);
         return exit_done;
@@ -155,7 +155,7 @@ int repair(Context& context)
     const Repair result = repair_database(path, [&](std::string const& sentence) { context.err << sentence << "\n"; });
     const auto time = std::chrono::steady_clock::now() - started;
     if (context.json) {
-        Json document = answer(
+        Json document = init_answer(
             path, result.refused_in_all > 0 ? "refused"
                   : result.mended.empty()   ? "unchanged"
                                             : "repaired"
@@ -165,9 +165,10 @@ int repair(Context& context)
         document["refused"] = {{"total", result.refused_in_all}, {"items", result.refused}};
         print(context.out, document);
     } else if (result.refused_in_all > 0) {
-        list(context.err, result.refused, static_cast<std::size_t>(result.refused_in_all), [](std::string const& line) {
-            return line;
-        });
+        print_some(
+            context.err, result.refused, static_cast<std::size_t>(result.refused_in_all),
+            [](std::string const& line) { return line; }
+        );
         context.err << "usherctl: init: " << counted(result.refused_in_all, "row")
                     << (result.refused_in_all == 1 ? " breaks" : " break") << " the contract. Nothing was done.\n"
                     << "do: correct " << (result.refused_in_all == 1 ? "it" : "them")
@@ -182,7 +183,7 @@ int repair(Context& context)
                    );
         context.out << ".\n";
         if (result.mended.size() > 1)
-            list(context.out, result.mended, result.mended.size(), [](Damage const& damage) {
+            print_some(context.out, result.mended, result.mended.size(), [](Damage const& damage) {
                 return "mended     " + damage.sentence;
             });
     }

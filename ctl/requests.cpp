@@ -25,7 +25,7 @@
 namespace usher::ctl {
 namespace {
 
-using Steady = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds pause_between_looks{200};
 constexpr std::chrono::seconds bar_after{1};
@@ -44,7 +44,7 @@ struct RequestArguments {
     std::string timeout = "60s";
 };
 
-std::string user_name()
+std::string own_user_name()
 {
     if (passwd const* user = ::getpwuid(::getuid()))
         return user->pw_name;
@@ -179,9 +179,9 @@ private:
 };
 
 /// Shows how far a request has come: a bar on a terminal, else a line now and then.
-class Progress {
+class RequestProgress {
 public:
-    Progress(Context& context, RequestAction action, RequestExtent const& extent)
+    RequestProgress(Context& context, RequestAction action, RequestExtent const& extent)
         : context_{context},
           by_tokens_{action == RequestAction::rotate},
           total_{by_tokens_ ? extent.tokens : extent.meetings},
@@ -191,7 +191,7 @@ public:
 
     void show(RequestDesk const& desk, RequestReport const& report)
     {
-        const Steady::time_point now = Steady::now();
+        const SteadyClock::time_point now = SteadyClock::now();
         if (now - started_ < bar_after || (!terminal_ && now - shown_ < line_every))
             return;
         shown_ = now;
@@ -230,7 +230,7 @@ public:
         width_ = 0;
     }
 
-    seconds elapsed() const { return std::chrono::ceil<seconds>(Steady::now() - started_); }
+    seconds elapsed() const { return std::chrono::ceil<seconds>(SteadyClock::now() - started_); }
 
 private:
     static void flush() { std::cerr.flush(); }
@@ -240,8 +240,8 @@ private:
     std::int64_t total_;
     bool has_live_;
     bool terminal_;
-    Steady::time_point started_ = Steady::now();
-    Steady::time_point shown_ = started_;
+    SteadyClock::time_point started_ = SteadyClock::now();
+    SteadyClock::time_point shown_ = started_;
     std::size_t width_ = 0; ///< Of the line that stands on the terminal.
 };
 
@@ -314,12 +314,12 @@ int wait_for(
 {
     const std::string request = "request " + std::to_string(report.id);
     const std::int64_t number = report.number;
-    Progress progress{context, arguments.action, extent};
+    RequestProgress progress{context, arguments.action, extent};
     const auto give_up = [&](std::string_view code, std::string const& message, std::string const& way_out) {
         progress.end();
         return refuse(context, arguments.name, code, message, way_out);
     };
-    Steady::time_point moved = Steady::now();
+    SteadyClock::time_point moved = SteadyClock::now();
     while (report.open()) {
         progress.show(desk, report);
         std::this_thread::sleep_for(pause_between_looks);
@@ -334,12 +334,12 @@ int wait_for(
                 "deleted", request + " was deleted; what it had not done yet stays as it is",
                 "usherctl " + arguments.name + " " + scope_words(report.scope)
             );
-        const Steady::time_point now = Steady::now();
+        const SteadyClock::time_point now = SteadyClock::now();
         if (next->counts != report.counts || next->state != report.state)
             moved = now;
         report = std::move(*next);
         const auto looked = desk.looked_at();
-        const bool at_work = looked && *looked > current_time() - looks_every;
+        const bool at_work = looked && *looked > current_time() - absent_after;
         if (report.state == "filed" && !at_work && now - moved >= taken_in_within)
             return give_up(
                 "nobody_at_work",
@@ -421,7 +421,7 @@ int request(Context& context, RequestArguments const& arguments)
         !arguments.yes && !agreed(context, arguments.name, preview(arguments.action, extent)))
         return exit_could_not;
     const Interruptible signals; // from before there is something to tell about
-    const RequestReport report = desk.file(arguments.action, scope, user_name());
+    const RequestReport report = desk.file(arguments.action, scope, own_user_name());
     if (arguments.wait)
         return wait_for(context, arguments, desk, report, extent, *timeout);
     const std::string sentence = filed_sentence(arguments.action, report.id, extent);
@@ -485,7 +485,7 @@ int abort_request(Context& context, std::string const& number)
             "; see usherctl requests abort --help"};
     RequestDesk desk{context.database(), true};
     const sys_seconds now = context.now();
-    const auto report = desk.abort(id, user_name(), now);
+    const auto report = desk.abort(id, own_user_name(), now);
     if (!report) {
         const auto found = desk.find(id);
         return refuse(

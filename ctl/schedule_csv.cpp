@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include <usher/core/ascii.hpp>
 #include <usher/core/nearest.hpp>
 #include <usher/core/printable.hpp>
 #include <usher/core/row_check.hpp>
@@ -25,19 +26,10 @@ std::string_view trimmed(std::string_view text)
                                            : text.substr(begin, text.find_last_not_of(blanks) + 1 - begin);
 }
 
-std::string lower(std::string_view text)
-{
-    std::string result{text};
-    for (char& c : result)
-        if (c >= 'A' && c <= 'Z')
-            c = static_cast<char>(c - 'A' + 'a');
-    return result;
-}
-
 /// The name of a column as a header may write it: ` External_ID`.
 std::string column_name(std::string_view text)
 {
-    return lower(trimmed(text));
+    return in_lower_case(trimmed(text));
 }
 
 template <class Table>
@@ -101,7 +93,7 @@ struct BadCell {
     std::string message;
 };
 
-tl::expected<Value, BadCell> read_cell(ColumnKind kind, std::string const& field)
+tl::expected<PlatformValue, BadCell> read_cell(ColumnKind kind, std::string const& field)
 {
     const auto bad = [&](std::string const& reason) {
         return tl::unexpected{BadCell{printable(field, 64) + ": " + reason}};
@@ -117,39 +109,39 @@ tl::expected<Value, BadCell> read_cell(ColumnKind kind, std::string const& field
             return tl::unexpected{BadCell{in_quotes(field) + ": has blanks at its ends, and would be another id"}};
         if (printable(field, field.size()) != field)
             return bad("has a character that cannot be seen, and would be another id");
-        return Value{field};
-    case ColumnKind::text: return field.empty() ? Value{} : Value{field};
-    case ColumnKind::word: return text.empty() ? Value{} : Value{std::string{text}};
+        return PlatformValue{field};
+    case ColumnKind::text: return field.empty() ? PlatformValue{} : PlatformValue{field};
+    case ColumnKind::word: return text.empty() ? PlatformValue{} : PlatformValue{std::string{text}};
     case ColumnKind::time: {
         if (text.empty())
-            return Value{};
+            return PlatformValue{};
         const Result<sys_seconds> time = parse_iso8601(text);
         if (!time)
             return tl::unexpected{BadCell{time.error().message}};
-        return Value{unix_seconds(*time)};
+        return PlatformValue{unix_seconds(*time)};
     }
     case ColumnKind::flag: {
-        const std::string flag = lower(text);
+        const std::string flag = in_lower_case(text);
         if (flag.empty())
-            return Value{};
+            return PlatformValue{};
         if (flag != "0" && flag != "1" && flag != "false" && flag != "true")
             return bad("expected 0, 1, false or true");
-        return Value{std::int64_t{flag == "1" || flag == "true"}};
+        return PlatformValue{std::int64_t{flag == "1" || flag == "true"}};
     }
     case ColumnKind::number: {
         if (text.empty())
-            return Value{};
+            return PlatformValue{};
         std::int64_t number = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
         if (error != std::errc{} || end != text.data() + text.size())
             return bad("expected a whole number");
-        return Value{number};
+        return PlatformValue{number};
     }
     }
-    return Value{};
+    return PlatformValue{};
 }
 
-RowValue raw(Value const& value)
+RowValue raw(PlatformValue const& value)
 {
     if (auto const* const number = std::get_if<std::int64_t>(&value))
         return *number;
@@ -160,14 +152,14 @@ RowValue raw(Value const& value)
     return {};
 }
 
-std::optional<RowFault> fault_of(Row<Meetings> const& row)
+std::optional<RowFault> fault_of(ScheduleRow<Meetings> const& row)
 {
     return check_row(RawMeeting{
         raw(row[0]), raw(row[1]), raw(row[2]), raw(row[3]), raw(row[4]), raw(row[5]), raw(row[6]), raw(row[7]),
         raw(row[8]), raw(row[9]), raw(row[10]), raw(row[11]), raw(row[12]), raw(row[13]), raw(row[14])});
 }
 
-std::optional<RowFault> fault_of(Row<Participants> const& row)
+std::optional<RowFault> fault_of(ScheduleRow<Participants> const& row)
 {
     return check_row(RawParticipant{raw(row[0]), raw(row[1]), raw(row[2]), raw(row[3]), raw(row[4]), raw(row[5])});
 }
@@ -250,7 +242,7 @@ std::optional<FileError> ScheduleReader<Table>::find_separator()
         return std::nullopt;
     }
     std::string_view header = csv_.line_ahead();
-    if (header.size() == 5 && lower(header.substr(0, 4)) == "sep=") { // what Excel writes and reads
+    if (header.size() == 5 && in_lower_case(header.substr(0, 4)) == "sep=") { // what Excel writes and reads
         csv_.set_separator(header.back());
         csv_.skip_line();
         return std::nullopt;
@@ -335,14 +327,14 @@ tl::expected<void, FileError> ScheduleReader<Table>::read_header()
 {
     if (auto error = find_separator())
         return tl::unexpected{std::move(*error)};
-    const CsvReader::Step step = csv_.next();
+    const CsvStep step = csv_.next();
     if (csv_.failed())
         return tl::unexpected{FileError{name_ + ": cannot be read. Nothing was done."}};
     if (auto error = endless_row())
         return tl::unexpected{FileError{error->message + ". Nothing was done.", std::move(error->to_do)}};
-    if (step == CsvReader::Step::end)
+    if (step == CsvStep::end)
         return tl::unexpected{FileError{name_ + ": is empty; the first line must name the columns. Nothing was done."}};
-    if (step == CsvReader::Step::problem)
+    if (step == CsvStep::problem)
         return tl::unexpected{
             FileError{at(csv_.place()) + "the line that names the columns " + csv_.problem() + ". Nothing was done."}};
     if (auto error = place_columns())
@@ -373,16 +365,16 @@ std::string ScheduleReader<Table>::bad_cell(std::size_t column, std::string cons
 }
 
 template <class Table>
-typename ScheduleReader<Table>::Step ScheduleReader<Table>::next()
+CsvStep ScheduleReader<Table>::next()
 {
     const auto bad = [&](std::string problem) {
         problem_ = std::move(problem);
-        return Step::problem;
+        return CsvStep::problem;
     };
     switch (csv_.next()) {
-    case CsvReader::Step::end: return Step::end;
-    case CsvReader::Step::problem: return bad(at(csv_.place()) + csv_.problem());
-    case CsvReader::Step::row: break;
+    case CsvStep::end: return CsvStep::end;
+    case CsvStep::problem: return bad(at(csv_.place()) + csv_.problem());
+    case CsvStep::row: break;
     }
     const std::span<std::string const> fields = csv_.fields();
     if (fields.size() != width_)
@@ -392,7 +384,7 @@ typename ScheduleReader<Table>::Step ScheduleReader<Table>::next()
             (fields.size() > width_ ? "; quote a field that holds the separator" : "")
         );
     for (std::size_t i = 0; i < Table::size; ++i) {
-        row_.values[i] = Value{};
+        row_.values[i] = PlatformValue{};
         row_.written[i].clear();
         row_.places[i] = has(i) ? csv_.place_of(*place_[i]) : csv_.place();
     }
@@ -410,11 +402,12 @@ typename ScheduleReader<Table>::Step ScheduleReader<Table>::next()
         if (kind == ColumnKind::time)
             row_.written[i] = trimmed(field);
     }
-    return Step::row;
+    return CsvStep::row;
 }
 
 template <class Table>
-std::optional<std::string> ScheduleReader<Table>::check(Record<Table> const& row, Row<Table> const& completed) const
+std::optional<std::string>
+ScheduleReader<Table>::check(Record<Table> const& row, ScheduleRow<Table> const& completed) const
 {
     auto const& columns = Table::columns();
     for (std::size_t i = 0; i < Table::size; ++i)
@@ -440,8 +433,8 @@ earliest_start(std::istream& meetings, std::string name, std::optional<char> sep
     if (auto header = reader.read_header(); !header)
         return tl::unexpected{std::move(header.error())};
     std::optional<sys_seconds> earliest;
-    for (auto step = reader.next(); step != Reader::Step::end; step = reader.next()) {
-        if (step != Reader::Step::row || reader.check(reader.row(), with_initials<Meetings>(reader.row().values)))
+    for (auto step = reader.next(); step != CsvStep::end; step = reader.next()) {
+        if (step != CsvStep::row || reader.check(reader.row(), with_initials<Meetings>(reader.row().values)))
             continue;
         const sys_seconds start = from_unix(std::get<std::int64_t>(reader.row().values[Meetings::starts_at]));
         earliest = earliest ? std::min(*earliest, start) : start;

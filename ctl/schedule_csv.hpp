@@ -22,10 +22,6 @@
 
 namespace usher::ctl {
 
-/// A value of a table. What a file leaves empty, or has no column for, is std::monostate: what the row has stays, and a
-/// new row gets the column's `initial`.
-using Value = PlatformValue;
-
 enum class ColumnKind : std::uint8_t {
     id,     ///< Text; blanks at its ends and what cannot be seen are refused.
     text,   ///< As it is.
@@ -39,8 +35,8 @@ struct ScheduleColumn {
     std::string_view name;  ///< In the file.
     std::string_view table; ///< In the database.
     ColumnKind kind = ColumnKind::word;
-    bool required = false; ///< In the file's header.
-    Value initial{};       ///< Of a new row.
+    bool required = false;   ///< In the file's header.
+    PlatformValue initial{}; ///< Of a new row.
 };
 
 /// The meetings file, and the table that it goes into.
@@ -61,13 +57,15 @@ struct Participants {
     static std::array<ScheduleColumn, size> const& columns();
 };
 
+/// The values of a row. What a file leaves empty, or has no column for, is std::monostate: what the row in the table
+/// has stays, and a new row gets the column's `initial`.
 template <class Table>
-using Row = std::array<Value, Table::size>;
+using ScheduleRow = std::array<PlatformValue, Table::size>;
 
 /// A good row of a file, with where it stands.
 template <class Table>
 struct Record {
-    Row<Table> values;
+    ScheduleRow<Table> values;
     std::array<CsvReader::Place, Table::size> places; ///< Of the row, for a column that the file lacks.
     std::array<std::string, Table::size> written;     ///< Times, as the file has them.
 };
@@ -82,12 +80,6 @@ struct FileError {
 template <class Table>
 class ScheduleReader {
 public:
-    enum class Step {
-        row,     ///< `row()`
-        problem, ///< `problem()`; the row is skipped
-        end,
-    };
-
     /// `name` is the file's, for messages. Without a separator it is found: one of comma, semicolon and tab, or what a
     /// first line `sep=;` says.
     ScheduleReader(std::istream& in, std::string name, std::optional<char> separator = {});
@@ -97,7 +89,7 @@ public:
 
     /// Whether any row follows, good or bad.
     bool has_more() { return csv_.has_more(); }
-    Step next();
+    CsvStep next();
 
     /// Of the last step.
     Record<Table> const& row() const { return row_; }
@@ -106,7 +98,7 @@ public:
     std::string const& problem() const { return problem_; }
 
     /// What is wrong with a row once it has been completed from the table, as `problem()`; nothing when it is good.
-    std::optional<std::string> check(Record<Table> const& row, Row<Table> const& completed) const;
+    std::optional<std::string> check(Record<Table> const& row, ScheduleRow<Table> const& completed) const;
     /// A sentence about a field of a row, in that form.
     std::string at(Record<Table> const& row, std::size_t column, std::string const& sentence) const;
 
@@ -141,7 +133,7 @@ extern template class ScheduleReader<Participants>;
 
 /// The row with what a new one gets where the file says nothing.
 template <class Table>
-Row<Table> with_initials(Row<Table> row)
+ScheduleRow<Table> with_initials(ScheduleRow<Table> row)
 {
     for (std::size_t i = 0; i < row.size(); ++i)
         if (std::holds_alternative<std::monostate>(row[i]))

@@ -51,7 +51,7 @@ std::string and_more(std::string const& names, std::size_t all, std::size_t show
     return all > shown ? names + ", " + grouped(static_cast<std::int64_t>(all - shown)) + " more" : names;
 }
 
-std::string names_of(Listing<std::string> const& listing, std::size_t most)
+std::string first_names(Listing<std::string> const& listing, std::size_t most)
 {
     std::string names;
     const std::size_t shown = std::min(most, listing.items.size());
@@ -78,7 +78,7 @@ std::string safe_words(SafeReport const& safe, Times const& times)
     if (!safe.until)
         return "all stays ready until the last meeting closes";
     if (*safe.until <= times.now())
-        return "nobody can enter " + names_of(safe.then_not, 1);
+        return "nobody can enter " + first_names(safe.then_not, 1);
     return "all stays ready until " + times.relative(*safe.until);
 }
 
@@ -128,7 +128,7 @@ private:
                 status_.to_do.push_back(damage.way_out);
         }
         sentences.total = sentences.items.size();
-        tell("the contract is damaged: " + names_of(sentences, names_shown) + ".");
+        tell("the contract is damaged: " + first_names(sentences, names_shown) + ".");
     }
 
     void failed()
@@ -241,13 +241,15 @@ std::vector<std::string> notes_of(StatusReport const& report, std::vector<Health
             notes.push_back(row.concern);
     if (report.long_ones.total > 0)
         notes.push_back(
-            names_of(report.long_ones, names_shown) + ": over 8h, the vendor may cut " +
+            first_names(report.long_ones, names_shown) + ": over 8h, the vendor may cut " +
             (report.long_ones.total == 1 ? "its session" : "their sessions")
         );
     if (report.without_row.total > 0)
-        notes.push_back(names_of(report.without_row, names_shown) + ": people are there, the meeting's own row is not");
+        notes.push_back(
+            first_names(report.without_row, names_shown) + ": people are there, the meeting's own row is not"
+        );
     for (ProjectReport const& project : report.projects) {
-        if (const auto* const kind = find(kinds, project.provider); kind != nullptr && kind->pretends)
+        if (const auto* const kind = find_kind(kinds, project.provider); kind != nullptr && kind->pretends)
             notes.push_back(
                 whole(project.name) + " is on the " + std::string{kind->name} + ": its tokens open no real meeting"
             );
@@ -327,10 +329,10 @@ void print_safe(Page& page, SafeReport const& safe, Times const& times)
     if (!safe.until)
         page.line("safe", "without usherd until the last meeting closes");
     else if (*safe.until <= times.now())
-        page.line("safe", "not without usherd: nobody can enter " + names_of(safe.then_not, 1));
+        page.line("safe", "not without usherd: nobody can enter " + first_names(safe.then_not, 1));
     else
         page.line(
-            "safe", "without usherd to " + times.relative(*safe.until) + ", then not " + names_of(safe.then_not, 1)
+            "safe", "without usherd to " + times.relative(*safe.until) + ", then not " + first_names(safe.then_not, 1)
         );
 }
 
@@ -339,7 +341,7 @@ void print_vendors(Page& page, StatusReport const& report)
     std::vector<std::string> answering;
     const ProviderDeclarations kinds = declarations_of();
     const auto is_asked = [&](ProjectReport const& project) { // one that this program does not know may be
-        ProviderDeclaration const* const kind = find(kinds, project.provider);
+        ProviderDeclaration const* const kind = find_kind(kinds, project.provider);
         return kind == nullptr || kind->uses_network();
     };
     for (ProjectReport const& project : report.projects)
@@ -347,7 +349,7 @@ void print_vendors(Page& page, StatusReport const& report)
             answering.push_back(project.name);
     if (!answering.empty()) {
         const std::size_t count = answering.size();
-        page.line("vendors", names_of({std::move(answering), count}, 10) + (count == 1 ? " answers" : " answer"));
+        page.line("vendors", first_names({std::move(answering), count}, 10) + (count == 1 ? " answers" : " answer"));
     }
     const auto in_a_group = [&](ProjectReport const& project) {
         return std::any_of(report.groups.items.begin(), report.groups.items.end(), [&](MeetingGroup const& group) {

@@ -29,7 +29,7 @@
 
 namespace {
 
-int fail(std::string const& reason, usher::ExitStatus exit_status = usher::exit_could_not)
+int print_failure(std::string const& reason, usher::ExitStatus exit_status = usher::exit_could_not)
 {
     usher::print_line(stderr, "usherd: " + reason);
     return exit_status;
@@ -39,13 +39,14 @@ int fail(std::string const& reason, usher::ExitStatus exit_status = usher::exit_
 int printed(int exit_status = usher::exit_done)
 {
     const bool read = usher::standard_output().finish();
-    return !read || usher::standard_output().failed() ? fail("standard output cannot be written") : exit_status;
+    return !read || usher::standard_output().failed() ? print_failure("standard output cannot be written")
+                                                      : exit_status;
 }
 
 using Patience = std::optional<std::chrono::milliseconds>;
 
 /// `patience` is for how long its last lines on standard error may wait for their reader.
-int run(int argc, char** argv, Patience& patience)
+int run_program(int argc, char** argv, Patience& patience)
 {
     CLI::App options{"Provisions video sessions and tokens for the meetings of a database."};
     options.footer("Example: usherd --db /var/lib/usher/usher.db --once");
@@ -77,7 +78,7 @@ int run(int argc, char** argv, Patience& patience)
 
     for (char const* const option : {"--config", "--db"})
         if (options.count(option) > 0 && options[option]->as<std::string>().empty())
-            return fail(std::string{option} + ": is empty", usher::exit_usage);
+            return print_failure(std::string{option} + ": is empty", usher::exit_usage);
     if (words) {
         usher::print_words();
         return printed();
@@ -121,15 +122,15 @@ int run(int argc, char** argv, Patience& patience)
             }
         );
     } catch (usher::DatabaseReadOnly const& error) {
-        return fail(error.what(), usher::exit_usage); // no restart repairs it
+        return print_failure(error.what(), usher::exit_usage); // no restart repairs it
     } catch (std::system_error const& error) {
-        return fail(error.what() + usher::way_out_of(error.code().value()));
+        return print_failure(error.what() + usher::way_out_of(error.code().value()));
     } catch (boost::system::system_error const& error) {
-        return fail(error.what() + usher::way_out_of(error.code().value()));
+        return print_failure(error.what() + usher::way_out_of(error.code().value()));
     } catch (std::bad_alloc const&) {
-        return fail(usher::describe_errno(ENOMEM));
+        return print_failure(usher::describe_errno(ENOMEM));
     } catch (std::exception const& error) {
-        return fail(error.what());
+        return print_failure(error.what());
     }
 }
 
@@ -142,7 +143,7 @@ int main(int argc, char** argv)
     usher::prepare_process();
     usher::set_up_early_signals();
     Patience patience = usher::reader_patience;
-    const int exit_status = run(argc, argv, patience);
+    const int exit_status = run_program(argc, argv, patience);
     usher::end_log(patience);
     return exit_status;
 }

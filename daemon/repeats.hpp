@@ -15,22 +15,22 @@ namespace usher {
 /// minute, which tells how many it stands for. Pure.
 class Repeats {
 public:
-    using Instant = std::chrono::system_clock::time_point;
+    using WallInstant = std::chrono::system_clock::time_point;
 
     /// What to print for `line`, if anything now.
-    std::optional<std::string> take(std::string_view line, Instant now);
+    std::optional<std::string> take(std::string_view line, WallInstant now);
 
     /// The lines that were held back for a minute; all of them at the end.
-    std::vector<std::string> due(Instant now, bool all = false);
+    std::vector<std::string> due(WallInstant now, bool all = false);
 
 private:
-    struct Kind {
-        Instant since{};        ///< The minute at hand.
+    struct Repeated {
+        WallInstant since{};    ///< The minute at hand.
         std::size_t passed = 0; ///< In it.
         std::size_t held = 0;
         std::string last{}; ///< Of those held back.
     };
-    std::map<std::string, Kind, std::less<>> kinds_;
+    std::map<std::string, Repeated, std::less<>> kinds_;
 };
 
 } // namespace usher

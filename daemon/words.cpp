@@ -28,7 +28,7 @@ std::string_view to_text(LogSeverity severity)
     return "unknown";
 }
 
-void print(std::string line)
+void print_word(std::string line)
 {
     print_line(stdout, line);
 }
@@ -38,17 +38,17 @@ void print(std::string line)
 void print_words()
 {
     for (ExitMeaning const& exit : exit_meanings)
-        print("exit " + std::to_string(exit.status) + ' ' + std::string{exit.meaning});
+        print_word("exit " + std::to_string(exit.status) + ' ' + std::string{exit.meaning});
     for (const State state :
          {State::waiting, State::pending, State::ready, State::failed, State::cancelled, State::ended})
-        print("state " + std::string{usher::to_text(state)});
+        print_word("state " + std::string{usher::to_text(state)});
     for (const RequestState state :
          {RequestState::filed, RequestState::running, RequestState::done, RequestState::refused, RequestState::aborted})
-        print("request " + std::string{usher::to_text(state)});
+        print_word("request " + std::string{usher::to_text(state)});
     for (std::string const& key : configuration_keys(declarations_of()))
-        print("key " + key);
+        print_word("key " + key);
     for (LogEvent const& event : log_events)
-        print("event " + std::string{to_text(event.severity)} + ' ' + event.name + ' ' + std::string{event.text});
+        print_word("event " + std::string{to_text(event.severity)} + ' ' + event.name + ' ' + std::string{event.text});
 }
 
 } // namespace usher

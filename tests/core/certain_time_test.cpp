@@ -9,7 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr sys_seconds start{1'800'000'000s};
-constexpr CertainTime::Steady boot{};
+constexpr CertainTime::Instant boot{};
 
 TEST(CertainTime, IsTheClockWhileTheClockRunsAsTimeDoes)
 {
@@ -45,7 +45,7 @@ TEST(CertainTime, DoesNotBelieveAStartWhoseClockIsBehind)
 {
     const ClockRecord kept = at_start({}, start, boot + 24h);
     const sys_seconds behind = start - 40 * 24h;
-    for (const CertainTime::Steady steady : {boot + 25h, boot + 1min}) { // the second one after another boot
+    for (const CertainTime::Instant steady : {boot + 25h, boot + 1min}) { // the second one after another boot
         const ClockRecord first = at_start(kept, behind, steady);
         CertainTime time{first, behind, steady};
         EXPECT_EQ(time.at(behind, steady), behind);

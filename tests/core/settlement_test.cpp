@@ -466,25 +466,25 @@ TEST(Settlement, DoubtIsLeftForTheNextPass)
 
 TEST(Settlement, HowACallEnds)
 {
-    using Outcome = EndedCall::Outcome;
     struct Case {
         std::string name;
-        Outcome outcome;
+        CallOutcome outcome;
         bool is_wanted;
         bool id_taken;
-        Outcome recorded;
+        CallOutcome recorded;
         bool is_due;
         bool is_staged;
         bool fails;
     };
     const Case cases[] = {
-        {"created", Outcome::created, true, false, Outcome::created, true, true, false},
-        {"created, and the platform wants another", Outcome::created, false, false, Outcome::abandoned, true, false,
+        {"created", CallOutcome::created, true, false, CallOutcome::created, true, true, false},
+        {"created, and the platform wants another", CallOutcome::created, false, false, CallOutcome::abandoned, true,
+         false, false},
+        {"created, with an id that is taken", CallOutcome::created, true, true, CallOutcome::abandoned, true, false,
          false},
-        {"created, with an id that is taken", Outcome::created, true, true, Outcome::abandoned, true, false, false},
-        {"failed", Outcome::failed, true, false, Outcome::failed, true, false, true},
-        {"answer lost", Outcome::abandoned, true, false, Outcome::abandoned, true, false, true},
-        {"unsent", Outcome::unsent, true, false, Outcome::unsent, false, false, false},
+        {"failed", CallOutcome::failed, true, false, CallOutcome::failed, true, false, true},
+        {"answer lost", CallOutcome::abandoned, true, false, CallOutcome::abandoned, true, false, true},
+        {"unsent", CallOutcome::unsent, true, false, CallOutcome::unsent, false, false, false},
     };
     for (Case const& one : cases) {
         SCOPED_TRACE(one.name);
@@ -506,7 +506,7 @@ TEST(Settlement, HowACallEnds)
 TEST(Settlement, FailuresInARowAreCountedForTheSameSession)
 {
     EndedCall call;
-    call.outcome = EndedCall::Outcome::failed;
+    call.outcome = CallOutcome::failed;
     call.state = State::pending;
     call.reason = "provider_timeout";
     call.inputs = 11;

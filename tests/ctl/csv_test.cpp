@@ -20,8 +20,8 @@ std::vector<std::string> read_all(std::istream& in, CsvLimits limits = {})
 {
     CsvReader reader{in, limits};
     std::vector<std::string> all;
-    for (auto step = reader.next(); step != CsvReader::Step::end; step = reader.next()) {
-        if (step == CsvReader::Step::problem) {
+    for (auto step = reader.next(); step != CsvStep::end; step = reader.next()) {
+        if (step == CsvStep::problem) {
             all.push_back(std::to_string(reader.line()) + "! " + reader.problem());
             continue;
         }
@@ -218,13 +218,13 @@ TEST(Csv, StopsInARowThatDoesNotEnd)
         std::istream in{&buffer};
         CsvReader reader{in};
 
-        EXPECT_EQ(reader.next(), CsvReader::Step::row);
-        EXPECT_EQ(reader.next(), CsvReader::Step::end);
+        EXPECT_EQ(reader.next(), CsvStep::row);
+        EXPECT_EQ(reader.next(), CsvStep::end);
 
         EXPECT_TRUE(reader.endless());
         EXPECT_EQ(reader.line(), 2U);
         EXPECT_FALSE(reader.has_more());
-        EXPECT_EQ(reader.next(), CsvReader::Step::end);
+        EXPECT_EQ(reader.next(), CsvStep::end);
     }
 }
 
@@ -236,10 +236,10 @@ TEST(Csv, GoesOnAfterAQuoteThatIsNotClosedForLong)
     std::istringstream in{text};
     CsvReader reader{in, {.row_bytes = 100'000}};
 
-    EXPECT_EQ(reader.next(), CsvReader::Step::problem);
+    EXPECT_EQ(reader.next(), CsvStep::problem);
     EXPECT_EQ(reader.problem(), "has a quote that is not closed");
     int rows = 0;
-    while (reader.next() == CsvReader::Step::row)
+    while (reader.next() == CsvStep::row)
         ++rows;
     EXPECT_EQ(rows, 100'000);
     EXPECT_FALSE(reader.endless());

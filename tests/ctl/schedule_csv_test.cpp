@@ -32,21 +32,21 @@ std::string outcome(std::istream& in, std::string const& name)
     std::string text;
     for (std::string const& note : reader.notes())
         text += note + '\n';
-    using Step = typename ScheduleReader<Table>::Step;
-    for (auto step = reader.next(); step != Step::end; step = reader.next()) {
-        const auto problem = step == Step::row ? reader.check(reader.row(), with_initials<Table>(reader.row().values))
-                                               : reader.problem();
+    for (auto step = reader.next(); step != CsvStep::end; step = reader.next()) {
+        const auto problem = step == CsvStep::row
+                                 ? reader.check(reader.row(), with_initials<Table>(reader.row().values))
+                                 : reader.problem();
         text += problem.value_or(std::to_string(reader.line()) + " ok") + '\n';
     }
     return text;
 }
 
-Value text(std::string value)
+PlatformValue text(std::string value)
 {
     return value;
 }
 
-Value number(std::int64_t value)
+PlatformValue number(std::int64_t value)
 {
     return value;
 }
@@ -77,7 +77,7 @@ TEST(ScheduleCsv, ReadsAllColumnsInAnyOrder)
         "2021-02-06T10:01:00+01:00,\"A, B\",m1\n"};
     ScheduleReader<Meetings> reader{in, "m.csv"};
     ASSERT_TRUE(reader.read_header());
-    ASSERT_EQ(reader.next(), ScheduleReader<Meetings>::Step::row) << reader.problem();
+    ASSERT_EQ(reader.next(), CsvStep::row) << reader.problem();
     EXPECT_THAT(
         reader.row().values, ElementsAre(
                                  text("m1"), text("A, B"), number(1612602060), number(1612602120), text("cancelled"),
@@ -97,7 +97,7 @@ TEST(ScheduleCsv, ReadsE2eeInTheUsualSpellings)
     ScheduleReader<Meetings> reader{in, "m.csv"};
     ASSERT_TRUE(reader.read_header());
     std::vector<std::int64_t> read;
-    while (reader.next() == ScheduleReader<Meetings>::Step::row)
+    while (reader.next() == CsvStep::row)
         read.push_back(std::get<std::int64_t>(reader.row().values[11]));
     EXPECT_THAT(read, ElementsAre(1, 1, 1, 1, 0, 0, 0));
 }
@@ -134,7 +134,7 @@ TEST(ScheduleCsv, FindsTheSeparator)
     std::istringstream in{"external_id|title|starts_at_utc|ends_at_utc\nm|t|2021-02-06T09:00Z|2021-02-06T10:00Z\n"};
     ScheduleReader<Meetings> reader{in, "m.csv", '|'};
     EXPECT_TRUE(reader.read_header());
-    EXPECT_EQ(reader.next(), ScheduleReader<Meetings>::Step::row);
+    EXPECT_EQ(reader.next(), CsvStep::row);
 }
 
 TEST(ScheduleCsv, TakesHeadersInAnyCaseAndWithBlanks)
@@ -219,11 +219,11 @@ TEST(ScheduleCsv, TakesNoRowOutOfAQuotedText)
                           "m,q,,publisher\n"};
     ScheduleReader<Participants> reader{in, "p.csv"};
     ASSERT_TRUE(reader.read_header());
-    ASSERT_EQ(reader.next(), ScheduleReader<Participants>::Step::problem);
+    ASSERT_EQ(reader.next(), CsvStep::problem);
     EXPECT_EQ(reader.problem(), "p.csv:2:1: has 3 fields where the header has 4");
-    ASSERT_EQ(reader.next(), ScheduleReader<Participants>::Step::row);
+    ASSERT_EQ(reader.next(), CsvStep::row);
     EXPECT_EQ(reader.row().values[1], text("q"));
-    EXPECT_EQ(reader.next(), ScheduleReader<Participants>::Step::end);
+    EXPECT_EQ(reader.next(), CsvStep::end);
 }
 
 TEST(ScheduleCsv, LeavesToTheTableWhatTheFileDoesNotSay)
@@ -234,10 +234,10 @@ TEST(ScheduleCsv, LeavesToTheTableWhatTheFileDoesNotSay)
     ASSERT_TRUE(reader.read_header());
     EXPECT_TRUE(reader.has(4));
     EXPECT_FALSE(reader.has(5));
-    ASSERT_EQ(reader.next(), ScheduleReader<Meetings>::Step::row) << reader.problem();
+    ASSERT_EQ(reader.next(), CsvStep::row) << reader.problem();
     for (std::size_t i = 4; i < Meetings::size; ++i)
-        EXPECT_EQ(reader.row().values[i], Value{}) << i;
-    EXPECT_EQ(reader.next(), ScheduleReader<Meetings>::Step::end);
+        EXPECT_EQ(reader.row().values[i], PlatformValue{}) << i;
+    EXPECT_EQ(reader.next(), CsvStep::end);
 }
 
 TEST(ScheduleCsv, ReadsPeopleWithoutDisplayNames)
@@ -245,10 +245,10 @@ TEST(ScheduleCsv, ReadsPeopleWithoutDisplayNames)
     std::istringstream in{"meeting_external_id,external_id,role\nm1,p1,\nm1,p2,moderator\n"};
     ScheduleReader<Participants> reader{in, "p.csv"};
     ASSERT_TRUE(reader.read_header());
-    ASSERT_EQ(reader.next(), ScheduleReader<Participants>::Step::row);
-    EXPECT_EQ(reader.row().values[3], Value{});
+    ASSERT_EQ(reader.next(), CsvStep::row);
+    EXPECT_EQ(reader.row().values[3], PlatformValue{});
     EXPECT_EQ(with_initials<Participants>(reader.row().values)[3], text("publisher"));
-    ASSERT_EQ(reader.next(), ScheduleReader<Participants>::Step::row);
+    ASSERT_EQ(reader.next(), CsvStep::row);
     EXPECT_EQ(reader.row().values[3], text("moderator"));
 }
 

@@ -14,10 +14,10 @@ namespace {
 using namespace std::chrono_literals;
 using Lines = std::vector<std::string>;
 
-constexpr Repeats::Instant start{1'700'000'000s};
+constexpr Repeats::WallInstant start{1'700'000'000s};
 
 /// Takes `line` five times, which all pass.
-void fill(Repeats& repeats, std::string const& line, Repeats::Instant now = start)
+void fill(Repeats& repeats, std::string const& line, Repeats::WallInstant now = start)
 {
     for (int i = 0; i < 5; ++i)
         EXPECT_EQ(repeats.take(line, now), line);

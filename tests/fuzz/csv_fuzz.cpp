@@ -18,15 +18,15 @@ void read_all(std::string const& text)
         return;
     for (;;)
         switch (reader.next()) {
-        case Reader::Step::row:
+        case usher::ctl::CsvStep::row:
             if (const auto problem = reader.check(reader.row(), reader.row().values); problem && problem->empty())
                 std::abort();
             break;
-        case Reader::Step::problem:
+        case usher::ctl::CsvStep::problem:
             if (reader.problem().empty())
                 std::abort();
             break;
-        case Reader::Step::end: return;
+        case usher::ctl::CsvStep::end: return;
         }
 }
 

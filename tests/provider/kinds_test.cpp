@@ -33,10 +33,10 @@ Settings settings_of(ProviderDeclaration const& kind)
 {
     Settings settings;
     for (const auto keys : {kind.credentials, kind.connection})
-        for (Key const& key : keys)
+        for (KeyDeclaration const& key : keys)
             settings.set_standard(key);
     settings.set("concurrency", std::int64_t{3});
-    for (Key const& key : kind.credentials) {
+    for (KeyDeclaration const& key : kind.credentials) {
         if (key.name == "api_key")
             settings.set(key.name, std::string{"47665971"});
         else if (key.name == "application_id")
@@ -116,18 +116,19 @@ TEST(Kinds, AreDeclaredWhole)
     for (ProviderDeclaration const* const kind : declarations_of()) {
         EXPECT_TRUE(names.insert(kind->name).second) << kind->name;
         const auto has = [&](std::string_view name) {
-            return std::any_of(kind->credentials.begin(), kind->credentials.end(), [&](Key const& key) {
+            return std::any_of(kind->credentials.begin(), kind->credentials.end(), [&](KeyDeclaration const& key) {
                 return key.name == name;
             });
         };
         EXPECT_TRUE(has(kind->project_key)) << kind->name;
         EXPECT_TRUE(has(kind->secret)) << kind->name;
         EXPECT_NE(std::find(kind->formats.begin(), kind->formats.end(), kind->standard_format), kind->formats.end());
-        EXPECT_EQ(find(declarations_of(), kind->name), kind);
+        EXPECT_EQ(find_kind(declarations_of(), kind->name), kind);
         EXPECT_EQ(&kind_of(*kind).declared, kind);
     }
-    EXPECT_EQ(find(declarations_of(), "zoom"), nullptr);
-    for (Key const& key : declarations_of().front()->credentials) // it serves where there is no configuration
+    EXPECT_EQ(find_kind(declarations_of(), "zoom"), nullptr);
+    for (KeyDeclaration const& key :
+         declarations_of().front()->credentials) // it serves where there is no configuration
         EXPECT_FALSE(key.required) << key.name;
 }
 

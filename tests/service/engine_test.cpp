@@ -32,7 +32,7 @@ struct Daemon {
     Engine::Next ask() { return engine.next(facts); }
 
     /// Does the next step, with `outcome`.
-    Engine::Next step(Engine::Outcome const& outcome = {})
+    Engine::Next step(Engine::StepOutcome const& outcome = {})
     {
         const Engine::Next next = ask();
         facts.sweep_wished = false; // the wish was taken
@@ -41,7 +41,7 @@ struct Daemon {
     }
 
     /// Steps up to and including the next wait, or the end.
-    std::vector<Step> round(Engine::Outcome const& outcome = {})
+    std::vector<Step> round(Engine::StepOutcome const& outcome = {})
     {
         std::vector<Step> steps;
         for (int i = 0; i < 20; ++i) {
@@ -81,7 +81,7 @@ TEST(Engine, StartsByLookingThroughAndIsReadyOnceNothingIsDue)
 TEST(Engine, SweepsAPartInEachRoundAndRestsFourTimesAsLong)
 {
     Daemon daemon;
-    const Engine::Outcome more{.more = true, .took = 20ms};
+    const Engine::StepOutcome more{.more = true, .took = 20ms};
     daemon.round(more);
     EXPECT_EQ(daemon.last.wait, 80ms);
     EXPECT_THAT(daemon.round(more), ElementsAre(Step::settle, Step::keep_house, Step::sweep, Step::wait));
@@ -93,7 +93,7 @@ TEST(Engine, SweepsAPartInEachRoundAndRestsFourTimesAsLong)
 TEST(Engine, AHurriedSweepTakesNoRestsUntilItIsDone)
 {
     Daemon daemon{Mode::serve, true};
-    const Engine::Outcome more{.more = true, .took = 20ms};
+    const Engine::StepOutcome more{.more = true, .took = 20ms};
     daemon.round(more);
     EXPECT_EQ(daemon.last.wait, 0s);
     daemon.round({.took = 20ms});
@@ -120,7 +120,7 @@ TEST(Engine, HowLongItWaits)
     struct Case {
         std::string name;
         Engine::Facts facts;
-        Engine::Outcome outcome;
+        Engine::StepOutcome outcome;
         Engine::Duration wait;
     };
     const Case cases[] = {

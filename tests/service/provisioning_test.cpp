@@ -1436,7 +1436,7 @@ TEST_F(Provisioning, ThePastIsTakenAwayInSlices)
     sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) "
         "INSERT INTO token_past SELECT session_no, x'00', i, 1, 2, 1, 2, 2, 8 FROM n, agenda");
     std::size_t most = 0;
-    for (Store::Outdated::Place place{}; place.table != Store::Outdated::Table::none;) {
+    for (Store::Outdated::Cursor place{}; place.table != Store::Outdated::OldTable::none;) {
         const Store::Outdated found = rows().find_outdated(place, clock.now() - policy.retention, 100);
         most = std::max(most, found.rows.size());
         place = found.next;
@@ -1783,7 +1783,7 @@ TEST_F(Provisioning, DueComesByNeed)
     EXPECT_EQ(order(2), "12");
     EXPECT_EQ(order(0), "");
 
-    const Store::Due due = store->due(clock.now(), 3, {});
+    const Store::DueMeetings due = store->due(clock.now(), 3, {});
     EXPECT_TRUE(due.near);
     const std::set<MeetingNo> near{due.meetings.begin(), due.meetings.end()};
     EXPECT_FALSE(store->due(clock.now(), 10, near).near);

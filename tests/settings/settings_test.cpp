@@ -23,17 +23,17 @@ constexpr std::array<std::string_view, 2> words{"off", "on"};
 TEST(Settings, HaveTheDefaultsOfEveryTypeOfKey)
 {
     Settings settings;
-    for (Key const& key : {
-             Key{"own", OwnRule{}},
-             Key{"text", TextKey{"a text", nullptr, "abc"}},
-             Key{"url", UrlKey{"https", "https://a.example"}},
-             Key{"path", PathKey{"a path"}},
-             Key{"duration", DurationKey{1s, 1h, 1min}},
-             Key{"derived", DurationKey{1s, 1h, std::nullopt}},
-             Key{"roles", RoleDurationsKey{0s, 1h, EarlyJoin{5min}}},
-             Key{"number", NumberKey{1, 9, 7}},
-             Key{"choice", ChoiceKey{words, 1}},
-             Key{"secret", SecretKey{nullptr, "public"}},
+    for (KeyDeclaration const& key : {
+             KeyDeclaration{"own", OwnRule{}},
+             KeyDeclaration{"text", TextKey{"a text", nullptr, "abc"}},
+             KeyDeclaration{"url", UrlKey{"https", "https://a.example"}},
+             KeyDeclaration{"path", PathKey{"a path"}},
+             KeyDeclaration{"duration", DurationKey{1s, 1h, 1min}},
+             KeyDeclaration{"derived", DurationKey{1s, 1h, std::nullopt}},
+             KeyDeclaration{"roles", RoleDurationsKey{0s, 1h, EarlyJoin{5min}}},
+             KeyDeclaration{"number", NumberKey{1, 9, 7}},
+             KeyDeclaration{"choice", ChoiceKey{words, 1}},
+             KeyDeclaration{"secret", SecretKey{nullptr, "public"}},
          })
         settings.set_standard(key);
 

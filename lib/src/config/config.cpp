@@ -23,7 +23,7 @@ std::uint64_t ProjectConfig::connection_hash() const
         return stable_hash("\n\n"); // stored already, from when every kind had three such keys
     std::string text;
     bool first = true;
-    for (Key const& key : kind->connection) {
+    for (KeyDeclaration const& key : kind->connection) {
         auto const* const words = std::get_if<ChoiceKey>(&key.value);
         if (words != nullptr || settings.is_text(key.name))
             text.append(std::exchange(first, false) ? "" : "\n")

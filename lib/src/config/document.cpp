@@ -18,7 +18,7 @@ Position position_of(YAML::Mark const& mark)
     return mark.is_null() || mark.line < 0 ? Position{} : Position{mark.line + 1, mark.column + 1};
 }
 
-std::string_view kind_of(YAML::Node const& node)
+std::string_view node_kind(YAML::Node const& node)
 {
     switch (node.Type()) {
     case YAML::NodeType::Map: return "a map";
@@ -33,7 +33,7 @@ std::string_view kind_of(YAML::Node const& node)
 namespace {
 
 /// Line `number`, from 1, without its end; empty when there is none.
-std::string_view line_of(std::string_view text, int number)
+std::string_view line_at(std::string_view text, int number)
 {
     for (; number > 1 && !text.empty(); --number) {
         const auto end = text.find('\n');
@@ -100,7 +100,7 @@ private:
 
 } // namespace
 
-tl::expected<Entry, Mistake> read_document(std::string const& path, std::string const& needed)
+tl::expected<ConfigEntry, Mistake> read_document(std::string const& path, std::string const& needed)
 {
     auto file = read_file(path);
     if (!file)
@@ -117,10 +117,10 @@ tl::expected<Entry, Mistake> read_document(std::string const& path, std::string 
             return tl::unexpected{Mistake{*other, "expected one YAML document, got a second one"}};
         if (!root.IsDefined() || root.IsNull())
             return tl::unexpected{Mistake{Position{}, "is empty; it needs at least " + needed}};
-        return Entry{root, "", position_of(root.Mark())};
+        return ConfigEntry{root, "", position_of(root.Mark())};
     } catch (YAML::Exception const& error) {
         const auto at = position_of(error.mark);
-        const auto indent = line_of(file->content, at.line);
+        const auto indent = line_at(file->content, at.line);
         const bool tab = indent.substr(0, indent.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
         return tl::unexpected{Mistake{
             at, tab ? "the line is indented with a tab; YAML takes spaces only" : "not YAML: " + printable(error.msg)}};

@@ -14,20 +14,20 @@
 namespace usher {
 
 /// A value with the key that it belongs to.
-struct Entry {
+struct ConfigEntry {
     YAML::Node value;
     std::string key; ///< Its full name.
     Position at;     ///< Of the value, or of its key where there is no value.
 };
 
-using Entries = std::map<std::string, Entry, std::less<>>;
+using ConfigEntries = std::map<std::string, ConfigEntry, std::less<>>;
 
 Position position_of(YAML::Mark const& mark);
 
 /// For messages: `a map`.
-std::string_view kind_of(YAML::Node const& node);
+std::string_view node_kind(YAML::Node const& node);
 
 /// The one document of the file at `path`. `needed` says what an empty file must hold at least.
-tl::expected<Entry, Mistake> read_document(std::string const& path, std::string const& needed);
+tl::expected<ConfigEntry, Mistake> read_document(std::string const& path, std::string const& needed);
 
 } // namespace usher

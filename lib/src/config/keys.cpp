@@ -26,27 +26,27 @@ constexpr std::array<std::string_view, 2> hard_end_words{"off", "disconnect"};
 
 /// How hard a provider may be asked.
 constexpr std::array pace_keys{
-    Key{"concurrency", NumberKey{1, 256, 8}},
-    Key{"rate", NumberKey{1, 10'000, 5}},
-    Key{"burst", NumberKey{1, 10'000, 10}},
+    KeyDeclaration{"concurrency", NumberKey{1, 256, 8}},
+    KeyDeclaration{"rate", NumberKey{1, 10'000, 5}},
+    KeyDeclaration{"burst", NumberKey{1, 10'000, 10}},
 };
-constexpr std::array renewal_keys{Key{"on_removal", ChoiceKey{on_removal_words}}};
+constexpr std::array renewal_keys{KeyDeclaration{"on_removal", ChoiceKey{on_removal_words}}};
 constexpr std::array disconnect_keys{
-    Key{"on_cancel", ChoiceKey{on_cancel_words}},
-    Key{"hard_end", ChoiceKey{hard_end_words}},
+    KeyDeclaration{"on_cancel", ChoiceKey{on_cancel_words}},
+    KeyDeclaration{"hard_end", ChoiceKey{hard_end_words}},
 };
 
-void append(std::vector<Key>& keys, std::span<Key const> more)
+void append(std::vector<KeyDeclaration>& keys, std::span<KeyDeclaration const> more)
 {
-    for (Key const& key : more)
-        if (std::none_of(keys.begin(), keys.end(), [&](Key const& known) { return known.name == key.name; }))
+    for (KeyDeclaration const& key : more)
+        if (std::none_of(keys.begin(), keys.end(), [&](KeyDeclaration const& known) { return known.name == key.name; }))
             keys.push_back(key);
 }
 
 /// Of projects, in the order in which people are told of them.
-std::vector<Key> keys_of(ProviderDeclarations const& kinds)
+std::vector<KeyDeclaration> keys_of(ProviderDeclarations const& kinds)
 {
-    std::vector<Key> keys{Key{"provider", OwnRule{}}};
+    std::vector<KeyDeclaration> keys{KeyDeclaration{"provider", OwnRule{}}};
     for (ProviderDeclaration const* const kind : kinds)
         append(keys, kind->credentials);
     keys.push_back({"token_format", OwnRule{}});
@@ -65,18 +65,11 @@ std::vector<Key> keys_of(ProviderDeclarations const& kinds)
     return keys;
 }
 
-Key const* find(std::span<Key const> keys, std::string_view name)
+KeyDeclaration const* find_key(std::span<KeyDeclaration const> keys, std::string_view name)
 {
-    const auto found = std::find_if(keys.begin(), keys.end(), [&](Key const& key) { return key.name == name; });
+    const auto found =
+        std::find_if(keys.begin(), keys.end(), [&](KeyDeclaration const& key) { return key.name == name; });
     return found == keys.end() ? nullptr : &*found;
-}
-
-std::vector<std::string_view> names_of(std::span<Key const> keys)
-{
-    std::vector<std::string_view> names;
-    for (Key const& key : keys)
-        names.push_back(key.name);
-    return names;
 }
 
 } // namespace
@@ -116,8 +109,8 @@ ConfigKeys::ConfigKeys(ProviderDeclarations const& kinds)
 std::optional<std::string> ConfigKeys::home_of(std::string_view name) const
 {
     std::optional<std::string> home;
-    const auto look = [&](std::string const& section, std::vector<Key> const& keys) {
-        if (find(keys, name) == nullptr)
+    const auto look = [&](std::string const& section, std::vector<KeyDeclaration> const& keys) {
+        if (find_key(keys, name) == nullptr)
             return 0;
         home = section + std::string{name};
         return 1;
@@ -127,14 +120,14 @@ std::optional<std::string> ConfigKeys::home_of(std::string_view name) const
     return homes == 1 ? home : std::nullopt;
 }
 
-std::vector<Key> keys_of(ProviderDeclaration const& kind)
+std::vector<KeyDeclaration> keys_of(ProviderDeclaration const& kind)
 {
     return keys_of(ProviderDeclarations{&kind});
 }
 
-std::vector<Key> provider_keys(ProviderDeclaration const& kind)
+std::vector<KeyDeclaration> provider_keys(ProviderDeclaration const& kind)
 {
-    std::vector<Key> keys;
+    std::vector<KeyDeclaration> keys;
     append(keys, kind.credentials);
     append(keys, kind.connection);
     if (kind.uses_network())
@@ -142,12 +135,20 @@ std::vector<Key> provider_keys(ProviderDeclaration const& kind)
     return keys;
 }
 
-std::vector<Key> policy_keys()
+std::vector<KeyDeclaration> policy_keys()
 {
-    std::vector<Key> keys;
+    std::vector<KeyDeclaration> keys;
     append(keys, renewal_keys);
     append(keys, disconnect_keys);
     return keys;
+}
+
+std::vector<std::string_view> key_names(std::span<KeyDeclaration const> keys)
+{
+    std::vector<std::string_view> names;
+    for (KeyDeclaration const& key : keys)
+        names.push_back(key.name);
+    return names;
 }
 
 std::string listed(std::vector<std::string_view> const& names)
@@ -164,21 +165,21 @@ std::string belongs_to(std::string_view key, ProviderDeclaration const& kind, Pr
     std::vector<std::string_view> needers;
     bool is_credential = false;
     for (ProviderDeclaration const* const other : kinds) {
-        const std::vector<Key> keys = keys_of(*other);
-        Key const* const found = find(keys, key);
+        const std::vector<KeyDeclaration> keys = keys_of(*other);
+        KeyDeclaration const* const found = find_key(keys, key);
         if (found == nullptr)
             continue;
         takers.push_back(other->name);
         if (found->required)
             needers.push_back(other->name);
-        is_credential = is_credential || find(other->credentials, key) != nullptr;
+        is_credential = is_credential || find_key(other->credentials, key) != nullptr;
     }
     std::vector<std::string_view> const& owners = needers.empty() ? takers : needers;
     std::string text = (owners.size() > 1 ? "belongs to providers " : "belongs to provider ") + listed(owners) + "; ";
     if (!is_credential && !kind.lacks_connection.empty())
         return text.append(kind.lacks_connection);
     text.append(kind.name);
-    return is_credential ? text + " has " + listed(names_of(kind.credentials)) : text + " has no such key";
+    return is_credential ? text + " has " + listed(key_names(kind.credentials)) : text + " has no such key";
 }
 
 } // namespace usher

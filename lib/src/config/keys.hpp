@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,12 +15,12 @@ namespace usher {
 
 /// The keys of each section.
 struct ConfigKeys {
-    std::vector<Key> root;
-    std::vector<Key> project; ///< Those of every kind, each name once.
-    std::vector<Key> sessions;
-    std::vector<Key> tokens;
-    std::vector<Key> doors; ///< Of `tokens.early_join`, where it is a map.
-    std::vector<Key> log;
+    std::vector<KeyDeclaration> root;
+    std::vector<KeyDeclaration> project; ///< Those of every kind, each name once.
+    std::vector<KeyDeclaration> sessions;
+    std::vector<KeyDeclaration> tokens;
+    std::vector<KeyDeclaration> doors; ///< Of `tokens.early_join`, where it is a map.
+    std::vector<KeyDeclaration> log;
 
     explicit ConfigKeys(ProviderDeclarations const& kinds);
 
@@ -29,14 +30,16 @@ struct ConfigKeys {
 };
 
 /// The keys that a project of this kind has.
-std::vector<Key> keys_of(ProviderDeclaration const& kind);
+std::vector<KeyDeclaration> keys_of(ProviderDeclaration const& kind);
 
 /// Of them, those that its provider is made from.
-std::vector<Key> provider_keys(ProviderDeclaration const& kind);
+std::vector<KeyDeclaration> provider_keys(ProviderDeclaration const& kind);
 
 /// What can be done although no vendor revokes a token. The keys are read for every kind, and refused where they do not
 /// apply.
-std::vector<Key> policy_keys();
+std::vector<KeyDeclaration> policy_keys();
+
+std::vector<std::string_view> key_names(std::span<KeyDeclaration const> keys);
 
 /// Names for a sentence: `a, b and c`.
 std::string listed(std::vector<std::string_view> const& names);

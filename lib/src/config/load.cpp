@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include <usher/core/ascii.hpp>
 #include <usher/core/printable.hpp>
 
 #include "config/document.hpp"
@@ -24,8 +25,7 @@ constexpr std::size_t project_name_bytes_max = 64;
 bool is_project_name(std::string_view name)
 {
     return !name.empty() && name.size() <= project_name_bytes_max && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-               c == '.';
+        return is_letter(c) || is_digit(c) || c == '_' || c == '-' || c == '.';
     });
 }
 
@@ -35,9 +35,9 @@ seconds standard_life(ProviderDeclaration const& kind)
 }
 
 /// What is the same for all projects, read before them.
-struct Shared {
+struct CommonSettings {
     Policy base;
-    Entries tokens;                ///< As written.
+    ConfigEntries tokens;          ///< As written.
     std::optional<seconds> margin; ///< `tokens.rotation_margin`, where it was written.
 };
 
@@ -72,14 +72,14 @@ public:
     }
 
 private:
-    Config read_root(Entry const& root)
+    Config read_root(ConfigEntry const& root)
     {
         Config config{};
         if (!root.value.IsMap()) {
-            walker_.add(root, "expected a map of settings, got " + std::string{kind_of(root.value)});
+            walker_.add(root, "expected a map of settings, got " + std::string{node_kind(root.value)});
             return config;
         }
-        const Entries map = walker_.known_entries(root, keys_.root);
+        const ConfigEntries map = walker_.known_entries(root, keys_.root);
         const Settings values = walker_.values(map, keys_.root);
         const Section sessions = walker_.section(map, "sessions", keys_.sessions);
         Section tokens = walker_.section(map, "tokens", keys_.tokens);
@@ -96,22 +96,22 @@ private:
         config.log.level = static_cast<LogLevel>(log.values.choice("level"));
         config.log.format = static_cast<LogFormat>(log.values.choice("format"));
 
-        Shared shared{config.base, std::move(tokens.written), std::nullopt};
+        CommonSettings common{config.base, std::move(tokens.written), std::nullopt};
         if (tokens.values.has("rotation_margin"))
-            shared.margin = tokens.values.duration("rotation_margin");
+            common.margin = tokens.values.duration("rotation_margin");
         const auto projects = map.find("projects");
         if (projects == map.end())
             mistakes_.add(root.at, "projects", "expected a map with at least one project, got nothing");
         else
-            config.projects = read_projects(projects->second, shared);
+            config.projects = read_projects(projects->second, common);
         return config;
     }
 
-    std::vector<ProjectConfig> read_projects(Entry const& projects, Shared const& shared)
+    std::vector<ProjectConfig> read_projects(ConfigEntry const& projects, CommonSettings const& common)
     {
         std::vector<ProjectConfig> read;
         if (!projects.value.IsMap() || projects.value.size() == 0) {
-            const auto got = projects.value.IsMap() ? std::string_view{"an empty map"} : kind_of(projects.value);
+            const auto got = projects.value.IsMap() ? std::string_view{"an empty map"} : node_kind(projects.value);
             walker_.add(projects, "expected a map with at least one project, got " + std::string{got});
             return read;
         }
@@ -123,7 +123,7 @@ private:
             return read;
         }
         std::vector<std::string> order; // the map sorts by name; the file's order is kept here
-        const Entries map = walker_.entries(projects, [&](std::string const& name, Position at) {
+        const ConfigEntries map = walker_.entries(projects, [&](std::string const& name, Position at) {
             if (is_project_name(name)) {
                 order.push_back(name);
                 return true;
@@ -136,18 +136,20 @@ private:
         for (std::string const& name : order) {
             if (mistakes_.full())
                 break;
-            Entry const& entry = map.find(name)->second;
+            ConfigEntry const& entry = map.find(name)->second;
             if (entry.value.IsMap())
-                read.push_back(read_project(name, entry, shared));
+                read.push_back(read_project(name, entry, common));
             else
-                walker_.add(entry, "expected a map with at least a provider, got " + std::string{kind_of(entry.value)});
+                walker_.add(
+                    entry, "expected a map with at least a provider, got " + std::string{node_kind(entry.value)}
+                );
         }
         return read;
     }
 
-    ProjectConfig read_project(std::string const& name, Entry const& project, Shared const& shared)
+    ProjectConfig read_project(std::string const& name, ConfigEntry const& project, CommonSettings const& common)
     {
-        const Entries map = walker_.known_entries(project, keys_.project);
+        const ConfigEntries map = walker_.known_entries(project, keys_.project);
         ProviderDeclaration const* const named = read_kind(project, map);
         if (named != nullptr)
             check_keys(project, map, *named);
@@ -156,13 +158,13 @@ private:
         Settings settings = walker_.values(map, provider_keys(kind));
         const Settings policies = walker_.values(map, policy_keys());
         const TokenFormat format = read_format(map, kind);
-        const auto life = read_life(map, kind, shared.base.clock_skew);
+        const auto life = read_life(map, kind, common.base.clock_skew);
         if (life)
-            check_policy(project, map, *life, shared);
+            check_policy(project, map, *life, common);
 
         const seconds token_life = life.value_or(standard_life(kind));
         ProjectConfig config{name,   &kind,      std::move(settings),
-                             format, token_life, shared.margin.value_or(token_life / 3)};
+                             format, token_life, common.margin.value_or(token_life / 3)};
         config.replace_on_removal = policies.choice("on_removal") == 1;
         config.disconnect_on_cancel = policies.choice("on_cancel") == 1;
         config.disconnect_at_close = policies.choice("hard_end") == 1;
@@ -170,7 +172,7 @@ private:
     }
 
     /// Null when it is missing or unknown.
-    ProviderDeclaration const* read_kind(Entry const& project, Entries const& map)
+    ProviderDeclaration const* read_kind(ConfigEntry const& project, ConfigEntries const& map)
     {
         const auto found = map.find("provider");
         if (found == map.end()) {
@@ -185,23 +187,23 @@ private:
     }
 
     /// The keys that the kind needs are there, and those of other kinds are not.
-    void check_keys(Entry const& project, Entries const& map, ProviderDeclaration const& kind)
+    void check_keys(ConfigEntry const& project, ConfigEntries const& map, ProviderDeclaration const& kind)
     {
-        const std::vector<Key> own = keys_of(kind);
-        for (Key const& key : own)
+        const std::vector<KeyDeclaration> own = keys_of(kind);
+        for (KeyDeclaration const& key : own)
             if (key.required && !map.contains(key.name))
                 mistakes_.add(
                     project.at, under(project.key, key.name), "is needed by provider " + std::string{kind.name}
                 );
-        for (Key const& key : keys_.project) {
+        for (KeyDeclaration const& key : keys_.project) {
             const auto found = map.find(key.name);
-            const auto is_it = [&](Key const& other) { return other.name == key.name; };
+            const auto is_it = [&](KeyDeclaration const& other) { return other.name == key.name; };
             if (found != map.end() && std::none_of(own.begin(), own.end(), is_it))
                 walker_.add(found->second, belongs_to(key.name, kind, kinds_));
         }
     }
 
-    TokenFormat read_format(Entries const& map, ProviderDeclaration const& kind)
+    TokenFormat read_format(ConfigEntries const& map, ProviderDeclaration const& kind)
     {
         const auto found = map.find("token_format");
         if (found == map.end())
@@ -222,7 +224,7 @@ private:
         return kind.standard_format;
     }
 
-    std::optional<seconds> read_life(Entries const& map, ProviderDeclaration const& kind, seconds clock_skew)
+    std::optional<seconds> read_life(ConfigEntries const& map, ProviderDeclaration const& kind, seconds clock_skew)
     {
         const seconds least = 10 * (clock_skew + seconds{1});
         const auto found = map.find("max_token_life");
@@ -238,25 +240,25 @@ private:
         return std::nullopt;
     }
 
-    void check_policy(Entry const& project, Entries const& map, seconds life, Shared const& shared)
+    void check_policy(ConfigEntry const& project, ConfigEntries const& map, seconds life, CommonSettings const& common)
     {
         const std::string life_key = under(project.key, "max_token_life");
         const auto life_entry = map.find("max_token_life");
         const Position life_at = life_entry == map.end() ? project.at : life_entry->second.at;
         const seconds spread_range = life / 12;
-        if (shared.margin && *shared.margin + spread_range > life / 2)
+        if (common.margin && *common.margin + spread_range > life / 2)
             walker_.add(
-                shared.tokens.find("rotation_margin")->second,
-                "the policy loops: with a margin of " + to_text(*shared.margin) + " and a spread of " +
+                common.tokens.find("rotation_margin")->second,
+                "the policy loops: with a margin of " + to_text(*common.margin) + " and a spread of " +
                     to_text(spread_range) + ", tokens are replaced in the first half of their life, which is " +
                     to_text(life) + " by " + life_key + "; expected at most " + to_text(life / 2 - spread_range)
             );
-        if (shared.base.token_lead > life) {
-            const auto lead = shared.tokens.find("lead");
-            const Position at = lead == shared.tokens.end() ? life_at : lead->second.at;
+        if (common.base.token_lead > life) {
+            const auto lead = common.tokens.find("lead");
+            const Position at = lead == common.tokens.end() ? life_at : lead->second.at;
             mistakes_.warn(
                 at, "tokens.lead",
-                to_text(shared.base.token_lead) + " is longer than a token lives, which is " + to_text(life) + " by " +
+                to_text(common.base.token_lead) + " is longer than a token lives, which is " + to_text(life) + " by " +
                     life_key + ": tokens are replaced again and again before their meeting opens"
             );
         }
@@ -286,7 +288,7 @@ Config default_config(std::string database_path, ProviderDeclarations const& kin
     Config config{};
     config.database = std::move(database_path);
     Settings settings;
-    for (Key const& key : provider_keys(kind))
+    for (KeyDeclaration const& key : provider_keys(kind))
         settings.set_standard(key);
     const seconds life = standard_life(kind);
     config.projects.push_back(ProjectConfig{"default", &kind, std::move(settings), kind.standard_format, life, life / 3}
@@ -298,8 +300,8 @@ std::vector<std::string> configuration_keys(ProviderDeclarations const& kinds)
 {
     const ConfigKeys keys{kinds};
     std::vector<std::string> all;
-    const auto add = [&all](std::string const& section, std::vector<Key> const& own) {
-        for (Key const& key : own)
+    const auto add = [&all](std::string const& section, std::vector<KeyDeclaration> const& own) {
+        for (KeyDeclaration const& key : own)
             all.push_back(section + std::string{key.name});
     };
     add("", keys.root);

@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include <usher/core/ascii.hpp>
 #include <usher/core/utf8.hpp>
 #include <usher/crypto/rsa.hpp>
 
@@ -43,9 +44,9 @@ constexpr std::array<std::pair<char32_t, std::string_view>, 17> odd_characters{{
     {0x00FEFF, "a byte order mark"},
 }};
 
-constexpr bool is_letter(char c)
+constexpr bool begins_name(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    return is_letter(c) || c == '_';
 }
 
 std::string code_point(char32_t code)
@@ -97,9 +98,9 @@ bool begins_with_name(std::string_view text)
     if (text.starts_with("export "))
         return true;
     auto const* end = std::find_if_not(text.begin(), text.end(), [](char c) {
-        return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.';
+        return begins_name(c) || is_digit(c) || c == '-' || c == '.';
     });
-    if (text.empty() || !is_letter(text.front()) || end == text.end())
+    if (text.empty() || !begins_name(text.front()) || end == text.end())
         return false;
     std::string_view rest = text.substr(static_cast<std::size_t>(end - text.begin()));
     if (rest.starts_with(": ") || rest.starts_with(" = ") || rest.starts_with(" : "))

@@ -17,14 +17,6 @@ namespace usher {
 
 namespace {
 
-std::vector<std::string_view> names_of(std::span<Key const> keys)
-{
-    std::vector<std::string_view> names;
-    for (Key const& key : keys)
-        names.push_back(key.name);
-    return names;
-}
-
 /// `one of a, b`, or the only one.
 std::string one_of(std::span<std::string_view const> names)
 {
@@ -41,14 +33,14 @@ std::string under(std::string const& parent, std::string_view name)
     return parent.empty() ? std::string{name} : parent + "." + std::string{name};
 }
 
-void Walker::add(Entry const& entry, std::string message)
+void Walker::add(ConfigEntry const& entry, std::string message)
 {
     mistakes_.add(entry.at, entry.key, std::move(message));
 }
 
-Entries Walker::entries(Entry const& map, IsKey const& is_key)
+ConfigEntries Walker::entries(ConfigEntry const& map, IsKey const& is_key)
 {
-    Entries found;
+    ConfigEntries found;
     for (auto const& pair : map.value) {
         if (mistakes_.full())
             break;
@@ -56,7 +48,7 @@ Entries Walker::entries(Entry const& map, IsKey const& is_key)
         if (at.line == 0)
             at = map.at;
         if (!pair.first.IsScalar()) {
-            mistakes_.add(at, map.key, "expected a name as key, got " + std::string{kind_of(pair.first)});
+            mistakes_.add(at, map.key, "expected a name as key, got " + std::string{node_kind(pair.first)});
             continue;
         }
         std::string const& name = pair.first.Scalar();
@@ -68,48 +60,48 @@ Entries Walker::entries(Entry const& map, IsKey const& is_key)
             continue;
         const Position value_at = position_of(pair.second.Mark());
         const bool missing = value_at.line == 0 || pair.second.IsNull();
-        found.emplace(name, Entry{pair.second, under(map.key, printable(name)), missing ? at : value_at});
+        found.emplace(name, ConfigEntry{pair.second, under(map.key, printable(name)), missing ? at : value_at});
     }
     return found;
 }
 
-Entries Walker::known_entries(Entry const& map, std::span<Key const> keys)
+ConfigEntries Walker::known_entries(ConfigEntry const& map, std::span<KeyDeclaration const> keys)
 {
     return entries(map, [&](std::string const& name, Position at) {
-        if (std::any_of(keys.begin(), keys.end(), [&](Key const& key) { return key.name == name; }))
+        if (std::any_of(keys.begin(), keys.end(), [&](KeyDeclaration const& key) { return key.name == name; }))
             return true;
         mistakes_.add(at, under(map.key, printable(name)), unknown_key(name, keys));
         return false;
     });
 }
 
-std::string Walker::unknown_key(std::string_view name, std::span<Key const> keys) const
+std::string Walker::unknown_key(std::string_view name, std::span<KeyDeclaration const> keys) const
 {
     if (const auto home = keys_.home_of(name))
         return "unknown key here; did you mean " + *home + "?";
-    const auto names = names_of(keys);
+    const auto names = key_names(keys);
     if (const auto meant = nearest(name, names))
         return "unknown key; did you mean " + std::string{*meant} + "?";
     return "unknown key; expected " + one_of(names);
 }
 
-Section Walker::section(Entries const& parent, std::string_view name, std::span<Key const> keys)
+Section Walker::section(ConfigEntries const& parent, std::string_view name, std::span<KeyDeclaration const> keys)
 {
     Section section;
     if (const auto found = parent.find(name); found != parent.end() && !found->second.value.IsNull()) {
         if (found->second.value.IsMap())
             section.written = known_entries(found->second, keys);
         else
-            add(found->second, "expected a map, got " + std::string{kind_of(found->second.value)});
+            add(found->second, "expected a map, got " + std::string{node_kind(found->second.value)});
     }
     section.values = values(section.written, keys);
     return section;
 }
 
-Settings Walker::values(Entries const& written, std::span<Key const> keys)
+Settings Walker::values(ConfigEntries const& written, std::span<KeyDeclaration const> keys)
 {
     Settings values;
-    for (Key const& key : keys) {
+    for (KeyDeclaration const& key : keys) {
         values.set_standard(key);
         const auto found = written.find(key.name);
         if (found == written.end())
@@ -120,16 +112,16 @@ Settings Walker::values(Entries const& written, std::span<Key const> keys)
     return values;
 }
 
-std::optional<std::string> Walker::text(Entry const& entry, std::string_view expected)
+std::optional<std::string> Walker::text(ConfigEntry const& entry, std::string_view expected)
 {
     if (entry.value.IsScalar() && !entry.value.Scalar().empty())
         return entry.value.Scalar();
-    const auto got = entry.value.IsScalar() ? std::string_view{"empty text"} : kind_of(entry.value);
+    const auto got = entry.value.IsScalar() ? std::string_view{"empty text"} : node_kind(entry.value);
     add(entry, "expected " + std::string{expected} + ", got " + std::string{got});
     return std::nullopt;
 }
 
-std::optional<seconds> Walker::duration(Entry const& entry)
+std::optional<seconds> Walker::duration(ConfigEntry const& entry)
 {
     const auto written = text(entry, "a duration such as 90m");
     if (!written)
@@ -141,7 +133,7 @@ std::optional<seconds> Walker::duration(Entry const& entry)
     return std::nullopt;
 }
 
-std::optional<seconds> Walker::duration(Entry const& entry, seconds least, seconds most)
+std::optional<seconds> Walker::duration(ConfigEntry const& entry, seconds least, seconds most)
 {
     const auto value = duration(entry);
     if (!value || (*value >= least && *value <= most))
@@ -150,7 +142,7 @@ std::optional<seconds> Walker::duration(Entry const& entry, seconds least, secon
     return std::nullopt;
 }
 
-std::optional<std::size_t> Walker::choice(Entry const& entry, std::span<std::string_view const> words)
+std::optional<std::size_t> Walker::choice(ConfigEntry const& entry, std::span<std::string_view const> words)
 {
     const std::string expected = one_of(words);
     const auto written = text(entry, expected);
@@ -165,7 +157,7 @@ std::optional<std::size_t> Walker::choice(Entry const& entry, std::span<std::str
 }
 
 /// `prefix` comes before what is found: the file's name.
-bool Walker::passes(Entry const& entry, KeyCheck check, std::string_view value, std::string const& prefix)
+bool Walker::passes(ConfigEntry const& entry, KeyCheck check, std::string_view value, std::string const& prefix)
 {
     if (check == nullptr)
         return true;
@@ -179,12 +171,12 @@ bool Walker::passes(Entry const& entry, KeyCheck check, std::string_view value, 
     return true;
 }
 
-Walker::Value Walker::read(Entry const&, OwnRule const&)
+Walker::ReadValue Walker::read(ConfigEntry const&, OwnRule const&)
 {
     return std::nullopt;
 }
 
-Walker::Value Walker::read(Entry const& entry, TextKey const& key)
+Walker::ReadValue Walker::read(ConfigEntry const& entry, TextKey const& key)
 {
     auto written = text(entry, key.expected);
     if (!written || !passes(entry, key.check, *written))
@@ -192,7 +184,7 @@ Walker::Value Walker::read(Entry const& entry, TextKey const& key)
     return std::move(*written);
 }
 
-Walker::Value Walker::read(Entry const& entry, UrlKey const& key)
+Walker::ReadValue Walker::read(ConfigEntry const& entry, UrlKey const& key)
 {
     const std::string scheme{key.scheme};
     auto written = text(entry, "a URL such as " + scheme + "://host:port");
@@ -210,7 +202,7 @@ Walker::Value Walker::read(Entry const& entry, UrlKey const& key)
     return std::move(*written);
 }
 
-Walker::Value Walker::read(Entry const& entry, PathKey const& key)
+Walker::ReadValue Walker::read(ConfigEntry const& entry, PathKey const& key)
 {
     const auto written = text(entry, key.expected);
     if (!written)
@@ -228,19 +220,19 @@ Walker::Value Walker::read(Entry const& entry, PathKey const& key)
     return path;
 }
 
-Walker::Value Walker::read(Entry const& entry, DurationKey const& key)
+Walker::ReadValue Walker::read(ConfigEntry const& entry, DurationKey const& key)
 {
     const auto value = duration(entry, key.least, key.most);
-    return value ? Value{*value} : std::nullopt;
+    return value ? ReadValue{*value} : std::nullopt;
 }
 
-Walker::Value Walker::read(Entry const& entry, RoleDurationsKey const& key)
+Walker::ReadValue Walker::read(ConfigEntry const& entry, RoleDurationsKey const& key)
 {
     if (!entry.value.IsMap()) {
         const auto for_all = duration(entry, key.least, key.most);
-        return for_all ? Value{EarlyJoin{*for_all}} : std::nullopt;
+        return for_all ? ReadValue{EarlyJoin{*for_all}} : std::nullopt;
     }
-    const Entries doors = known_entries(entry, keys_.doors);
+    const ConfigEntries doors = known_entries(entry, keys_.doors);
     const auto door = [&](std::string_view name) {
         const auto found = doors.find(name);
         return found == doors.end() ? std::nullopt : duration(found->second, key.least, key.most);
@@ -254,7 +246,7 @@ Walker::Value Walker::read(Entry const& entry, RoleDurationsKey const& key)
     return early;
 }
 
-Walker::Value Walker::read(Entry const& entry, NumberKey const& key)
+Walker::ReadValue Walker::read(ConfigEntry const& entry, NumberKey const& key)
 {
     const std::string expected = std::to_string(key.least) + " to " + std::to_string(key.most);
     const auto written = text(entry, expected);
@@ -270,14 +262,14 @@ Walker::Value Walker::read(Entry const& entry, NumberKey const& key)
     return value;
 }
 
-Walker::Value Walker::read(Entry const& entry, ChoiceKey const& key)
+Walker::ReadValue Walker::read(ConfigEntry const& entry, ChoiceKey const& key)
 {
     const auto index = choice(entry, key.words);
-    return index ? Value{Settings::Choice{*index}} : std::nullopt;
+    return index ? ReadValue{Settings::Choice{*index}} : std::nullopt;
 }
 
 /// What is written here may be the secret itself, so no message repeats it.
-Walker::Value Walker::read(Entry const& entry, SecretKey const& key)
+Walker::ReadValue Walker::read(ConfigEntry const& entry, SecretKey const& key)
 {
     if (entry.value.IsScalar()) {
         add(entry, "a secret must not stand in this file; put it into a file of its own, readable by usher alone, and "
@@ -293,7 +285,7 @@ Walker::Value Walker::read(Entry const& entry, SecretKey const& key)
     }
     const YAML::Node named = entry.value.begin()->second;
     const Position at = position_of(named.Mark());
-    const Entry place{named, under(entry.key, source), at.line == 0 ? entry.at : at};
+    const ConfigEntry place{named, under(entry.key, source), at.line == 0 ? entry.at : at};
     const bool is_file = source == "file";
     const auto written = text(place, is_file ? "the path of a file" : "the name of a credential");
     if (!written)

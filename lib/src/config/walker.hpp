@@ -25,7 +25,7 @@ std::string under(std::string const& parent, std::string_view name);
 
 /// A map of the file: what was written, and the values of all its keys.
 struct Section {
-    Entries written;
+    ConfigEntries written;
     Settings values;
 };
 
@@ -40,37 +40,37 @@ public:
 
     using IsKey = std::function<bool(std::string const& name, Position at)>;
     /// The pairs of a map whose name `is_key` takes; a repeated one counts once.
-    Entries entries(Entry const& map, IsKey const& is_key);
-    Entries known_entries(Entry const& map, std::span<Key const> keys);
+    ConfigEntries entries(ConfigEntry const& map, IsKey const& is_key);
+    ConfigEntries known_entries(ConfigEntry const& map, std::span<KeyDeclaration const> keys);
 
     /// A section of `parent` that may be left out or left empty.
-    Section section(Entries const& parent, std::string_view name, std::span<Key const> keys);
-    Settings values(Entries const& written, std::span<Key const> keys);
+    Section section(ConfigEntries const& parent, std::string_view name, std::span<KeyDeclaration const> keys);
+    Settings values(ConfigEntries const& written, std::span<KeyDeclaration const> keys);
 
     /// The text of a scalar, as it is written: 010 stays 010. `expected` is for the message.
-    std::optional<std::string> text(Entry const& entry, std::string_view expected);
-    std::optional<seconds> duration(Entry const& entry);
+    std::optional<std::string> text(ConfigEntry const& entry, std::string_view expected);
+    std::optional<seconds> duration(ConfigEntry const& entry);
     /// Which of `words` it is.
-    std::optional<std::size_t> choice(Entry const& entry, std::span<std::string_view const> words);
+    std::optional<std::size_t> choice(ConfigEntry const& entry, std::span<std::string_view const> words);
 
-    void add(Entry const& entry, std::string message);
+    void add(ConfigEntry const& entry, std::string message);
 
 private:
-    std::string unknown_key(std::string_view name, std::span<Key const> keys) const;
+    std::string unknown_key(std::string_view name, std::span<KeyDeclaration const> keys) const;
     std::string beside_config(std::string const& path) const { return (folder_ / path).string(); }
-    bool passes(Entry const& entry, KeyCheck check, std::string_view value, std::string const& prefix = {});
+    bool passes(ConfigEntry const& entry, KeyCheck check, std::string_view value, std::string const& prefix = {});
 
-    using Value = std::optional<Settings::Value>;
-    Value read(Entry const& entry, OwnRule const& key);
-    Value read(Entry const& entry, TextKey const& key);
-    Value read(Entry const& entry, UrlKey const& key);
-    Value read(Entry const& entry, PathKey const& key);
-    Value read(Entry const& entry, DurationKey const& key);
-    Value read(Entry const& entry, RoleDurationsKey const& key);
-    Value read(Entry const& entry, NumberKey const& key);
-    Value read(Entry const& entry, ChoiceKey const& key);
-    Value read(Entry const& entry, SecretKey const& key);
-    std::optional<seconds> duration(Entry const& entry, seconds least, seconds most);
+    using ReadValue = std::optional<Settings::Value>;
+    ReadValue read(ConfigEntry const& entry, OwnRule const& key);
+    ReadValue read(ConfigEntry const& entry, TextKey const& key);
+    ReadValue read(ConfigEntry const& entry, UrlKey const& key);
+    ReadValue read(ConfigEntry const& entry, PathKey const& key);
+    ReadValue read(ConfigEntry const& entry, DurationKey const& key);
+    ReadValue read(ConfigEntry const& entry, RoleDurationsKey const& key);
+    ReadValue read(ConfigEntry const& entry, NumberKey const& key);
+    ReadValue read(ConfigEntry const& entry, ChoiceKey const& key);
+    ReadValue read(ConfigEntry const& entry, SecretKey const& key);
+    std::optional<seconds> duration(ConfigEntry const& entry, seconds least, seconds most);
 
     std::filesystem::path folder_;
     Secrets secrets_;

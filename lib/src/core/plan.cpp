@@ -84,9 +84,9 @@ std::optional<TokenReason> why_sign(
 }
 
 /// Collects the earliest instant after `now` at which something is to be done.
-class Due {
+class NextLook {
 public:
-    explicit Due(sys_seconds now) : now_{now} {}
+    explicit NextLook(sys_seconds now) : now_{now} {}
 
     void at(sys_seconds instant)
     {
@@ -181,23 +181,26 @@ WithdrawReason why_withdrawn(ParticipantRow const& participant, bool has_problem
 }
 
 /// What is wrong with a person's own row, whatever becomes of the meeting. A blocked one gets nothing anyway.
-std::optional<Problem> problem_of(MeetingSnapshot const& meeting, std::size_t index)
+std::optional<ParticipantProblem> problem_of(MeetingSnapshot const& meeting, std::size_t index)
 {
     ParticipantRow const& participant = meeting.participants[index];
     if (participant.blocked || !participant.present)
         return std::nullopt;
     if (participant.unread)
-        return Problem{index, "row_invalid", participant.fault};
+        return ParticipantProblem{index, "row_invalid", participant.fault};
     if (!participant.role)
-        return Problem{index, "unknown_role", "the role is none of subscriber, publisher, publisheronly, moderator"};
+        return ParticipantProblem{
+            index, "unknown_role", "the role is none of subscriber, publisher, publisheronly, moderator"};
     if (const auto checked = check_participant(participant.connection_data, participant.layout_classes); !checked)
-        return Problem{index, std::string{to_text(checked.error().code)}, checked.error().message};
+        return ParticipantProblem{index, std::string{to_text(checked.error().code)}, checked.error().message};
     if (!participant.fault.empty())
-        return Problem{index, "row_invalid", participant.fault};
+        return ParticipantProblem{index, "row_invalid", participant.fault};
     return std::nullopt;
 }
 
-void tell(Plan& result, ParticipantRow const& participant, std::size_t index, std::optional<Problem> const& problem)
+void note_problem(
+    Plan& result, ParticipantRow const& participant, std::size_t index, std::optional<ParticipantProblem> const& problem
+)
 {
     if (problem && participant.problem != problem->reason)
         result.problems.push_back(*problem);
@@ -209,13 +212,13 @@ void tell(Plan& result, ParticipantRow const& participant, std::size_t index, st
 void tell_problems(Plan& result, MeetingSnapshot const& meeting)
 {
     for (std::size_t i = 0; i < meeting.participants.size(); ++i)
-        tell(result, meeting.participants[i], i, problem_of(meeting, i));
+        note_problem(result, meeting.participants[i], i, problem_of(meeting, i));
 }
 
 /// Plans the tokens of a meeting that is or will be open, for the session that `result.session` leads to.
 void plan_tokens(
     Plan& result, MeetingSnapshot const& meeting, ProjectFacts const& project, SessionRow const* session,
-    Schedule const& schedule, sys_seconds now, Due& due
+    Schedule const& schedule, sys_seconds now, NextLook& due
 )
 {
     const bool wanted = wanted_at(schedule, now) == Wanted::session_and_tokens;
@@ -224,10 +227,10 @@ void plan_tokens(
     for (std::size_t i = 0; i < meeting.participants.size(); ++i) {
         ParticipantRow const& participant = meeting.participants[i];
         present += participant.present ? 1 : 0;
-        const std::optional<Problem> problem = problem_of(meeting, i);
+        const std::optional<ParticipantProblem> problem = problem_of(meeting, i);
         if (problem)
             ++unusable;
-        tell(result, participant, i, problem);
+        note_problem(result, participant, i, problem);
 
         const bool serve = wanted && participant.present && !participant.blocked && !problem;
         // The tokens in the snapshot belong to `session`; a new session starts without any.
@@ -320,7 +323,7 @@ void plan_foreign_session(
 /// tokens can be signed.
 void plan_order(
     Plan& result, MeetingSnapshot const& meeting, ProjectFacts const& project, Projects const& projects,
-    Schedule const& schedule, sys_seconds now, Due& due
+    Schedule const& schedule, sys_seconds now, NextLook& due
 )
 {
     ProjectFacts const* const maker = meeting.published ? projects.find(meeting.published->project) : nullptr;
@@ -621,7 +624,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
         result.session = SessionStep::drop;
     }
 
-    Due due{now};
+    NextLook due{now};
     due.at(schedule.closes);
     due.at(schedule.session_from);
     if (result.session == SessionStep::order) {

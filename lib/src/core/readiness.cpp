@@ -10,7 +10,7 @@ namespace {
 bool is_late(MeetingFacts const& facts, sys_seconds now)
 {
     if (facts.wanted_since)
-        return now >= *facts.wanted_since + patience;
+        return now >= *facts.wanted_since + ready_within;
     return facts.opens && now >= *facts.opens - near_door;
 }
 
@@ -68,7 +68,7 @@ DaemonState daemon_state(bool ever_ran, sys_seconds looked_at, ProcessState proc
         return DaemonState::never_ran;
     if (process == ProcessState::gone)
         return DaemonState::stopped;
-    if (now < looked_at + looks_every)
+    if (now < looked_at + absent_after)
         return DaemonState::at_work;
     return process == ProcessState::runs ? DaemonState::hung : DaemonState::stopped;
 }

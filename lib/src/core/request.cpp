@@ -36,7 +36,7 @@ bool is_rotated(std::int64_t generation, MeetingSnapshot const& meeting, Plan co
     std::vector<bool> replaced(meeting.participants.size());
     for (SignStep const& step : plan.sign)
         replaced[step.participant] = true;
-    for (Problem const& problem : plan.problems) // one that could not be signed
+    for (ParticipantProblem const& problem : plan.problems) // one that could not be signed
         replaced[problem.participant] = false;
     for (Withdrawal const& withdrawal : plan.withdraw)
         replaced[withdrawal.participant] = true;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <initializer_list>
 
+#include <usher/core/ascii.hpp>
 #include <usher/core/printable.hpp>
 #include <usher/core/role.hpp>
 #include <usher/core/time.hpp>
@@ -178,7 +179,7 @@ bool is_ipv4(std::string_view text)
             return false;
         int value = 0;
         for (const char c : number) {
-            if (c < '0' || c > '9')
+            if (!is_digit(c))
                 return false;
             value = value * 10 + (c - '0');
         }
@@ -195,7 +196,7 @@ std::string_view text_or_empty(RowValue const& value)
     return text != nullptr ? *text : std::string_view{};
 }
 
-Check check_options(RawMeeting const& row)
+Check check_meeting_options(RawMeeting const& row)
 {
     if (auto wrong = check_one_of("media_mode", row.media_mode, {"routed", "relayed"}))
         return wrong;
@@ -265,7 +266,7 @@ std::optional<RowFault> check_row(RawMeeting const& row)
         return wrong;
     if (text_or_empty(row.project) == "*")
         return fault("project", row.project, "stands for all projects in requests; name one");
-    if (auto wrong = check_options(row))
+    if (auto wrong = check_meeting_options(row))
         return wrong;
     if (!is_null(row.session_id)) {
         if (auto wrong = check_length("session_id", row.session_id, longest_id))
@@ -314,7 +315,7 @@ std::optional<RowFault> check_session_options(SessionOptions const& options)
     row.archive_resolution = value(options.archive_resolution);
     row.location = value(options.location);
     row.e2ee = std::int64_t{options.e2ee};
-    return check_options(row);
+    return check_meeting_options(row);
 }
 
 } // namespace usher

@@ -194,17 +194,16 @@ settle(SettlementFacts const& facts, Cleared const& cleared, std::optional<Sessi
 
 CallSettlement settle_call(EndedCall const& call, CallFacts const& facts)
 {
-    using Outcome = EndedCall::Outcome;
     CallSettlement result;
     result.outcome = call.outcome;
-    if (call.outcome == Outcome::unsent)
+    if (call.outcome == CallOutcome::unsent)
         return result;
     // Whatever pass has the meeting in hand planned without knowing of this.
     result.is_due = true;
-    if (call.outcome == Outcome::created) {
+    if (call.outcome == CallOutcome::created) {
         result.is_staged = facts.is_wanted && !facts.id_taken;
         if (!result.is_staged) // the platform wants another one by now, or somebody took the id
-            result.outcome = Outcome::abandoned;
+            result.outcome = CallOutcome::abandoned;
         return result;
     }
     if (!facts.is_known)
@@ -214,13 +213,13 @@ CallSettlement settle_call(EndedCall const& call, CallFacts const& facts)
     return result;
 }
 
-std::string_view to_text(EndedCall::Outcome outcome)
+std::string_view to_text(CallOutcome outcome)
 {
     switch (outcome) {
-    case EndedCall::Outcome::created: return "created";
-    case EndedCall::Outcome::failed: return "failed";
-    case EndedCall::Outcome::abandoned: return "abandoned";
-    case EndedCall::Outcome::unsent: return "unsent";
+    case CallOutcome::created: return "created";
+    case CallOutcome::failed: return "failed";
+    case CallOutcome::abandoned: return "abandoned";
+    case CallOutcome::unsent: return "unsent";
     }
     return "unknown";
 }

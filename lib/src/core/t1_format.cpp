@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include <usher/core/ascii.hpp>
 #include <usher/core/t1_token.hpp>
 #include <usher/core/token_format.hpp>
 #include <usher/core/utf8.hpp>
@@ -18,11 +19,6 @@ namespace usher {
 namespace {
 
 constexpr std::array<std::string_view, 1> algorithms{"HMAC-SHA1"};
-
-bool is_hex_digit(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
 
 std::optional<std::int64_t> integer_of(std::string_view text)
 {

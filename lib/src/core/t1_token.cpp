@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <optional>
 
+#include <usher/core/ascii.hpp>
 #include <usher/crypto/base64.hpp>
 
 #include "core/blocks.hpp"
@@ -19,16 +20,11 @@ constexpr std::string_view partner_name = "partner_id=";
 constexpr std::string_view signature_name = "sig=";
 constexpr std::size_t signature_size = 40;
 
-constexpr bool is_alphanumeric(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
 /// The unreserved set of node's querystring, which wrote most of the tokens in the wild.
 constexpr std::array<bool, 256> kept = [] {
     std::array<bool, 256> characters{};
     for (unsigned byte = 0; byte < characters.size(); ++byte)
-        characters[byte] = is_alphanumeric(static_cast<char>(byte));
+        characters[byte] = is_letter(static_cast<char>(byte)) || is_digit(static_cast<char>(byte));
     for (const char c : std::string_view{"-_.!~*'()"})
         characters[static_cast<unsigned char>(c)] = true;
     return characters;
@@ -49,22 +45,11 @@ constexpr auto put_byte = [](char* to, char c) {
     return put(put(put(to, '%'), digits[byte >> 4U]), digits[byte & 15U]);
 };
 
-std::optional<unsigned> hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return static_cast<unsigned>(c - '0');
-    if (c >= 'a' && c <= 'f')
-        return static_cast<unsigned>(c - 'a') + 10U;
-    if (c >= 'A' && c <= 'F')
-        return static_cast<unsigned>(c - 'A') + 10U;
-    return std::nullopt;
-}
-
 /// Whether each `%` is followed by two hex digits.
 bool is_whole(std::string_view text)
 {
     for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1))
-        if (at + 2 >= text.size() || !hex_digit(text[at + 1]) || !hex_digit(text[at + 2]))
+        if (at + 2 >= text.size() || !is_hex_digit(text[at + 1]) || !is_hex_digit(text[at + 2]))
             return false;
     return true;
 }
@@ -79,8 +64,8 @@ std::string decoded(std::string_view text)
         } else if (text[i] != '%') {
             out += text[i];
         } else {
-            const auto high = i + 2 < text.size() ? hex_digit(text[i + 1]) : std::nullopt;
-            const auto low = high ? hex_digit(text[i + 2]) : std::nullopt;
+            const auto high = i + 2 < text.size() ? hex_value(text[i + 1]) : std::nullopt;
+            const auto low = high ? hex_value(text[i + 2]) : std::nullopt;
             if (low) {
                 out += static_cast<char>(*high * 16U + *low);
                 i += 2;

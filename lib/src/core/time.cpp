@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 
+#include <usher/core/ascii.hpp>
 #include <usher/core/printable.hpp>
 
 namespace usher {
@@ -26,11 +27,6 @@ struct Unit {
 };
 
 constexpr std::array<Unit, 4> units{{{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}}};
-
-bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
 
 /// Takes text off the front, piece by piece.
 class Scanner {

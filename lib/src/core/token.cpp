@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <utility>
 
+#include <usher/core/ascii.hpp>
 #include <usher/core/jwt.hpp>
 #include <usher/core/session_id.hpp>
 #include <usher/core/utf8.hpp>
@@ -24,19 +25,9 @@ constexpr seconds life_limit{30 * 24 * 3600};
 constexpr seconds request_life{61};
 constexpr seconds request_skew_max{2 * 60};
 
-bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-bool is_hex_digit(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 bool is_layout_char(char c)
 {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+    return is_digit(c) || is_letter(c) || c == '_' || c == '-';
 }
 
 /// Names joined by one space each, or nothing.
@@ -100,7 +91,7 @@ Result<void> check_session(std::string_view session_id, SignerParts const& parts
     return parts.check_session ? parts.check_session(session_id) : Result<void>{};
 }
 
-Result<void> check_length(std::string_view token)
+Result<void> check_token_size(std::string_view token)
 {
     if (token.size() > token_bytes_max)
         return fail(
@@ -239,7 +230,7 @@ std::string TokenSigner::sign_request(sys_seconds now, seconds skew, TokenEntrop
 
 Result<void> TokenSigner::verify(std::string_view token) const
 {
-    if (auto checked = check_length(token); !checked)
+    if (auto checked = check_token_size(token); !checked)
         return checked;
     return parts_->key->verify(token);
 }
@@ -261,7 +252,7 @@ TokenFormat TokenSigner::format() const
 
 Result<DecodedToken> decode_token(std::string_view token, std::span<TokenFormat const> formats)
 {
-    if (auto checked = check_length(token); !checked)
+    if (auto checked = check_token_size(token); !checked)
         return tl::unexpected{std::move(checked.error())};
     TokenFormatDeclaration const* reader = nullptr;
     for (TokenFormat const& format : formats) {

@@ -7,6 +7,8 @@
 
 #include <arpa/inet.h>
 
+#include <usher/core/ascii.hpp>
+
 namespace usher {
 
 namespace {
@@ -16,15 +18,6 @@ constexpr std::size_t label_bytes_max = 63;
 
 constexpr std::string_view digits = "0123456789";
 constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz";
-
-std::string in_lower_case(std::string_view text)
-{
-    std::string lower{text};
-    for (char& c : lower)
-        if (c >= 'A' && c <= 'Z')
-            c = static_cast<char>(c - 'A' + 'a');
-    return lower;
-}
 
 bool consists_of(std::string_view text, std::string_view allowed)
 {

@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t block_size = 64; ///< Of both digests.
 
 struct Sha1 {
-    using Context = SHA_CTX;
+    using HashState = SHA_CTX;
     static constexpr std::size_t size = SHA_DIGEST_LENGTH;
     static constexpr auto init = &SHA1_Init;
     static constexpr auto update = &SHA1_Update;
@@ -27,7 +27,7 @@ struct Sha1 {
 };
 
 struct Sha256 {
-    using Context = SHA256_CTX;
+    using HashState = SHA256_CTX;
     static constexpr std::size_t size = SHA256_DIGEST_LENGTH;
     static constexpr auto init = &SHA256_Init;
     static constexpr auto update = &SHA256_Update;
@@ -44,9 +44,9 @@ constexpr std::array<std::array<char, 2>, 256> hex_digits = [] {
 
 /// RFC 2104, with the key hashed already.
 template <class Sha>
-class Prepared {
+class PreparedHmac {
 public:
-    explicit Prepared(std::string_view key)
+    explicit PreparedHmac(std::string_view key)
     {
         std::array<unsigned char, block_size> block{};
         if (key.size() > block.size()) {
@@ -73,7 +73,7 @@ public:
     }
 
 private:
-    static void begin(typename Sha::Context& context, std::array<unsigned char, block_size>& block, unsigned pad)
+    static void begin(typename Sha::HashState& context, std::array<unsigned char, block_size>& block, unsigned pad)
     {
         for (unsigned char& byte : block)
             byte = static_cast<unsigned char>(byte ^ pad);
@@ -81,25 +81,27 @@ private:
         Sha::update(&context, block.data(), block.size());
     }
 
-    typename Sha::Context inner_{};
-    typename Sha::Context outer_{};
+    typename Sha::HashState inner_{};
+    typename Sha::HashState outer_{};
 };
 
 } // namespace
 
-struct HmacKey::State {
-    std::variant<Prepared<Sha1>, Prepared<Sha256>> prepared;
+struct HmacKey::PreparedKey {
+    std::variant<PreparedHmac<Sha1>, PreparedHmac<Sha256>> prepared;
 };
 
-void HmacKey::Free::operator()(State* state) const noexcept
+void HmacKey::Free::operator()(PreparedKey* state) const noexcept
 {
-    static_assert(std::is_trivially_destructible_v<State>, "its bytes are overwritten before it ends");
+    static_assert(std::is_trivially_destructible_v<PreparedKey>, "its bytes are overwritten before it ends");
     OPENSSL_cleanse(state, sizeof *state);
     delete state;
 }
 
 HmacKey::HmacKey(Digest digest, std::string_view key)
-    : state_{digest == Digest::sha1 ? new State{Prepared<Sha1>{key}} : new State{Prepared<Sha256>{key}}}
+    : state_{
+          digest == Digest::sha1 ? new PreparedKey{PreparedHmac<Sha1>{key}}
+                                 : new PreparedKey{PreparedHmac<Sha256>{key}}}
 {}
 
 HmacCode HmacKey::sign(std::string_view message) const

@@ -68,12 +68,12 @@ std::string_view to_text(RsaKeyError error)
     return "is unusable";
 }
 
-void RsaSigner::Free::operator()(evp_pkey_st* key) const noexcept
+void RsaSigner::FreeKey::operator()(evp_pkey_st* key) const noexcept
 {
     EVP_PKEY_free(key);
 }
 
-RsaSigner::RsaSigner(Key key) : key_{std::move(key)} {}
+RsaSigner::RsaSigner(PrivateKey key) : key_{std::move(key)} {}
 
 tl::expected<RsaSigner, RsaKeyError> RsaSigner::from_pem(Secret const& pem)
 {
@@ -86,7 +86,7 @@ tl::expected<RsaSigner, RsaKeyError> RsaSigner::from_pem(Secret const& pem)
     const Bio bio{BIO_new_mem_buf(text.reveal().data(), static_cast<int>(text.reveal().size())), &BIO_free};
     if (!bio)
         throw std::bad_alloc{};
-    Key key{PEM_read_bio_PrivateKey(bio.get(), nullptr, &no_passphrase, nullptr)};
+    PrivateKey key{PEM_read_bio_PrivateKey(bio.get(), nullptr, &no_passphrase, nullptr)};
     ERR_clear_error(); // or the next caller of OpenSSL on this thread takes our error for its own
     if (!key)
         return tl::unexpected{RsaKeyError::unreadable};

@@ -3,22 +3,15 @@
 
 #include <algorithm>
 
+#include <usher/core/ascii.hpp>
+
 namespace usher {
-
-namespace {
-
-char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-} // namespace
 
 std::string_view HttpReply::header(std::string_view name) const
 {
     for (auto const& [key, value] : headers)
         if (std::equal(key.begin(), key.end(), name.begin(), name.end(), [](char a, char b) {
-                return lower(a) == lower(b);
+                return in_lower_case(a) == in_lower_case(b);
             }))
             return value;
     return {};

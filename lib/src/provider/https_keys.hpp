@@ -14,14 +14,15 @@ namespace usher {
 
 KeyFinding check_certificates(std::string_view content);
 
-constexpr std::array<Key, 5> https_keys(std::string_view base_url)
+constexpr std::array<KeyDeclaration, 5> https_keys(std::string_view base_url)
 {
     return {
-        Key{"base_url", UrlKey{"https", base_url}},
-        Key{"ca_file", PathKey{"the path of a file with certificates", check_certificates}}, // else the system's
-        Key{"proxy", UrlKey{"http"}},
-        Key{"connect_timeout", DurationKey{seconds{1}, seconds{60}, seconds{5}}},
-        Key{"timeout", DurationKey{seconds{1}, seconds{300}, seconds{20}}}, // of a whole call
+        KeyDeclaration{"base_url", UrlKey{"https", base_url}},
+        KeyDeclaration{
+            "ca_file", PathKey{"the path of a file with certificates", check_certificates}}, // else the system's
+        KeyDeclaration{"proxy", UrlKey{"http"}},
+        KeyDeclaration{"connect_timeout", DurationKey{seconds{1}, seconds{60}, seconds{5}}},
+        KeyDeclaration{"timeout", DurationKey{seconds{1}, seconds{300}, seconds{20}}}, // of a whole call
     };
 }
 

@@ -28,9 +28,10 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::steady_clock;
 
-constexpr std::size_t addresses_max = 16;    // of one host; the rest is not tried
-constexpr std::size_t searches_max = 4;      // threads that one host can hold up
-constexpr std::chrono::seconds patience{30}; // then a search may be lost for ever, and another one begins beside it
+constexpr std::size_t addresses_max = 16; // of one host; the rest is not tried
+constexpr std::size_t searches_max = 4;   // threads that one host can hold up
+constexpr std::chrono::seconds search_patience{
+    30}; // then a search may be lost for ever, and another one begins beside it
 
 } // namespace
 
@@ -102,7 +103,7 @@ NameLookup::~NameLookup()
 
 std::shared_ptr<NameLookup::Search> NameLookup::current()
 {
-    const bool late = !searches_.empty() && searches_.back()->begun + patience <= steady_clock::now();
+    const bool late = !searches_.empty() && searches_.back()->begun + search_patience <= steady_clock::now();
     if (!searches_.empty() && (!late || searches_.size() == searches_max))
         return searches_.back();
 

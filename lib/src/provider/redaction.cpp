@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include <usher/core/ascii.hpp>
 #include <usher/crypto/base64.hpp>
 #include <usher/crypto/hmac.hpp>
 
@@ -21,32 +22,12 @@ constexpr std::size_t key_length = 20; // a word of so many letters and digits i
 constexpr int encodings_max = 3;       // percent-encoded, and again, and again
 constexpr std::string_view mark = "[credential]";
 
-bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 /// A character as it is meant, and where in the text it stands.
 struct Meant {
     char c;
     std::size_t begin;
     std::size_t end;
 };
-
-std::optional<unsigned> hex_value(char c)
-{
-    if (is_digit(c))
-        return static_cast<unsigned>(c - '0');
-    const char lower = static_cast<char>(c | 0x20);
-    if (lower >= 'a' && lower <= 'f')
-        return static_cast<unsigned>(lower - 'a') + 10U;
-    return std::nullopt;
-}
 
 std::vector<Meant> percent_decoded(std::vector<Meant> const& text)
 {
@@ -72,7 +53,7 @@ std::string essence(std::string_view text)
     std::string out;
     for (const char c : text)
         if (is_letter(c) || is_digit(c))
-            out += is_letter(c) ? static_cast<char>(c | 0x20) : c;
+            out += in_lower_case(c);
     return out;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include <usher/core/ascii.hpp>
 #include <usher/crypto/rsa.hpp>
 
 namespace usher {
@@ -21,7 +22,7 @@ KeyFinding check_api_key(std::string_view text)
             "expected the project's API key, which is a number, got a UUID; an application id goes with provider: "
             "vonage and application_id",
             {}};
-    const bool is_number = std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool is_number = std::all_of(text.begin(), text.end(), is_digit);
     if (text.size() > api_key_digits_max || !is_number)
         return {"expected the project's API key, which is a number of at most 20 digits", {}};
     return {};

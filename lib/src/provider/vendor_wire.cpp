@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <usher/core/ascii.hpp>
 #include <usher/core/printable.hpp>
 #include <usher/core/row_check.hpp>
 #include <usher/core/session_id.hpp>
@@ -22,16 +23,13 @@ constexpr std::size_t id_bytes_max = 255;         // the vendor's limit for sess
 constexpr std::size_t connections_of_page = 1000; // the vendor's limit
 constexpr seconds retry_after_max{24 * 3600};     // whatever a server asks for
 
-using Json = nlohmann::json;
-
 /// As HTML forms do: space is `+`, all but letters, digits and `*-._` is percent-encoded.
 std::string form_encoded(std::string_view text)
 {
     constexpr std::string_view digits = "0123456789ABCDEF";
     std::string out;
     for (const char c : text) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '*' ||
-                           c == '-' || c == '.' || c == '_';
+        const bool plain = is_letter(c) || is_digit(c) || c == '*' || c == '-' || c == '.' || c == '_';
         if (plain) {
             out += c;
         } else if (c == ' ') {
@@ -46,15 +44,7 @@ std::string form_encoded(std::string_view text)
     return out;
 }
 
-std::string in_lower_case(std::string text)
-{
-    for (char& c : text)
-        if (c >= 'A' && c <= 'Z')
-            c = static_cast<char>(c - 'A' + 'a');
-    return text;
-}
-
-HttpRequest request(VendorHost host, std::string method, std::string target, std::string_view authorization)
+HttpRequest request_to(VendorHost host, std::string method, std::string target, std::string_view authorization)
 {
     HttpRequest result{std::move(method), std::move(target), {}, {}};
     if (host == VendorHost::opentok)
@@ -67,7 +57,7 @@ HttpRequest request(VendorHost host, std::string method, std::string target, std
 }
 
 /// The texts of a JSON object that are for people, each once.
-std::string message_of(Json const& object)
+std::string message_of(nlohmann::json const& object)
 {
     std::vector<std::string> texts;
     for (char const* const name :
@@ -95,7 +85,7 @@ std::string between(std::string_view text, std::string_view before, std::string_
 /// The vendor's own words, in the forms that its two platforms have had: JSON, and XML in elements or attributes.
 std::string message_of(HttpReply const& reply)
 {
-    const Json document = Json::parse(reply.body, nullptr, false);
+    const nlohmann::json document = nlohmann::json::parse(reply.body, nullptr, false);
     if (document.is_object())
         return message_of(document);
     if (document.is_array() && !document.empty() && document[0].is_object())
@@ -217,7 +207,7 @@ std::optional<ProviderFailure> check_options(SessionOptions const& options)
 
 HttpRequest create_request(VendorHost host, SessionOptions const& options, std::string_view authorization)
 {
-    HttpRequest result = request(host, "POST", "/session/create", authorization);
+    HttpRequest result = request_to(host, "POST", "/session/create", authorization);
     result.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
     const auto field = [&](std::string_view name, std::string_view value) {
         if (!value.empty())
@@ -249,7 +239,7 @@ HttpRequest list_request(
 )
 {
     const std::string page = "?offset=" + std::to_string(offset) + "&count=" + std::to_string(connections_of_page);
-    return request(host, "GET", path_of(project_key, session_id) + page, authorization);
+    return request_to(host, "GET", path_of(project_key, session_id) + page, authorization);
 }
 
 HttpRequest disconnect_request(
@@ -257,7 +247,9 @@ HttpRequest disconnect_request(
     std::string_view authorization
 )
 {
-    return request(host, "DELETE", path_of(project_key, session_id) + "/" + form_encoded(connection_id), authorization);
+    return request_to(
+        host, "DELETE", path_of(project_key, session_id) + "/" + form_encoded(connection_id), authorization
+    );
 }
 
 HttpRequest time_request()
@@ -299,7 +291,7 @@ tl::expected<std::string, ProviderFailure> read_created(HttpReply const& reply, 
         reply.body[reply.body.find_first_not_of(" \t\r\n")] == '<')
         return tl::unexpected{
             bad_answer(context, "in XML or HTML instead of JSON; is base_url that of the vendor?", true)};
-    const Json document = Json::parse(reply.body, nullptr, false);
+    const nlohmann::json document = nlohmann::json::parse(reply.body, nullptr, false);
     if (document.is_discarded())
         return tl::unexpected{bad_answer(context, "what it sends is not JSON", true)};
     if (!document.is_array() || document.empty() || !document[0].is_object())
@@ -325,13 +317,13 @@ tl::expected<ConnectionPage, ProviderFailure> read_connections(HttpReply const& 
         return page;
     if (reply.status != 200)
         return tl::unexpected{refusal_of(reply, context)};
-    const Json document = Json::parse(reply.body, nullptr, false);
+    const nlohmann::json document = nlohmann::json::parse(reply.body, nullptr, false);
     const auto items = document.is_object() ? document.find("items") : document.end();
     if (!document.is_object() || items == document.end() || !items->is_array())
         return tl::unexpected{bad_answer(context, "without a list of connections", false)};
     page.listed = std::min(items->size(), connections_of_page);
     for (std::size_t i = 0; i < page.listed; ++i) {
-        Json const& item = (*items)[i];
+        nlohmann::json const& item = (*items)[i];
         const auto text = [&](char const* name) {
             const auto found = item.is_object() ? item.find(name) : item.end();
             return item.is_object() && found != item.end() && found->is_string() ? found->get<std::string>() : "";

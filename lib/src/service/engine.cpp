@@ -39,16 +39,16 @@ Engine::Next Engine::next(Facts const& facts)
         return {Step::give_up};
     if (std::exchange(busy_, false))
         return again(retry_after_busy);
-    switch (place_) {
-    case Place::begin: return begin(facts);
-    case Place::settle:
+    switch (stage_) {
+    case Stage::begin: return begin(facts);
+    case Stage::settle:
         if (mode_ == Mode::once && sweep_wanted_) { // what is published from here on needs no sweep
             swept_at_ = facts.now;
             return {Step::begin_sweep};
         }
         was_alone_ = !sweeping_ && !sweep_wanted_ && !facts.calls_under_way;
         return {Step::settle};
-    case Place::settled:
+    case Stage::settled:
         if (reload_wanted_)
             return {Step::reload};
         if (std::exchange(clock_was_set_, false)) {
@@ -58,14 +58,14 @@ Engine::Next Engine::next(Facts const& facts)
         if (mode_ == Mode::once)
             break;
         return {Step::keep_house};
-    case Place::house:
+    case Stage::house:
         if (!ready_)
             return {Step::announce};
         break;
-    case Place::announced:
-    case Place::swept: break;
+    case Stage::announced:
+    case Stage::swept: break;
     }
-    if (place_ != Place::swept) {
+    if (stage_ != Stage::swept) {
         if (sweep_wanted_ || facts.now - swept_at_ >= sweep_interval) {
             swept_at_ = facts.now;
             return {Step::begin_sweep};
@@ -79,7 +79,7 @@ Engine::Next Engine::next(Facts const& facts)
 /// Another round, after a moment for others.
 Engine::Next Engine::again(Duration after)
 {
-    place_ = Place::begin;
+    stage_ = Stage::begin;
     return {Step::wait, after};
 }
 
@@ -87,7 +87,7 @@ Engine::Next Engine::begin(Facts const& facts)
 {
     const bool inspect = facts.inspect_again_at && facts.now >= *facts.inspect_again_at;
     if (schema_ == facts.schema && !inspect) {
-        place_ = Place::settle;
+        stage_ = Stage::settle;
         return next(facts);
     }
     schema_at_hand_ = facts.schema;
@@ -116,28 +116,28 @@ Engine::Next Engine::rest_once(Facts const& facts)
     return again(!sweeping_ && !sweep_wanted_ && facts.calls_under_way ? wait_max_ : Duration{});
 }
 
-void Engine::done(Step step, Outcome const& outcome)
+void Engine::done(Step step, StepOutcome const& outcome)
 {
     switch (step) {
     case Step::look_through:
         schema_ = schema_at_hand_;
         sweep_wanted_ = true;
-        place_ = Place::settle;
+        stage_ = Stage::settle;
         break;
     case Step::settle:
         looked_at_ = outcome.looked_at;
-        place_ = Place::settled;
+        stage_ = Stage::settled;
         break;
     case Step::reload:
         reload_wanted_ = false;
         if (outcome.taken)
             schema_.reset(); // everything is looked through again
-        place_ = Place::begin;
+        stage_ = Stage::begin;
         break;
-    case Step::keep_house: place_ = Place::house; break;
+    case Step::keep_house: stage_ = Stage::house; break;
     case Step::announce:
         ready_ = true;
-        place_ = Place::announced;
+        stage_ = Stage::announced;
         break;
     case Step::begin_sweep:
         sweep_wanted_ = false;
@@ -147,7 +147,7 @@ void Engine::done(Step step, Outcome const& outcome)
         sweeping_ = outcome.more;
         sweep_rest_ = hurried_ ? Duration{} : sweep_rest * outcome.took;
         hurried_ = mode_ == Mode::once || (hurried_ && sweeping_);
-        place_ = Place::swept;
+        stage_ = Stage::swept;
         break;
     case Step::wait:
     case Step::give_up:

@@ -11,7 +11,7 @@ namespace usher {
 namespace {
 
 using namespace std::chrono_literals;
-using Steady = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto call_grace = 5s; // at the stop, for calls to providers that are under way
 constexpr auto log_every = 60s; // what repeats
@@ -76,8 +76,8 @@ boost::asio::awaitable<void> MainLoop::run()
             continue;
         }
         try {
-            const Steady::time_point started = now();
-            Engine::Outcome outcome = co_await perform(next.step);
+            const SteadyClock::time_point started = now();
+            Engine::StepOutcome outcome = co_await perform(next.step);
             outcome.took = now() - started;
             engine_.done(next.step, outcome);
         } catch (SchemaBroken const& error) {
@@ -90,22 +90,22 @@ boost::asio::awaitable<void> MainLoop::run()
     co_await parts_.maker.drain(call_grace);
 }
 
-void MainLoop::count_round(Steady::duration wait, bool hindered)
+void MainLoop::count_round(SteadyClock::duration wait, bool hindered)
 {
     const bool is_due = due_ && *due_ <= parts_.clock.now();
     ++counts_.rounds;
-    if (!hindered && !is_due && !engine_.sweeping() && wait > Steady::duration::zero())
+    if (!hindered && !is_due && !engine_.sweeping() && wait > SteadyClock::duration::zero())
         ++counts_.idle_rounds;
 }
 
 /// Until something happens, or for so long.
-boost::asio::awaitable<void> MainLoop::rest(Steady::duration wait)
+boost::asio::awaitable<void> MainLoop::rest(SteadyClock::duration wait)
 {
     spdlog::default_logger()->flush(); // lines that were held back
     tell_due();
-    const Steady::time_point until = parts_.clock.steady_now() + wait;
+    const SteadyClock::time_point until = parts_.clock.steady_now() + wait;
     for (;;) {
-        const Steady::duration left = until - parts_.clock.steady_now();
+        const SteadyClock::duration left = until - parts_.clock.steady_now();
         const auto offer_in = doors_.offer_again ? doors_.offer_again() : std::nullopt;
         const bool ends = !offer_in || *offer_in >= left;
         if (co_await wakeup_.wait(ends ? left : *offer_in) || ends)
@@ -127,16 +127,16 @@ Engine::Facts MainLoop::facts()
         if (due_)
             facts.due_in = *due_ - parts_.clock.now();
     } catch (SchemaBroken const&) { // an index is gone: looking through the schema puts it back
-        facts.due_in = Steady::duration::zero();
+        facts.due_in = SteadyClock::duration::zero();
     }
     facts.sweep_wished = parts_.provisioner.take_sweep_wish(); // last: what fails must not lose it
     return facts;
 }
 
-boost::asio::awaitable<Engine::Outcome> MainLoop::perform(Engine::Step step)
+boost::asio::awaitable<Engine::StepOutcome> MainLoop::perform(Engine::Step step)
 {
     using Step = Engine::Step;
-    Engine::Outcome outcome;
+    Engine::StepOutcome outcome;
     switch (step) {
     case Step::look_through:
         parts_.store.check();
@@ -197,7 +197,7 @@ void MainLoop::clock_was_set()
 /// Has `usher_status` say that somebody is at work, also while there is nothing to do.
 boost::asio::awaitable<void> MainLoop::beat()
 {
-    const Steady::time_point steady = parts_.clock.steady_now();
+    const SteadyClock::time_point steady = parts_.clock.steady_now();
     if (beaten_ && steady - *beaten_ < rhythm_.heartbeat && !parts_.store.holds_older_rows())
         co_return;
     try {

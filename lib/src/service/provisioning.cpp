@@ -17,7 +17,7 @@ namespace usher {
 
 namespace {
 
-using Steady = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 // One batch is published while the next is signed and the one after it is read.
 constexpr std::size_t batches_max = 3;
@@ -70,7 +70,7 @@ struct Provisioner::Batch {
     std::vector<std::pair<MeetingNo, std::string>> damaged; ///< With the reason.
     std::size_t participants_max = 0;
     bool keeps_place = false; ///< Urgent, or overtaken once.
-    Steady::time_point started;
+    SteadyClock::time_point started;
     Seen seen; ///< Before they were read.
     sys_seconds now;
     Projects projects;
@@ -116,17 +116,17 @@ void Provisioner::configure(std::vector<Project> projects, ProvisioningSettings 
     projects_ = {};
     by_name_.clear();
     projects_.base = settings_.base;
-    std::vector<SessionMaker::Line> lines;
+    std::vector<SessionMaker::CalledProject> called;
     for (Project& project : projects) {
         project.facts.network = project.provider->needs_network();
         project.facts.disconnects = project.provider->can_disconnect();
         project.facts.policy_hash = hash_of(project.facts);
-        lines.push_back({project.facts, project.provider, project.pace});
+        called.push_back({project.facts, project.provider, project.pace});
         projects_.by_name.emplace(project.facts.name, project.facts);
         std::string name = project.facts.name;
         by_name_.emplace(std::move(name), std::move(project));
     }
-    maker_.configure(std::move(lines), settings_.base);
+    maker_.configure(std::move(called), settings_.base);
 }
 
 boost::asio::awaitable<void> Provisioner::reconcile()
@@ -140,28 +140,28 @@ boost::asio::awaitable<void> Provisioner::reconcile()
 /// Runs `work` on the workers. It must own what it uses: it goes on if the wait for it is given up.
 boost::asio::awaitable<void> Provisioner::on_workers(std::function<void()> work)
 {
-    struct Job {
+    struct Errand {
         std::function<void()> work;
         Wakeup ended;
         bool over = false;
         std::exception_ptr error{};
     };
-    const auto job = std::make_shared<Job>(Job{std::move(work), Wakeup{clock_, executor_}});
-    boost::asio::post(workers_.executor, [job, executor = executor_] {
+    const auto errand = std::make_shared<Errand>(Errand{std::move(work), Wakeup{clock_, executor_}});
+    boost::asio::post(workers_.executor, [errand, executor = executor_] {
         try {
-            job->work();
+            errand->work();
         } catch (...) {
-            job->error = std::current_exception();
+            errand->error = std::current_exception();
         }
-        boost::asio::post(executor, [job] {
-            job->over = true;
-            job->ended.notify();
+        boost::asio::post(executor, [errand] {
+            errand->over = true;
+            errand->ended.notify();
         });
     });
-    while (!job->over)
-        co_await job->ended.wait(long_wait);
-    if (job->error)
-        std::rethrow_exception(job->error);
+    while (!errand->over)
+        co_await errand->ended.wait(long_wait);
+    if (errand->error)
+        std::rethrow_exception(errand->error);
 }
 
 bool Provisioner::take_sweep_wish()
@@ -207,7 +207,7 @@ boost::asio::awaitable<void> Provisioner::inspect_schema()
         log_event("contract.whole"_event);
 }
 
-std::optional<Steady::time_point> Provisioner::inspect_again_at() const
+std::optional<SteadyClock::time_point> Provisioner::inspect_again_at() const
 {
     return inspection_.again ? std::optional{inspected_ + inspect_again_after} : std::nullopt;
 }
@@ -284,10 +284,10 @@ boost::asio::awaitable<bool> Provisioner::sweep_on()
         *outdated = reader->find_outdated(place, before, outdated_together);
     };
     co_await on_workers(std::move(find));
-    const Store::Outdated::Place next = outdated->next;
+    const Store::Outdated::Cursor next = outdated->next;
     co_await store_.remove(std::move(*outdated));
     sweep_.outdated = next;
-    if (sweep_.outdated.table != Store::Outdated::Table::none)
+    if (sweep_.outdated.table != Store::Outdated::OldTable::none)
         co_return true;
     sweep_.reader.reset();
     co_return false;
@@ -423,12 +423,12 @@ void Provisioner::look_again(std::vector<MeetingNo> const& meetings)
 }
 
 /// Due by their rows and suspects, each half of what there is room for while there are both.
-Store::Due Provisioner::next_meetings(sys_seconds now)
+Store::DueMeetings Provisioner::next_meetings(sys_seconds now)
 {
     const std::size_t kept = std::min(suspects_.size(), batch_meetings_ / 2);
-    Store::Due due = set_aside_.empty()
-                         ? store_.due(now, batch_meetings_ - kept, in_hand_)
-                         : store_.due(now, batch_meetings_ - kept, set_aside_.with(in_hand_, clock_.steady_now()));
+    Store::DueMeetings due =
+        set_aside_.empty() ? store_.due(now, batch_meetings_ - kept, in_hand_)
+                           : store_.due(now, batch_meetings_ - kept, set_aside_.with(in_hand_, clock_.steady_now()));
     in_hand_.insert(due.meetings.begin(), due.meetings.end());
     while (due.meetings.size() < batch_meetings_ && !suspects_.empty()) {
         const MeetingNo meeting = suspects_.back().meeting;
@@ -456,7 +456,7 @@ Provisioner::Batch& Provisioner::add_batch(bool urgent)
 bool Provisioner::start_batch()
 {
     const sys_seconds now = clock_.now();
-    Store::Due due = next_meetings(now);
+    Store::DueMeetings due = next_meetings(now);
     if (due.meetings.empty())
         return false;
     Batch& batch = add_batch(due.near);
@@ -551,13 +551,13 @@ boost::asio::awaitable<void> Provisioner::make_sessions(Batch& batch)
 
 void Provisioner::sign(Batch& batch)
 {
-    struct Job {
+    struct SigningJob {
         std::size_t meeting;
         std::size_t step;
         Project const* project;
         TokenEntropy entropy;
     };
-    std::vector<Job> jobs;
+    std::vector<SigningJob> jobs;
     for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
         const auto project = by_name_.find(batch.plans[i].project);
         const bool signs = batch.sessions[i] && project != by_name_.end();
@@ -571,7 +571,7 @@ void Provisioner::sign(Batch& batch)
     std::vector<std::optional<Failure>> failures(jobs.size());
     share(workers_, jobs.size(), [&](std::size_t first, std::size_t last) {
         for (std::size_t k = first; k < last; ++k) {
-            Job const& job = jobs[k];
+            SigningJob const& job = jobs[k];
             Plan const& planned = batch.plans[job.meeting];
             SignStep const& step = planned.sign[job.step];
             ParticipantRow const& participant = batch.meetings[job.meeting].participants[step.participant];
@@ -657,7 +657,7 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
 /// Sets aside what stays due though there is nothing to do.
 void Provisioner::note_looks(Batch const& batch)
 {
-    const Steady::time_point now = clock_.steady_now();
+    const SteadyClock::time_point now = clock_.steady_now();
     for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
         MeetingSnapshot const& meeting = batch.meetings[i];
         if (!is_as_planned(meeting, batch.plans[i]))
@@ -697,11 +697,11 @@ void Provisioner::note_concern()
     is_concerned_ = !concern.empty();
 }
 
-Steady::duration Provisioner::rest() const
+SteadyClock::duration Provisioner::rest() const
 {
-    const Steady::time_point now = clock_.steady_now();
+    const SteadyClock::time_point now = clock_.steady_now();
     const auto next = set_aside_.next(now);
-    return next ? *next - now : Steady::duration::zero();
+    return next ? *next - now : SteadyClock::duration::zero();
 }
 
 boost::asio::awaitable<PublishCounts> Provisioner::publish(Batch& batch)
@@ -734,8 +734,8 @@ boost::asio::awaitable<PublishCounts> Provisioner::publish(Batch& batch)
 /// The next batches are as large as this one ought to have been.
 void Provisioner::adapt(Batch const& batch)
 {
-    const Steady::time_point last = std::exchange(finished_, clock_.steady_now());
-    const Steady::duration took = finished_ - std::max(batch.started, last); // those before it aside
+    const SteadyClock::time_point last = std::exchange(finished_, clock_.steady_now());
+    const SteadyClock::duration took = finished_ - std::max(batch.started, last); // those before it aside
     if (took > batch_goal)
         batch_participants_ = std::max(batch_participants_min, batch_participants_ * 3 / 4);
     else if (took < batch_goal / 2)

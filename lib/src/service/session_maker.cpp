@@ -14,7 +14,7 @@ namespace usher {
 
 namespace {
 
-using Steady = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t queue_max = 10'000; // of one project; what does not fit is ordered again later
 constexpr auto idle = std::chrono::hours{1};
@@ -65,15 +65,15 @@ void put_first(std::vector<T>& items, std::vector<T> first)
 
 } // namespace
 
-struct SessionMaker::Project {
-    Line line;
+struct SessionMaker::ProjectCalls {
+    CalledProject called;
     Pace pace;
     std::set<std::pair<sys_seconds, MeetingNo>> queue{}; ///< By need.
     std::map<MeetingNo, sys_seconds> queued{};
     std::vector<Order> begun{}; ///< On record, and waiting for a place.
     ProviderFailure refusal{};  ///< Why the circuit is open, while it is.
     std::optional<Outage> outage{};
-    Steady::time_point closed_at{}; ///< When the circuit closed last.
+    SteadyClock::time_point closed_at{}; ///< When the circuit closed last.
     std::optional<seconds> clock_ahead{};
     WorkNo retried{}; ///< The last request for a new attempt.
 
@@ -113,7 +113,7 @@ SessionMaker::SessionMaker(
              }}
 {}
 
-void SessionMaker::configure(std::vector<Line> lines, Policy base)
+void SessionMaker::configure(std::vector<CalledProject> called, Policy base)
 {
     for (auto const& [name, project] : projects_)
         take_back(*project); // what is on record and was not sent yet will not be sent for the old project
@@ -121,24 +121,24 @@ void SessionMaker::configure(std::vector<Line> lines, Policy base)
     known_ = {};
     known_.base = base;
     rows_.emplace();
-    for (Line& line : lines) {
-        known_.by_name.emplace(line.facts.name, line.facts);
-        rows_->push_back({line.facts.name, line.facts.provider, line.facts.project_key, line.facts.key_id, {}, {}});
-        if (!line.facts.network && !line.facts.disconnects)
+    for (CalledProject& one : called) {
+        known_.by_name.emplace(one.facts.name, one.facts);
+        rows_->push_back({one.facts.name, one.facts.provider, one.facts.project_key, one.facts.key_id, {}, {}});
+        if (!one.facts.network && !one.facts.disconnects)
             continue;
-        const std::string name = line.facts.name;
-        const Pace pace{name, line.pace, clock_.steady_now()};
-        projects_.emplace(name, std::make_shared<Project>(Project{std::move(line), pace}));
+        const std::string name = one.facts.name;
+        const Pace pace{name, one.pace, clock_.steady_now()};
+        projects_.emplace(name, std::make_shared<ProjectCalls>(ProjectCalls{std::move(one), pace}));
     }
     disconnects_wanted_ = true; // another policy may have other answers
     wakeup_.notify();           // what was taken back and the projects' rows are still to be written
 }
 
 /// What was begun and not sent is wanted still, but not now.
-void SessionMaker::take_back(Project& project)
+void SessionMaker::take_back(ProjectCalls& project)
 {
     for (Order const& order : std::exchange(project.begun, {})) {
-        unsent_.push_back({order.meeting, order.attempt, EndedCall::Outcome::unsent});
+        unsent_.push_back({order.meeting, order.attempt, CallOutcome::unsent});
         busy_.erase(order.meeting);
         project.put(order.meeting, order.opens);
     }
@@ -151,7 +151,7 @@ void SessionMaker::want(
     const auto found = projects_.find(project_name);
     if (found == projects_.end())
         return;
-    Project& project = *found->second;
+    ProjectCalls& project = *found->second;
     if (project.outage && project.outage != known)
         to_look_at_.push_back(meeting); // was planned before it began
     if (!busy_.contains(meeting)) {
@@ -162,7 +162,7 @@ void SessionMaker::want(
 }
 
 /// While the circuit is open: the meeting that opens first may not be able to wait as long as was asked for.
-void SessionMaker::weigh(Project& project)
+void SessionMaker::weigh(ProjectCalls& project)
 {
     if (!project.pace.open() || project.queue.empty())
         return;
@@ -171,18 +171,18 @@ void SessionMaker::weigh(Project& project)
 }
 
 /// While the circuit is open: the next probe comes at `by` at the latest.
-void SessionMaker::hurry(Project& project, Steady::time_point by)
+void SessionMaker::hurry(ProjectCalls& project, SteadyClock::time_point by)
 {
-    const Steady::time_point before = project.pace.probe_at();
+    const SteadyClock::time_point before = project.pace.probe_at();
     project.pace.hurry(by);
     if (project.pace.probe_at() != before)
-        unreported_.insert(project.line.facts.name);
+        unreported_.insert(project.called.facts.name);
 }
 
 /// The same, where somebody is to be thrown out.
-void SessionMaker::hurry_disconnects(Project& project, Steady::time_point by)
+void SessionMaker::hurry_disconnects(ProjectCalls& project, SteadyClock::time_point by)
 {
-    if (project.pace.open() && !store_.read_disconnects(project.line.facts.name, 1).empty())
+    if (project.pace.open() && !store_.read_disconnects(project.called.facts.name, 1).empty())
         hurry(project, by);
 }
 
@@ -197,18 +197,18 @@ void SessionMaker::retry(std::string_view project_name, WorkNo request)
     const auto found = projects_.find(project_name);
     if (found == projects_.end() || request <= found->second->retried)
         return;
-    Project& project = *found->second;
+    ProjectCalls& project = *found->second;
     project.retried = request;
     if (!project.pace.open())
         return;
     project.pace.hurry(clock_.steady_now());
-    unreported_.insert(project.line.facts.name);
+    unreported_.insert(project.called.facts.name);
     wakeup_.notify();
 }
 
 void SessionMaker::retry_disconnects()
 {
-    const Steady::time_point now = clock_.steady_now();
+    const SteadyClock::time_point now = clock_.steady_now();
     for (auto const& [name, project] : projects_)
         hurry_disconnects(*project, now);
     for (auto& [session, tries] : disconnects_)
@@ -234,13 +234,13 @@ bool SessionMaker::busy()
 {
     return stepping_ || !results_.empty() || !to_look_at_.empty() ||
            std::any_of(projects_.begin(), projects_.end(), [](auto const& entry) {
-               Project const& project = *entry.second;
+               ProjectCalls const& project = *entry.second;
                return project.pace.running() > 0 || !project.begun.empty() ||
                       (!project.pace.open() && !project.queue.empty());
            });
 }
 
-boost::asio::awaitable<Steady::duration> SessionMaker::step()
+boost::asio::awaitable<SteadyClock::duration> SessionMaker::step()
 {
     while (stepping_)
         co_await stepped_.wait(idle);
@@ -254,7 +254,7 @@ boost::asio::awaitable<Steady::duration> SessionMaker::step()
         }
     };
     const Stepped stepped{*this};
-    const Steady::duration calm_in = end_outages();
+    const SteadyClock::duration calm_in = end_outages();
     const bool changed = has_news();
     News news = take_news();
     std::exception_ptr error;
@@ -271,8 +271,8 @@ boost::asio::awaitable<Steady::duration> SessionMaker::step()
     begin(std::move(news), record);
     if (changed)
         changed_();
-    const Steady::duration wait = std::min({start_all(), start_disconnects(), calm_in});
-    co_return has_news() ? Steady::duration::zero() : wait;
+    const SteadyClock::duration wait = std::min({start_all(), start_disconnects(), calm_in});
+    co_return has_news() ? SteadyClock::duration::zero() : wait;
 }
 
 /// Which orders begin: those that can be called now, and some that wait for a place, so that none is idle while the
@@ -293,7 +293,7 @@ SessionMaker::News SessionMaker::take_news()
             const Plan planned = plan(meeting, known_, now);
             if (planned.session != SessionStep::order || planned.blocked || meeting.meeting->project != name)
                 continue; // the platform changed its mind; the passes know
-            ProjectFacts const& facts = project->line.facts;
+            ProjectFacts const& facts = project->called.facts;
             Order order{meeting.number, *planned.opens, meeting.id, 0, {}, meeting.meeting->options, planned.inputs};
             order.session = {{}, {}, facts.provider, facts.name, facts.project_key, to_text(meeting.meeting->options)};
             order.attempts = meeting.failed_inputs == planned.inputs ? meeting.attempts : 0;
@@ -335,7 +335,7 @@ void SessionMaker::put_back(News news)
 boost::asio::awaitable<CallRecord> SessionMaker::record(News const& news)
 {
     std::vector<EndedCall> over = news.unsent;
-    for (Result const& result : recording_)
+    for (FinishedCall const& result : recording_)
         over.push_back(ended(result));
     std::vector<MeetingNo> begun;
     for (auto const& [project, order] : news.beginning)
@@ -359,7 +359,7 @@ void SessionMaker::begin(News news, CallRecord const& record)
 {
     for (EndedDisconnect const& row : news.disconnects)
         disconnects_.erase(row.session);
-    for (Result const& result : std::exchange(recording_, {}))
+    for (FinishedCall const& result : std::exchange(recording_, {}))
         busy_.erase(result.order.meeting);
     for (std::size_t i = 0; i < news.beginning.size(); ++i) {
         auto& [project, order] = news.beginning[i];
@@ -368,7 +368,7 @@ void SessionMaker::begin(News news, CallRecord const& record)
         if (current != projects_.end() && current->second == project) {
             project->begun.push_back(std::move(order));
         } else { // the configuration is another one since
-            unsent_.push_back({order.meeting, order.attempt, EndedCall::Outcome::unsent});
+            unsent_.push_back({order.meeting, order.attempt, CallOutcome::unsent});
             busy_.erase(order.meeting);
         }
     }
@@ -376,14 +376,14 @@ void SessionMaker::begin(News news, CallRecord const& record)
 
 /// An outage is over when the circuit has stayed closed for a while, or nothing waits any more: it is not begun again
 /// with each call that happens to go well. Returns when to look again.
-Steady::duration SessionMaker::end_outages()
+SteadyClock::duration SessionMaker::end_outages()
 {
-    Steady::duration wait = idle;
+    SteadyClock::duration wait = idle;
     for (auto const& [name, project] : projects_) {
         if (!project->outage || project->pace.open())
             continue;
-        const Steady::duration left = project->closed_at + calm - clock_.steady_now();
-        if (left > Steady::duration::zero() && (project->waits() || project->pace.running() > 0)) {
+        const SteadyClock::duration left = project->closed_at + calm - clock_.steady_now();
+        if (left > SteadyClock::duration::zero() && (project->waits() || project->pace.running() > 0)) {
             wait = std::min(wait, left);
             continue;
         }
@@ -394,19 +394,19 @@ Steady::duration SessionMaker::end_outages()
 }
 
 /// Returns how long nothing more can be started, unless a call ends.
-Steady::duration SessionMaker::start_all()
+SteadyClock::duration SessionMaker::start_all()
 {
-    Steady::duration wait = idle;
+    SteadyClock::duration wait = idle;
     for (auto const& [name, project] : projects_) {
         start(project);
-        const Steady::time_point now = clock_.steady_now();
+        const SteadyClock::time_point now = clock_.steady_now();
         if (const auto next = project->pace.next(now); next && project->waits())
             wait = std::min(wait, *next - now);
     }
-    return std::max(wait, Steady::duration::zero());
+    return std::max(wait, SteadyClock::duration::zero());
 }
 
-void SessionMaker::start(std::shared_ptr<Project> const& project)
+void SessionMaker::start(std::shared_ptr<ProjectCalls> const& project)
 {
     while (!stopping_ && !project->begun.empty() && project->pace.allowance(clock_.steady_now()) > 0) {
         Order order = std::move(project->begun.front());
@@ -416,11 +416,11 @@ void SessionMaker::start(std::shared_ptr<Project> const& project)
     }
 }
 
-boost::asio::awaitable<void> SessionMaker::call(std::shared_ptr<Project> project, Order order)
+boost::asio::awaitable<void> SessionMaker::call(std::shared_ptr<ProjectCalls> project, Order order)
 {
     SessionOrder asked{order.options, clock_.now(), {random_.next(), random_.next(), random_.next()}};
-    CreateOutcome outcome = co_await project->line.provider->create_session(std::move(asked));
-    Result result{project, std::move(order), std::move(outcome)};
+    CreateOutcome outcome = co_await project->called.provider->create_session(std::move(asked));
+    FinishedCall result{project, std::move(order), std::move(outcome)};
     hear(result);
     start(project);
     wakeup_.notify();
@@ -442,28 +442,28 @@ void SessionMaker::end_disconnect(Disconnect const& row, std::string event, std:
 }
 
 /// Starts what may be started of the sessions that are marked; returns when to look again.
-Steady::duration SessionMaker::start_disconnects()
+SteadyClock::duration SessionMaker::start_disconnects()
 {
     if (!disconnects_wanted_ || stopping_)
         return idle;
-    Steady::duration wait = idle;
+    SteadyClock::duration wait = idle;
     bool any = start_disconnects(std::nullopt, wait);
     for (auto const& [name, facts] : known_.by_name)
         any = start_disconnects(name, wait) || any;
     disconnects_wanted_ = any;
-    return std::max(wait, Steady::duration::zero());
+    return std::max(wait, SteadyClock::duration::zero());
 }
 
 /// Of one project, or of those that are not configured. Whether there may be some left.
-bool SessionMaker::start_disconnects(std::optional<std::string> const& name, Steady::duration& wait)
+bool SessionMaker::start_disconnects(std::optional<std::string> const& name, SteadyClock::duration& wait)
 {
     const auto found = name ? projects_.find(*name) : projects_.end();
-    const Steady::time_point now = clock_.steady_now();
+    const SteadyClock::time_point now = clock_.steady_now();
     const auto has_place = [&] {
         if (found == projects_.end() || found->second->pace.allowance(now) > 0)
             return true;
         const auto next = found->second->pace.next(now);
-        wait = std::min<Steady::duration>(wait, next ? *next - now : idle); // else a call will end
+        wait = std::min<SteadyClock::duration>(wait, next ? *next - now : idle); // else a call will end
         return false;
     };
     if (found != projects_.end())
@@ -504,11 +504,11 @@ std::string SessionMaker::why_not(Disconnect const& row) const
     return why_not_disconnect(meeting.empty() ? MeetingSnapshot{} : meeting.front(), row.session, known_, clock_.now());
 }
 
-boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<Project> project, Disconnect row)
+boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<ProjectCalls> project, Disconnect row)
 {
     SessionOrder asked{{}, clock_.now(), {random_.next(), random_.next(), random_.next()}};
     const DisconnectOutcome outcome =
-        co_await project->line.provider->disconnect_all(row.session.session_id, std::move(asked));
+        co_await project->called.provider->disconnect_all(row.session.session_id, std::move(asked));
     ProviderFailure const* const failure = outcome.disconnected ? nullptr : &outcome.disconnected.error();
     hear(*project, failure, outcome.clock_ahead, clock_.now() + patience_max);
     Tries& tries = disconnects_[row.session.number];
@@ -530,7 +530,7 @@ boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<Project> p
 /// Whether a session of this id exists already, so that the provider cannot have made it now.
 bool SessionMaker::is_taken(std::string const& session_id) const
 {
-    const auto is_it = [&](Result const& result) { return result.order.session.session_id == session_id; };
+    const auto is_it = [&](FinishedCall const& result) { return result.order.session.session_id == session_id; };
     if (std::any_of(results_.begin(), results_.end(), is_it) ||
         std::any_of(recording_.begin(), recording_.end(), is_it))
         return true;
@@ -542,14 +542,14 @@ bool SessionMaker::is_taken(std::string const& session_id) const
 }
 
 /// How a call for a session ended.
-void SessionMaker::hear(Result& result)
+void SessionMaker::hear(FinishedCall& result)
 {
-    Project& project = *result.project;
+    ProjectCalls& project = *result.project;
     auto& made = result.outcome.session_id;
     if (made && is_taken(*made))
         made = tl::unexpected{ProviderFailure{
             FailureKind::ambiguous, "session_id_taken",
-            "the provider of project \"" + project.line.facts.name +
+            "the provider of project \"" + project.called.facts.name +
                 "\" answers with the id of a session that exists already; tell its operator"}};
     ProviderFailure const* const failure = made ? nullptr : &made.error();
     const bool was_out = project.outage.has_value();
@@ -557,7 +557,7 @@ void SessionMaker::hear(Result& result)
     if (failure != nullptr) {
         const std::string details = fmt::format(
             " meeting={} project={} reason={} detail=\"{}\"", printable(result.order.meeting_id),
-            project.line.facts.name, failure->reason, failure->detail
+            project.called.facts.name, failure->reason, failure->detail
         );
         if (was_out)
             spdlog::debug("session call failed{}", details);
@@ -571,17 +571,17 @@ void SessionMaker::hear(Result& result)
 
 /// How any call of a project ended, as far as it concerns the others. `opens` is of the meeting that it was for.
 void SessionMaker::hear(
-    Project& project, ProviderFailure const* failure, std::optional<seconds> clock_ahead, sys_seconds opens
+    ProjectCalls& project, ProviderFailure const* failure, std::optional<seconds> clock_ahead, sys_seconds opens
 )
 {
-    std::string const& name = project.line.facts.name;
+    std::string const& name = project.called.facts.name;
     // A second more or less is the answer's travel and rounding.
     if (clock_ahead && (!project.clock_ahead || std::chrono::abs(*clock_ahead - *project.clock_ahead) > seconds{1})) {
         project.clock_ahead = clock_ahead;
         unreported_.insert(name);
     }
     const bool was_open = project.pace.open();
-    const Steady::time_point steady = clock_.steady_now();
+    const SteadyClock::time_point steady = clock_.steady_now();
     bool pauses = false;
     if (failure == nullptr || is_of_the_request(*failure)) {
         project.pace.succeeded();
@@ -615,9 +615,9 @@ void SessionMaker::hear(
         to_look_at_.push_back(meeting);
 }
 
-ProjectStatus SessionMaker::status_of(Project const& project) const
+ProjectStatus SessionMaker::status_of(ProjectCalls const& project) const
 {
-    ProjectFacts const& facts = project.line.facts;
+    ProjectFacts const& facts = project.called.facts;
     ProjectStatus row{facts.name, facts.provider, facts.project_key, facts.key_id, {}, {}};
     row.clock_ahead = project.clock_ahead;
     if (project.pace.open()) {
@@ -628,14 +628,14 @@ ProjectStatus SessionMaker::status_of(Project const& project) const
     return row;
 }
 
-EndedCall SessionMaker::ended(Result const& result) const
+EndedCall SessionMaker::ended(FinishedCall const& result) const
 {
-    EndedCall call{result.order.meeting, result.order.attempt, EndedCall::Outcome::created};
+    EndedCall call{result.order.meeting, result.order.attempt, CallOutcome::created};
     call.session = result.order.session;
     if (result.outcome.session_id)
         return call;
     ProviderFailure const& failure = result.outcome.session_id.error();
-    call.outcome = leaves_session(failure) ? EndedCall::Outcome::abandoned : EndedCall::Outcome::failed;
+    call.outcome = leaves_session(failure) ? CallOutcome::abandoned : CallOutcome::failed;
     call.state = needs_somebody(failure.kind) ? State::failed : State::pending;
     call.reason = failure.reason;
     call.detail = failure.detail;
@@ -660,7 +660,7 @@ EndedCall SessionMaker::ended(Result const& result) const
 boost::asio::awaitable<void> SessionMaker::run()
 {
     for (;;) {
-        Steady::duration wait = busy_database;
+        SteadyClock::duration wait = busy_database;
         try {
             wait = co_await step();
         } catch (DatabaseBusy const& error) {
@@ -670,11 +670,11 @@ boost::asio::awaitable<void> SessionMaker::run()
             std::rethrow_exception(failure_);
         co_await wakeup_.wait(wait);
         // Calls go on while their ends are gathered, for as long as there are orders on record.
-        const Steady::time_point until = clock_.steady_now() + gather;
+        const SteadyClock::time_point until = clock_.steady_now() + gather;
         for (;;) {
-            const Steady::duration next = start_all();
-            const Steady::duration left = until - clock_.steady_now();
-            if (next <= Steady::duration::zero() || left <= Steady::duration::zero())
+            const SteadyClock::duration next = start_all();
+            const SteadyClock::duration left = until - clock_.steady_now();
+            if (next <= SteadyClock::duration::zero() || left <= SteadyClock::duration::zero())
                 break;
             co_await wakeup_.wait(std::min(next, left));
         }
@@ -687,13 +687,13 @@ void SessionMaker::request_stop()
     calls_.request_stop();
 }
 
-boost::asio::awaitable<void> SessionMaker::drain(Steady::duration grace)
+boost::asio::awaitable<void> SessionMaker::drain(SteadyClock::duration grace)
 {
     stopping_ = true;
     for (auto const& [name, project] : projects_)
         take_back(*project);
-    const Steady::time_point deadline = clock_.steady_now() + grace;
-    constexpr Steady::duration moment = std::chrono::milliseconds{20};
+    const SteadyClock::time_point deadline = clock_.steady_now() + grace;
+    constexpr SteadyClock::duration moment = std::chrono::milliseconds{20};
     while (calls_.running() > 0 && clock_.steady_now() < deadline)
         co_await clock_.wait(moment);
     try {

@@ -17,9 +17,9 @@ namespace {
 constexpr std::size_t chunk = 2; // half a millisecond of RSA: what the last one may be waited for
 
 /// Outlives the call for helpers that start when all is done.
-class Shared {
+class SharedWork {
 public:
-    Shared(std::size_t count, std::function<void(std::size_t, std::size_t)> work)
+    SharedWork(std::size_t count, std::function<void(std::size_t, std::size_t)> work)
         : count_{count}, work_{std::move(work)}
     {}
 
@@ -79,7 +79,7 @@ void share(Workers const& workers, std::size_t count, std::function<void(std::si
 {
     if (count == 0)
         return;
-    const auto shared = std::make_shared<Shared>(count, std::move(work));
+    const auto shared = std::make_shared<SharedWork>(count, std::move(work));
     const std::size_t helpers = std::min(workers.count, (count + chunk - 1) / chunk) - 1;
     for (std::size_t i = 0; i < helpers; ++i)
         boost::asio::post(workers.executor, [shared] { shared->help(); });

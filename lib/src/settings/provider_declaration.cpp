@@ -5,7 +5,7 @@
 
 namespace usher {
 
-ProviderDeclaration const* find(ProviderDeclarations const& kinds, std::string_view name)
+ProviderDeclaration const* find_kind(ProviderDeclarations const& kinds, std::string_view name)
 {
     const auto found =
         std::find_if(kinds.begin(), kinds.end(), [&](ProviderDeclaration const* kind) { return kind->name == name; });

@@ -10,7 +10,7 @@ namespace usher {
 
 namespace {
 
-std::optional<Settings::Value> standard_of(Key const& key)
+std::optional<Settings::Value> standard_of(KeyDeclaration const& key)
 {
     return std::visit(
         [](auto const& declared) -> std::optional<Settings::Value> {
@@ -39,7 +39,7 @@ void Settings::set(std::string_view name, Value value)
     values_.insert_or_assign(std::string{name}, std::move(value));
 }
 
-void Settings::set_standard(Key const& key)
+void Settings::set_standard(KeyDeclaration const& key)
 {
     if (auto standard = standard_of(key))
         set(key.name, std::move(*standard));

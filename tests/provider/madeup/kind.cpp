@@ -30,13 +30,13 @@ KeyFinding check_signing_key(std::string_view secret)
 constexpr std::array<std::string_view, 2> regions{"north", "south"};
 
 constexpr std::array credentials{
-    usher::Key{"workspace", TextKey{"a workspace", check_workspace}, true},
-    usher::Key{"signing_key", SecretKey{check_signing_key}, true},
+    KeyDeclaration{"workspace", TextKey{"a workspace", check_workspace}, true},
+    KeyDeclaration{"signing_key", SecretKey{check_signing_key}, true},
 };
 constexpr std::array connection{
-    usher::Key{"region", ChoiceKey{regions}},
-    usher::Key{"room_prefix", TextKey{"the beginning of rooms' names", nullptr, "room"}},
-    usher::Key{"patience", DurationKey{seconds{1}, seconds{60}, seconds{10}}},
+    KeyDeclaration{"region", ChoiceKey{regions}},
+    KeyDeclaration{"room_prefix", TextKey{"the beginning of rooms' names", nullptr, "room"}},
+    KeyDeclaration{"patience", DurationKey{seconds{1}, seconds{60}, seconds{10}}},
 };
 constexpr std::array formats{TokenFormat{format}};
 

@@ -225,7 +225,7 @@ TEST_F(Writer, NoPartOfTheDaemonTakesTheLockBeforeOthersHadTheirTurn)
     Policy doors;
     doors.visible_at_opens = !doors.visible_at_opens;
     Store::Outdated outdated;
-    outdated.table = Store::Outdated::Table::history;
+    outdated.table = Store::Outdated::OldTable::history;
     outdated.rows.push_back({1});
     CallNews begun;
     begun.begun = {&meeting, 1};

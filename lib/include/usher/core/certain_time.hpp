@@ -43,11 +43,11 @@ inline ClockRecord at_start(ClockRecord const& kept, sys_seconds now, std::chron
 /// What cannot be undone, such as a purge, waits for this instant.
 class CertainTime {
 public:
-    using Steady = std::chrono::steady_clock::time_point;
+    using Instant = std::chrono::steady_clock::time_point;
 
     /// `start`: what this run's start made of what was kept. That an instant has certainly come does not say that the
     /// clock is right: one that was set back shows nothing else.
-    CertainTime(ClockRecord const& start, sys_seconds now, Steady steady)
+    CertainTime(ClockRecord const& start, sys_seconds now, Instant steady)
         : base_{std::min(start.certain, now)},
           base_at_{steady},
           last_{now},
@@ -56,7 +56,7 @@ public:
     {}
 
     /// To be asked now and then; a step between two questions is noticed.
-    sys_seconds at(sys_seconds now, Steady steady)
+    sys_seconds at(sys_seconds now, Instant steady)
     {
         const auto passed = std::chrono::round<seconds>(steady - last_at_);
         if (std::chrono::abs((now - last_) - passed) > seconds{2}) {
@@ -77,16 +77,16 @@ public:
     bool believes() const { return last_at_ - agrees_since_ >= clock_believed_after; }
 
 private:
-    sys_seconds certain(sys_seconds now, Steady steady) const
+    sys_seconds certain(sys_seconds now, Instant steady) const
     {
         return std::min(now, base_ + std::chrono::floor<seconds>(steady - base_at_));
     }
 
     sys_seconds base_;
-    Steady base_at_;
+    Instant base_at_;
     sys_seconds last_;
-    Steady last_at_;
-    Steady agrees_since_;
+    Instant last_at_;
+    Instant agrees_since_;
 };
 
 } // namespace usher

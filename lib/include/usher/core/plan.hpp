@@ -86,7 +86,7 @@ struct SignStep {
     TokenReason reason;
 };
 
-struct Problem {
+struct ParticipantProblem {
     std::size_t participant;
     std::string reason; ///< A code, such as connection_data_not_utf8.
     std::string detail; ///< A sentence.
@@ -115,7 +115,7 @@ struct Plan {
     std::string project;       ///< Signs the tokens: the name of a configured project, or empty when none is signed.
     std::vector<SignStep> sign;
     std::vector<Withdrawal> withdraw; ///< Tokens without a participant that can be served.
-    std::vector<Problem> problems;
+    std::vector<ParticipantProblem> problems;
     std::vector<std::size_t> solved;               ///< Participants whose problem is over.
     std::optional<WithdrawReason> delete_tokens{}; ///< Of every session of this meeting.
     bool delete_leftovers = false;                 ///< Tokens of sessions that are neither published nor staged.

@@ -23,7 +23,7 @@ enum class Word : std::uint8_t {
     cancelled,   ///< Or deleted.
     failed,      ///< It needs somebody: usher cannot cure it.
     ready,       ///< Everybody who can be served has a working token, shown or behind their door.
-    at_risk,     ///< Not ready though wanted for `patience` or longer, or while nobody is at work.
+    at_risk,     ///< Not ready though wanted for `ready_within` or longer, or while nobody is at work.
     on_schedule, ///< The rest: wanted later, or only just.
 };
 
@@ -32,8 +32,8 @@ inline constexpr std::size_t word_count = 6;
 /// `at risk`, as sentences have it.
 std::string_view to_text(Word word);
 
-inline constexpr seconds patience{60};        ///< usher has this long to make ready what has become wanted.
-inline constexpr seconds looks_every{150};    ///< A daemon that has not looked for this long is not at work.
+inline constexpr seconds ready_within{60};    ///< usher has this long to make ready what has become wanted.
+inline constexpr seconds absent_after{150};   ///< A daemon that has not looked for this long is not at work.
 inline constexpr seconds near_door{1800};     ///< What opens within this time has no time to wait for.
 inline constexpr seconds verdict_span{86400}; ///< A failed meeting that opens later does not make the verdict.
 

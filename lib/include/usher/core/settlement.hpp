@@ -130,13 +130,16 @@ struct Settlement {
 Settlement
 settle(SettlementFacts const& facts, Cleared const& cleared, std::optional<SessionNo> session, sys_seconds now);
 
-/// How a call for a session ended, or that it was never made.
-struct EndedCall {
-    enum class Outcome : std::uint8_t { created, failed, abandoned, unsent };
+/// How a call for a session ended; `unsent`: it was never made.
+enum class CallOutcome : std::uint8_t { created, failed, abandoned, unsent };
 
+std::string_view to_text(CallOutcome outcome);
+
+/// A call for a session that is over.
+struct EndedCall {
     MeetingNo meeting{};
     std::int64_t attempt = 0; ///< As begun.
-    Outcome outcome = Outcome::created;
+    CallOutcome outcome = CallOutcome::created;
     SessionRow session{}; ///< What was made, or asked for; `number` is given by the store.
     // What a failure puts on record:
     State state = State::pending;
@@ -158,15 +161,13 @@ struct CallFacts {
 };
 
 struct CallSettlement {
-    EndedCall::Outcome outcome = EndedCall::Outcome::created; ///< As `session_attempt` has it.
-    bool is_due = false;                                      ///< The meeting is looked at again.
-    bool is_staged = false;                                   ///< The session is the meeting's next one.
-    std::optional<int> attempts{}; ///< The failure is put on record; so many in a row by now.
-    bool is_news = false;          ///< Likewise in history, and to readers.
+    CallOutcome outcome = CallOutcome::created; ///< As `session_attempt` has it.
+    bool is_due = false;                        ///< The meeting is looked at again.
+    bool is_staged = false;                     ///< The session is the meeting's next one.
+    std::optional<int> attempts{};              ///< The failure is put on record; so many in a row by now.
+    bool is_news = false;                       ///< Likewise in history, and to readers.
 };
 
 CallSettlement settle_call(EndedCall const& call, CallFacts const& facts);
-
-std::string_view to_text(EndedCall::Outcome outcome);
 
 } // namespace usher

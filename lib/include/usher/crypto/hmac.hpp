@@ -30,11 +30,11 @@ public:
     HmacCode sign(std::string_view message) const;
 
 private:
-    struct State;
+    struct PreparedKey;
     struct Free {
-        void operator()(State* state) const noexcept;
+        void operator()(PreparedKey* state) const noexcept;
     };
-    std::unique_ptr<State, Free> state_;
+    std::unique_ptr<PreparedKey, Free> state_;
 };
 
 /// The raw 32 bytes.

@@ -35,13 +35,13 @@ public:
     std::string public_key() const;
 
 private:
-    struct Free {
+    struct FreeKey {
         void operator()(evp_pkey_st* key) const noexcept;
     };
-    using Key = std::unique_ptr<evp_pkey_st, Free>;
+    using PrivateKey = std::unique_ptr<evp_pkey_st, FreeKey>;
 
-    explicit RsaSigner(Key key);
-    Key key_;
+    explicit RsaSigner(PrivateKey key);
+    PrivateKey key_;
 };
 
 } // namespace usher

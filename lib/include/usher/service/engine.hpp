@@ -65,13 +65,13 @@ public:
     Next next(Facts const& facts);
 
     /// What the last step came to; `wait` and what ended by busy() have nothing to report.
-    struct Outcome {
+    struct StepOutcome {
         std::size_t looked_at = 0; ///< Meetings, by `settle`.
         bool more = false;         ///< By `sweep`: it is not at its end.
         bool taken = false;        ///< By `reload`: the configuration is another one.
         Duration took{};
     };
-    void done(Step step, Outcome const& outcome);
+    void done(Step step, StepOutcome const& outcome);
 
     /// The step could not be done: others hold the database, or its schema is incomplete (`broken`). It is tried again
     /// from the beginning of a round; nothing is lost by it.
@@ -80,7 +80,7 @@ public:
     bool sweeping() const { return sweeping_; }
 
 private:
-    enum class Place : std::uint8_t { begin, settle, settled, house, announced, swept };
+    enum class Stage : std::uint8_t { begin, settle, settled, house, announced, swept };
 
     Next again(Duration after = {});
     Next begin(Facts const& facts);
@@ -89,7 +89,7 @@ private:
 
     Mode mode_;
     Duration wait_max_;
-    Place place_ = Place::begin; ///< How far the round is.
+    Stage stage_ = Stage::begin; ///< How far the round is.
     bool stopping_ = false;
     bool reload_wanted_ = false;
     bool clock_was_set_ = false;

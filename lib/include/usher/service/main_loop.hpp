@@ -90,7 +90,7 @@ public:
 
 private:
     Engine::Facts facts();
-    boost::asio::awaitable<Engine::Outcome> perform(Engine::Step step);
+    boost::asio::awaitable<Engine::StepOutcome> perform(Engine::Step step);
     boost::asio::awaitable<void> rest(std::chrono::steady_clock::duration wait);
     boost::asio::awaitable<void> beat();
     void count_round(std::chrono::steady_clock::duration wait, bool hindered);

@@ -131,7 +131,7 @@ private:
     boost::asio::awaitable<void> sweep_meetings(MeetingNo after);
     void suspect(std::vector<Suspect> const& meetings);
     void look_again(std::vector<MeetingNo> const& meetings);
-    Store::Due next_meetings(sys_seconds now);
+    Store::DueMeetings next_meetings(sys_seconds now);
     Batch& add_batch(bool urgent);
     bool start_batch();
     boost::asio::awaitable<void> prepare(Batch& batch);
@@ -180,7 +180,7 @@ private:
         std::optional<std::string> ids = std::string{}; ///< While agenda rows are looked for that are missing.
         std::optional<MeetingNo> after = MeetingNo{0};  ///< While meetings are gone through.
         std::int64_t since = 0;                         ///< The last seq when it began.
-        Store::Outdated::Place outdated{};
+        Store::Outdated::Cursor outdated{};
         std::shared_ptr<StoreReader> reader{};
     };
     Sweep sweep_;

@@ -38,13 +38,14 @@ public:
         std::function<void()> changed
     );
 
-    struct Line {
+    /// A project as far as calls to its provider need it.
+    struct CalledProject {
         ProjectFacts facts;
         std::shared_ptr<Provider> provider;
         PaceSettings pace;
     };
     /// Takes new projects; calls under way end as they may, orders come again with the next look at their meetings.
-    void configure(std::vector<Line> lines, Policy base);
+    void configure(std::vector<CalledProject> called, Policy base);
 
     /// Orders a session for a meeting whose plan says so. Calling this twice is harmless. `known` is the outage that
     /// the plan knew of: a meeting that has not been told of today's is marked, to be told.
@@ -90,17 +91,17 @@ private:
         std::uint64_t inputs = 0;
         int attempts = 0;
     };
-    struct Project;
-    struct Result {
-        std::shared_ptr<Project> project;
+    struct ProjectCalls;
+    struct FinishedCall {
+        std::shared_ptr<ProjectCalls> project;
         Order order;
         CreateOutcome outcome;
     };
 
     /// What one step records.
     struct News {
-        std::vector<std::pair<std::shared_ptr<Project>, Order>> beginning{};
-        std::vector<std::pair<std::shared_ptr<Project>, std::pair<MeetingNo, sys_seconds>>> looked_at{};
+        std::vector<std::pair<std::shared_ptr<ProjectCalls>, Order>> beginning{};
+        std::vector<std::pair<std::shared_ptr<ProjectCalls>, std::pair<MeetingNo, sys_seconds>>> looked_at{};
         std::vector<EndedCall> unsent{};
         std::optional<std::vector<ProjectStatus>> rows{};
         std::set<std::string> unreported{};
@@ -112,24 +113,25 @@ private:
     void put_back(News news);
     boost::asio::awaitable<CallRecord> record(News const& news);
     void begin(News news, CallRecord const& record);
-    boost::asio::awaitable<void> call(std::shared_ptr<Project> project, Order order);
-    void start(std::shared_ptr<Project> const& project);
-    boost::asio::awaitable<void> disconnect(std::shared_ptr<Project> project, Disconnect row);
+    boost::asio::awaitable<void> call(std::shared_ptr<ProjectCalls> project, Order order);
+    void start(std::shared_ptr<ProjectCalls> const& project);
+    boost::asio::awaitable<void> disconnect(std::shared_ptr<ProjectCalls> project, Disconnect row);
     std::chrono::steady_clock::duration start_disconnects();
     bool start_disconnects(std::optional<std::string> const& name, std::chrono::steady_clock::duration& wait);
     std::string why_not(Disconnect const& row) const;
     std::chrono::steady_clock::duration start_all();
     std::chrono::steady_clock::duration end_outages();
-    void take_back(Project& project);
+    void take_back(ProjectCalls& project);
     void end_disconnect(Disconnect const& row, std::string event, std::string detail);
-    EndedCall ended(Result const& result) const;
+    EndedCall ended(FinishedCall const& result) const;
     bool is_taken(std::string const& session_id) const;
-    void hear(Result& result);
-    void hear(Project& project, ProviderFailure const* failure, std::optional<seconds> clock_ahead, sys_seconds opens);
-    void weigh(Project& project);
-    void hurry(Project& project, std::chrono::steady_clock::time_point by);
-    void hurry_disconnects(Project& project, std::chrono::steady_clock::time_point by);
-    ProjectStatus status_of(Project const& project) const;
+    void hear(FinishedCall& result);
+    void
+    hear(ProjectCalls& project, ProviderFailure const* failure, std::optional<seconds> clock_ahead, sys_seconds opens);
+    void weigh(ProjectCalls& project);
+    void hurry(ProjectCalls& project, std::chrono::steady_clock::time_point by);
+    void hurry_disconnects(ProjectCalls& project, std::chrono::steady_clock::time_point by);
+    ProjectStatus status_of(ProjectCalls const& project) const;
     bool has_news() const;
 
     boost::asio::any_io_executor executor_;
@@ -138,10 +140,10 @@ private:
     RandomSource& random_;
     std::function<void()> changed_;
     Wakeup wakeup_;
-    std::map<std::string, std::shared_ptr<Project>, std::less<>> projects_;
+    std::map<std::string, std::shared_ptr<ProjectCalls>, std::less<>> projects_;
     Projects known_; ///< For the planner.
-    std::vector<Result> results_;
-    std::vector<Result> recording_; ///< Those that the step under way records.
+    std::vector<FinishedCall> results_;
+    std::vector<FinishedCall> recording_; ///< Those that the step under way records.
     bool stepping_ = false;
     Wakeup stepped_;
     std::set<MeetingNo> busy_; ///< Meetings with a call begun and not recorded yet.

@@ -75,7 +75,7 @@ struct SecretKey {
     std::string_view standard{}; ///< A secret that is public on purpose, or nothing.
 };
 
-struct Key {
+struct KeyDeclaration {
     std::string_view name;
     std::variant<OwnRule, TextKey, UrlKey, PathKey, DurationKey, RoleDurationsKey, NumberKey, ChoiceKey, SecretKey>
         value;

@@ -20,11 +20,11 @@ struct ProviderDeclaration {
     /// Configurations and session rows name the kind by it: it never changes.
     std::string_view name;
     /// What identifies a project at this vendor. All of them are read, and those of other kinds refused.
-    std::span<Key const> credentials;
+    std::span<KeyDeclaration const> credentials;
     std::string_view project_key; ///< Of the credentials, the one that clients need beside the token.
     std::string_view secret;      ///< Of the credentials, the one that tokens are signed with.
     /// How the vendor is reached.
-    std::span<Key const> connection{};
+    std::span<KeyDeclaration const> connection{};
     /// To follow the name of a key for connections that this kind does not have: `the sandbox does not use the
     /// network`. Empty: the key alone is missing.
     std::string_view lacks_connection{};
@@ -52,7 +52,7 @@ struct ProviderDeclaration {
 using ProviderDeclarations = std::vector<ProviderDeclaration const*>;
 
 /// Null when there is none of that name.
-ProviderDeclaration const* find(ProviderDeclarations const& kinds, std::string_view name);
+ProviderDeclaration const* find_kind(ProviderDeclarations const& kinds, std::string_view name);
 
 /// All formats that any of the kinds takes, each once.
 std::vector<TokenFormat> formats_of(ProviderDeclarations const& kinds);

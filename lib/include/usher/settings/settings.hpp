@@ -37,7 +37,7 @@ public:
 
     void set(std::string_view name, Value value);
     /// The default of `key`, where it has one.
-    void set_standard(Key const& key);
+    void set_standard(KeyDeclaration const& key);
 
     bool has(std::string_view name) const { return values_.contains(name); }
     bool is_text(std::string_view name) const;

@@ -161,7 +161,7 @@ public:
     using Duration = std::chrono::steady_clock::duration;
 
     /// What is due; see due().
-    struct Due {
+    struct DueMeetings {
         std::vector<MeetingNo> meetings;
         bool near = false; ///< There are such that are live or about to open.
         Seen seen{};       ///< Before they were looked for.
@@ -192,19 +192,19 @@ public:
 
     /// What is over since before an instant though its meeting lives on. The last session and event of a meeting stay.
     struct Outdated {
-        enum class Table : std::uint8_t { token_past, session, session_attempt, history, none };
-        struct Place {
-            Table table = Table::token_past;
+        enum class OldTable : std::uint8_t { token_past, session, session_attempt, history, none };
+        struct Cursor {
+            OldTable table = OldTable::token_past;
             std::int64_t after = 0;
         };
-        struct Row {
+        struct OldRow {
             std::int64_t number;
             std::string participant_id{}; ///< Of token_past,
             std::int64_t seq = 0;         ///< and so is this.
         };
-        Table table = Table::none;
-        std::vector<Row> rows;
-        Place next; ///< Where to go on; `none` at the end.
+        OldTable table = OldTable::none;
+        std::vector<OldRow> rows;
+        Cursor next; ///< Where to go on; `none` at the end.
     };
 
     Store() = default;
@@ -259,7 +259,7 @@ public:
     /// Up to `limit` due meetings that are not `in_hand`: those that are live or about to open first, by their start;
     /// then, in equal shares, what time has made due and what else the platform wrote, day by day (near_before,
     /// near_after). Nothing is written.
-    virtual Due due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const = 0;
+    virtual DueMeetings due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const = 0;
     /// The earliest instant at which a meeting is due; `now` or earlier when one is due already.
     virtual std::optional<sys_seconds> next_due() const = 0;
 
@@ -341,7 +341,7 @@ public:
 
     /// Looks at some rows from `place` on: enough that about `limit` are found, or that many have been seen.
     virtual Store::Outdated
-    find_outdated(Store::Outdated::Place place, sys_seconds before, std::size_t limit) const = 0;
+    find_outdated(Store::Outdated::Cursor place, sys_seconds before, std::size_t limit) const = 0;
 
 protected:
     StoreReader() = default;

@@ -26,8 +26,8 @@ KeyFinding check_secret(std::string_view secret)
 }
 
 constexpr std::array credentials{
-    Key{"api_key", TextKey{api_key_expected, check_api_key}, true},
-    Key{"api_secret", SecretKey{check_secret}, true},
+    KeyDeclaration{"api_key", TextKey{api_key_expected, check_api_key}, true},
+    KeyDeclaration{"api_secret", SecretKey{check_secret}, true},
 };
 constexpr std::array connection = https_keys("https://api.opentok.com");
 constexpr std::array formats{TokenFormat{t1_format}, TokenFormat{jwt_format}};

@@ -12,8 +12,8 @@ namespace usher {
 namespace {
 
 constexpr std::array credentials{
-    Key{"api_key", TextKey{api_key_expected, check_api_key, sandbox_api_key}},
-    Key{"api_secret", SecretKey{check_api_secret, sandbox_api_secret}},
+    KeyDeclaration{"api_key", TextKey{api_key_expected, check_api_key, sandbox_api_key}},
+    KeyDeclaration{"api_secret", SecretKey{check_api_secret, sandbox_api_secret}},
 };
 constexpr std::array formats{TokenFormat{t1_format}, TokenFormat{jwt_format}};
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <stdexcept>
 
+#include <usher/core/ascii.hpp>
 #include <usher/crypto/rsa.hpp>
 
 #include "provider/https_keys.hpp"
@@ -18,7 +19,7 @@ KeyFinding check_application_id(std::string_view text)
 {
     if (is_uuid(text))
         return {};
-    if (std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; }))
+    if (std::all_of(text.begin(), text.end(), is_digit))
         return {
             "expected the application's id, which is a UUID, got a number; an API key goes with provider: opentok and "
             "api_key",
@@ -63,8 +64,8 @@ KeyFinding check_private_key(std::string_view pem)
 }
 
 constexpr std::array credentials{
-    Key{"application_id", TextKey{"the application's id, which is a UUID", check_application_id}, true},
-    Key{"private_key", SecretKey{check_private_key}, true},
+    KeyDeclaration{"application_id", TextKey{"the application's id, which is a UUID", check_application_id}, true},
+    KeyDeclaration{"private_key", SecretKey{check_private_key}, true},
 };
 constexpr std::array connection = https_keys("https://video.api.vonage.com");
 constexpr std::array formats{TokenFormat{jwt_format}};

@@ -31,31 +31,25 @@ constexpr std::size_t small_file_bytes_max = 1U << 16U;
 constexpr int empty_log_tries = 20;
 constexpr auto empty_log_pause = 50ms;
 
-std::string folder_of(std::string const& path)
-{
-    const auto slash = path.rfind('/');
-    return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-
 /// An empty file that nobody else can open.
 void make_empty(std::string const& path)
 {
     ::unlink(path.c_str()); // what an interrupted run has left
     if (File{path, O_CREAT | O_EXCL | O_WRONLY} < 0)
-        fail(path, "cannot be created");
+        fail_by_errno(path, "cannot be created");
 }
 
 void make_durable(std::string const& path)
 {
     const File file{path, O_RDONLY};
     if (file < 0 || ::fsync(file) != 0)
-        fail(path, "cannot be made durable");
+        fail_by_errno(path, "cannot be made durable");
 }
 
 void move(std::string const& from, std::string const& to)
 {
     if (::rename(from.c_str(), to.c_str()) != 0)
-        fail(from, "cannot be renamed to " + to);
+        fail_by_errno(from, "cannot be renamed to " + to);
 }
 
 bool exists(std::string const& path)
@@ -70,11 +64,11 @@ void copy_small(std::string const& from, std::string const& to)
     const File source{from, O_RDONLY};
     const auto size = source < 0 ? -1 : ::read(source, bytes.data(), bytes.size());
     if (size < 0)
-        fail(from, "cannot be read");
+        fail_by_errno(from, "cannot be read");
     make_empty(to);
     const File target{to, O_WRONLY};
     if (target < 0 || ::write(target, bytes.data(), static_cast<std::size_t>(size)) != size || ::fsync(target) != 0)
-        fail(to, "cannot be written");
+        fail_by_errno(to, "cannot be written");
 }
 
 /// Where a file of that name is or would be, behind the links of its folder.
@@ -176,7 +170,7 @@ void take_rights(std::string const& path, std::string const& like)
     struct stat status {};
     if (::stat(like.c_str(), &status) != 0) {
         if (::stat(folder_of(like).c_str(), &status) != 0)
-            fail(folder_of(like), "cannot be looked at");
+            fail_by_errno(folder_of(like), "cannot be looked at");
         status.st_mode = 0660;
         if (::geteuid() != 0)
             status.st_uid = ::geteuid();
@@ -184,10 +178,10 @@ void take_rights(std::string const& path, std::string const& like)
     const File file{path, O_RDONLY};
     struct stat ours {};
     if (file < 0 || ::fstat(file, &ours) != 0)
-        fail(path, "cannot be opened");
+        fail_by_errno(path, "cannot be opened");
     const bool same = ours.st_uid == status.st_uid && ours.st_gid == status.st_gid;
     if ((!same && ::fchown(file, status.st_uid, status.st_gid) != 0) || ::fchmod(file, status.st_mode & 07777U) != 0)
-        fail(path, "cannot be given the owner and mode of " + like + "; run this as root or as its owner");
+        fail_by_errno(path, "cannot be given the owner and mode of " + like + "; run this as root or as its owner");
 }
 
 /// Moves all of -wal into the database, so that it is whole without it. Returns the connection, if it keeps everybody
@@ -322,7 +316,7 @@ Restore::Impl::Impl(std::string const& database, std::string const& backup, std:
         throw DatabaseError{backup + ": is the database itself; name a copy"};
     struct stat copied {};
     if (::stat(backup.c_str(), &copied) != 0)
-        fail(backup, "cannot be read");
+        fail_by_errno(backup, "cannot be read");
     if (S_ISDIR(copied.st_mode))
         throw DatabaseError{backup + ": is a directory, not a file; name a copy"};
     if (!S_ISREG(copied.st_mode))
@@ -348,7 +342,7 @@ Restore::Impl::Impl(std::string const& database, std::string const& backup, std:
             copy_small(backup + ".key", *key_);
             take_rights(*key_, database_);
             if (::chmod(key_->c_str(), 0600) != 0)
-                fail(*key_, "cannot be given its mode");
+                fail_by_errno(*key_, "cannot be given its mode");
         }
     } catch (...) {
         ::unlink(copy_.c_str());

@@ -13,6 +13,8 @@
 
 #include <usher/store/process.hpp>
 
+#include "file.hpp"
+
 namespace usher {
 
 namespace {
@@ -35,15 +37,15 @@ std::string why_not_watched(int error)
 ChangeWatch::ChangeWatch(std::string const& path)
 {
     const auto slash = path.rfind('/');
-    const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+    const std::string folder = folder_of(path);
     name_ = slash == std::string::npos ? path : path.substr(slash + 1);
     descriptor_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (descriptor_ >= 0 && ::inotify_add_watch(
-                                descriptor_, directory.c_str(),
-                                IN_MODIFY | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_MOVE_SELF
-                            ) >= 0)
+    if (descriptor_ >= 0 &&
+        ::inotify_add_watch(
+            descriptor_, folder.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_MOVE_SELF
+        ) >= 0)
         return;
-    problem_ = directory + ": " + why_not_watched(errno);
+    problem_ = folder + ": " + why_not_watched(errno);
     if (descriptor_ >= 0)
         ::close(descriptor_);
     descriptor_ = -1;

@@ -48,7 +48,7 @@ Cleared StoreFile::Impl::clear(
 void StoreFile::Impl::keep_problems(MeetingSnapshot const& meeting, Plan const& plan, sys_seconds now)
 {
     const std::int64_t meeting_no = number(meeting.number);
-    for (Problem const& problem : plan.problems)
+    for (ParticipantProblem const& problem : plan.problems)
         run(R"sql(INSERT OR REPLACE INTO participant_problem (meeting_no, participant_id, reason, detail, since)
                   VALUES (?, ?, ?, ?, ?))sql",
             meeting_no, meeting.participants[problem.participant].id, problem.reason, problem.detail,

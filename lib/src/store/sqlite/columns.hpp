@@ -39,7 +39,8 @@ inline sys_seconds bounded_instant(std::int64_t value)
     return from_unix(std::clamp(value, -far, far));
 }
 
-inline std::optional<sys_seconds> instant(SQLite::Column const& column)
+/// Nothing for NULL.
+inline std::optional<sys_seconds> instant_of(SQLite::Column const& column)
 {
     if (column.isNull())
         return std::nullopt;

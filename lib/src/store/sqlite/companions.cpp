@@ -38,7 +38,7 @@ int open_own(std::string const& file, int flags)
             file + ": is not a regular file; remove it, and put the one of the backup in its place if there is one"};
     }
     if (descriptor < 0 && errno != ENOENT && errno != EEXIST)
-        fail(file, "cannot be opened");
+        fail_by_errno(file, "cannot be opened");
     return descriptor;
 }
 
@@ -48,7 +48,7 @@ void give_to_owner_of(std::string const& path, int descriptor)
     struct stat status {};
     if (::geteuid() == 0 && ::stat(path.c_str(), &status) == 0 &&
         ::fchown(descriptor, status.st_uid, status.st_gid) != 0)
-        fail(path, "cannot give the owner of the database a file beside it");
+        fail_by_errno(path, "cannot give the owner of the database a file beside it");
 }
 
 std::optional<std::string> contents(std::string const& file)
@@ -60,7 +60,7 @@ std::optional<std::string> contents(std::string const& file)
     const auto size = ::read(descriptor, text.data(), text.size());
     ::close(descriptor);
     if (size < 0)
-        fail(file, "cannot be read");
+        fail_by_errno(file, "cannot be read");
     text.resize(static_cast<std::size_t>(size));
     return text;
 }
@@ -69,13 +69,13 @@ std::string random_hex(std::size_t bytes)
 {
     std::string random(bytes, '\0');
     if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
-        fail("getrandom", "no random bytes");
+        fail_by_errno("getrandom", "no random bytes");
     std::string hex = to_hex(random);
     wipe(random);
     return hex;
 }
 
-void append(std::string& message, std::string_view part)
+void append_field(std::string& message, std::string_view part)
 {
     message.append(std::to_string(part.size())).append(":").append(part);
 }
@@ -87,15 +87,15 @@ std::string Seal::of(
 ) const
 {
     std::string message = "usher session 1";
-    append(message, database_id);
-    append(message, meeting_id);
-    append(message, session.session_id);
-    append(message, session.provider);
-    append(message, session.project);
-    append(message, session.project_key);
-    append(message, session.options);
-    append(message, session.adopted ? "adopted" : "made");
-    append(message, std::to_string(created_at));
+    append_field(message, database_id);
+    append_field(message, meeting_id);
+    append_field(message, session.session_id);
+    append_field(message, session.provider);
+    append_field(message, session.project);
+    append_field(message, session.project_key);
+    append_field(message, session.options);
+    append_field(message, session.adopted ? "adopted" : "made");
+    append_field(message, std::to_string(created_at));
     return std::string{std::string_view{key_->sign(message)}.substr(0, 16)};
 }
 
@@ -127,7 +127,7 @@ Seal make_seal(std::string const& path, std::string const& file)
 {
     const int descriptor = open_own(file, O_WRONLY | O_CREAT | O_EXCL);
     if (descriptor < 0)
-        fail(file, "cannot be created");
+        fail_by_errno(file, "cannot be created");
     give_to_owner_of(path, descriptor);
     std::string key = random_hex(key_digits / 2);
     const std::string line = key + "\n";
@@ -136,7 +136,7 @@ Seal make_seal(std::string const& path, std::string const& file)
     ::close(descriptor);
     if (!written) {
         ::unlink(file.c_str());
-        fail(file, "cannot be written");
+        fail_by_errno(file, "cannot be written");
     }
     Seal seal{key};
     wipe(key);
@@ -186,7 +186,7 @@ void MarkFile::open()
 {
     descriptor_ = open_own(file_, O_RDWR | O_CREAT);
     if (descriptor_ < 0)
-        fail(file_, "cannot be opened");
+        fail_by_errno(file_, "cannot be opened");
     give_to_owner_of(path_, descriptor_);
 }
 
@@ -200,7 +200,7 @@ std::optional<Mark> MarkFile::read() const
     std::array<char, mark_bytes> buffer{};
     const auto size = ::pread(descriptor_, buffer.data(), buffer.size(), 0);
     if (size < 0)
-        fail(file_, "cannot be read");
+        fail_by_errno(file_, "cannot be read");
     const std::string_view line{buffer.data(), static_cast<std::size_t>(size)};
     const std::size_t space = line.find(' ');
     if (space == std::string_view::npos)
@@ -228,7 +228,7 @@ void MarkFile::write(Mark const& mark)
     line.resize(mark_bytes - 1, ' ');
     line += '\n';
     if (::pwrite(descriptor_, line.data(), line.size(), 0) != static_cast<ssize_t>(line.size()))
-        fail(file_, "cannot be written");
+        fail_by_errno(file_, "cannot be written");
 }
 
 } // namespace usher

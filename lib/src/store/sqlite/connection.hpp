@@ -43,7 +43,7 @@ void check_version(SQLite::Database const& database, std::string const& path);
 std::unique_ptr<SQLite::Database> open_for_repair(std::string const& path);
 
 /// Sets application_id and user_version if they are not ours; whether they were not.
-bool adopt(SQLite::Database& database);
+bool put_marks(SQLite::Database& database);
 
 /// Has a connection run nobody's code but ours: the file's triggers and views are off, and ours, which anybody who
 /// writes to the file may have changed there, are made for this connection alone. Functions with side effects are
@@ -76,10 +76,6 @@ std::string shown_text(SQLite::Column const& column, std::size_t bytes_max = sho
 
 /// For reports, which cut what they show: a value that is too large for anything else hides no row beside it.
 void read_any_size(SQLite::Database& database);
-
-/// An instant of a row as reports show it: sums of these do not overflow, whatever number stands there. Nothing for
-/// NULL.
-std::optional<sys_seconds> shown_instant(SQLite::Column const& column);
 
 /// Waits for nobody: what others are in the way of is not done. Whether all of it was done. Throws
 /// SQLite::Exception when the disk fails: what was moved may be lost then.

@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 
+#include <usher/core/ascii.hpp>
 #include <usher/core/printable.hpp>
 
 #include "migrations.hpp"
@@ -26,7 +27,7 @@ constexpr int value_max = 64 << 20;             // bytes of a value or a row
 constexpr int trigger_depth_max = 8;
 constexpr auto put_back_every = std::chrono::minutes{1};
 
-std::string upper_case(std::string_view text)
+std::string in_upper_case(std::string_view text)
 {
     std::string result{text};
     for (char& c : result)
@@ -41,7 +42,7 @@ std::string shown(std::string_view text)
     return printable(text, 100);
 }
 
-std::string list(std::vector<std::string> const& names)
+std::string in_parentheses(std::vector<std::string> const& names)
 {
     std::string text;
     for (std::string const& name : names)
@@ -82,17 +83,12 @@ bool names_any(SchemaObject const& object, std::vector<std::string> const& names
     });
 }
 
-bool same_key(KeyText const& a, KeyText const& b)
-{
-    return a.columns == b.columns && a.conflict == b.conflict;
-}
-
 using Finding = Contract::Finding;
 
 /// Compares one table with what it ought to be.
 class TableComparison {
 public:
-    TableComparison(Contract::Table const& wanted, TableText const& found, Contract::Difference& result)
+    TableComparison(Contract::TableContract const& wanted, TableText const& found, Contract::Difference& result)
         : wanted_{wanted}, name_{wanted.object.name}, found_{found}, result_{result}
     {}
 
@@ -112,13 +108,13 @@ public:
             foreign("the constraint FOREIGN KEY " + reference.condition);
         for (std::string const& option : wanted_.text.options)
             if (!found_.has_option(option))
-                damage(name_, name_ + " lost " + upper_case(option));
+                damage(name_, name_ + " lost " + in_upper_case(option));
         for (std::string const& option : found_.options)
             if (!wanted_.text.has_option(option)) {
                 if (option == "without rowid")
                     damage(name_, name_ + " is WITHOUT ROWID");
                 else
-                    foreign("the option " + upper_case(option));
+                    foreign("the option " + in_upper_case(option));
             }
     }
 
@@ -145,7 +141,7 @@ private:
         if (wanted.not_null && !found.not_null)
             damage(name, name + " lost NOT NULL");
         else if (wanted.not_null && wanted.not_null != found.not_null)
-            damage(name, name + " has NOT NULL " + upper_case(*found.not_null));
+            damage(name, name + " has NOT NULL " + in_upper_case(*found.not_null));
         else if (found.not_null && !wanted.not_null)
             foreign("NOT NULL at " + wanted.name);
         if (found.default_value != wanted.default_value) {
@@ -161,8 +157,8 @@ private:
         }
         if (found.collation != wanted.collation)
             damage(
-                name,
-                name + " compares by " + upper_case(collation(found)) + " instead of " + upper_case(collation(wanted))
+                name, name + " compares by " + in_upper_case(collation(found)) + " instead of " +
+                          in_upper_case(collation(wanted))
             );
         if (found.generated != wanted.generated)
             damage(name, name + (found.generated.empty() ? " is no generated column" : " is a generated column"));
@@ -170,7 +166,7 @@ private:
 
     static std::string described_type(ColumnText const& column)
     {
-        return column.type.empty() ? "of no type" : shown(upper_case(column.type));
+        return column.type.empty() ? "of no type" : shown(in_upper_case(column.type));
     }
 
     static std::string collation(ColumnText const& column)
@@ -220,7 +216,7 @@ private:
         if (std::optional<KeyText> const& wanted = wanted_.text.primary_key) {
             std::optional<KeyText> const& found = found_.primary_key;
             if (!found)
-                damage(name_, name_ + " lost its primary key " + list(wanted->columns));
+                damage(name_, name_ + " lost its primary key " + in_parentheses(wanted->columns));
             else if (!same_key(*wanted, *found))
                 damage(
                     name_,
@@ -238,7 +234,7 @@ private:
             if (found != others.end())
                 others.erase(found);
             else
-                damage(name_, name_ + " lost UNIQUE " + list(key.columns));
+                damage(name_, name_ + " lost UNIQUE " + in_parentheses(key.columns));
         }
         for (KeyText const& key : others)
             foreign("the constraint UNIQUE " + described(key));
@@ -246,10 +242,10 @@ private:
 
     static std::string described(KeyText const& key)
     {
-        return list(key.columns) + (key.conflict.empty() ? "" : " " + upper_case(key.conflict));
+        return in_parentheses(key.columns) + (key.conflict.empty() ? "" : " " + in_upper_case(key.conflict));
     }
 
-    Contract::Table const& wanted_;
+    Contract::TableContract const& wanted_;
     std::string name_;
     TableText const& found_;
     Contract::Difference& result_;
@@ -271,15 +267,6 @@ std::string quoted_name(std::string_view name)
     for (const char c : name)
         result.append(c == '"' ? 2 : 1, c);
     return result + '"';
-}
-
-std::string lower_case(std::string_view text)
-{
-    std::string result{text};
-    for (char& c : result)
-        if (c >= 'A' && c <= 'Z')
-            c = static_cast<char>(c - 'A' + 'a');
-    return result;
 }
 
 std::vector<SchemaObject> schema_objects(SQLite::Database const& database, std::string const& query)
@@ -315,7 +302,7 @@ Contract::Contract()
             others.push_back(std::move(object));
             continue;
         }
-        Table table{std::move(object), {}, false, {}};
+        TableContract table{std::move(object), {}, false, {}};
         table.text = table_text(table.object.sql).value();
         table.is_platforms =
             std::find(platform_tables.begin(), platform_tables.end(), table.object.name) != platform_tables.end();
@@ -338,10 +325,11 @@ Contract::Contract()
              names + ") OR lower(tbl_name) IN (" + names + "))";
 }
 
-Contract::Table const* Contract::table(std::string_view name) const
+Contract::TableContract const* Contract::table(std::string_view name) const
 {
-    const auto found =
-        std::find_if(tables.begin(), tables.end(), [&](Table const& table) { return table.object.name == name; });
+    const auto found = std::find_if(tables.begin(), tables.end(), [&](TableContract const& table) {
+        return table.object.name == name;
+    });
     return found == tables.end() ? nullptr : &*found;
 }
 
@@ -356,7 +344,7 @@ bool Contract::is_recognised_in(SQLite::Database const& database) const
 {
     std::size_t there = 0;
     for (SchemaObject const& object : schema_objects(database, query_))
-        there += object.type == "table" && table(lower_case(object.name)) != nullptr ? 1U : 0U;
+        there += object.type == "table" && table(in_lower_case(object.name)) != nullptr ? 1U : 0U;
     return there * 2 > tables.size();
 }
 
@@ -365,7 +353,7 @@ Contract::Difference Contract::compare(SQLite::Database const& database) const
     Difference result;
     std::map<std::string, SchemaObject> found;
     for (SchemaObject& object : schema_objects(database, query_))
-        found.insert_or_assign(lower_case(object.name), std::move(object));
+        found.insert_or_assign(in_lower_case(object.name), std::move(object));
     const auto there = [&](std::string const& name) {
         const auto at = found.find(name);
         return at == found.end() ? nullptr : &at->second;
@@ -374,7 +362,7 @@ Contract::Difference Contract::compare(SQLite::Database const& database) const
         result.findings.push_back({{object, std::move(sentence), way_out}});
     };
     std::vector<std::string> missing;
-    for (Table const& table : tables) {
+    for (TableContract const& table : tables) {
         std::string const& name = table.object.name;
         SchemaObject const* object = there(name);
         if (object == nullptr) {
@@ -422,7 +410,7 @@ Contract::Difference Contract::compare(SQLite::Database const& database) const
     }
     std::map<std::string, std::size_t> foreign;
     for (auto const& [name, object] : found) {
-        Table const* on = table(lower_case(object.table));
+        TableContract const* on = table(in_lower_case(object.table));
         if (on == nullptr || other(name) != nullptr || (object.type != "trigger" && object.type != "index"))
             continue;
         if (object.type == "index" && !is_unique(object))
@@ -456,7 +444,7 @@ void Contract::put_back(SQLite::Database& database, SchemaObject const& object)
                           "lower(tbl_name) = '" +
                               object.name + "'"
             );
-        database.exec("DROP " + upper_case(object.type) + " IF EXISTS main." + quoted_name(object.name));
+        database.exec("DROP " + in_upper_case(object.type) + " IF EXISTS main." + quoted_name(object.name));
         database.exec(object.sql);
         for (SchemaObject const& trigger : on_it) // `main.`, since there is a view of ours with this name in `temp`
             database.exec("CREATE TRIGGER main." + trigger.sql.substr(std::string_view{"CREATE TRIGGER "}.size()));
@@ -495,7 +483,7 @@ void shield(sqlite3* database)
 
 ContractDefault contract_default(std::string_view table, std::string_view column)
 {
-    Contract::Table const* found = Contract::get().table(table);
+    Contract::TableContract const* found = Contract::get().table(table);
     ColumnText const* text = found == nullptr ? nullptr : found->text.column(column);
     const std::vector<SqlToken> tokens = sql_tokens(text != nullptr ? text->default_value.value_or("") : "");
     if (tokens.size() != 1)

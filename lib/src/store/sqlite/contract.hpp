@@ -29,16 +29,16 @@ public:
     /// Made once, in memory, from the files that are embedded.
     static Contract const& get();
 
-    struct Table {
+    struct TableContract {
         SchemaObject object;
         TableText text;
         bool is_platforms;              ///< Platforms write it, and may add to it.
         std::vector<std::string> seeds; ///< Statements for the rows that the migrations put into it.
     };
-    std::vector<Table> tables;
+    std::vector<TableContract> tables;
     std::vector<SchemaObject> others; ///< Indexes, triggers and views.
 
-    Table const* table(std::string_view name) const;
+    TableContract const* table(std::string_view name) const;
     SchemaObject const* other(std::string_view name) const;
 
     /// Whether most of the tables are there, so that the database is one of usher's whatever its header says.
@@ -81,8 +81,5 @@ std::string quoted_name(std::string_view name);
 
 /// All that sqlite_master has about tables and views of these names, or on them.
 std::vector<SchemaObject> schema_objects(SQLite::Database const& database, std::string const& query);
-
-/// ASCII only, as SQLite compares names.
-std::string lower_case(std::string_view text);
 
 } // namespace usher

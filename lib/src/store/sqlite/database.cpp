@@ -22,6 +22,7 @@
 
 #include "connection.hpp"
 #include "contract.hpp"
+#include "file.hpp"
 #include "migrations.hpp"
 
 namespace usher {
@@ -56,12 +57,6 @@ std::string group_name(gid_t group)
 {
     ::group const* found = ::getgrgid(group);
     return found != nullptr ? found->gr_name : std::to_string(group);
-}
-
-std::string folder_of(std::string const& path)
-{
-    const auto slash = path.rfind('/');
-    return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
 /// Which of the database's files this account may not write, whose it is, and the commands that mend it.
@@ -308,14 +303,6 @@ std::string shown_text(SQLite::Column const& column, std::size_t bytes_max)
     return std::string{text.substr(0, bytes_max)} + "...";
 }
 
-std::optional<sys_seconds> shown_instant(SQLite::Column const& column)
-{
-    constexpr std::int64_t limit = 1'000'000'000'000;
-    if (column.isNull())
-        return std::nullopt;
-    return from_unix(std::clamp(column.getInt64(), -limit, limit));
-}
-
 bool move_wal(SQLite::Database& database, CheckpointMode mode)
 {
     const int sqlite_mode = mode == CheckpointMode::passive   ? SQLITE_CHECKPOINT_PASSIVE
@@ -427,7 +414,7 @@ std::unique_ptr<SQLite::Database> open_for_repair(std::string const& path)
     return database;
 }
 
-bool adopt(SQLite::Database& database)
+bool put_marks(SQLite::Database& database)
 {
     if (marks_of(database).are_ours())
         return false;

@@ -207,21 +207,21 @@ void DatabaseFiles::put_log_back() const
     ::fstat(log_, &log);
     const File target{name, O_RDWR | O_CREAT};
     if (target < 0 || ::fchown(target, log.st_uid, log.st_gid) != 0 || ::fchmod(target, log.st_mode & 07777U) != 0)
-        fail(name, "was removed, and cannot be made again");
+        fail_by_errno(name, "was removed, and cannot be made again");
     // Others, who share -shm, may have written on behind what is gone.
     const auto put = [&](std::uint64_t at, std::uint64_t salts_at) {
         if (is_of_this_log(target, salts_at) || !is_of_this_log(log_, salts_at))
             return;
         if (!read_exactly(log_, part.data(), part.size(), at) ||
             ::pwrite(target, part.data(), part.size(), static_cast<off_t>(at)) != static_cast<ssize_t>(part.size()))
-            fail(name, "was removed, and cannot be written again");
+            fail_by_errno(name, "was removed, and cannot be written again");
     };
     put(0, 16);
     part.resize(frame_header_bytes + index->page_bytes);
     for (std::uint32_t frame = 1; frame <= index->frames; ++frame)
         put(index->end_of(frame - 1), index->end_of(frame - 1) + 8);
     if (::fsync(target) != 0)
-        fail(name, "was removed, and cannot be made durable again");
+        fail_by_errno(name, "was removed, and cannot be made durable again");
 }
 
 bool DatabaseFiles::log_is_foreign(std::string_view note) const

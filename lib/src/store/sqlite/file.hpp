@@ -12,8 +12,15 @@
 
 namespace usher {
 
-/// By errno.
-[[noreturn]] inline void fail(std::string const& file, std::string const& what)
+/// `.` for a name alone.
+inline std::string folder_of(std::string const& path)
+{
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// Says what errno means.
+[[noreturn]] inline void fail_by_errno(std::string const& file, std::string const& what)
 {
     throw DatabaseError{file + ": " + what + ": " + describe_errno(errno)};
 }

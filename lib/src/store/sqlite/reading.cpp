@@ -16,12 +16,12 @@ constexpr std::size_t read_together = 16; // meetings in one transaction: a long
 
 } // namespace
 
-Store::Due StoreFile::due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const
+Store::DueMeetings StoreFile::due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const
 {
     Impl& impl = *impl_;
     const std::int64_t instant_now = unix_seconds(now);
     return impl.guarded([&] {
-        Store::Due result;
+        Store::DueMeetings result;
         result.seen = this->seen();
         std::vector<MeetingNo>& meetings = result.meetings;
         std::set<MeetingNo> seen = in_hand;
@@ -153,8 +153,8 @@ std::optional<MeetingSnapshot> StoreFile::Impl::read_meeting(std::int64_t meetin
     result.number = MeetingNo{meeting_no};
     result.id = statement.getColumn(0).getString();
     result.due_at = statement.getColumn(1).getInt64();
-    result.opens = instant(statement.getColumn(2));
-    result.closes = instant(statement.getColumn(3));
+    result.opens = instant_of(statement.getColumn(2));
+    result.closes = instant_of(statement.getColumn(3));
     result.next_at = bounded_instant(statement.getColumn(4).getInt64());
     result.attempts = statement.getColumn(5).getInt();
     result.requests = requests.open_work(meeting_no);
@@ -166,12 +166,12 @@ std::optional<MeetingSnapshot> StoreFile::Impl::read_meeting(std::int64_t meetin
     result.state = parse_state(statement.getColumn(9).getString()).value_or(State::pending);
     result.reason = statement.getColumn(10).getString();
     result.detail = statement.getColumn(11).getString();
-    result.ready_at = instant(statement.getColumn(12));
+    result.ready_at = instant_of(statement.getColumn(12));
     result.published = session(result, statement.getColumn(13));
     result.staged = session(result, statement.getColumn(14));
     result.meeting = read_meeting_row(result.id);
     result.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(15).getInt64());
-    result.gone_at = instant(statement.getColumn(18));
+    result.gone_at = instant_of(statement.getColumn(18));
     result.edited_early = statement.getColumn(19).getInt() == 1;
     result.settled_at = bounded_instant(statement.getColumn(21).getInt64());
     result.has_removals = statement.getColumn(20).getInt() == 1;

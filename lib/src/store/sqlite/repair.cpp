@@ -9,6 +9,7 @@
 
 #include <sqlite3.h>
 
+#include <usher/core/ascii.hpp>
 #include <usher/core/printable.hpp>
 #include <usher/store/contract.hpp>
 #include <usher/store/database.hpp>
@@ -34,11 +35,6 @@ std::string joined(std::vector<std::string> const& parts, std::string_view separ
     return text;
 }
 
-bool same_key(KeyText const& a, KeyText const& b)
-{
-    return a.columns == b.columns && a.conflict == b.conflict;
-}
-
 std::string key_source(std::string const& what, KeyText const& key)
 {
     return what + " (" + joined(key.columns, ", ") + (key.autoincrement ? " AUTOINCREMENT)" : ")") +
@@ -52,7 +48,7 @@ std::string check_source(CheckText const& check)
 
 /// A statement that creates the table of the contract, with its columns in the order of `found`, and with what a
 /// platform added to its own table.
-std::string merged(Contract::Table const& wanted, TableText const& found, std::string_view name)
+std::string merged(Contract::TableContract const& wanted, TableText const& found, std::string_view name)
 {
     TableText const& ours = wanted.text;
     std::vector<std::string> items;
@@ -165,22 +161,23 @@ private:
     };
 
     Found find(std::string const& name);
-    void mend(Contract::Table const& table);
-    void create(Contract::Table const& table);
-    void refuse_lost_rows(Contract::Table const& table);
-    void rebuild(Contract::Table const& table, Found const& found);
-    void change_text(Contract::Table const& table, Found const& found, std::string const& sql);
+    void mend(Contract::TableContract const& table);
+    void create(Contract::TableContract const& table);
+    void refuse_lost_rows(Contract::TableContract const& table);
+    void rebuild(Contract::TableContract const& table, Found const& found);
+    void change_text(Contract::TableContract const& table, Found const& found, std::string const& sql);
     std::set<std::string> columns_of(std::string const& name);
-    void drop_foreign(Contract::Table const& table);
+    void drop_foreign(Contract::TableContract const& table);
     void put_back(SchemaObject const& object);
     std::int64_t integer(std::string const& sql);
 
-    std::vector<std::string> key_of(Contract::Table const& table, std::set<std::string> const& there);
+    std::vector<std::string> key_of(Contract::TableContract const& table, std::set<std::string> const& there);
     struct Fault;
-    static std::vector<Fault> nulls(Contract::Table const& table, std::set<std::string> const& there);
-    static std::vector<Fault> failing_checks(Contract::Table const& table);
-    void refuse_rows(Contract::Table const& table, std::string const& name, std::vector<Fault> const& faults);
-    void refuse_repeats(Contract::Table const& table, std::string const& name, std::set<std::string> const& there);
+    static std::vector<Fault> nulls(Contract::TableContract const& table, std::set<std::string> const& there);
+    static std::vector<Fault> failing_checks(Contract::TableContract const& table);
+    void refuse_rows(Contract::TableContract const& table, std::string const& name, std::vector<Fault> const& faults);
+    void
+    refuse_repeats(Contract::TableContract const& table, std::string const& name, std::set<std::string> const& there);
     void refuse(std::string line);
 
     SQLite::Database& database_;
@@ -225,7 +222,7 @@ void Repairer::refuse(std::string line)
 }
 
 /// What people know a row by: the columns of a key of text where there is one.
-std::vector<std::string> Repairer::key_of(Contract::Table const& table, std::set<std::string> const& there)
+std::vector<std::string> Repairer::key_of(Contract::TableContract const& table, std::set<std::string> const& there)
 {
     std::vector<std::string> key;
     if (table.text.primary_key)
@@ -271,7 +268,7 @@ struct Repairer::Fault {
     std::string shown;
 };
 
-std::vector<Repairer::Fault> Repairer::nulls(Contract::Table const& table, std::set<std::string> const& there)
+std::vector<Repairer::Fault> Repairer::nulls(Contract::TableContract const& table, std::set<std::string> const& there)
 {
     std::vector<Fault> faults;
     for (ColumnText const& column : table.text.columns)
@@ -282,7 +279,7 @@ std::vector<Repairer::Fault> Repairer::nulls(Contract::Table const& table, std::
     return faults;
 }
 
-std::vector<Repairer::Fault> Repairer::failing_checks(Contract::Table const& table)
+std::vector<Repairer::Fault> Repairer::failing_checks(Contract::TableContract const& table)
 {
     std::vector<Fault> faults;
     for (CheckText const& check : table.text.checks) {
@@ -301,7 +298,9 @@ std::vector<Repairer::Fault> Repairer::failing_checks(Contract::Table const& tab
 }
 
 /// In one look at all rows.
-void Repairer::refuse_rows(Contract::Table const& table, std::string const& name, std::vector<Fault> const& faults)
+void Repairer::refuse_rows(
+    Contract::TableContract const& table, std::string const& name, std::vector<Fault> const& faults
+)
 {
     if (faults.empty())
         return;
@@ -325,7 +324,9 @@ void Repairer::refuse_rows(Contract::Table const& table, std::string const& name
     }
 }
 
-void Repairer::refuse_repeats(Contract::Table const& table, std::string const& name, std::set<std::string> const& there)
+void Repairer::refuse_repeats(
+    Contract::TableContract const& table, std::string const& name, std::set<std::string> const& there
+)
 {
     std::vector<std::vector<std::string>> keys;
     if (table.text.primary_key)
@@ -358,7 +359,7 @@ void Repairer::refuse_repeats(Contract::Table const& table, std::string const& n
     }
 }
 
-void Repairer::create(Contract::Table const& table)
+void Repairer::create(Contract::TableContract const& table)
 {
     database_.exec(table.object.sql);
     for (std::string const& seed : table.seeds)
@@ -367,7 +368,7 @@ void Repairer::create(Contract::Table const& table)
 
 /// A tool that builds a table anew and stops in the middle leaves the rows in its copy: with an empty table in its
 /// place usher would take all meetings for deleted.
-void Repairer::refuse_lost_rows(Contract::Table const& table)
+void Repairer::refuse_lost_rows(Contract::TableContract const& table)
 {
     std::vector<std::string> names;
     SQLite::Statement others{
@@ -375,7 +376,7 @@ void Repairer::refuse_lost_rows(Contract::Table const& table)
     while (others.executeStep())
         names.push_back(others.getColumn(0).getString());
     for (std::string const& name : names) {
-        if (Contract::get().table(lower_case(name)) != nullptr)
+        if (Contract::get().table(in_lower_case(name)) != nullptr)
             continue;
         const std::set<std::string> there = columns_of(name);
         const bool is_copy = std::all_of(table.text.columns.begin(), table.text.columns.end(), [&](auto const& column) {
@@ -394,7 +395,7 @@ void Repairer::refuse_lost_rows(Contract::Table const& table)
     }
 }
 
-void Repairer::change_text(Contract::Table const& table, Found const& found, std::string const& sql)
+void Repairer::change_text(Contract::TableContract const& table, Found const& found, std::string const& sql)
 {
     std::vector<Fault> faults = nulls(table, columns_of(found.name));
     for (Fault& fault : failing_checks(table))
@@ -411,7 +412,7 @@ void Repairer::change_text(Contract::Table const& table, Found const& found, std
     database_.exec("PRAGMA writable_schema = OFF");
 }
 
-void Repairer::rebuild(Contract::Table const& table, Found const& found)
+void Repairer::rebuild(Contract::TableContract const& table, Found const& found)
 {
     const std::set<std::string> there = columns_of(found.name);
     refuse_rows(table, found.name, nulls(table, there));
@@ -449,7 +450,7 @@ void Repairer::rebuild(Contract::Table const& table, Found const& found)
                         "('index', 'trigger') AND lower(tbl_name) = '" +
                             table.object.name + "'"
          ))
-        if (found.type == "table" && Contract::get().other(lower_case(object.name)) == nullptr)
+        if (found.type == "table" && Contract::get().other(in_lower_case(object.name)) == nullptr)
             kept.push_back(std::move(object));
     std::int64_t sequence = 0;
     const bool counts = table.text.primary_key && table.text.primary_key->autoincrement;
@@ -476,7 +477,7 @@ void Repairer::rebuild(Contract::Table const& table, Found const& found)
         database_.exec(object.sql);
 }
 
-void Repairer::mend(Contract::Table const& table)
+void Repairer::mend(Contract::TableContract const& table)
 {
     const Found found = find(table.object.name);
     if (found.type.empty()) {
@@ -506,14 +507,14 @@ void Repairer::mend(Contract::Table const& table)
 }
 
 /// From one of usher's own tables.
-void Repairer::drop_foreign(Contract::Table const& table)
+void Repairer::drop_foreign(Contract::TableContract const& table)
 {
     for (SchemaObject const& object : schema_objects(
              database_, "SELECT type, name, tbl_name, sql FROM main.sqlite_master WHERE sql IS NOT NULL AND type IN "
                         "('index', 'trigger') AND lower(tbl_name) = '" +
                             table.object.name + "'"
          )) {
-        if (Contract::get().other(lower_case(object.name)) != nullptr)
+        if (Contract::get().other(in_lower_case(object.name)) != nullptr)
             continue;
         if (object.type == "trigger")
             database_.exec("DROP TRIGGER main." + quoted_name(object.name));
@@ -531,11 +532,11 @@ Repair Repairer::run(Contract::Difference const& difference)
             return finding.damage.object.substr(0, finding.damage.object.find('.')) == table;
         });
     };
-    for (Contract::Table const& table : Contract::get().tables)
+    for (Contract::TableContract const& table : Contract::get().tables)
         if (!table.is_platforms && is_damaged(difference, table.object.name))
             drop_foreign(table);
     const Contract::Difference tables = Contract::get().compare(database_);
-    for (Contract::Table const& table : Contract::get().tables)
+    for (Contract::TableContract const& table : Contract::get().tables)
         if (is_damaged(tables, table.object.name))
             mend(table);
     if (!result_.refused.empty())
@@ -563,7 +564,7 @@ void Repairer::put_back(SchemaObject const& object)
     try {
         Contract::put_back(database_, object);
     } catch (SQLite::Exception const& error) {
-        Contract::Table const* table = Contract::get().table(object.table);
+        Contract::TableContract const* table = Contract::get().table(object.table);
         if ((error.getErrorCode() & 0xff) == SQLITE_CONSTRAINT && table != nullptr)
             refuse_repeats(*table, table->object.name, columns_of(table->object.name));
         if (result_.refused.empty() && (error.getErrorCode() & 0xff) != SQLITE_ERROR)
@@ -581,7 +582,7 @@ Repair repair_database(std::string const& path, std::function<void(std::string c
         database->exec("PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON");
         SQLite::Transaction transaction{*database, SQLite::TransactionBehavior::IMMEDIATE};
         Repair result;
-        const bool adopted = adopt(*database);
+        const bool adopted = put_marks(*database);
         const Contract::Difference difference = Contract::get().compare(*database);
         if (!difference.findings.empty())
             result = Repairer{*database, announce}.run(difference);

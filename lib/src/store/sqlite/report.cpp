@@ -10,6 +10,7 @@
 
 #include <usher/core/nearest.hpp>
 
+#include "columns.hpp"
 #include "connection.hpp"
 #include "contract.hpp"
 #include "file_health.hpp"
@@ -21,7 +22,6 @@ namespace {
 using SQLite::Column;
 using SQLite::Statement;
 
-constexpr std::size_t id_bytes_max = 255;
 constexpr std::size_t shown_ids = 3;    // of a group
 constexpr std::size_t shown_items = 20; // of a listing
 constexpr std::size_t shown_people = 1000;
@@ -41,7 +41,7 @@ std::optional<seconds> duration(Column const& column)
 
 /// Adds to a listing that keeps its first few items.
 template <class Item>
-void add(Listing<Item>& listing, Item item, std::size_t limit = shown_items)
+void add_item(Listing<Item>& listing, Item item, std::size_t limit = shown_items)
 {
     ++listing.total;
     if (listing.items.size() < limit)
@@ -50,9 +50,9 @@ void add(Listing<Item>& listing, Item item, std::size_t limit = shown_items)
 
 bool opens_before(MeetingRef const& a, MeetingRef const& b)
 {
-    constexpr sys_seconds never = sys_seconds::max();
-    return std::pair{a.opens.value_or(never), std::string_view{a.id}} <
-           std::pair{b.opens.value_or(never), std::string_view{b.id}};
+    constexpr sys_seconds last = sys_seconds::max();
+    return std::pair{a.opens.value_or(last), std::string_view{a.id}} <
+           std::pair{b.opens.value_or(last), std::string_view{b.id}};
 }
 
 /// Keeps the earliest few, in their order.
@@ -76,7 +76,7 @@ public:
             return;
         if (!result_.until || from < *result_.until)
             result_ = {from, {}};
-        add(result_.then_not, meeting);
+        add_item(result_.then_not, meeting);
     }
 
     SafeReport result()
@@ -99,7 +99,7 @@ public:
         const std::optional<sys_seconds> opens = meeting.facts.opens;
         const bool is_near = !opens || *opens <= now_ + verdict_span;
         if (!meeting.facts.exists && meeting.word != Word::cancelled && meeting.has_people)
-            add(status_.without_row, meeting.id);
+            add_item(status_.without_row, meeting.id);
         if (meeting.word == Word::ended || meeting.word == Word::cancelled || !meeting.facts.exists)
             return;
         WordCounts& window = is_live(meeting.facts, now_) ? status_.live
@@ -109,7 +109,7 @@ public:
                                                           : status_.later;
         ++window[static_cast<std::size_t>(meeting.word)];
         if (is_near && opens && meeting.facts.closes && *meeting.facts.closes - *opens > long_session)
-            add(status_.long_ones, meeting.id);
+            add_item(status_.long_ones, meeting.id);
         if (meeting.word == Word::failed && is_near)
             ++status_.failed_near;
         if (meeting.word == Word::at_risk)
@@ -125,7 +125,7 @@ public:
     StatusReport result()
     {
         for (auto& [key, group] : groups_)
-            add(status_.groups, std::move(group), groups_max);
+            add_item(status_.groups, std::move(group), groups_max);
         status_.groups.total += groups_left_out_.size();
         std::sort(status_.groups.items.begin(), status_.groups.items.end(), [](auto const& a, auto const& b) {
             return std::pair{a.word, a.near == 0} != std::pair{b.word, b.near == 0}
@@ -137,11 +137,11 @@ public:
     }
 
 private:
-    using Key = std::tuple<Word, std::string, std::string>;
+    using GroupKey = std::tuple<Word, std::string, std::string>;
 
     void add_to_group(MeetingStanding const& meeting, bool is_near)
     {
-        Key key{meeting.word, meeting.reason, meeting.project};
+        GroupKey key{meeting.word, meeting.reason, meeting.project};
         if (groups_.size() == groups_max && !groups_.contains(key)) {
             if (groups_left_out_.size() < groups_max)
                 groups_left_out_.emplace(std::move(key), true);
@@ -171,8 +171,8 @@ private:
     sys_seconds now_;
     StatusReport status_;
     SafeUntil safe_;
-    std::map<Key, MeetingGroup> groups_;
-    std::map<Key, bool> groups_left_out_;
+    std::map<GroupKey, MeetingGroup> groups_;
+    std::map<GroupKey, bool> groups_left_out_;
 };
 
 // A meeting's rows, in the order in which StandingReader reads them. What has to be looked up elsewhere is looked up
@@ -230,7 +230,7 @@ public:
         standing_.detail = shown_text(row.getColumn(14));
         standing_.has_session = row.getColumn(15).getInt() != 0;
         standing_.has_people = row.getColumn(17).isNull() || row.getColumn(17).getInt() != 0;
-        standing_.next_at = shown_instant(row.getColumn(11));
+        standing_.next_at = instant_of(row.getColumn(11));
 
         MeetingFacts& facts = standing_.facts;
         facts = {};
@@ -244,8 +244,8 @@ public:
             standing_.detail = "id has more than " + std::to_string(id_bytes_max) + " bytes";
         }
         facts.cancelled = shown_text(row.getColumn(2)) == "cancelled";
-        facts.opens = shown_instant(row.getColumn(8));
-        facts.closes = shown_instant(row.getColumn(9));
+        facts.opens = instant_of(row.getColumn(8));
+        facts.closes = instant_of(row.getColumn(9));
         read_wanted(row);
         standing_.word = word_of(facts, view_.at_work, view_.now);
         return standing_;
@@ -264,8 +264,8 @@ private:
         // A row that the contract would refuse has no times that mean anything.
         if (facts.exists && row.getColumn(3).isInteger() && row.getColumn(4).isInteger()) {
             MeetingRow meeting{};
-            meeting.starts_at = shown_instant(row.getColumn(3)).value_or(sys_seconds{});
-            meeting.ends_at = shown_instant(row.getColumn(4)).value_or(sys_seconds{});
+            meeting.starts_at = instant_of(row.getColumn(3)).value_or(sys_seconds{});
+            meeting.ends_at = instant_of(row.getColumn(4)).value_or(sys_seconds{});
             meeting.early_join = duration(row.getColumn(5));
             meeting.grace = duration(row.getColumn(6));
             const Schedule schedule = schedule_of(standing_.id, meeting, view_.policy);
@@ -283,7 +283,7 @@ private:
                 wanted == Wanted::session_and_tokens || (wanted == Wanted::session && !standing_.has_session);
         } else if (facts.state == State::pending || facts.state == State::failed) {
             facts.wanted = facts.state == State::pending || wanted != Wanted::nothing;
-            facts.wanted_since = shown_instant(row.getColumn(16));
+            facts.wanted_since = instant_of(row.getColumn(16));
         } else if (facts.state == State::ready && !facts.served) { // somebody else took what usher had written
             facts.wanted = wanted == Wanted::session_and_tokens;
             standing_.rows_gone = true;
@@ -318,8 +318,8 @@ PersonReport person_of(Statement& row)
         .state = shown_text(row.getColumn(2)),
         .reason = shown_text(row.getColumn(3)),
         .detail = shown_text(row.getColumn(4)),
-        .opens = shown_instant(row.getColumn(5)),
-        .expires = shown_instant(row.getColumn(6)),
+        .opens = instant_of(row.getColumn(5)),
+        .expires = instant_of(row.getColumn(6)),
     };
     if (!has_token(person))
         person.expires.reset();
@@ -329,7 +329,7 @@ PersonReport person_of(Statement& row)
 HistoryReport history_of_row(Statement& row)
 {
     return {
-        shown_instant(row.getColumn(0)).value_or(sys_seconds{}), shown_text(row.getColumn(1)),
+        instant_of(row.getColumn(0)).value_or(sys_seconds{}), shown_text(row.getColumn(1)),
         shown_text(row.getColumn(2))};
 }
 
@@ -429,8 +429,8 @@ DaemonReport Report::daemon() const
         impl_->each(
             [&](Statement& row) {
                 result.who = shown_text(row.getColumn(0));
-                result.since = shown_instant(row.getColumn(1)).value_or(sys_seconds{});
-                result.looked_at = shown_instant(row.getColumn(2)).value_or(sys_seconds{});
+                result.since = instant_of(row.getColumn(1)).value_or(sys_seconds{});
+                result.looked_at = instant_of(row.getColumn(2)).value_or(sys_seconds{});
             },
             "SELECT who, since, looked_at FROM usher_status"
         );
@@ -462,14 +462,14 @@ std::vector<ProjectReport> Report::Impl::projects() const
             project.project_key = shown_text(row.getColumn(2));
             project.reason = shown_text(row.getColumn(3));
             project.detail = shown_text(row.getColumn(4));
-            project.next_probe = shown_instant(row.getColumn(5));
+            project.next_probe = instant_of(row.getColumn(5));
             project.clock_ahead = duration(row.getColumn(6));
             project.key_id = shown_text(row.getColumn(7));
             project.tokens = row.getColumn(8).getInt64();
             project.tokens_of_old_key = row.getColumn(9).getInt64();
             project.live_tokens_of_old_key = row.getColumn(10).getInt64();
             project.old_key_id = shown_text(row.getColumn(11));
-            project.first_of_new_key = shown_instant(row.getColumn(12));
+            project.first_of_new_key = instant_of(row.getColumn(12));
             result.push_back(std::move(project));
         },
         R"sql(SELECT p.name, p.provider, p.project_key, p.reason, p.detail, p.next_at, p.clock_ahead, p.key_id,
@@ -502,7 +502,7 @@ StatusReport Report::status(Viewpoint const& view) const
         // Where no token ends before its meeting, the meeting is due when it closes.
         impl.each(
             [&](Statement& row) {
-                sum.token_ends(shown_text(row.getColumn(0)), shown_instant(row.getColumn(1)).value_or(view.now));
+                sum.token_ends(shown_text(row.getColumn(0)), instant_of(row.getColumn(1)).value_or(view.now));
             },
             R"sql(SELECT a.meeting_id, min(t.expires_at) FROM agenda a JOIN token t ON t.session_no = a.session_no
                    WHERE a.state = 'ready' AND a.closes > ?1 AND a.due_at < a.closes
@@ -514,9 +514,11 @@ StatusReport Report::status(Viewpoint const& view) const
         result.any_meeting = impl.integer("SELECT EXISTS (SELECT 1 FROM meeting)") != 0;
         impl.each(
             [&](Statement& row) {
-                add(result.not_served,
+                add_item(
+                    result.not_served,
                     {shown_text(row.getColumn(0)), shown_text(row.getColumn(1)), shown_text(row.getColumn(2)),
-                     shown_text(row.getColumn(3)), shown_instant(row.getColumn(4)).value_or(sys_seconds{})});
+                     shown_text(row.getColumn(3)), instant_of(row.getColumn(4)).value_or(sys_seconds{})}
+                );
             },
             R"sql(SELECT a.meeting_id, q.participant_id, q.reason, q.detail, q.since
                     FROM participant_problem q
@@ -534,7 +536,7 @@ StatusReport Report::status(Viewpoint const& view) const
             now
         );
         impl.each(
-            [&](Statement& row) { result.next_work = shown_instant(row.getColumn(0)); },
+            [&](Statement& row) { result.next_work = instant_of(row.getColumn(0)); },
             "SELECT due_at FROM agenda WHERE due_at > ?1 AND due_at < 1000000000000 ORDER BY due_at LIMIT 1", now
         );
         result.projects = impl.projects();
@@ -562,7 +564,7 @@ void Report::Impl::read_people(MeetingReport& report, std::string const& id) con
                 ++report.people_let_in;
             else if (holds && person.opens)
                 report.last_door = std::max(report.last_door.value_or(*person.opens), *person.opens);
-            add(report.people, std::move(person), shown_people);
+            add_item(report.people, std::move(person), shown_people);
         },
         std::string{person_columns} + R"sql(, q.reason IS NOT NULL AND s.reason <> 'blocked' AS unserved
                 FROM participant_status s
@@ -579,7 +581,7 @@ void Report::Impl::read_people(MeetingReport& report, std::string const& id) con
             std::string role = shown_text(row.getColumn(0));
             if (roles.contains(role))
                 report.doors.push_back(
-                    {std::move(role), shown_instant(row.getColumn(1)).value_or(sys_seconds{}),
+                    {std::move(role), instant_of(row.getColumn(1)).value_or(sys_seconds{}),
                      row.getColumn(2).getInt() != 0}
                 );
         },
@@ -596,7 +598,7 @@ void Report::Impl::read_tokens_out(MeetingReport& report, std::string const& id)
     each(
         [&](Statement& row) {
             report.tokens_out = row.getColumn(0).getInt64();
-            report.tokens_out_until = shown_instant(row.getColumn(1));
+            report.tokens_out_until = instant_of(row.getColumn(1));
         },
         R"sql(SELECT count(*), max(expires_at)
                 FROM (SELECT t.expires_at
@@ -634,15 +636,15 @@ std::optional<MeetingReport> Report::meeting(std::string_view meeting_id, Viewpo
             [&](Statement& row) {
                 report.title = shown_text(row.getColumn(0));
                 report.row_status = shown_text(row.getColumn(1));
-                report.starts_at = shown_instant(row.getColumn(2));
-                report.ends_at = shown_instant(row.getColumn(3));
+                report.starts_at = instant_of(row.getColumn(2));
+                report.ends_at = instant_of(row.getColumn(3));
                 report.attempts = row.getColumn(4).getInt64();
-                if (const auto due = shown_instant(row.getColumn(5));
+                if (const auto due = instant_of(row.getColumn(5));
                     due && *due > view.now && *due < from_unix(100'000'000'000))
                     report.next_work = due;
                 report.session_id = shown_text(row.getColumn(6));
                 report.session_adopted = row.getColumn(7).getInt() != 0;
-                report.session_since = shown_instant(row.getColumn(8));
+                report.session_since = instant_of(row.getColumn(8));
             },
             R"sql(SELECT m.title, m.status, m.starts_at, m.ends_at, a.attempts, a.due_at,
                          coalesce(s.session_id, m.session_id), coalesce(s.adopted, m.session_id IS NOT NULL),
@@ -689,7 +691,8 @@ Report::credentials(std::string_view meeting_id, std::optional<std::string> cons
     return impl_->on_snapshot([&] {
         Listing<CredentialReport> result;
         const auto read = [&](Statement& row) {
-            add(result,
+            add_item(
+                result,
                 {.meeting_id = shown_text(row.getColumn(0)),
                  .participant_id = shown_text(row.getColumn(1)),
                  .project = shown_text(row.getColumn(2)),
@@ -697,11 +700,12 @@ Report::credentials(std::string_view meeting_id, std::optional<std::string> cons
                  .session_id = shown_text(row.getColumn(4)),
                  .token = shown_text(row.getColumn(5), shown_token_bytes_max),
                  .role = shown_text(row.getColumn(6)),
-                 .issued_at = shown_instant(row.getColumn(7)).value_or(sys_seconds{}),
-                 .expires_at = shown_instant(row.getColumn(8)).value_or(sys_seconds{}),
-                 .opens = shown_instant(row.getColumn(9)),
-                 .closes = shown_instant(row.getColumn(10))},
-                shown_credentials);
+                 .issued_at = instant_of(row.getColumn(7)).value_or(sys_seconds{}),
+                 .expires_at = instant_of(row.getColumn(8)).value_or(sys_seconds{}),
+                 .opens = instant_of(row.getColumn(9)),
+                 .closes = instant_of(row.getColumn(10))},
+                shown_credentials
+            );
         };
         const std::string columns = R"sql(SELECT meeting_id, participant_id, project, project_key, session_id, token,
             role, issued_at, expires_at, opens_at, closes_at FROM join_credential WHERE meeting_id = ?1)sql";

@@ -6,6 +6,8 @@
 
 #include <usher/core/printable.hpp>
 
+#include "columns.hpp"
+
 namespace usher {
 
 namespace {
@@ -23,12 +25,6 @@ constexpr std::int64_t scanned_max = 4000;
 std::int64_t number(WorkNo value)
 {
     return static_cast<std::int64_t>(value);
-}
-
-std::optional<sys_seconds> instant_at(SQLite::Statement& statement, int column)
-{
-    const SQLite::Column value = statement.getColumn(column);
-    return value.isNull() ? std::nullopt : std::optional{from_unix(value.getInt64())};
 }
 
 } // namespace
@@ -58,13 +54,13 @@ void RequestBook::count_tokens(MeetingSnapshot const& meeting, std::size_t token
     for (OpenWork const& work : meeting.requests)
         db_.run(
             "UPDATE request_meeting SET tokens = tokens + ? WHERE meeting_no = ? AND work_no = ?",
-            static_cast<std::int64_t>(tokens), static_cast<std::int64_t>(meeting.number), number(work.number)
+            static_cast<std::int64_t>(tokens), number(meeting.number), number(work.number)
         );
 }
 
 void RequestBook::end(MeetingSnapshot const& meeting, Plan const& plan, PublishOutcome outcome, sys_seconds now)
 {
-    const auto meeting_no = static_cast<std::int64_t>(meeting.number);
+    const auto meeting_no = number(meeting.number);
     for (OpenWork const& work : meeting.requests) {
         if (!is_served(work, meeting, plan, outcome, now))
             continue;
@@ -163,9 +159,9 @@ std::int64_t RequestBook::schema_version()
     return db_.integer("PRAGMA schema_version").value_or(0);
 }
 
-std::optional<RequestBook::Step> RequestBook::next(sys_seconds now)
+std::optional<RequestBook::Portion> RequestBook::next(sys_seconds now)
 {
-    Step step;
+    Portion step;
     if (!has_work())
         return std::nullopt;
     const std::int64_t schema = schema_version();
@@ -206,7 +202,7 @@ std::optional<RequestBook::Step> RequestBook::next(sys_seconds now)
     return step.refusals.empty() ? std::nullopt : std::optional{std::move(step)};
 }
 
-void RequestBook::find_unrecorded(Step& step)
+void RequestBook::find_unrecorded(Portion& step)
 {
     const auto list = [&](std::vector<std::int64_t>& numbers, char const* sql, auto const&... bounds) {
         SQLite::Statement& statement = db_.prepared(sql);
@@ -234,7 +230,7 @@ void RequestBook::find_unrecorded(Step& step)
     );
 }
 
-void RequestBook::find_invalid(Step& step)
+void RequestBook::find_invalid(Portion& step)
 {
     SQLite::Statement& statement = db_.prepared(
         R"sql(SELECT request_no, substr(action, 1, 64), substr(meeting_id, 1, 64), substr(project, 1, 64),
@@ -262,7 +258,7 @@ void RequestBook::find_invalid(Step& step)
     }
 }
 
-void RequestBook::find_chunk(Step& step, sys_seconds now)
+void RequestBook::find_chunk(Portion& step, sys_seconds now)
 {
     std::optional<std::string> project;
     {
@@ -323,8 +319,8 @@ void RequestBook::find_chunk(Step& step, sys_seconds now)
         facts.over = state == State::cancelled || state == State::ended;
         facts.failing = state == State::pending || state == State::failed || statement.getColumn(3).getInt64() > 0;
         facts.marked = statement.getColumn(4).getInt64() == *step.work_no;
-        facts.opens = instant_at(statement, 5);
-        facts.closes = instant_at(statement, 6);
+        facts.opens = instant_of(statement.getColumn(5));
+        facts.closes = instant_of(statement.getColumn(6));
         if (action && is_marked(*action, step.pass, facts, now))
             step.meetings.push_back(last);
     }
@@ -336,7 +332,7 @@ void RequestBook::find_chunk(Step& step, sys_seconds now)
         step.refusal = "no meeting is in project " + in_quotes(*project);
 }
 
-void RequestBook::take(Step const& step, sys_seconds now)
+void RequestBook::take(Portion const& step, sys_seconds now)
 {
     for (const std::int64_t id : step.unrecorded)
         record(compared_to_ = id);

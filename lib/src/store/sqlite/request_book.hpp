@@ -51,7 +51,7 @@ public:
         std::int64_t request_no;
         std::string why;
     };
-    struct Step {
+    struct Portion {
         std::vector<std::int64_t> unrecorded; ///< Ids of requests without a result of their own.
         std::vector<std::int64_t> orphans;    ///< Numbers of results without their request.
         std::vector<Refusal> refusals;        ///< Requests that no CHECK refused.
@@ -69,8 +69,8 @@ public:
         std::string refusal;                        ///< Why nothing can be marked at all.
     };
     bool has_work(); ///< So next() may find something.
-    std::optional<Step> next(sys_seconds now);
-    void take(Step const& step, sys_seconds now);
+    std::optional<Portion> next(sys_seconds now);
+    void take(Portion const& step, sys_seconds now);
 
     /// Those that were finished since the last call.
     std::vector<RequestNews> news() { return std::exchange(news_, {}); }
@@ -79,9 +79,9 @@ public:
     void record(std::int64_t id);
 
 private:
-    void find_unrecorded(Step& step);
-    void find_invalid(Step& step);
-    void find_chunk(Step& step, sys_seconds now);
+    void find_unrecorded(Portion& step);
+    void find_invalid(Portion& step);
+    void find_chunk(Portion& step, sys_seconds now);
     std::int64_t begin_single(Single const& single, sys_seconds now); ///< How many requests were.
     void begin_many(std::int64_t request_no, sys_seconds now);
     void mark(std::string const& action, std::int64_t work_no, std::int64_t meeting_no, bool near);

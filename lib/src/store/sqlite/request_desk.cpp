@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/store/requests.hpp>
 
+#include "columns.hpp"
 #include "request_book.hpp"
 #include "statements.hpp"
 
@@ -22,14 +23,14 @@ RequestReport report_at(SQLite::Statement& row)
     report.action = shown_text(row.getColumn(2));
     report.scope = {text_at(row, 3), text_at(row, 4)};
     report.requested_by = shown_text(row.getColumn(5));
-    report.requested_at = shown_instant(row.getColumn(6)).value_or(sys_seconds{});
+    report.requested_at = instant_of(row.getColumn(6)).value_or(sys_seconds{});
     report.state = shown_text(row.getColumn(7));
     report.all_marked = report.state == "running" && row.getColumn(8).isNull();
     report.counts = {
         row.getColumn(9).getInt64(), row.getColumn(10).getInt64(), row.getColumn(11).getInt64(),
         row.getColumn(12).getInt64(), row.getColumn(13).getInt64()};
     report.detail = shown_text(row.getColumn(14));
-    report.done_at = shown_instant(row.getColumn(15));
+    report.done_at = instant_of(row.getColumn(15));
     return report;
 }
 
@@ -147,7 +148,7 @@ RequestExtent RequestDesk::extent(RequestScope const& scope, sys_seconds now) co
                     .value_or(0);
             extent.tokens += tokens;
             extent.token_meetings += tokens > 0 ? 1 : 0;
-            const auto opens = shown_instant(statement.getColumn(2));
+            const auto opens = instant_of(statement.getColumn(2));
             if (!opens || *opens > now)
                 continue;
             ++extent.live;
@@ -266,7 +267,7 @@ std::optional<sys_seconds> RequestDesk::looked_at() const
     return impl_->guarded([&]() -> std::optional<sys_seconds> {
         SQLite::Statement& statement = impl_->prepared("SELECT heartbeat FROM daemon WHERE id = 1");
         const Rewind rewind{statement};
-        const auto heartbeat = statement.executeStep() ? shown_instant(statement.getColumn(0)) : std::nullopt;
+        const auto heartbeat = statement.executeStep() ? instant_of(statement.getColumn(0)) : std::nullopt;
         return heartbeat && *heartbeat > sys_seconds{} ? heartbeat : std::nullopt;
     });
 }

@@ -155,12 +155,12 @@ std::int64_t StoreFile::adopt_sessions()
         for (std::int64_t after = 0;;) {
             SQLite::Transaction transaction{*impl.database, SQLite::TransactionBehavior::IMMEDIATE};
             impl.read_database_id();
-            struct Row {
+            struct Unsealed {
                 std::string meeting_id;
                 SessionRow session;
                 std::int64_t created_at;
             };
-            std::vector<Row> rows;
+            std::vector<Unsealed> rows;
             {
                 SQLite::Statement& statement = impl.prepared(
                     R"sql(SELECT s.session_no, s.session_id, s.provider, s.project, s.project_key, s.options, s.adopted,
@@ -184,7 +184,7 @@ std::int64_t StoreFile::adopt_sessions()
                 transaction.commit();
                 return;
             }
-            for (Row const& row : rows) {
+            for (Unsealed const& row : rows) {
                 impl.seal_session(row.meeting_id, row.session, row.created_at);
                 after = number(row.session.number);
                 ++adopted;

@@ -4,36 +4,20 @@
 #include <algorithm>
 #include <array>
 
+#include <usher/core/ascii.hpp>
+
 namespace usher {
 
 namespace {
-
-char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string lower(std::string_view text)
-{
-    std::string result{text};
-    std::transform(result.begin(), result.end(), result.begin(), [](char c) { return lower(c); });
-    return result;
-}
 
 bool is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 bool is_word_part(char c)
 {
-    return (lower(c) >= 'a' && lower(c) <= 'z') || is_digit(c) || c == '_' || c == '$' ||
-           static_cast<unsigned char>(c) >= 0x80;
+    return is_letter(c) || is_digit(c) || c == '_' || c == '$' || static_cast<unsigned char>(c) >= 0x80;
 }
 
 /// The end of what begins with a quote at `begin`; a doubled quote stands for itself.
@@ -92,9 +76,9 @@ std::size_t comment_end(std::string_view sql, std::size_t begin)
 std::size_t number_end(std::string_view sql, std::size_t begin)
 {
     std::size_t i = begin;
-    while (i < sql.size() &&
-           (is_word_part(sql[i]) || sql[i] == '.' ||
-            ((sql[i] == '+' || sql[i] == '-') && lower(sql[i - 1]) == 'e' && lower(sql.substr(begin, 2)) != "0x")))
+    while (i < sql.size() && (is_word_part(sql[i]) || sql[i] == '.' ||
+                              ((sql[i] == '+' || sql[i] == '-') && in_lower_case(sql[i - 1]) == 'e' &&
+                               in_lower_case(sql.substr(begin, 2)) != "0x")))
         ++i;
     return i;
 }
@@ -111,21 +95,21 @@ SqlToken token_at(std::string_view sql, std::size_t begin)
     }
     if (c == '"' || c == '`' || c == '[') {
         const std::size_t end = quote_end(sql, begin);
-        return {Kind::quoted_word, lower(unquoted(whole(end))), begin, end};
+        return {Kind::quoted_word, in_lower_case(unquoted(whole(end))), begin, end};
     }
-    if (lower(c) == 'x' && next == '\'') {
+    if (in_lower_case(c) == 'x' && next == '\'') {
         const std::size_t end = quote_end(sql, begin + 1);
-        return {Kind::other, lower(whole(end)), begin, end};
+        return {Kind::other, in_lower_case(whole(end)), begin, end};
     }
     if (is_digit(c) || (c == '.' && is_digit(next))) {
         const std::size_t end = number_end(sql, begin);
-        return {Kind::other, lower(whole(end)), begin, end};
+        return {Kind::other, in_lower_case(whole(end)), begin, end};
     }
     std::size_t end = begin;
     while (end < sql.size() && is_word_part(sql[end]))
         ++end;
     if (end > begin)
-        return {Kind::word, lower(whole(end)), begin, end};
+        return {Kind::word, in_lower_case(whole(end)), begin, end};
     end = begin + operator_size(sql.substr(begin));
     return {Kind::other, std::string{whole(end)}, begin, end};
 }

@@ -249,7 +249,7 @@ Inspection StoreFile::inspect(std::chrono::steady_clock::time_point now)
 namespace {
 
 /// For `usher_status`: a line for each.
-std::string lines_of(ContractState const& state)
+std::string damage_lines(ContractState const& state)
 {
     std::string lines;
     for (Damage const& damage : state.damages)
@@ -265,7 +265,7 @@ bool StoreFile::has_damage(ContractState const& state) const
     return impl.guarded([&] {
         try {
             return impl.passing_over([&] {
-                return !impl.integer("SELECT 1 FROM daemon WHERE id = 1 AND damage IS NOT ?", lines_of(state));
+                return !impl.integer("SELECT 1 FROM daemon WHERE id = 1 AND damage IS NOT ?", damage_lines(state));
             });
         } catch (SQLite::Exception const& error) {
             if ((error.getErrorCode() & 0xff) != SQLITE_ERROR)
@@ -278,7 +278,7 @@ bool StoreFile::has_damage(ContractState const& state) const
 void StoreFile::record_damage(ContractState const& state)
 {
     impl_->write([&] {
-        impl_->passing_over([&] { impl_->run("UPDATE daemon SET damage = ? WHERE id = 1", lines_of(state)); });
+        impl_->passing_over([&] { impl_->run("UPDATE daemon SET damage = ? WHERE id = 1", damage_lines(state)); });
     });
 }
 

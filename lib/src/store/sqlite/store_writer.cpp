@@ -167,7 +167,7 @@ boost::asio::awaitable<CallRecord> StoreWriter::record_calls(CallNews news)
 {
     if (news.empty())
         co_return CallRecord{};
-    co_await take_turn(Turn::before_slices);
+    co_await take_turn(TurnOrder::before_slices);
     co_return store_.record_calls(news, clock_.now());
 }
 
@@ -235,9 +235,9 @@ std::vector<HealthRow> StoreWriter::health() const
 }
 
 /// Lets others have their turn before the lock is taken again.
-boost::asio::awaitable<void> StoreWriter::take_turn(Turn turn)
+boost::asio::awaitable<void> StoreWriter::take_turn(TurnOrder turn)
 {
-    const bool goes_first = turn == Turn::before_slices;
+    const bool goes_first = turn == TurnOrder::before_slices;
     struct Waits {
         explicit Waits(std::size_t& of) : count{of} { ++count; }
         Waits(Waits const&) = delete;

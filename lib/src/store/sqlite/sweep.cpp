@@ -143,15 +143,15 @@ void StoreFile::forget_unreadable(std::span<MeetingNo const> meetings)
     });
 }
 
-Store::Outdated StoreFile::find_outdated(Store::Outdated::Place place, sys_seconds before, std::size_t limit) const
+Store::Outdated StoreFile::find_outdated(Store::Outdated::Cursor place, sys_seconds before, std::size_t limit) const
 {
-    using Table = Store::Outdated::Table;
+    using OldTable = Store::Outdated::OldTable;
     Impl& impl = *impl_;
     Store::Outdated found;
     found.table = place.table;
     found.next = place;
     const auto rows_max = static_cast<std::int64_t>(limit);
-    const auto go_to_next_table = [&] { found.next = {static_cast<Table>(static_cast<int>(place.table) + 1), 0}; };
+    const auto go_to_next_table = [&] { found.next = {static_cast<OldTable>(static_cast<int>(place.table) + 1), 0}; };
     const auto look_at_tokens = [&] {
         for (std::size_t looks = 0; looks < limit; ++looks) {
             const auto session_no = impl.integer(
@@ -195,8 +195,8 @@ Store::Outdated StoreFile::find_outdated(Store::Outdated::Place place, sys_secon
         impl.passing_over([&] {
             found.rows.clear();
             switch (place.table) {
-            case Table::token_past: return look_at_tokens();
-            case Table::session:
+            case OldTable::token_past: return look_at_tokens();
+            case OldTable::session:
                 return look_at_rows(
                     R"sql(SELECT s.session_no,
                                  CASE WHEN s.created_at < ?2 AND s.has_past = 0 AND s.disconnect = 0
@@ -206,12 +206,12 @@ Store::Outdated StoreFile::find_outdated(Store::Outdated::Place place, sys_secon
                                  END
                             FROM session s WHERE s.session_no > ?1 ORDER BY s.session_no LIMIT ?3)sql"
                 );
-            case Table::session_attempt:
+            case OldTable::session_attempt:
                 return look_at_rows(
                     R"sql(SELECT attempt_no, started_at < ?2 AND outcome <> 'started'
                             FROM session_attempt WHERE attempt_no > ?1 ORDER BY attempt_no LIMIT ?3)sql"
                 );
-            case Table::history:
+            case OldTable::history:
                 return look_at_rows(
                     R"sql(SELECT h.history_no,
                                  CASE WHEN h.at < ?2
@@ -220,7 +220,7 @@ Store::Outdated StoreFile::find_outdated(Store::Outdated::Place place, sys_secon
                                  END
                             FROM history h WHERE h.history_no > ?1 ORDER BY h.history_no LIMIT ?3)sql"
                 );
-            case Table::none: return;
+            case OldTable::none: return;
             }
         });
     });
@@ -229,22 +229,22 @@ Store::Outdated StoreFile::find_outdated(Store::Outdated::Place place, sys_secon
 
 void StoreFile::remove(Store::Outdated const& outdated)
 {
-    using Table = Store::Outdated::Table;
+    using OldTable = Store::Outdated::OldTable;
     if (outdated.rows.empty())
         return;
     Impl& impl = *impl_;
     ++impl.own_writes;
     impl.write([&] {
         impl.unbounded([&] {
-            for (Store::Outdated::Row const& row : outdated.rows)
+            for (Store::Outdated::OldRow const& row : outdated.rows)
                 switch (outdated.table) {
-                case Table::token_past:
+                case OldTable::token_past:
                     impl.run(
                         "DELETE FROM token_past WHERE session_no = ? AND participant_id = ? AND seq = ?", row.number,
                         row.participant_id, row.seq
                     );
                     break;
-                case Table::session:
+                case OldTable::session:
                     impl.run(
                         R"sql(DELETE FROM session WHERE session_no = ?1 AND has_past = 0 AND NOT EXISTS
                               (SELECT 1 FROM agenda a WHERE a.meeting_no = session.meeting_no
@@ -252,13 +252,13 @@ void StoreFile::remove(Store::Outdated const& outdated)
                         row.number
                     );
                     break;
-                case Table::session_attempt:
+                case OldTable::session_attempt:
                     impl.run("DELETE FROM session_attempt WHERE attempt_no = ?", row.number);
                     break;
-                case Table::history: impl.run("DELETE FROM history WHERE history_no = ?", row.number); break;
-                case Table::none: break;
+                case OldTable::history: impl.run("DELETE FROM history WHERE history_no = ?", row.number); break;
+                case OldTable::none: break;
                 }
-            if (outdated.table == Table::token_past)
+            if (outdated.table == OldTable::token_past)
                 for (std::size_t i = 0; i < outdated.rows.size(); ++i)
                     if (i + 1 == outdated.rows.size() || outdated.rows[i + 1].number != outdated.rows[i].number)
                         impl.run(

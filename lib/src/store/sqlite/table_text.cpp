@@ -281,6 +281,11 @@ std::optional<TableText> Parser::table()
 
 } // namespace
 
+bool same_key(KeyText const& a, KeyText const& b)
+{
+    return a.columns == b.columns && a.conflict == b.conflict;
+}
+
 ColumnText const* TableText::column(std::string_view name) const
 {
     const auto found =

@@ -27,6 +27,9 @@ struct KeyText {
     bool autoincrement = false;
 };
 
+/// Whether both keep the same rows out, wherever they stand.
+bool same_key(KeyText const& a, KeyText const& b);
+
 /// FOREIGN KEY or REFERENCES; the contract has none.
 struct ReferenceText {
     std::string column;

@@ -52,7 +52,7 @@ public:
     boost::asio::awaitable<bool> renumber(std::size_t limit) override;
 
     std::unique_ptr<StoreReader> reader() const override { return file_->reader(); }
-    Due due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const override
+    DueMeetings due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const override
     {
         return file_->due(now, limit, in_hand);
     }

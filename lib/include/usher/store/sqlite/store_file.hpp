@@ -70,7 +70,7 @@ public:
     /// Up to `limit` due meetings that are not `in_hand`: those that are live or about to open first, by their start;
     /// then, in equal shares, what time has made due and what else the platform wrote, day by day (near_before,
     /// near_after). Nothing is written.
-    Store::Due due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const;
+    Store::DueMeetings due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const;
 
     /// The meetings as they are, in this order; ends early once they have more than `participants_max` participants.
     std::vector<MeetingSnapshot> read(std::span<MeetingNo const> meetings, std::size_t participants_max) const override;
@@ -124,7 +124,7 @@ public:
     void add_missing(std::span<std::string const> meeting_ids);
 
     /// Looks at some rows from `place` on: enough that about `limit` are found, or that many have been seen.
-    Store::Outdated find_outdated(Store::Outdated::Place place, sys_seconds before, std::size_t limit) const override;
+    Store::Outdated find_outdated(Store::Outdated::Cursor place, sys_seconds before, std::size_t limit) const override;
     void remove(Store::Outdated const& outdated);
 
     /// Deletes rows of `agenda` that cannot be read; find_missing() finds their meetings then.

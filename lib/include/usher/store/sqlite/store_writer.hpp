@@ -57,9 +57,9 @@ public:
     boost::asio::awaitable<void> remove(Store::Outdated outdated);
     boost::asio::awaitable<void> forget_unreadable(std::vector<MeetingNo> meetings);
 
-    enum class Turn : std::uint8_t { in_order, before_slices };
+    enum class TurnOrder : std::uint8_t { in_order, before_slices };
     /// For what takes the lock by itself, right after.
-    boost::asio::awaitable<void> take_turn(Turn turn = Turn::in_order);
+    boost::asio::awaitable<void> take_turn(TurnOrder turn = TurnOrder::in_order);
 
     /// As Store::concern().
     std::string concern() const;
