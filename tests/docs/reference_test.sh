@@ -145,7 +145,7 @@ compare 'reasons in participant_status' "$work/program" "$work/docs"
 
 {
     sed -n 's/.*Errc::[a-z0-9_]*: return "\(connection_data[a-z0-9_]*\|layout_class[a-z0-9_]*\)".*/\1/p' lib/src/core/failure.cpp
-    grep -oE 'Problem\{[a-z]+, "[a-z_]+"' lib/src/core/plan.cpp | grep -oE '"[a-z_]+"' | tr -d '"'
+    tr '\n' ' ' <lib/src/core/plan.cpp | grep -oE 'Problem\{ *[a-z]+, "[a-z_]+"' | grep -oE '"[a-z_]+"' | tr -d '"'
 } >"$work/program"
 section 'States and reasons' | sed -n '/^`participant_problem.reason`/,/^$/p' | grep -oE '`[a-z0-9_]+`' | tr -d '`' >"$work/docs"
 compare 'reasons in participant_problem' "$work/program" "$work/docs"

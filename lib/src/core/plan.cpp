@@ -16,13 +16,13 @@ constexpr std::uint64_t session_salt = 1;
 constexpr std::uint64_t token_salt = 2;
 constexpr std::string_view waits_for_clock = "disconnect_waits_for_clock";
 constexpr seconds disconnect_late{2 * 3600}; // a meeting that closed longer ago, while no daemon ran, is left alone
-constexpr seconds back_off_max{24 * 3600};   // what a vendor may ask for, and more than any of ours
-constexpr seconds purge_review{600};         // a purge that waits for the clock to be certain
-constexpr seconds gone_review{3600};         // likewise, to say when a meeting's row was found deleted
-constexpr seconds order_review{600};         // an order is looked at again, should it have got lost
+constexpr seconds back_off_max{24 * 3600};   // a vendor may ask for this much; usher's own back-offs are shorter
+constexpr seconds purge_review{600};         // for a purge that waits until the clock is certain
+constexpr seconds gone_review{3600};         // for a deleted meeting, until the clock tells when its row was found gone
+constexpr seconds order_review{600};         // for an order, in case its notice was lost
 
-/// Why `session` cannot serve `row`, or an empty text. A published session outlives changes of the options and the
-/// project once the meeting has opened: splitting a live room is worse than an outdated option.
+/// Why `session` cannot serve `row`, or an empty text. Once the meeting has opened, a published session stays although
+/// options or project change: splitting a live room is worse than an outdated option.
 std::string
 why_unusable(SessionRow const& session, MeetingRow const& row, Projects const& projects, bool keep_when_changed)
 {
@@ -121,55 +121,6 @@ bool has_people(MeetingSnapshot const& meeting)
     });
 }
 
-/// Withdraws what is left of a meeting that serves nobody any more, and purges it after retention.
-void close(
-    Plan& result, MeetingSnapshot const& meeting, WithdrawReason why, sys_seconds since, seconds retention,
-    Projects const& projects
-)
-{
-    if (may_have_tokens(meeting))
-        result.delete_tokens = why;
-    if (!meeting.has_past && !result.forget && meeting.state == result.state)
-        return; // purged already
-    const sys_seconds over = since + retention;
-    result.purge = std::min(result.at, projects.certain) >= over;
-    if (!result.purge)
-        result.due = result.at < over ? over : result.at + purge_review;
-}
-
-void plan_missing_meeting(Plan& result, MeetingSnapshot const& meeting, Projects const& projects)
-{
-    const bool anybody = has_people(meeting);
-    const bool existed = meeting.opens.has_value();
-    if (!existed) {
-        result.state = State::waiting;
-        result.reason = "no_meeting";
-        result.detail = "participants are there, the meeting's own row is not; usher waits for it";
-        result.purge = result.forget = !anybody;
-        return;
-    }
-    result.gone_at = meeting.gone_at;
-    if (projects.clock_believed)
-        result.gone_at = std::min(meeting.gone_at.value_or(result.at), result.at);
-    result.state = State::cancelled;
-    result.reason = "deleted";
-    result.detail = "the platform deleted the meeting";
-    result.opens = meeting.opens;
-    result.closes = meeting.closes;
-    // The project stood in the row that is gone; the session has it too.
-    const ProjectFacts* const project = meeting.published ? projects.find(meeting.published->project) : nullptr;
-    result.disconnect = project != nullptr && project->disconnects && project->policy.disconnect_on_cancel &&
-                        meeting.state != State::cancelled && meeting.closes && result.at < *meeting.closes;
-    result.forget = !anybody; // people who are left would bring the row back
-    close(
-        result, meeting, WithdrawReason::deleted, result.gone_at.value_or(sys_seconds::max() - projects.base.retention),
-        projects.base.retention, projects
-    );
-    if (!result.gone_at)
-        result.due = result.at + gone_review;
-    result.forget = result.forget && result.purge;
-}
-
 /// Why a participant's token is to go, if it is.
 WithdrawReason why_withdrawn(ParticipantRow const& participant, bool has_problem)
 {
@@ -198,170 +149,409 @@ std::optional<ParticipantProblem> problem_of(MeetingSnapshot const& meeting, std
     return std::nullopt;
 }
 
-void note_problem(
-    Plan& result, ParticipantRow const& participant, std::size_t index, std::optional<ParticipantProblem> const& problem
-)
-{
-    if (problem && participant.problem != problem->reason)
-        result.problems.push_back(*problem);
-    else if (!problem && !participant.problem.empty())
-        result.solved.push_back(index);
-}
-
-/// Of a meeting whose tokens are not planned.
-void tell_problems(Plan& result, MeetingSnapshot const& meeting)
-{
-    for (std::size_t i = 0; i < meeting.participants.size(); ++i)
-        note_problem(result, meeting.participants[i], i, problem_of(meeting, i));
-}
-
-/// Plans the tokens of a meeting that is or will be open, for the session that `result.session` leads to.
-void plan_tokens(
-    Plan& result, MeetingSnapshot const& meeting, ProjectFacts const& project, SessionRow const* session,
-    Schedule const& schedule, sys_seconds now, NextLook& due
-)
-{
-    const bool wanted = wanted_at(schedule, now) == Wanted::session_and_tokens;
-    std::size_t present = 0;
-    std::size_t unusable = 0;
-    for (std::size_t i = 0; i < meeting.participants.size(); ++i) {
-        ParticipantRow const& participant = meeting.participants[i];
-        present += participant.present ? 1 : 0;
-        const std::optional<ParticipantProblem> problem = problem_of(meeting, i);
-        if (problem)
-            ++unusable;
-        note_problem(result, participant, i, problem);
-
-        const bool serve = wanted && participant.present && !participant.blocked && !problem;
-        // The tokens in the snapshot belong to `session`; a new session starts without any.
-        if (!serve) {
-            if (participant.token && session != nullptr)
-                result.withdraw.push_back({i, why_withdrawn(participant, problem.has_value())});
-            continue;
-        }
-        const auto reason = session == nullptr
-                                ? std::optional{TokenReason::issued}
-                                : why_sign(meeting, participant, session->session_id, project, schedule.closes, now);
-        if (reason)
-            result.sign.push_back({i, *reason});
-        const sys_seconds expires = reason ? expiry_of(now - project.policy.clock_skew, schedule.closes, project.policy)
-                                           : participant.token->expires_at;
-        if (const auto rotation = rotation_of(meeting.id, expires, schedule.closes, project.policy))
-            due.at(*rotation);
-    }
-
-    if (!wanted) {
-        result.state = State::waiting;
-        result.reason = "not_yet";
-        result.detail = "tokens are wanted from " + to_iso8601(schedule.tokens_from);
-        due.at(schedule.tokens_from);
-    } else {
-        result.state = State::ready;
-        result.reason.clear();
-        result.detail.clear();
-    }
-    if (meeting.is_crowded) {
-        result.reason = "too_many_participants";
-        result.detail = "there are more than " + std::to_string(meeting_participants_max) +
-                        " participants; the first of them by participant_id are served, the others are not";
-    } else if (unusable > 0) {
-        result.reason = "participant_problems";
-        result.detail = std::to_string(unusable) + " of " + std::to_string(present) +
-                        " participants cannot be served; each is listed with its reason";
-    }
-}
-
-/// Nothing can be created or signed until somebody mends what is named. What is published stays while it is true.
-void plan_unservable(
-    Plan& result, MeetingSnapshot const& meeting, Projects const& projects, sys_seconds closes, std::string reason,
-    std::string detail
-)
-{
-    ProjectFacts const* const maker = meeting.published ? projects.find(meeting.published->project) : nullptr;
-    const auto is_true = [&](ParticipantRow const& participant) {
-        TokenRow const& token = *participant.token;
-        return participant.present && !participant.blocked && token.role == participant.role &&
-               token.expires_at <= closes && token.issued_at <= result.at &&
-               (maker == nullptr ||
-                token.fingerprint == fingerprint_of(participant, meeting.published->session_id, maker->format));
-    };
-    for (std::size_t i = 0; i < meeting.participants.size(); ++i)
-        if (meeting.participants[i].token && !is_true(meeting.participants[i]))
-            result.withdraw.push_back({i, why_withdrawn(meeting.participants[i], true)});
-    tell_problems(result, meeting);
-    result.state = State::failed;
-    result.reason = std::move(reason);
-    result.detail = std::move(detail);
-    if (closes > result.at)
-        result.due = closes;
-}
-
 bool is_of_another_project(std::string const& session_id, ProjectFacts const& project)
 {
     const std::optional<std::string> key = project_key_of(session_id);
     return key && *key != project.project_key;
 }
 
-/// The platform names a session that the meeting's project cannot sign for.
-void plan_foreign_session(
-    Plan& result, MeetingSnapshot const& meeting, ProjectFacts const& project, Schedule const& schedule
-)
+/// Plans one meeting. Each function decides for one kind of meeting, from top to bottom.
+class Planner {
+public:
+    Planner(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds now)
+        : meeting_{meeting}, projects_{projects}, now_{now}, next_look_{now}
+    {
+        plan_.at = now;
+    }
+
+    Plan run()
+    {
+        if (!meeting_.meeting)
+            plan_missing_meeting();
+        else if (!meeting_.meeting->fault.empty())
+            plan_invalid_row();
+        else
+            plan_valid_row();
+        return std::move(plan_);
+    }
+
+private:
+    MeetingRow const& row() const { return *meeting_.meeting; }
+    Policy const& policy() const { return project_ != nullptr ? project_->policy : projects_.base; }
+    bool has_opened() const { return now_ >= schedule_.opens; }
+
+    void plan_missing_meeting();
+    void plan_invalid_row();
+    void plan_valid_row();
+    void plan_cancelled();
+    void plan_ended();
+    void plan_scheduled();
+    void plan_unknown_project();
+    void plan_foreign_session();
+    void plan_order();
+    void plan_wait();
+    void plan_session(SessionRow const* session);
+
+    void close(WithdrawReason why, sys_seconds since, seconds retention);
+    void plan_unservable(sys_seconds closes, std::string reason, std::string detail);
+    std::string why_new_session();
+    void plan_tokens(ProjectFacts const& project, SessionRow const* session);
+    void note_problem(std::size_t index, std::optional<ParticipantProblem> const& problem);
+    void note_problems();
+
+    MeetingSnapshot const& meeting_;
+    Projects const& projects_;
+    sys_seconds now_;
+    ProjectFacts const* project_ = nullptr; ///< The one that the meeting's row names, where it is configured.
+    Schedule schedule_{};                   ///< Of a valid row.
+    NextLook next_look_;
+    Plan plan_;
+};
+
+void Planner::plan_missing_meeting()
 {
-    if (meeting.published || meeting.staged)
-        result.session = SessionStep::drop;
-    if (may_have_tokens(meeting))
-        result.delete_tokens = WithdrawReason::not_served;
-    tell_problems(result, meeting);
-    result.state = State::failed;
-    result.reason = "session_of_another_project";
-    result.detail = "session_id names a session of another project than " + in_quotes(project.name) +
-                    "; correct the meeting's session_id or project";
-    result.due = schedule.closes;
+    const bool anybody = has_people(meeting_);
+    const bool existed = meeting_.opens.has_value();
+    if (!existed) {
+        plan_.state = State::waiting;
+        plan_.reason = "no_meeting";
+        plan_.detail = "participants are there, the meeting's own row is not; usher waits for it";
+        plan_.purge = plan_.forget = !anybody;
+        return;
+    }
+    plan_.gone_at = meeting_.gone_at;
+    if (projects_.clock_believed)
+        plan_.gone_at = std::min(meeting_.gone_at.value_or(now_), now_);
+    plan_.state = State::cancelled;
+    plan_.reason = "deleted";
+    plan_.detail = "the platform deleted the meeting";
+    plan_.opens = meeting_.opens;
+    plan_.closes = meeting_.closes;
+    // The project stood in the row that is gone; the session has it too.
+    ProjectFacts const* const project = meeting_.published ? projects_.find(meeting_.published->project) : nullptr;
+    plan_.disconnect = project != nullptr && project->disconnects && project->policy.disconnect_on_cancel &&
+                       meeting_.state != State::cancelled && meeting_.closes && now_ < *meeting_.closes;
+    plan_.forget = !anybody; // people who are left would bring the row back
+    close(
+        WithdrawReason::deleted, plan_.gone_at.value_or(sys_seconds::max() - projects_.base.retention),
+        projects_.base.retention
+    );
+    if (!plan_.gone_at)
+        plan_.due = now_ + gone_review;
+    plan_.forget = plan_.forget && plan_.purge;
+}
+
+/// The contract would refuse the meeting's row: nothing in it means anything.
+void Planner::plan_invalid_row()
+{
+    plan_.opens = meeting_.opens;
+    plan_.closes = meeting_.closes;
+    plan_unservable(meeting_.closes.value_or(now_), "row_invalid", row().fault);
+}
+
+void Planner::plan_valid_row()
+{
+    project_ = projects_.find(row().project);
+    schedule_ = schedule_of(meeting_.id, row(), policy());
+    plan_.opens = schedule_.opens;
+    plan_.closes = schedule_.closes;
+    plan_.policy_hash = project_ != nullptr ? project_->policy_hash : 0;
+    if (row().cancelled)
+        plan_cancelled();
+    else if (now_ >= schedule_.closes)
+        plan_ended();
+    else
+        plan_scheduled();
+}
+
+void Planner::plan_cancelled()
+{
+    plan_.state = State::cancelled;
+    plan_.reason = "cancelled";
+    plan_.detail = "the platform cancelled the meeting";
+    if (meeting_.published || meeting_.staged)
+        plan_.session = SessionStep::drop;
+    plan_.settle_removals = meeting_.has_removals;
+    plan_.disconnect = project_ != nullptr && project_->disconnects && policy().disconnect_on_cancel &&
+                       meeting_.state != State::cancelled && now_ < schedule_.closes;
+    close(WithdrawReason::cancelled, schedule_.closes, policy().retention);
+}
+
+void Planner::plan_ended()
+{
+    plan_.state = State::ended;
+    plan_.detail = "the meeting closed at " + to_iso8601(schedule_.closes);
+    plan_.settle_removals = meeting_.has_removals && projects_.certain >= schedule_.closes;
+    const bool news = meeting_.state != State::ended || meeting_.reason == waits_for_clock;
+    if (news && project_ != nullptr && project_->disconnects && policy().disconnect_at_close && meeting_.published &&
+        now_ < schedule_.closes + disconnect_late) {
+        plan_.disconnect = projects_.certain >= schedule_.closes;
+        if (!plan_.disconnect)
+            plan_.reason = waits_for_clock;
+    }
+    close(WithdrawReason::ended, schedule_.closes, policy().retention);
+    if (plan_.reason == waits_for_clock)
+        plan_.due = now_ + purge_review;
+}
+
+/// A meeting that is open or will be: chooses its session, and goes on with what that means for its tokens.
+void Planner::plan_scheduled()
+{
+    plan_.delete_leftovers = meeting_.has_leftovers; // whatever is to become of the meeting
+    const std::string unusable = why_new_session();
+    SessionRow const* session = nullptr;
+    if (meeting_.published && unusable.empty()) {
+        session = &*meeting_.published;
+        plan_.session = SessionStep::keep;
+    } else if (project_ == nullptr) {
+        return plan_unknown_project();
+    } else if (is_of_another_project(row().session_id, *project_)) {
+        return plan_foreign_session();
+    } else if (meeting_.staged && why_unusable(*meeting_.staged, row(), projects_, false).empty()) {
+        session = &*meeting_.staged;
+        plan_.session = SessionStep::publish;
+        plan_.create_reason = unusable;
+    } else if (wanted_at(schedule_, now_) != Wanted::nothing) {
+        const bool ordered = project_->network && row().session_id.empty();
+        plan_.session = ordered ? SessionStep::order : SessionStep::create;
+        plan_.adopt = row().session_id;
+        plan_.create_reason = unusable;
+    } else if (meeting_.published || meeting_.staged) {
+        plan_.session = SessionStep::drop;
+    }
+
+    next_look_.at(schedule_.closes);
+    next_look_.at(schedule_.session_from);
+    if (plan_.session == SessionStep::order)
+        plan_order();
+    else if (session == nullptr && plan_.session != SessionStep::create)
+        plan_wait();
+    else
+        plan_session(session);
+    plan_.due = next_look_.earliest();
+}
+
+/// Why the published session cannot go on to serve: `first` where there is none, an empty text where it can.
+std::string Planner::why_new_session()
+{
+    if (!meeting_.published)
+        return "first";
+    // The instant of an edit counts, not that of the look.
+    const bool edited_early = !has_opened() || (meeting_.edited_early && project_ != nullptr);
+    std::string unusable = why_unusable(*meeting_.published, row(), projects_, !edited_early);
+    // Nobody gives up a session for one that cannot be made.
+    const bool renewable = unusable.empty() && !meeting_.published->adopted && project_ != nullptr;
+    // A platform that deletes all people and writes them again has removed nobody.
+    if (renewable && policy().replace_on_removal && meeting_.removed_early && has_people(meeting_))
+        plan_.renew = Renewal::participant_removed;
+    const bool never_renewed = meeting_.published->adopted || (project_ != nullptr && !policy().replace_on_removal);
+    plan_.settle_removals = meeting_.has_removals && (never_renewed || plan_.renew == Renewal::participant_removed);
+    if (renewable && plan_.renew == Renewal::no)
+        plan_.renew = meeting_.renew_session;
+    if (unusable.empty() && plan_.renew != Renewal::no)
+        unusable = plan_.renew == Renewal::requested ? "requested" : "participant_removed";
+    return unusable;
+}
+
+void Planner::plan_unknown_project()
+{
+    plan_unservable(
+        schedule_.closes, "unknown_project",
+        "the configuration has no project " + in_quotes(row().project) +
+            "; add it under projects, or correct the meeting's project"
+    );
+    if (meeting_.published && !has_opened())
+        plan_.due = schedule_.opens; // from then on it keeps the session that it has
+}
+
+/// The platform names a session that the meeting's project cannot sign for.
+void Planner::plan_foreign_session()
+{
+    if (meeting_.published || meeting_.staged)
+        plan_.session = SessionStep::drop;
+    if (may_have_tokens(meeting_))
+        plan_.delete_tokens = WithdrawReason::not_served;
+    note_problems();
+    plan_.state = State::failed;
+    plan_.reason = "session_of_another_project";
+    plan_.detail = "session_id names a session of another project than " + in_quotes(project_->name) +
+                   "; correct the meeting's session_id or project";
+    plan_.due = schedule_.closes;
 }
 
 /// A session that has to come from the network. Until it is there, the published one goes on to serve wherever its
 /// tokens can be signed.
-void plan_order(
-    Plan& result, MeetingSnapshot const& meeting, ProjectFacts const& project, Projects const& projects,
-    Schedule const& schedule, sys_seconds now, NextLook& due
-)
+void Planner::plan_order()
 {
-    ProjectFacts const* const maker = meeting.published ? projects.find(meeting.published->project) : nullptr;
-    const bool serves = maker != nullptr && maker->provider == meeting.published->provider &&
-                        maker->project_key == meeting.published->project_key && !meeting.staged;
+    plan_.edited_early = has_opened() && meeting_.edited_early;
+    ProjectFacts const* const maker = meeting_.published ? projects_.find(meeting_.published->project) : nullptr;
+    const bool serves = maker != nullptr && maker->provider == meeting_.published->provider &&
+                        maker->project_key == meeting_.published->project_key && !meeting_.staged;
     if (serves) {
-        result.project = maker->name;
-        plan_tokens(result, meeting, *maker, &*meeting.published, schedule, now, due);
-    } else if (!meeting.staged) {
-        for (std::size_t i = 0; i < meeting.participants.size(); ++i)
-            if (meeting.participants[i].token && (!meeting.participants[i].present || meeting.participants[i].blocked))
-                result.withdraw.push_back({i, why_withdrawn(meeting.participants[i], false)});
+        plan_.project = maker->name;
+        plan_tokens(*maker, &*meeting_.published);
+    } else if (!meeting_.staged) {
+        for (std::size_t i = 0; i < meeting_.participants.size(); ++i)
+            if (meeting_.participants[i].token &&
+                (!meeting_.participants[i].present || meeting_.participants[i].blocked))
+                plan_.withdraw.push_back({i, why_withdrawn(meeting_.participants[i], false)});
     }
-    if (meeting.staged) // of no use any more: once it is off, the tokens of the published one can be seen
-        due.at(now + seconds{1});
+    if (meeting_.staged) // it is of no use any more; the tokens of the published one are seen once it is taken off
+        next_look_.at(now_ + seconds{1});
 
-    result.inputs = inputs_of(*meeting.meeting, project);
-    const bool has_failed = meeting.attempts > 0 && meeting.failed_inputs == result.inputs;
+    plan_.inputs = inputs_of(row(), *project_);
+    const bool has_failed = meeting_.attempts > 0 && meeting_.failed_inputs == plan_.inputs;
     // An instant beyond any back-off was set by a clock that has been corrected since.
     // What was decided by a clock that ran ahead is decided again.
-    const bool is_of_the_future = meeting.settled_at > now || meeting.next_at > now + back_off_max;
-    result.blocked = has_failed && meeting.next_at > now && !is_of_the_future;
-    due.at(result.blocked ? meeting.next_at : now + order_review);
-    const bool all_fail = project.outage && project.outage->state == State::failed;
-    if (has_failed && !meeting.reason.empty() && (meeting.state == State::failed || !all_fail)) { // since the call
-        result.state = meeting.state == State::failed ? State::failed : State::pending;
-        result.reason = meeting.reason;
-        result.detail = meeting.detail;
-    } else if (project.outage) {
-        result.state = project.outage->state;
-        result.reason = project.outage->reason;
-        result.detail = project.outage->detail;
+    const bool is_of_the_future = meeting_.settled_at > now_ || meeting_.next_at > now_ + back_off_max;
+    plan_.blocked = has_failed && meeting_.next_at > now_ && !is_of_the_future;
+    next_look_.at(plan_.blocked ? meeting_.next_at : now_ + order_review);
+    std::optional<Outage> const& outage = project_->outage;
+    const bool all_fail = outage && outage->state == State::failed;
+    if (has_failed && !meeting_.reason.empty() && (meeting_.state == State::failed || !all_fail)) { // since the call
+        plan_.state = meeting_.state == State::failed ? State::failed : State::pending;
+        plan_.reason = meeting_.reason;
+        plan_.detail = meeting_.detail;
+    } else if (outage) {
+        plan_.state = outage->state;
+        plan_.reason = outage->reason;
+        plan_.detail = outage->detail;
     } else {
-        result.state = State::pending;
-        result.reason = "session_ordered";
-        result.detail =
-            "its session is being made, or waits for its turn, at the provider of project " + in_quotes(project.name);
+        plan_.state = State::pending;
+        plan_.reason = "session_ordered";
+        plan_.detail =
+            "its session is being made, or waits for its turn, at the provider of project " + in_quotes(project_->name);
     }
+}
+
+/// There is no session, and none is wanted yet.
+void Planner::plan_wait()
+{
+    plan_.state = State::waiting;
+    plan_.reason = "not_yet";
+    plan_.detail = "a session is wanted from " + to_iso8601(schedule_.session_from);
+    note_problems();
+    if (may_have_tokens(meeting_))
+        plan_.delete_tokens = WithdrawReason::not_yet;
+}
+
+/// `session` serves; null: the one that is made now.
+void Planner::plan_session(SessionRow const* session)
+{
+    ProjectFacts const& signing = session != nullptr ? *projects_.find(session->project) : *project_;
+    plan_.project = signing.name;
+    plan_tokens(signing, session);
+    if (session != nullptr && plan_.reason.empty() &&
+        (session->project != row().project || session->adopted != !row().session_id.empty() ||
+         (!session->adopted && session->options != to_text(row().options)))) {
+        plan_.reason = "session_kept";
+        plan_.detail = kept_detail(*session, row());
+    }
+}
+
+/// Plans the tokens for the session that `plan_.session` leads to; null: it is not made yet.
+void Planner::plan_tokens(ProjectFacts const& project, SessionRow const* session)
+{
+    const bool wanted = wanted_at(schedule_, now_) == Wanted::session_and_tokens;
+    std::size_t present = 0;
+    std::size_t unusable = 0;
+    for (std::size_t i = 0; i < meeting_.participants.size(); ++i) {
+        ParticipantRow const& participant = meeting_.participants[i];
+        present += participant.present ? 1 : 0;
+        const std::optional<ParticipantProblem> problem = problem_of(meeting_, i);
+        if (problem)
+            ++unusable;
+        note_problem(i, problem);
+
+        const bool serve = wanted && participant.present && !participant.blocked && !problem;
+        // The tokens in the snapshot belong to `session`; a new session starts without any.
+        if (!serve) {
+            if (participant.token && session != nullptr)
+                plan_.withdraw.push_back({i, why_withdrawn(participant, problem.has_value())});
+            continue;
+        }
+        const auto reason = session == nullptr
+                                ? std::optional{TokenReason::issued}
+                                : why_sign(meeting_, participant, session->session_id, project, schedule_.closes, now_);
+        if (reason)
+            plan_.sign.push_back({i, *reason});
+        const sys_seconds expires = reason
+                                        ? expiry_of(now_ - project.policy.clock_skew, schedule_.closes, project.policy)
+                                        : participant.token->expires_at;
+        if (const auto rotation = rotation_of(meeting_.id, expires, schedule_.closes, project.policy))
+            next_look_.at(*rotation);
+    }
+
+    if (!wanted) {
+        plan_.state = State::waiting;
+        plan_.reason = "not_yet";
+        plan_.detail = "tokens are wanted from " + to_iso8601(schedule_.tokens_from);
+        next_look_.at(schedule_.tokens_from);
+    } else {
+        plan_.state = State::ready;
+        plan_.reason.clear();
+        plan_.detail.clear();
+    }
+    if (meeting_.is_crowded) {
+        plan_.reason = "too_many_participants";
+        plan_.detail = "there are more than " + std::to_string(meeting_participants_max) +
+                       " participants; the first of them by participant_id are served, the others are not";
+    } else if (unusable > 0) {
+        plan_.reason = "participant_problems";
+        plan_.detail = std::to_string(unusable) + " of " + std::to_string(present) +
+                       " participants cannot be served; each is listed with its reason";
+    }
+}
+
+/// Withdraws what is left of a meeting that serves nobody any more, and purges it after retention.
+void Planner::close(WithdrawReason why, sys_seconds since, seconds retention)
+{
+    if (may_have_tokens(meeting_))
+        plan_.delete_tokens = why;
+    if (!meeting_.has_past && !plan_.forget && meeting_.state == plan_.state)
+        return; // purged already
+    const sys_seconds over = since + retention;
+    plan_.purge = std::min(now_, projects_.certain) >= over;
+    if (!plan_.purge)
+        plan_.due = now_ < over ? over : now_ + purge_review;
+}
+
+/// Nothing can be created or signed until somebody mends what is named. What is published stays while it is true.
+void Planner::plan_unservable(sys_seconds closes, std::string reason, std::string detail)
+{
+    ProjectFacts const* const maker = meeting_.published ? projects_.find(meeting_.published->project) : nullptr;
+    const auto is_true = [&](ParticipantRow const& participant) {
+        TokenRow const& token = *participant.token;
+        return participant.present && !participant.blocked && token.role == participant.role &&
+               token.expires_at <= closes && token.issued_at <= now_ &&
+               (maker == nullptr ||
+                token.fingerprint == fingerprint_of(participant, meeting_.published->session_id, maker->format));
+    };
+    for (std::size_t i = 0; i < meeting_.participants.size(); ++i)
+        if (meeting_.participants[i].token && !is_true(meeting_.participants[i]))
+            plan_.withdraw.push_back({i, why_withdrawn(meeting_.participants[i], true)});
+    note_problems();
+    plan_.state = State::failed;
+    plan_.reason = std::move(reason);
+    plan_.detail = std::move(detail);
+    if (closes > now_)
+        plan_.due = closes;
+}
+
+void Planner::note_problem(std::size_t index, std::optional<ParticipantProblem> const& problem)
+{
+    ParticipantRow const& participant = meeting_.participants[index];
+    if (problem && participant.problem != problem->reason)
+        plan_.problems.push_back(*problem);
+    else if (!problem && !participant.problem.empty())
+        plan_.solved.push_back(index);
+}
+
+/// Of a meeting whose tokens are not planned.
+void Planner::note_problems()
+{
+    for (std::size_t i = 0; i < meeting_.participants.size(); ++i)
+        note_problem(i, problem_of(meeting_, i));
 }
 
 } // namespace
@@ -522,139 +712,7 @@ bool Plan::has_work() const
 
 Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds now)
 {
-    Plan result;
-    result.at = now;
-    if (!meeting.meeting) {
-        plan_missing_meeting(result, meeting, projects);
-        return result;
-    }
-    MeetingRow const& row = *meeting.meeting;
-    if (!row.fault.empty()) {
-        result.opens = meeting.opens;
-        result.closes = meeting.closes;
-        plan_unservable(result, meeting, projects, meeting.closes.value_or(now), "row_invalid", row.fault);
-        return result;
-    }
-    const ProjectFacts* const wanted_project = projects.find(row.project);
-    Policy const& policy = wanted_project != nullptr ? wanted_project->policy : projects.base;
-    const Schedule schedule = schedule_of(meeting.id, row, policy);
-    result.opens = schedule.opens;
-    result.closes = schedule.closes;
-    result.policy_hash = wanted_project != nullptr ? wanted_project->policy_hash : 0;
-
-    const bool disconnects = wanted_project != nullptr && wanted_project->disconnects;
-    if (row.cancelled) {
-        result.state = State::cancelled;
-        result.reason = "cancelled";
-        result.detail = "the platform cancelled the meeting";
-        if (meeting.published || meeting.staged)
-            result.session = SessionStep::drop;
-        result.settle_removals = meeting.has_removals;
-        result.disconnect =
-            disconnects && policy.disconnect_on_cancel && meeting.state != State::cancelled && now < schedule.closes;
-        close(result, meeting, WithdrawReason::cancelled, schedule.closes, policy.retention, projects);
-        return result;
-    }
-    if (now >= schedule.closes) {
-        result.state = State::ended;
-        result.detail = "the meeting closed at " + to_iso8601(schedule.closes);
-        result.settle_removals = meeting.has_removals && projects.certain >= schedule.closes;
-        const bool news = meeting.state != State::ended || meeting.reason == waits_for_clock;
-        if (news && disconnects && policy.disconnect_at_close && meeting.published &&
-            now < schedule.closes + disconnect_late) {
-            result.disconnect = projects.certain >= schedule.closes;
-            if (!result.disconnect)
-                result.reason = waits_for_clock;
-        }
-        close(result, meeting, WithdrawReason::ended, schedule.closes, policy.retention, projects);
-        if (result.reason == waits_for_clock)
-            result.due = now + purge_review;
-        return result;
-    }
-
-    result.delete_leftovers = meeting.has_leftovers; // whatever is to become of the meeting
-    const bool opened = now >= schedule.opens;
-    // The instant of an edit counts, not that of the look.
-    const bool edited_early = !opened || (meeting.edited_early && wanted_project != nullptr);
-    std::string unusable = "first";
-    if (meeting.published) {
-        unusable = why_unusable(*meeting.published, row, projects, !edited_early);
-        // Nobody gives up a session for one that cannot be made.
-        const bool renewable = unusable.empty() && !meeting.published->adopted && wanted_project != nullptr;
-        // A platform that deletes all people and writes them again has removed nobody.
-        if (renewable && policy.replace_on_removal && meeting.removed_early && has_people(meeting))
-            result.renew = Renewal::participant_removed;
-        const bool never_renewed =
-            meeting.published->adopted || (wanted_project != nullptr && !policy.replace_on_removal);
-        result.settle_removals =
-            meeting.has_removals && (never_renewed || result.renew == Renewal::participant_removed);
-        if (renewable && result.renew == Renewal::no)
-            result.renew = meeting.renew_session;
-        if (unusable.empty() && result.renew != Renewal::no)
-            unusable = result.renew == Renewal::requested ? "requested" : "participant_removed";
-    }
-    const bool staged_serves = meeting.staged && why_unusable(*meeting.staged, row, projects, false).empty();
-
-    const SessionRow* session = nullptr;
-    if (meeting.published && unusable.empty()) {
-        session = &*meeting.published;
-        result.session = SessionStep::keep;
-    } else if (wanted_project == nullptr) {
-        plan_unservable(
-            result, meeting, projects, schedule.closes, "unknown_project",
-            "the configuration has no project " + in_quotes(row.project) +
-                "; add it under projects, or correct the meeting's project"
-        );
-        if (meeting.published && !opened)
-            result.due = schedule.opens; // from then on it keeps the session that it has
-        return result;
-    } else if (is_of_another_project(row.session_id, *wanted_project)) {
-        plan_foreign_session(result, meeting, *wanted_project, schedule);
-        return result;
-    } else if (staged_serves) {
-        session = &*meeting.staged;
-        result.session = SessionStep::publish;
-        result.create_reason = unusable;
-    } else if (wanted_at(schedule, now) != Wanted::nothing) {
-        const bool ordered = wanted_project->network && row.session_id.empty();
-        result.session = ordered ? SessionStep::order : SessionStep::create;
-        result.adopt = row.session_id;
-        result.create_reason = unusable;
-    } else if (meeting.published || meeting.staged) {
-        result.session = SessionStep::drop;
-    }
-
-    NextLook due{now};
-    due.at(schedule.closes);
-    due.at(schedule.session_from);
-    if (result.session == SessionStep::order) {
-        result.edited_early = opened && meeting.edited_early;
-        plan_order(result, meeting, *wanted_project, projects, schedule, now, due);
-        result.due = due.earliest();
-        return result;
-    }
-
-    if (session == nullptr && result.session != SessionStep::create) {
-        result.state = State::waiting;
-        result.reason = "not_yet";
-        result.detail = "a session is wanted from " + to_iso8601(schedule.session_from);
-        tell_problems(result, meeting);
-        if (may_have_tokens(meeting))
-            result.delete_tokens = WithdrawReason::not_yet;
-        result.due = due.earliest();
-        return result;
-    }
-    ProjectFacts const& signing = session != nullptr ? *projects.find(session->project) : *wanted_project;
-    result.project = signing.name;
-    plan_tokens(result, meeting, signing, session, schedule, now, due);
-    if (session != nullptr && result.reason.empty() &&
-        (session->project != row.project || session->adopted != !row.session_id.empty() ||
-         (!session->adopted && session->options != to_text(row.options)))) {
-        result.reason = "session_kept";
-        result.detail = kept_detail(*session, row);
-    }
-    result.due = due.earliest();
-    return result;
+    return Planner{meeting, projects, now}.run();
 }
 
 std::string
