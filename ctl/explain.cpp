@@ -83,20 +83,18 @@ std::string who_can_join(Explanation const& explanation)
     return text;
 }
 
-void explain_ready(Explanation& result)
+std::string ready_sentence(Explanation const& found)
 {
-    MeetingReport const& meeting = result.meeting;
+    MeetingReport const& meeting = found.meeting;
     MeetingStanding const& standing = meeting.standing;
-    const std::string live = is_live(standing.facts, result.times.now()) ? ", live" : "";
-    if (meeting.people_unserved == 0) {
-        result.sentence = " is ready" + live + ": " + who_can_join(result) + ".";
-        return;
-    }
+    const std::string live = is_live(standing.facts, found.times.now()) ? ", live" : "";
+    if (meeting.people_unserved == 0)
+        return " is ready" + live + ": " + who_can_join(found) + ".";
     PersonReport const& first = meeting.people.items.front();
     const std::size_t more = meeting.people_unserved - 1;
-    result.sentence = " is ready" + live + " for " + figure(servable(meeting)) + " of " +
-                      figure(meeting.people.total - meeting.people_blocked) + ": " + whole(first.participant_id) +
-                      (more > 0 ? ", " + figure(more) + " more are" : " is") + " not served.";
+    return " is ready" + live + " for " + figure(servable(meeting)) + " of " +
+           figure(meeting.people.total - meeting.people_blocked) + ": " + whole(first.participant_id) +
+           (more > 0 ? ", " + figure(more) + " more are" : " is") + " not served.";
 }
 
 /// What is done, and what comes next, of a meeting that is not ready.
@@ -125,48 +123,62 @@ std::string what_comes(Explanation const& result)
     return standing.reason == "session_ordered" ? "its session is being made" : "usher tries again by itself";
 }
 
-void explain_not_ready(Explanation& result, Config const* config)
+std::string not_ready_sentence(Explanation const& found)
 {
-    MeetingReport const& meeting = result.meeting;
+    MeetingReport const& meeting = found.meeting;
     MeetingStanding const& standing = meeting.standing;
     const bool failed = standing.word == Word::failed;
     const std::string word = failed ? " has failed: " : " is " + std::string{to_text(standing.word)} + ": ";
     std::string what = headline(reason_of(meeting));
     if (what.empty())
-        what = failed ? "somebody has to help" : what_comes(result);
-    result.sentence = word + what;
-    if (standing.word == Word::on_schedule) {
-        result.sentence += ".";
-        return;
-    }
-    if (meeting.people.total > 0)
-        result.sentence += "; " + figure(meeting.people_let_in) + " of " + figure(meeting.people.total) + " can join";
-    result.sentence += ".";
-    if (!failed && result.daemon != DaemonState::at_work)
-        result.to_do.emplace_back(
-            result.daemon == DaemonState::hung ? "systemctl restart usher" : "systemctl start usher"
-        );
-    else if (standing.rows_gone)
-        result.to_do.emplace_back("systemctl restart usher"); // it looks through everything when it starts
-    std::string command = way_out(reason_of(meeting), config);
-    if (command != "usherctl explain " + argument(standing.id))
-        result.to_do.push_back(std::move(command));
+        what = failed ? "somebody has to help" : what_comes(found);
+    if (standing.word != Word::on_schedule && meeting.people.total > 0)
+        what += "; " + figure(meeting.people_let_in) + " of " + figure(meeting.people.total) + " can join";
+    return word + what + ".";
 }
 
-void explain_cancelled(Explanation& result)
+/// What makes a meeting ready that has failed or is at risk.
+std::vector<std::string> ways_out(Explanation const& found, Config const& config)
 {
-    MeetingReport const& meeting = result.meeting;
-    std::string text = meeting.row_status.empty() ? " is cancelled, its row is deleted: " : " is cancelled: ";
-    text += "no token is shown";
-    if (meeting.tokens_out > 0 && meeting.tokens_out_until)
-        text += ", but " + grouped(meeting.tokens_out) +
-                (meeting.tokens_out == 1 ? " is out and opens" : " are out and open") +
-                " its abandoned session until " + result.times.relative(*meeting.tokens_out_until) + ".";
-    else
-        text += ", and none is out.";
-    result.sentence = text;
-    if (meeting.tokens_out > 0 && result.cancelled_policy == "keep")
-        result.notes.emplace_back("on_cancel: disconnect would have thrown people out");
+    MeetingStanding const& standing = found.meeting.standing;
+    std::vector<std::string> commands;
+    if (standing.word == Word::at_risk && found.daemon != DaemonState::at_work)
+        commands.emplace_back(found.daemon == DaemonState::hung ? "systemctl restart usher" : "systemctl start usher");
+    else if (standing.rows_gone)
+        commands.emplace_back("systemctl restart usher"); // it looks through everything when it starts
+    std::string command = way_out(reason_of(found.meeting), &config);
+    if (command != "usherctl explain " + argument(standing.id))
+        commands.push_back(std::move(command));
+    return commands;
+}
+
+std::string cancelled_sentence(Explanation const& found)
+{
+    MeetingReport const& meeting = found.meeting;
+    const std::string text = meeting.row_status.empty() ? " is cancelled, its row is deleted: no token is shown"
+                                                        : " is cancelled: no token is shown";
+    if (meeting.tokens_out == 0 || !meeting.tokens_out_until)
+        return text + ", and none is out.";
+    return text + ", but " + grouped(meeting.tokens_out) +
+           (meeting.tokens_out == 1 ? " is out and opens" : " are out and open") + " its abandoned session until " +
+           found.times.relative(*meeting.tokens_out_until) + ".";
+}
+
+/// After the meeting's id.
+std::string sentence_of(Explanation const& found)
+{
+    MeetingStanding const& standing = found.meeting.standing;
+    switch (standing.word) {
+    case Word::ended:
+        return standing.facts.closes ? " has ended: it closed " + found.times.relative(*standing.facts.closes) + "."
+                                     : " has ended.";
+    case Word::cancelled: return cancelled_sentence(found);
+    case Word::ready: return ready_sentence(found);
+    case Word::failed:
+    case Word::at_risk:
+    case Word::on_schedule: break;
+    }
+    return not_ready_sentence(found);
 }
 
 Explanation explain_meeting(
@@ -178,19 +190,11 @@ Explanation explain_meeting(
     for (ProjectConfig const& project : config.projects)
         if (configured && project.name == standing.project && project.kind->disconnects)
             result.cancelled_policy = project.disconnect_on_cancel ? "disconnect" : "keep";
-    switch (standing.word) {
-    case Word::ended:
-        result.sentence = standing.facts.closes
-                              ? " has ended: it closed " + times.relative(*standing.facts.closes) + "."
-                              : " has ended.";
-        break;
-    case Word::cancelled: explain_cancelled(result); break;
-    case Word::ready: explain_ready(result); break;
-    case Word::failed:
-    case Word::at_risk:
-    case Word::on_schedule: explain_not_ready(result, &config); break;
-    }
-    result.sentence.insert(0, whole(standing.id));
+    result.sentence = whole(standing.id) + sentence_of(result);
+    if (standing.word == Word::failed || standing.word == Word::at_risk)
+        result.to_do = ways_out(result, config);
+    if (standing.word == Word::cancelled && meeting.tokens_out > 0 && result.cancelled_policy == "keep")
+        result.notes.emplace_back("on_cancel: disconnect would have thrown people out");
     const bool over = standing.word == Word::ended || standing.word == Word::cancelled;
     if (meeting.people_unserved > 0 && !over && standing.word != Word::failed) {
         PersonReport const& first = meeting.people.items.front();

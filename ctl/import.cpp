@@ -186,14 +186,9 @@ class Import {
 public:
     using Reader = ScheduleReader<Table>;
 
-    Import(
-        PlatformWriter& writer, ImportOptions const& options, ImportReport& report, ImportCounts& counts,
-        std::string path, Printer& problems
-    )
+    Import(PlatformWriter& writer, ImportOptions const& options, std::string path, Printer& problems)
         : writer_{writer},
           options_{options},
-          report_{report},
-          counts_{counts},
           path_{std::move(path)},
           problems_{problems},
           in_{open_schedule(path_)},
@@ -209,12 +204,19 @@ public:
     void load(seconds shift, ImportProgress& progress);
     void prune();
 
+    ImportCounts const& counts() const { return counts_; } ///< Of what is committed.
+    /// Of a dry run: what changes of the first meetings, and of how many.
+    std::vector<std::string> const& would() const { return would_; }
+    std::size_t would_count() const { return would_count_; }
+
 private:
+    using Count = std::size_t ImportCounts::*;
+
     void refuse_to_empty();
     void prepare();
     std::vector<Record<Table>> read(seconds shift, ImportProgress& progress);
     bool seen_before(Record<Table> const& row, ImportProgress& progress);
-    void write(Record<Table> const& row, ImportCounts& counts, ImportProgress& progress);
+    Count write(Record<Table> const& row, ImportProgress& progress);
     std::optional<ScheduleRow<Table>> find(ScheduleRow<Table> const& row);
     void tell(std::string const& problem, ImportProgress& progress);
     void tell_refusal(std::string const& problem, ImportProgress& progress);
@@ -222,8 +224,9 @@ private:
 
     PlatformWriter& writer_;
     ImportOptions const& options_;
-    ImportReport& report_;
-    ImportCounts& counts_; ///< of what is committed
+    ImportCounts counts_;
+    std::vector<std::string> would_;
+    std::size_t would_count_ = 0;
     std::string path_;
     Printer& problems_;
     std::ifstream in_;
@@ -275,7 +278,7 @@ void Import<Table>::load(seconds shift, ImportProgress& progress)
         if (!options_.dry_run)
             turn.emplace(writer_);
         while (done < rows.size() && !(turn && turn->is_over()))
-            write(rows[done++], counts, progress);
+            ++(counts.*write(rows[done++], progress));
         if (turn)
             turn->commit();
         counts_ = counts;
@@ -372,8 +375,9 @@ std::optional<ScheduleRow<Table>> Import<Table>::find(ScheduleRow<Table> const& 
     return found;
 }
 
+/// Returns what the row counts as.
 template <class Table>
-void Import<Table>::write(Record<Table> const& row, ImportCounts& counts, ImportProgress& progress)
+typename Import<Table>::Count Import<Table>::write(Record<Table> const& row, ImportProgress& progress)
 {
     const std::optional<ScheduleRow<Table>> before = find(row.values);
     ScheduleRow<Table> completed = before ? *before : with_initials<Table>(row.values);
@@ -382,29 +386,23 @@ void Import<Table>::write(Record<Table> const& row, ImportCounts& counts, Import
             completed[i] = row.values[i];
     if (const auto problem = reader_.check(row, completed)) {
         tell_refusal(*problem, progress);
-        ++counts.refused;
-        return;
+        return &ImportCounts::refused;
     }
     tell_of_its_meeting(row, progress);
-    if (before && *before == completed) {
-        ++counts.unchanged;
-        return;
-    }
+    if (before && *before == completed)
+        return &ImportCounts::unchanged;
     if (before && options_.dry_run) {
         if constexpr (std::is_same_v<Table, Meetings>)
-            if (++report_.would_count <= shown_changes)
-                report_.would.push_back(
-                    MeetingChanges{writer_, {options_.now, options_.local}}.change_of(*before, completed)
-                );
+            if (++would_count_ <= shown_changes)
+                would_.push_back(MeetingChanges{writer_, {options_.now, options_.local}}.change_of(*before, completed));
     }
     if (!options_.dry_run) {
         if (const auto refused = before ? rows_->update(completed) : rows_->insert(completed)) {
             tell_refusal(reader_.at(row, 0, "the database refuses it: " + *refused), progress);
-            ++counts.refused;
-            return;
+            return &ImportCounts::refused;
         }
     }
-    ++(before ? counts.changed : counts.added);
+    return before ? &ImportCounts::changed : &ImportCounts::added;
 }
 
 /// Once for each meeting that is not there, with the first of its people.
@@ -470,42 +468,36 @@ seconds shift_of(ImportOptions const& options)
     return *options.shift_start - **earliest;
 }
 
-void import_all(ImportOptions const& options, ImportReport& report, Printer& problems)
-{
-    PlatformWriter writer{options.database_path};
-    // Both headers are read before anything is written.
-    std::optional<Import<Meetings>> meetings;
-    std::optional<Import<Participants>> participants;
-    if (!options.meetings_path.empty())
-        meetings.emplace(writer, options, report, report.meetings, options.meetings_path, problems);
-    if (!options.participants_path.empty())
-        participants.emplace(writer, options, report, report.participants, options.participants_path, problems);
-    const seconds shift = shift_of(options);
-
-    ImportProgress progress{options, problems};
-    if (meetings)
-        meetings->load(shift, progress);
-    if (participants)
-        participants->load(seconds{0}, progress);
-    if (!options.prune)
-        return;
-    if (report.refused() > 0) {
-        report.prune_skipped = true; // a refused row may be the one that names a meeting
-        return;
-    }
-    if (participants)
-        participants->prune();
-    if (meetings)
-        meetings->prune();
-}
-
 } // namespace
 
 ImportReport import_schedule(ImportOptions const& options, Printer& problems)
 {
     ImportReport report;
+    std::optional<PlatformWriter> writer;
+    std::optional<Import<Meetings>> meetings;
+    std::optional<Import<Participants>> participants;
     try {
-        import_all(options, report, problems);
+        writer.emplace(options.database_path);
+        // Both headers are read before anything is written.
+        if (!options.meetings_path.empty())
+            meetings.emplace(*writer, options, options.meetings_path, problems);
+        if (!options.participants_path.empty())
+            participants.emplace(*writer, options, options.participants_path, problems);
+        const seconds shift = shift_of(options);
+
+        ImportProgress progress{options, problems};
+        if (meetings)
+            meetings->load(shift, progress);
+        if (participants)
+            participants->load(seconds{0}, progress);
+        const bool refused =
+            (meetings && meetings->counts().refused > 0) || (participants && participants->counts().refused > 0);
+        report.prune_skipped = options.prune && refused; // a refused row may be the one that names a meeting
+        const bool prunes = options.prune && !refused;
+        if (prunes && participants)
+            participants->prune();
+        if (prunes && meetings)
+            meetings->prune();
     } catch (ImportError const& error) {
         report.failure = error.what();
         report.to_do = error.to_do;
@@ -515,6 +507,13 @@ ImportReport import_schedule(ImportOptions const& options, Printer& problems)
     } catch (DatabaseError const& error) {
         report.failure = error.what();
     }
+    if (meetings) {
+        report.meetings = meetings->counts();
+        report.would = meetings->would();
+        report.would_count = meetings->would_count();
+    }
+    if (participants)
+        report.participants = participants->counts();
     return report;
 }
 

@@ -7,20 +7,13 @@
 #include <unistd.h>
 
 #include <usher/core/printable.hpp>
+#include <usher/core/utf8.hpp>
 
 namespace usher::ctl {
 namespace {
 
 constexpr std::size_t label_width = 11;
 constexpr char bound_space = '\x1f'; // printable text has no such byte
-
-/// How many columns a text takes, as far as usher knows: one for each character.
-std::size_t columns(std::string_view text)
-{
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-        return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
-    }));
-}
 
 } // namespace
 
@@ -74,11 +67,12 @@ void Page::put(std::string const& text, std::string_view indent)
     std::string line;
     std::string_view rest = text;
     while (!rest.empty()) {
-        // A word, with the spaces before it.
+        // A word, with the spaces before it. A character takes one column, as far as usher knows.
         const std::size_t start = std::min(rest.find_first_not_of(' '), rest.size());
         const std::size_t end = std::min(rest.find(' ', start), rest.size());
         const std::string_view word = rest.substr(0, end);
-        if (width_ > 0 && columns(line) > indent.size() && columns(line) + columns(word) > width_) {
+        if (width_ > 0 && count_characters(line) > indent.size() &&
+            count_characters(line) + count_characters(word) > width_) {
             out_ << unbound(line) << '\n';
             line = indent;
             line += word.substr(start);

@@ -1669,7 +1669,7 @@ protected:
     PublishCounts publish()
     {
         Publication publication{&meetings[0], &planned, seen, &session, "key", tokens};
-        return rows().publish({&publication, 1}, clock.now());
+        return rows().publish({&publication, 1}, clock.now()).counts;
     }
 
     std::int64_t due_at() { return std::stoll(text("SELECT due_at FROM agenda WHERE meeting_id = 'm'")); }

@@ -36,33 +36,48 @@ constexpr std::array disconnect_keys{
     KeyDeclaration{"hard_end", ChoiceKey{hard_end_words}},
 };
 
-void append(std::vector<KeyDeclaration>& keys, std::span<KeyDeclaration const> more)
-{
-    for (KeyDeclaration const& key : more)
-        if (std::none_of(keys.begin(), keys.end(), [&](KeyDeclaration const& known) { return known.name == key.name; }))
-            keys.push_back(key);
-}
+/// Keys in the order in which they are added, each name once.
+class KeyList {
+public:
+    KeyList& add(std::span<KeyDeclaration const> more)
+    {
+        for (KeyDeclaration const& key : more)
+            if (std::none_of(keys_.begin(), keys_.end(), [&](KeyDeclaration const& known) {
+                    return known.name == key.name;
+                }))
+                keys_.push_back(key);
+        return *this;
+    }
+
+    std::vector<KeyDeclaration> const& keys() const { return keys_; }
+
+private:
+    std::vector<KeyDeclaration> keys_;
+};
 
 /// Of projects, in the order in which people are told of them.
 std::vector<KeyDeclaration> keys_of(ProviderDeclarations const& kinds)
 {
-    std::vector<KeyDeclaration> keys{KeyDeclaration{"provider", OwnRule{}}};
+    constexpr std::array first{KeyDeclaration{"provider", OwnRule{}}};
+    constexpr std::array of_tokens{
+        KeyDeclaration{"token_format", OwnRule{}}, KeyDeclaration{"max_token_life", OwnRule{}}};
+    KeyList list;
+    list.add(first);
     for (ProviderDeclaration const* const kind : kinds)
-        append(keys, kind->credentials);
-    keys.push_back({"token_format", OwnRule{}});
-    keys.push_back({"max_token_life", OwnRule{}});
+        list.add(kind->credentials);
+    list.add(of_tokens);
     for (ProviderDeclaration const* const kind : kinds)
-        append(keys, kind->connection);
+        list.add(kind->connection);
     for (ProviderDeclaration const* const kind : kinds)
         if (kind->uses_network())
-            append(keys, pace_keys);
+            list.add(pace_keys);
     for (ProviderDeclaration const* const kind : kinds)
         if (kind->orders_sessions)
-            append(keys, renewal_keys);
+            list.add(renewal_keys);
     for (ProviderDeclaration const* const kind : kinds)
         if (kind->disconnects)
-            append(keys, disconnect_keys);
-    return keys;
+            list.add(disconnect_keys);
+    return list.keys();
 }
 
 KeyDeclaration const* find_key(std::span<KeyDeclaration const> keys, std::string_view name)
@@ -127,20 +142,16 @@ std::vector<KeyDeclaration> keys_of(ProviderDeclaration const& kind)
 
 std::vector<KeyDeclaration> provider_keys(ProviderDeclaration const& kind)
 {
-    std::vector<KeyDeclaration> keys;
-    append(keys, kind.credentials);
-    append(keys, kind.connection);
+    KeyList list;
+    list.add(kind.credentials).add(kind.connection);
     if (kind.uses_network())
-        append(keys, pace_keys);
-    return keys;
+        list.add(pace_keys);
+    return list.keys();
 }
 
 std::vector<KeyDeclaration> policy_keys()
 {
-    std::vector<KeyDeclaration> keys;
-    append(keys, renewal_keys);
-    append(keys, disconnect_keys);
-    return keys;
+    return KeyList{}.add(renewal_keys).add(disconnect_keys).keys();
 }
 
 std::vector<std::string_view> key_names(std::span<KeyDeclaration const> keys)

@@ -49,35 +49,34 @@ bool is_unprintable(char32_t code)
     });
 }
 
-void append_hex(std::string& out, char32_t value, int digits)
+std::string in_hex(char32_t value, int digits)
 {
     constexpr std::string_view hex = "0123456789abcdef";
+    std::string text;
     for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4)
-        out += hex[(value >> static_cast<unsigned>(shift)) & 15U];
+        text += hex[(value >> static_cast<unsigned>(shift)) & 15U];
+    return text;
 }
 
-void append_escaped(std::string& out, Utf8Character character)
+std::string escaped(Utf8Character character)
 {
-    if (!character.valid || character.code < 0x80) {
-        out += "\\x";
-        append_hex(out, character.code, 2);
-    } else {
-        out += "\\u{";
-        append_hex(out, character.code, character.code < 0x100 ? 2 : character.code < 0x10000 ? 4 : 5);
-        out += '}';
-    }
+    if (!character.valid || character.code < 0x80)
+        return "\\x" + in_hex(character.code, 2);
+    return "\\u{" + in_hex(character.code, character.code < 0x100 ? 2 : character.code < 0x10000 ? 4 : 5) + '}';
 }
 
-void append_printable(std::string& out, std::string_view text, std::size_t longest, bool quoted)
+/// `quoted`: it will stand in quotes.
+std::string printable_part(std::string_view text, std::size_t longest, bool quoted)
 {
+    std::string out;
     for (std::size_t at = 0; at < text.size();) {
         const Utf8Character character = first_utf8_character(text.substr(at, 4));
         if (at + character.size > longest) {
             out += "...";
-            return;
+            break;
         }
         if (!character.valid || is_unprintable(character.code)) {
-            append_escaped(out, character);
+            out += escaped(character);
         } else {
             if (quoted && character.code == '"')
                 out += '\\';
@@ -85,22 +84,19 @@ void append_printable(std::string& out, std::string_view text, std::size_t longe
         }
         at += character.size;
     }
+    return out;
 }
 
 } // namespace
 
 std::string printable(std::string_view text, std::size_t longest)
 {
-    std::string out;
-    append_printable(out, text, longest, false);
-    return out;
+    return printable_part(text, longest, false);
 }
 
 std::string in_quotes(std::string_view text, std::size_t longest)
 {
-    std::string out{'"'};
-    append_printable(out, text, longest, true);
-    return out += '"';
+    return '"' + printable_part(text, longest, true) + '"';
 }
 
 std::string shell_word(std::string_view text)
@@ -131,14 +127,10 @@ std::string printable_json(std::string_view document)
         } else if (character.code < 0x20 || !is_unprintable(character.code)) { // JSON escapes the former within texts
             out += bytes;
         } else if (character.code < 0x10000) {
-            out += "\\u";
-            append_hex(out, character.code, 4);
+            out += "\\u" + in_hex(character.code, 4);
         } else {
             const char32_t rest = character.code - 0x10000;
-            out += "\\u";
-            append_hex(out, 0xd800 + (rest >> 10U), 4);
-            out += "\\u";
-            append_hex(out, 0xdc00 + (rest & 0x3ffU), 4);
+            out += "\\u" + in_hex(0xd800 + (rest >> 10U), 4) + "\\u" + in_hex(0xdc00 + (rest & 0x3ffU), 4);
         }
     }
     return out;

@@ -17,14 +17,11 @@ bool is_unservable(MeetingSnapshot const& meeting)
     return meeting.state == State::failed && (meeting.reason == "unknown_project" || meeting.reason == "row_invalid");
 }
 
-/// Reports what is wrong with one published token of a meeting.
+/// Collects what is wrong with the published tokens of a meeting.
 class TokenCheck {
 public:
-    TokenCheck(
-        MeetingEvidence const& evidence, Projects const& projects, SignatureCheck const& verify, sys_seconds now,
-        std::vector<Violation>& found
-    )
-        : evidence_{evidence}, projects_{projects}, verify_{verify}, now_{now}, found_{found}
+    TokenCheck(MeetingEvidence const& evidence, Projects const& projects, SignatureCheck const& verify, sys_seconds now)
+        : evidence_{evidence}, projects_{projects}, verify_{verify}, now_{now}
     {}
 
     void check(Credential const& credential)
@@ -73,6 +70,8 @@ public:
         }
     }
 
+    std::vector<Violation> found() && { return std::move(found_); }
+
 private:
     void report(std::string promise, Credential const& credential, std::string const& what)
     {
@@ -85,7 +84,7 @@ private:
     Projects const& projects_;
     SignatureCheck const& verify_;
     sys_seconds now_;
-    std::vector<Violation>& found_;
+    std::vector<Violation> found_;
 };
 
 } // namespace
@@ -109,19 +108,20 @@ Result<void> check_token(TokenSigner const& signer, Credential const& credential
 std::vector<Violation>
 check_promises(MeetingEvidence const& evidence, Projects const& projects, SignatureCheck const& verify, sys_seconds now)
 {
-    std::vector<Violation> found;
     MeetingSnapshot const& meeting = evidence.meeting;
-    const auto report = [&](std::string promise, std::string what) {
-        found.push_back({std::move(promise), meeting.id, std::move(what)});
-    };
-
-    TokenCheck tokens{evidence, projects, verify, now, found};
+    TokenCheck tokens{evidence, projects, verify, now};
     std::map<std::string_view, int> published;
     for (Credential const& credential : evidence.published) {
         tokens.check(credential);
-        if (++published[credential.participant_id] > 1)
-            report("P1", credential.participant_id + " has more than one published token");
+        ++published[credential.participant_id];
     }
+    std::vector<Violation> found = std::move(tokens).found();
+    const auto report = [&](std::string promise, std::string what) {
+        found.push_back({std::move(promise), meeting.id, std::move(what)});
+    };
+    for (auto const& [participant, tokens_of_it] : published)
+        if (tokens_of_it > 1)
+            report("P1", std::string{participant} + " has more than one published token");
     if (evidence.due)
         return found;
 

@@ -301,10 +301,7 @@ boost::asio::awaitable<void> Provisioner::sweep_meetings(MeetingNo after)
     };
     const auto chunk = std::make_shared<Chunk>();
     const sys_seconds now = clock_.now();
-    Projects known = projects_;
-    known.certain = certain_.at(now, clock_.steady_now());
-    known.clock_believed = certain_.believes();
-    maker_.tell_outages(known);
+    Projects known = known_projects(now);
     std::function<void()> work = [chunk, reader = sweep_.reader, after, since = sweep_.since, now,
                                   projects = std::move(known)] {
         const std::vector<Store::AgendaEntry> entries = reader->scan(after, chunk_rows);
@@ -335,6 +332,15 @@ boost::asio::awaitable<void> Provisioner::sweep_meetings(MeetingNo after)
     co_await on_workers(std::move(work));
     suspect(chunk->found);
     sweep_.after = chunk->last;
+}
+
+/// As the planner is told of them at this instant.
+Projects Provisioner::known_projects(sys_seconds now)
+{
+    Projects known = maker_.with_outages(projects_);
+    known.certain = certain_.at(now, clock_.steady_now());
+    known.clock_believed = certain_.believes();
+    return known;
 }
 
 /// To be looked at, in the order of Store::due(); what is over comes last.
@@ -465,10 +471,7 @@ bool Provisioner::start_batch()
     batch.started = clock_.steady_now();
     batch.seen = due.seen;
     batch.now = now;
-    batch.projects = projects_;
-    batch.projects.certain = certain_.at(now, clock_.steady_now());
-    batch.projects.clock_believed = certain_.believes();
-    maker_.tell_outages(batch.projects);
+    batch.projects = known_projects(now);
     boost::asio::co_spawn(workers_.executor, prepare(batch), [this, &batch](std::exception_ptr error) {
         boost::asio::post(executor_, [this, &batch, error] {
             batch.error = error;

@@ -216,11 +216,12 @@ void SessionMaker::retry_disconnects()
     want_disconnects();
 }
 
-void SessionMaker::tell_outages(Projects& projects) const
+Projects SessionMaker::with_outages(Projects projects) const
 {
     for (auto& [name, facts] : projects.by_name)
         if (const auto found = projects_.find(name); found != projects_.end())
             facts.outage = found->second->outage;
+    return projects;
 }
 
 /// Whether there is something to be written.
@@ -421,7 +422,7 @@ boost::asio::awaitable<void> SessionMaker::call(std::shared_ptr<ProjectCalls> pr
     SessionOrder asked{order.options, clock_.now(), {random_.next(), random_.next(), random_.next()}};
     CreateOutcome outcome = co_await project->called.provider->create_session(std::move(asked));
     FinishedCall result{project, std::move(order), std::move(outcome)};
-    hear(result);
+    hear(std::move(result));
     start(project);
     wakeup_.notify();
 }
@@ -446,17 +447,20 @@ SteadyClock::duration SessionMaker::start_disconnects()
 {
     if (!disconnects_wanted_ || stopping_)
         return idle;
-    SteadyClock::duration wait = idle;
-    bool any = start_disconnects(std::nullopt, wait);
-    for (auto const& [name, facts] : known_.by_name)
-        any = start_disconnects(name, wait) || any;
-    disconnects_wanted_ = any;
-    return std::max(wait, SteadyClock::duration::zero());
+    StartedDisconnects all = start_disconnects(std::nullopt);
+    for (auto const& [name, facts] : known_.by_name) {
+        const StartedDisconnects started = start_disconnects(name);
+        all.any_left = all.any_left || started.any_left;
+        all.wait = std::min(all.wait, started.wait);
+    }
+    disconnects_wanted_ = all.any_left;
+    return std::max(all.wait, SteadyClock::duration::zero());
 }
 
-/// Of one project, or of those that are not configured. Whether there may be some left.
-bool SessionMaker::start_disconnects(std::optional<std::string> const& name, SteadyClock::duration& wait)
+/// Of one project, or of those that are not configured.
+SessionMaker::StartedDisconnects SessionMaker::start_disconnects(std::optional<std::string> const& name)
 {
+    SteadyClock::duration wait = idle;
     const auto found = name ? projects_.find(*name) : projects_.end();
     const SteadyClock::time_point now = clock_.steady_now();
     const auto has_place = [&] {
@@ -469,7 +473,7 @@ bool SessionMaker::start_disconnects(std::optional<std::string> const& name, Ste
     if (found != projects_.end())
         hurry_disconnects(*found->second, found->second->pace.failed_at() + disconnect_patience);
     if (!has_place())
-        return true;
+        return {true, wait};
     const std::vector<Disconnect> rows = store_.read_disconnects(name, disconnects_at_once);
     for (Disconnect const& row : rows) {
         Tries& tries = disconnects_[row.session.number];
@@ -489,7 +493,7 @@ bool SessionMaker::start_disconnects(std::optional<std::string> const& name, Ste
         found->second->pace.started();
         calls_.spawn("disconnect call", disconnect(found->second, row));
     }
-    return !rows.empty();
+    return {!rows.empty(), wait};
 }
 
 /// Why nobody is to be thrown out of a session that is marked for it, or an empty text.
@@ -542,7 +546,7 @@ bool SessionMaker::is_taken(std::string const& session_id) const
 }
 
 /// How a call for a session ended.
-void SessionMaker::hear(FinishedCall& result)
+void SessionMaker::hear(FinishedCall result)
 {
     ProjectCalls& project = *result.project;
     auto& made = result.outcome.session_id;

@@ -129,6 +129,7 @@ private:
     };
     boost::asio::awaitable<void> on_workers(std::function<void()> work);
     boost::asio::awaitable<void> sweep_meetings(MeetingNo after);
+    Projects known_projects(sys_seconds now);
     void suspect(std::vector<Suspect> const& meetings);
     void look_again(std::vector<MeetingNo> const& meetings);
     Store::DueMeetings next_meetings(sys_seconds now);

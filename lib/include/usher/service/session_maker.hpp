@@ -61,8 +61,8 @@ public:
     /// The same for sessions whose people are to be thrown out, of any project.
     void retry_disconnects();
 
-    /// Tells the planner which projects have an outage.
-    void tell_outages(Projects& projects) const;
+    /// `projects` for the planner, with the outages that they have now.
+    Projects with_outages(Projects projects) const;
 
     /// Records what ended, in one short transaction at most, and starts what may be started. Returns how long nothing
     /// more is to be done, unless a call ends. Errors: those of Store; nothing is lost by them.
@@ -117,7 +117,11 @@ private:
     void start(std::shared_ptr<ProjectCalls> const& project);
     boost::asio::awaitable<void> disconnect(std::shared_ptr<ProjectCalls> project, Disconnect row);
     std::chrono::steady_clock::duration start_disconnects();
-    bool start_disconnects(std::optional<std::string> const& name, std::chrono::steady_clock::duration& wait);
+    struct StartedDisconnects {
+        bool any_left = false;
+        std::chrono::steady_clock::duration wait; ///< Until more can be started.
+    };
+    StartedDisconnects start_disconnects(std::optional<std::string> const& name);
     std::string why_not(Disconnect const& row) const;
     std::chrono::steady_clock::duration start_all();
     std::chrono::steady_clock::duration end_outages();
@@ -125,7 +129,7 @@ private:
     void end_disconnect(Disconnect const& row, std::string event, std::string detail);
     EndedCall ended(FinishedCall const& result) const;
     bool is_taken(std::string const& session_id) const;
-    void hear(FinishedCall& result);
+    void hear(FinishedCall result);
     void
     hear(ProjectCalls& project, ProviderFailure const* failure, std::optional<seconds> clock_ahead, sys_seconds opens);
     void weigh(ProjectCalls& project);

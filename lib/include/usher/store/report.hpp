@@ -25,6 +25,14 @@ template <class Item>
 struct Listing {
     std::vector<Item> items;
     std::size_t total = 0;
+
+    /// Keeps the item if there are fewer than `items_max`, and counts it.
+    void add(Item item, std::size_t items_max)
+    {
+        ++total;
+        if (items.size() < items_max)
+            items.push_back(std::move(item));
+    }
 };
 
 /// How a report looks at the rows.

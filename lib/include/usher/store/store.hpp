@@ -56,12 +56,13 @@ struct SignedToken {
 struct Publication {
     MeetingSnapshot const* meeting;
     Plan const* plan;
-    Seen seen;                     ///< Before the meeting was read.
-    SessionRow* session = nullptr; ///< What the tokens are for; published by the last slice. One that was made for
-                                   ///< this publication has no number yet, and gets it here.
-    std::string_view key_id;       ///< Of the key that signed.
+    Seen seen;                           ///< Before the meeting was read.
+    SessionRow const* session = nullptr; ///< What the tokens are for; published by the last slice. It has no number
+                                         ///< when it was made for this publication.
+    std::string_view key_id;             ///< Of the key that signed.
     std::span<SignedToken const> tokens;
     bool last = true;
+    SessionNo numbered{}; ///< The number that an earlier slice has given to the session.
 };
 
 struct PublishCounts {

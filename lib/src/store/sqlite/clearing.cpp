@@ -7,10 +7,10 @@
 
 namespace usher {
 
-/// Has go what goes before a meeting is settled, but its past.
+/// Deletes what goes before a meeting is settled, except its past.
 Cleared StoreFile::Impl::clear(
-    Publication const& publication, Clearance const& clearance, SessionLinks const& links, Numbering& seq,
-    sys_seconds now
+    Publication const& publication, Clearance const& clearance, SessionLinks const& links,
+    std::optional<SessionNo> session, Numbering& seq, sys_seconds now
 )
 {
     MeetingSnapshot const& meeting = *publication.meeting;
@@ -22,8 +22,7 @@ Cleared StoreFile::Impl::clear(
             if (deletes_left <= 0)
                 break;
             const std::size_t deleted = delete_token(
-                publication.session->number, meeting.participants[withdrawal.participant].id, withdrawal.reason, seq(),
-                plan.at
+                *session, meeting.participants[withdrawal.participant].id, withdrawal.reason, seq(), plan.at
             );
             deletes_left -= static_cast<std::int64_t>(deleted);
             cleared.withdrawn += deleted;
@@ -38,8 +37,8 @@ Cleared StoreFile::Impl::clear(
         cleared.finished = cleared.finished && deletes_left > 0;
     }
     if (clearance.marks_disconnect)
-        for (const SessionNo session : sessions_since(links.last))
-            run("UPDATE session SET disconnect = 1 WHERE session_no = ? AND adopted = 0", number(session));
+        for (const SessionNo of_meeting : sessions_since(links.last))
+            run("UPDATE session SET disconnect = 1 WHERE session_no = ? AND adopted = 0", number(of_meeting));
     if (clearance.removals)
         cleared.finished = forget_removals(meeting.id) && cleared.finished;
     return cleared;
@@ -122,7 +121,7 @@ std::size_t StoreFile::Impl::delete_tokens(SessionNo session, WithdrawReason why
     return static_cast<std::size_t>(deleted);
 }
 
-/// What usher never wrote; all of the meeting's is made anew.
+/// Usher never wrote these rows. All tokens and problems of the meeting are made anew.
 void StoreFile::Impl::delete_unreadable(MeetingNo meeting, SessionLinks const& links)
 {
     unbounded([&] {

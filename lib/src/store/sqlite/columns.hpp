@@ -47,6 +47,15 @@ inline std::optional<sys_seconds> instant_of(SQLite::Column const& column)
     return bounded_instant(column.getInt64());
 }
 
+/// Likewise of a duration.
+inline std::optional<seconds> duration_of(SQLite::Column const& column)
+{
+    constexpr std::int64_t long_time = 1'000'000'000;
+    if (column.isNull())
+        return std::nullopt;
+    return seconds{std::clamp(column.getInt64(), -long_time, long_time)};
+}
+
 /// The value as it is stored. Texts are borrowed until the next step.
 inline RowValue value_at(SQLite::Statement& statement, int index)
 {
@@ -74,12 +83,6 @@ inline std::optional<SessionNo> session_at(SQLite::Statement& statement, int col
 {
     const std::optional<std::int64_t> value = integer_at(statement, column);
     return value ? std::optional{SessionNo{*value}} : std::nullopt;
-}
-
-inline std::optional<seconds> duration_at(SQLite::Statement& statement, int column)
-{
-    const std::optional<std::int64_t> value = integer_at(statement, column);
-    return value ? std::optional{seconds{*value}} : std::nullopt;
 }
 
 inline void bind_optional(SQLite::Statement& statement, int index, std::optional<std::int64_t> value)

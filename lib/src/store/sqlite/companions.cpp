@@ -75,9 +75,10 @@ std::string random_hex(std::size_t bytes)
     return hex;
 }
 
-void append_field(std::string& message, std::string_view part)
+/// With its length before it, so that no two messages read alike.
+std::string measured(std::string_view part)
 {
-    message.append(std::to_string(part.size())).append(":").append(part);
+    return std::to_string(part.size()) + ":" + std::string{part};
 }
 
 } // namespace
@@ -87,15 +88,12 @@ std::string Seal::of(
 ) const
 {
     std::string message = "usher session 1";
-    append_field(message, database_id);
-    append_field(message, meeting_id);
-    append_field(message, session.session_id);
-    append_field(message, session.provider);
-    append_field(message, session.project);
-    append_field(message, session.project_key);
-    append_field(message, session.options);
-    append_field(message, session.adopted ? "adopted" : "made");
-    append_field(message, std::to_string(created_at));
+    for (const std::string_view part :
+         {database_id, meeting_id, std::string_view{session.session_id}, std::string_view{session.provider},
+          std::string_view{session.project}, std::string_view{session.project_key}, std::string_view{session.options},
+          std::string_view{session.adopted ? "adopted" : "made"}})
+        message += measured(part);
+    message += measured(std::to_string(created_at));
     return std::string{std::string_view{key_->sign(message)}.substr(0, 16)};
 }
 

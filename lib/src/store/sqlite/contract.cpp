@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 #include <map>
 
 #include <sqlite3.h>
@@ -88,11 +89,11 @@ using Finding = Contract::Finding;
 /// Compares one table with what it ought to be.
 class TableComparison {
 public:
-    TableComparison(Contract::TableContract const& wanted, TableText const& found, Contract::Difference& result)
-        : wanted_{wanted}, name_{wanted.object.name}, found_{found}, result_{result}
+    TableComparison(Contract::TableContract const& wanted, TableText const& found)
+        : wanted_{wanted}, name_{wanted.object.name}, found_{found}
     {}
 
-    void run()
+    Contract::Difference run()
     {
         for (ColumnText const& column : wanted_.text.columns)
             if (ColumnText const* other = found_.column(column.name))
@@ -116,6 +117,7 @@ public:
                 else
                     foreign("the option " + in_upper_case(option));
             }
+        return std::move(result_);
     }
 
 private:
@@ -248,7 +250,7 @@ private:
     Contract::TableContract const& wanted_;
     std::string name_;
     TableText const& found_;
-    Contract::Difference& result_;
+    Contract::Difference result_;
     std::size_t foreign_ = 0;
 };
 
@@ -379,7 +381,7 @@ Contract::Difference Contract::compare(SQLite::Database const& database) const
         const std::optional<TableText> text =
             object->sql.size() < statement_max ? table_text(object->sql) : std::nullopt;
         if (text)
-            TableComparison{table, *text, result}.run();
+            result += TableComparison{table, *text}.run();
         else
             damage(name, name + " is a virtual table instead of a table", repair_command);
     }
@@ -422,6 +424,13 @@ Contract::Difference Contract::compare(SQLite::Database const& database) const
             damage(on->object.name, on->object.name + " has " + what + ", which is not usher's", repair_command);
     }
     return result;
+}
+
+Contract::Difference& Contract::Difference::operator+=(Difference more)
+{
+    std::move(more.findings.begin(), more.findings.end(), std::back_inserter(findings));
+    std::move(more.notes.begin(), more.notes.end(), std::back_inserter(notes));
+    return *this;
 }
 
 ContractState Contract::Difference::state() const

@@ -52,6 +52,7 @@ public:
         std::vector<Finding> findings;
         std::vector<std::string> notes;
 
+        Difference& operator+=(Difference more);
         ContractState state() const;
     };
     /// Reads sqlite_master only.

@@ -20,6 +20,12 @@ bool fill_a_range(MeetingSnapshot const& meeting, std::span<SignedToken const> t
            std::all_of(meeting.participants.begin(), meeting.participants.end(), is_present);
 }
 
+/// Of its session; 0 for one that is not on record yet.
+SessionNo number_of(Publication const& publication)
+{
+    return publication.numbered != SessionNo{} ? publication.numbered : publication.session->number;
+}
+
 } // namespace
 
 PublishCounts& PublishCounts::operator+=(PublishCounts const& other)
@@ -45,8 +51,7 @@ void StoreFile::warm_up(std::span<Publication const> publications) const
                     continue;
                 impl.integer(
                     "SELECT count(*) FROM token WHERE session_no = ? AND participant_id BETWEEN ? AND ?",
-                    number(publication.session->number),
-                    meeting.participants[publication.tokens.front().participant].id,
+                    number(number_of(publication)), meeting.participants[publication.tokens.front().participant].id,
                     meeting.participants[publication.tokens.back().participant].id
                 );
             }
@@ -55,38 +60,35 @@ void StoreFile::warm_up(std::span<Publication const> publications) const
     }
 }
 
-PublishCounts StoreFile::publish(std::span<Publication const> publications, sys_seconds now, std::size_t deletes_max)
+StoreFile::PublishedSlice
+StoreFile::publish(std::span<Publication const> publications, sys_seconds now, std::size_t deletes_max)
 {
-    PublishCounts counts;
     if (publications.empty())
-        return counts;
+        return {};
     Impl& impl = *impl_;
-    impl.numbered.clear();
     impl.deletes_left = static_cast<std::int64_t>(deletes_max);
-    try {
-        impl.write([&] {
-            const Seen seen{impl.integer("PRAGMA data_version").value_or(0), impl.own_writes};
-            for (Publication const& publication : publications)
-                counts += impl.publish_one(publication, seen != publication.seen, now);
-            impl.unbounded([&] { impl.requests.keep_counts(now); }); // whatever somebody else wrote there
-            impl.look(now);
-        });
-    } catch (...) { // the rows are as they were
-        for (SessionRow* session : impl.numbered)
-            session->number = {};
-        throw;
-    }
-    return counts;
+    return impl.write([&] {
+        PublishedSlice slice;
+        const Seen seen{impl.integer("PRAGMA data_version").value_or(0), impl.own_writes};
+        for (Publication const& publication : publications) {
+            const Impl::PublishedMeeting published = impl.publish_one(publication, seen != publication.seen, now);
+            slice.counts += published.counts;
+            slice.sessions.push_back(published.session);
+        }
+        impl.unbounded([&] { impl.requests.keep_counts(now); }); // whatever somebody else wrote there
+        impl.look(now);
+        return slice;
+    });
 }
 
-PublishCounts StoreFile::Impl::publish_one(Publication const& publication, bool others_wrote, sys_seconds now)
+StoreFile::Impl::PublishedMeeting
+StoreFile::Impl::publish_one(Publication const& publication, bool others_wrote, sys_seconds now)
 {
     MeetingSnapshot const& meeting = *publication.meeting;
     Plan const& plan = *publication.plan;
-    PublishCounts counts;
     const std::optional<AgendaHead> found = read_head(meeting.number);
     if (!found)
-        return counts;
+        return {};
     AgendaHead head = *found;
     const std::vector<OpenWork> open =
         meeting.requests.empty() ? std::vector<OpenWork>{} : requests.open_work(number(meeting.number));
@@ -95,38 +97,42 @@ PublishCounts StoreFile::Impl::publish_one(Publication const& publication, bool 
     Numbering seq{*this, now};
 
     // A session that was made for this and is not on record yet is staged, or published at once by the only slice.
-    SessionRow* const session = uses_session(facts) ? publication.session : nullptr;
-    const bool added = session != nullptr && session->number == SessionNo{};
+    PublishedMeeting result;
+    SessionNo& session = result.session;
+    if (uses_session(facts))
+        session = number_of(publication);
+    const bool added = uses_session(facts) && session == SessionNo{};
     const bool published_at_once = added && publication.last && plan.session == SessionStep::create;
     if (added) {
-        numbered.push_back(session);
-        session->number = add_session(
-            meeting.number, meeting.id, head.sessions.last, *session, now,
+        session = add_session(
+            meeting.number, meeting.id, head.sessions.last, *publication.session, now,
             published_at_once ? std::optional{plan.at} : std::nullopt
         );
-        head.sessions.staged = head.sessions.last = session->number;
+        head.sessions.staged = head.sessions.last = session;
     }
     if (meeting.has_unreadable_rows)
         delete_unreadable(meeting.number, head.sessions);
-    const bool published = session != nullptr && head.sessions.published == session->number;
-    const bool in_use = published || (session != nullptr && head.sessions.staged == session->number);
+    const bool published = uses_session(facts) && head.sessions.published == session;
+    const bool in_use = published || (uses_session(facts) && head.sessions.staged == session);
+    PublishCounts& counts = result.counts;
     if (in_use)
-        counts = store_tokens(publication, standing_of(facts) == Standing::intact, published, seq);
+        counts = store_tokens(publication, session, standing_of(facts) == Standing::intact, published, seq);
     else
         counts.skipped = publication.tokens.size();
     if (counts.tokens > 0)
         requests.count_tokens(meeting, counts.tokens);
     if (!publication.last) {
         if (added)
-            run("UPDATE agenda SET staged_no = ?1, last_session_no = ?1 WHERE meeting_no = ?2", number(session->number),
+            run("UPDATE agenda SET staged_no = ?1, last_session_no = ?1 WHERE meeting_no = ?2", number(session),
                 number(meeting.number));
         if (counts.tokens > 0)
             run("UPDATE agenda SET seq = ? WHERE meeting_no = ?", seq(), number(meeting.number));
-        return counts;
+        return result;
     }
 
     const Clearance clearance = clearance_of(facts, in_use);
-    Cleared cleared = clear(publication, clearance, head.sessions, seq, now);
+    const std::optional<SessionNo> used = in_use ? std::optional{session} : std::nullopt;
+    Cleared cleared = clear(publication, clearance, head.sessions, used, seq, now);
     cleared.tokens = counts.tokens;
     counts.withdrawn = cleared.deleted;
     if (clearance.past && cleared.finished) {
@@ -139,18 +145,18 @@ PublishCounts StoreFile::Impl::publish_one(Publication const& publication, bool 
         requests.forget(number(meeting.number));
         run("DELETE FROM agenda WHERE meeting_no = ?", number(meeting.number));
         counts.settled = 1;
-        return counts;
+        return result;
     }
-    const Settlement settlement = settle(facts, cleared, in_use ? std::optional{session->number} : std::nullopt, now);
+    const Settlement settlement = settle(facts, cleared, used, now);
     if (settlement.outcome.publishes && !published_at_once)
-        run("UPDATE session SET published_at = ? WHERE session_no = ?", unix_seconds(plan.at), number(session->number));
+        run("UPDATE session SET published_at = ? WHERE session_no = ?", unix_seconds(plan.at), number(session));
     for (HistoryEvent const& event : settlement.events)
         head.last_history_no = add_history(meeting.number, head.last_history_no, event.name, event.detail, now);
     keep_settled(meeting.number, settlement, head, seq);
     requests.end(meeting, plan, settlement.outcome, now);
     counts.sessions = settlement.outcome.publishes ? 1 : 0;
     counts.settled = settlement.settled ? 1 : 0;
-    return counts;
+    return result;
 }
 
 std::optional<StoreFile::Impl::AgendaHead> StoreFile::Impl::read_head(MeetingNo meeting)
@@ -176,8 +182,9 @@ Standing StoreFile::Impl::standing(MeetingSnapshot const& meeting, std::int64_t 
     return standing_of(meeting, read_meeting(number(meeting.number), reads_participants(meeting, due_at)), due_at);
 }
 
-PublishCounts
-StoreFile::Impl::store_tokens(Publication const& publication, bool intact, bool published, Numbering& numbering)
+PublishCounts StoreFile::Impl::store_tokens(
+    Publication const& publication, SessionNo session, bool intact, bool published, Numbering& numbering
+)
 {
     PublishCounts counts;
     if (publication.tokens.empty())
@@ -211,16 +218,15 @@ StoreFile::Impl::store_tokens(Publication const& publication, bool intact, bool 
                                           withdrawn_at, withdrawn_reason)
                   SELECT session_no, participant_id, ?1, role, reason, issued_at, expires_at, ?2, ?3
                     FROM token WHERE session_no = ?4 AND participant_id BETWEEN ?5 AND ?6)sql",
-            seq, unix_seconds(publication.plan->at), static_cast<int>(first.reason),
-            number(publication.session->number), meeting.participants[first.participant].id,
-            meeting.participants[last.participant].id
+            seq, unix_seconds(publication.plan->at), static_cast<int>(first.reason), number(session),
+            meeting.participants[first.participant].id, meeting.participants[last.participant].id
         );
         kept = kept || rows > 0;
     };
     if (kept_at_once)
         keep(publication.tokens.front(), publication.tokens.back());
     for (SQLite::Statement* statement : {&upsert, &update}) {
-        statement->bind(1, number(publication.session->number));
+        statement->bind(1, number(session));
         statement->bind(8, meeting.generation);
         statement->bindNoCopy(9, key_id);
     }
@@ -260,8 +266,7 @@ StoreFile::Impl::store_tokens(Publication const& publication, bool intact, bool 
         ++counts.tokens;
     }
     if (kept)
-        run("UPDATE session SET has_past = 1 WHERE session_no = ? AND has_past = 0",
-            number(publication.session->number));
+        run("UPDATE session SET has_past = 1 WHERE session_no = ? AND has_past = 0", number(session));
     return counts;
 }
 

@@ -14,6 +14,26 @@ namespace {
 
 constexpr std::size_t read_together = 16; // meetings in one transaction: a longer one keeps the WAL from starting anew
 
+/// Finds participants, who are in the order of their ids, by ids that come in the same order.
+class ParticipantFinder {
+public:
+    /// Those who are `present` come first in `rows`, which may grow behind them.
+    ParticipantFinder(std::vector<ParticipantRow> const& rows, std::size_t present) : rows_{rows}, present_{present} {}
+
+    /// `present` when the id is none of them.
+    std::size_t find(std::string_view id)
+    {
+        while (at_ < present_ && rows_[at_].id < id)
+            ++at_;
+        return at_ < present_ && rows_[at_].id == id ? at_ : present_;
+    }
+
+private:
+    std::vector<ParticipantRow> const& rows_;
+    std::size_t present_;
+    std::size_t at_ = 0;
+};
+
 } // namespace
 
 Store::DueMeetings StoreFile::due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const
@@ -167,8 +187,14 @@ std::optional<MeetingSnapshot> StoreFile::Impl::read_meeting(std::int64_t meetin
     result.reason = statement.getColumn(10).getString();
     result.detail = statement.getColumn(11).getString();
     result.ready_at = instant_of(statement.getColumn(12));
-    result.published = session(result, statement.getColumn(13));
-    result.staged = session(result, statement.getColumn(14));
+    if (const auto published = integer_at(statement, 13)) {
+        result.published = sealed_session(*published, result.id);
+        result.has_foreign_session = !result.published;
+    }
+    if (const auto staged = integer_at(statement, 14)) {
+        result.staged = sealed_session(*staged, result.id);
+        result.has_foreign_session = result.has_foreign_session || !result.staged;
+    }
     result.meeting = read_meeting_row(result.id);
     result.failed_inputs = static_cast<std::uint64_t>(statement.getColumn(15).getInt64());
     result.gone_at = instant_of(statement.getColumn(18));
@@ -184,7 +210,7 @@ std::optional<MeetingSnapshot> StoreFile::Impl::read_meeting(std::int64_t meetin
             integer("SELECT 1 FROM token WHERE session_no = ? LIMIT 1", number(session)))
             result.has_leftovers = true;
     if (participants)
-        read_participants(result);
+        return with_participants(std::move(result));
     return result;
 }
 
@@ -224,8 +250,8 @@ std::optional<MeetingRow> StoreFile::Impl::read_meeting_row(std::string const& m
     row.project = statement.getColumn(4).getString();
     row.options = options_at(statement, 5);
     row.session_id = option(statement.getColumn(11));
-    row.early_join = duration_at(statement, 12);
-    row.grace = duration_at(statement, 13);
+    row.early_join = duration_of(statement.getColumn(12));
+    row.grace = duration_of(statement.getColumn(13));
     return row;
 }
 
@@ -250,9 +276,8 @@ bool StoreFile::Impl::somebody_removed_can_enter(MeetingSnapshot const& meeting)
     return found.has_value();
 }
 
-void StoreFile::Impl::read_participants(MeetingSnapshot& meeting)
+std::vector<ParticipantRow> StoreFile::Impl::read_participants(std::string const& meeting_id)
 {
-    std::vector<ParticipantRow>& rows = meeting.participants;
     try {
         SQLite::Statement& statement = prepared(
             R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id, id, display_name
@@ -260,15 +285,23 @@ void StoreFile::Impl::read_participants(MeetingSnapshot& meeting)
                    WHERE meeting_id = ? ORDER BY participant_id LIMIT ?)sql"
         );
         const Rewind rewind{statement};
-        statement.bindNoCopy(1, meeting.id);
+        statement.bindNoCopy(1, meeting_id);
         statement.bind(2, static_cast<std::int64_t>(meeting_participants_max) + 1);
+        std::vector<ParticipantRow> rows;
         while (statement.executeStep())
-            add_participant(rows, statement);
+            rows.push_back(participant_at(statement));
+        return rows;
     } catch (SQLite::Exception const& error) {
         if (error.getErrorCode() != SQLITE_TOOBIG)
             throw;
-        read_participants_one_by_one(meeting);
     }
+    return read_participants_one_by_one(meeting_id);
+}
+
+MeetingSnapshot StoreFile::Impl::with_participants(MeetingSnapshot meeting)
+{
+    meeting.participants = read_participants(meeting.id);
+    std::vector<ParticipantRow>& rows = meeting.participants;
     meeting.is_crowded = rows.size() > meeting_participants_max;
     if (meeting.is_crowded)
         rows.resize(meeting_participants_max);
@@ -277,15 +310,7 @@ void StoreFile::Impl::read_participants(MeetingSnapshot& meeting)
     if (!std::is_sorted(rows.begin(), rows.end(), by_id))
         std::stable_sort(rows.begin(), rows.end(), by_id);
     const std::size_t present = rows.size();
-    std::size_t at = 0;
-    // The row of a participant; one past the last when the id is none of a present one.
-    const auto find = [&](std::string_view id) {
-        while (at < present && rows[at].id < id)
-            ++at;
-        return at < present && rows[at].id == id ? at : present;
-    };
     passing_over([&] {
-        at = 0;
         SQLite::Statement& statement = prepared(
             R"sql(SELECT substr(participant_id, 1, 256) FROM block INDEXED BY block_by_meeting
                    WHERE meeting_id = ? ORDER BY participant_id LIMIT ?)sql"
@@ -293,23 +318,20 @@ void StoreFile::Impl::read_participants(MeetingSnapshot& meeting)
         const Rewind rewind{statement};
         statement.bindNoCopy(1, meeting.id);
         statement.bind(2, static_cast<std::int64_t>(2 * meeting_participants_max));
+        ParticipantFinder finder{rows, present};
         while (statement.executeStep())
-            if (const std::size_t row = find(statement.getColumn(0).getString()); row != present)
+            if (const std::size_t row = finder.find(statement.getColumn(0).getString()); row != present)
                 rows[row].blocked = true;
     });
-    at = 0;
-    std::optional<SessionRow> const& session = meeting.staged ? meeting.staged : meeting.published;
-    if (session)
-        read_tokens(meeting, session->number, present);
-    at = 0;
     try {
         SQLite::Statement& statement = prepared(
             "SELECT participant_id, reason FROM participant_problem WHERE meeting_no = ? ORDER BY participant_id"
         );
         const Rewind rewind{statement};
         statement.bind(1, number(meeting.number));
+        ParticipantFinder finder{rows, present};
         while (statement.executeStep()) {
-            const std::size_t first = find(statement.getColumn(0).getString());
+            const std::size_t first = finder.find(statement.getColumn(0).getString());
             meeting.has_stale_problems = meeting.has_stale_problems || first == present;
             for (std::size_t row = first; row < present && rows[row].id == rows[first].id; ++row)
                 rows[row].problem = statement.getColumn(1).getString();
@@ -319,14 +341,19 @@ void StoreFile::Impl::read_participants(MeetingSnapshot& meeting)
             throw;
         meeting.has_unreadable_rows = true;
     }
+    if (std::optional<SessionRow> const& session = meeting.staged ? meeting.staged : meeting.published) {
+        const SessionNo session_no = session->number;
+        meeting = with_tokens(std::move(meeting), session_no);
+    }
     if (meeting.has_unreadable_rows) // they are deleted, and made anew
-        for (ParticipantRow& row : rows) {
+        for (ParticipantRow& row : meeting.participants) {
             row.token.reset();
             row.problem.clear();
         }
+    return meeting;
 }
 
-void StoreFile::Impl::add_participant(std::vector<ParticipantRow>& rows, SQLite::Statement& statement)
+ParticipantRow StoreFile::Impl::participant_at(SQLite::Statement& statement)
 {
     RawParticipant raw;
     raw.participant_id = value_at(statement, 0);
@@ -335,7 +362,7 @@ void StoreFile::Impl::add_participant(std::vector<ParticipantRow>& rows, SQLite:
     raw.layout_classes = value_at(statement, 3);
     raw.meeting_id = value_at(statement, 4);
     raw.display_name = value_at(statement, 6);
-    ParticipantRow& row = rows.emplace_back();
+    ParticipantRow row;
     const auto text = [&](RowValue const& value, int index) {
         auto const* const bytes = std::get_if<std::string_view>(&value);
         return bytes != nullptr ? std::string{*bytes} : option(statement.getColumn(index));
@@ -349,21 +376,21 @@ void StoreFile::Impl::add_participant(std::vector<ParticipantRow>& rows, SQLite:
     row.display_name = text(raw.display_name, 6);
     if (const auto fault = check_row(raw))
         row.fault = fault->text();
+    return row;
 }
 
-void StoreFile::Impl::read_participants_one_by_one(MeetingSnapshot& meeting)
+std::vector<ParticipantRow> StoreFile::Impl::read_participants_one_by_one(std::string const& meeting_id)
 {
-    std::vector<ParticipantRow>& rows = meeting.participants;
-    rows.clear();
     std::vector<std::int64_t> keys;
     {
         SQLite::Statement& statement = prepared("SELECT id FROM participant WHERE meeting_id = ? LIMIT ?");
         const Rewind rewind{statement};
-        statement.bindNoCopy(1, meeting.id);
+        statement.bindNoCopy(1, meeting_id);
         statement.bind(2, static_cast<std::int64_t>(meeting_participants_max) + 1);
         while (statement.executeStep())
             keys.push_back(statement.getColumn(0).getInt64());
     }
+    std::vector<ParticipantRow> rows;
     for (const std::int64_t key : keys) {
         try {
             SQLite::Statement& statement = prepared(
@@ -373,7 +400,7 @@ void StoreFile::Impl::read_participants_one_by_one(MeetingSnapshot& meeting)
             const Rewind rewind{statement};
             statement.bind(1, key);
             if (statement.executeStep())
-                add_participant(rows, statement);
+                rows.push_back(participant_at(statement));
             continue;
         } catch (SQLite::Exception const& error) {
             if (error.getErrorCode() != SQLITE_TOOBIG)
@@ -386,6 +413,7 @@ void StoreFile::Impl::read_participants_one_by_one(MeetingSnapshot& meeting)
             row.unread = true;
         });
     }
+    return rows;
 }
 
 std::string StoreFile::Impl::problem_key(std::int64_t id)
@@ -397,15 +425,11 @@ std::string StoreFile::Impl::problem_key(std::int64_t id)
     return statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
 }
 
-void StoreFile::Impl::read_tokens(MeetingSnapshot& meeting, SessionNo session, std::size_t present)
+MeetingSnapshot StoreFile::Impl::with_tokens(MeetingSnapshot meeting, SessionNo session)
 {
     std::vector<ParticipantRow>& rows = meeting.participants;
-    std::size_t at = 0;
-    const auto find = [&](std::string_view id) {
-        while (at < present && rows[at].id < id)
-            ++at;
-        return at < present && rows[at].id == id ? at : present;
-    };
+    const std::size_t present = rows.size();
+    ParticipantFinder finder{rows, present};
     try {
         SQLite::Statement& statement = prepared(
             R"sql(SELECT participant_id, role, issued_at, expires_at, generation, key_id, fingerprint, reason
@@ -416,7 +440,7 @@ void StoreFile::Impl::read_tokens(MeetingSnapshot& meeting, SessionNo session, s
         statement.bind(2, static_cast<std::int64_t>(2 * meeting_participants_max));
         while (statement.executeStep()) {
             std::string id = statement.getColumn(0).getString();
-            const std::size_t row = find(id);
+            const std::size_t row = finder.find(id);
             if (row == present) {
                 ParticipantRow& gone = rows.emplace_back();
                 gone.id = std::move(id);
@@ -436,6 +460,7 @@ void StoreFile::Impl::read_tokens(MeetingSnapshot& meeting, SessionNo session, s
             throw;
         meeting.has_unreadable_rows = true;
     }
+    return meeting;
 }
 
 } // namespace usher

@@ -2,9 +2,7 @@
 #include <usher/store/report.hpp>
 
 #include <algorithm>
-#include <map>
 #include <set>
-#include <tuple>
 
 #include <sqlite3.h>
 
@@ -14,291 +12,19 @@
 #include "connection.hpp"
 #include "contract.hpp"
 #include "file_health.hpp"
+#include "standing.hpp"
 #include "statements.hpp"
+#include "store/status_sum.hpp"
 
 namespace usher {
 namespace {
 
-using SQLite::Column;
 using SQLite::Statement;
 
-constexpr std::size_t shown_ids = 3;    // of a group
-constexpr std::size_t shown_items = 20; // of a listing
-constexpr std::size_t shown_people = 1000;
-constexpr std::size_t shown_credentials = 10'000;
-constexpr std::size_t groups_max = 100;          // a platform may name any number of projects
+constexpr std::size_t problems_max = 20; // of these many are shown
+constexpr std::size_t people_max = 1000;
+constexpr std::size_t credentials_max = 10'000;
 constexpr std::int64_t candidates_max = 200'000; // ids to compare a mistyped one with
-constexpr seconds hour{3600};
-constexpr seconds long_session{8 * 3600}; // the vendor may move longer ones to another server
-
-std::optional<seconds> duration(Column const& column)
-{
-    constexpr std::int64_t limit = 1'000'000'000;
-    if (column.isNull())
-        return std::nullopt;
-    return seconds{std::clamp(column.getInt64(), -limit, limit)};
-}
-
-/// Adds to a listing that keeps its first few items.
-template <class Item>
-void add_item(Listing<Item>& listing, Item item, std::size_t limit = shown_items)
-{
-    ++listing.total;
-    if (listing.items.size() < limit)
-        listing.items.push_back(std::move(item));
-}
-
-bool opens_before(MeetingRef const& a, MeetingRef const& b)
-{
-    constexpr sys_seconds last = sys_seconds::max();
-    return std::pair{a.opens.value_or(last), std::string_view{a.id}} <
-           std::pair{b.opens.value_or(last), std::string_view{b.id}};
-}
-
-/// Keeps the earliest few, in their order.
-void add_in_order(Listing<MeetingRef>& listing, MeetingRef ref)
-{
-    ++listing.total;
-    const auto at = std::upper_bound(listing.items.begin(), listing.items.end(), ref, opens_before);
-    if (listing.items.size() == shown_ids && at == listing.items.end())
-        return;
-    listing.items.insert(at, std::move(ref));
-    if (listing.items.size() > shown_ids)
-        listing.items.pop_back();
-}
-
-/// Finds when somebody first cannot enter, and into which meetings.
-class SafeUntil {
-public:
-    void somebody_cannot_enter(std::string const& meeting, sys_seconds from)
-    {
-        if (result_.until && from > *result_.until)
-            return;
-        if (!result_.until || from < *result_.until)
-            result_ = {from, {}};
-        add_item(result_.then_not, meeting);
-    }
-
-    SafeReport result()
-    {
-        std::sort(result_.then_not.items.begin(), result_.then_not.items.end());
-        return std::move(result_);
-    }
-
-private:
-    SafeReport result_;
-};
-
-/// Sums up meetings as they come by.
-class Sum {
-public:
-    explicit Sum(sys_seconds now) : now_{now} {}
-
-    void add_meeting(MeetingStanding const& meeting)
-    {
-        const std::optional<sys_seconds> opens = meeting.facts.opens;
-        const bool is_near = !opens || *opens <= now_ + verdict_span;
-        if (!meeting.facts.exists && meeting.word != Word::cancelled && meeting.has_people)
-            add_item(status_.without_row, meeting.id);
-        if (meeting.word == Word::ended || meeting.word == Word::cancelled || !meeting.facts.exists)
-            return;
-        WordCounts& window = is_live(meeting.facts, now_) ? status_.live
-                             : !opens                     ? status_.later
-                             : *opens <= now_ + hour      ? status_.within_hour
-                             : is_near                    ? status_.within_day
-                                                          : status_.later;
-        ++window[static_cast<std::size_t>(meeting.word)];
-        if (is_near && opens && meeting.facts.closes && *meeting.facts.closes - *opens > long_session)
-            add_item(status_.long_ones, meeting.id);
-        if (meeting.word == Word::failed && is_near)
-            ++status_.failed_near;
-        if (meeting.word == Word::at_risk)
-            ++status_.at_risk;
-        if (meeting.word == Word::failed || meeting.word == Word::at_risk)
-            add_to_group(meeting, is_near);
-        if (meeting.word != Word::ready && meeting.has_people && opens)
-            safe_.somebody_cannot_enter(meeting.id, std::max(*opens, now_));
-    }
-
-    void token_ends(std::string const& meeting, sys_seconds at) { safe_.somebody_cannot_enter(meeting, at); }
-
-    StatusReport result()
-    {
-        for (auto& [key, group] : groups_)
-            add_item(status_.groups, std::move(group), groups_max);
-        status_.groups.total += groups_left_out_.size();
-        std::sort(status_.groups.items.begin(), status_.groups.items.end(), [](auto const& a, auto const& b) {
-            return std::pair{a.word, a.near == 0} != std::pair{b.word, b.near == 0}
-                       ? std::pair{a.near == 0, a.word} < std::pair{b.near == 0, b.word}
-                       : opens_before(a.meetings.items.front(), b.meetings.items.front());
-        });
-        status_.safe = safe_.result();
-        return std::move(status_);
-    }
-
-private:
-    using GroupKey = std::tuple<Word, std::string, std::string>;
-
-    void add_to_group(MeetingStanding const& meeting, bool is_near)
-    {
-        GroupKey key{meeting.word, meeting.reason, meeting.project};
-        if (groups_.size() == groups_max && !groups_.contains(key)) {
-            if (groups_left_out_.size() < groups_max)
-                groups_left_out_.emplace(std::move(key), true);
-            return;
-        }
-        MeetingGroup& group = groups_[std::move(key)];
-        if (group.meetings.total == 0) {
-            group.word = meeting.word;
-            group.reason = meeting.reason;
-            group.project = meeting.project;
-        }
-        MeetingRef ref{meeting.id, meeting.facts.opens};
-        if (group.meetings.items.empty() || opens_before(ref, group.meetings.items.front()))
-            group.detail = meeting.detail;
-        add_in_order(group.meetings, std::move(ref));
-        group.near += is_near ? 1 : 0;
-        group.has_session = group.has_session || meeting.has_session;
-        group.rows_gone = group.rows_gone || meeting.rows_gone;
-        const auto earlier = [](std::optional<sys_seconds>& kept, std::optional<sys_seconds> other) {
-            if (other && (!kept || *other < *kept))
-                kept = other;
-        };
-        earlier(group.since, meeting.facts.wanted_since);
-        earlier(group.next_at, meeting.next_at);
-    }
-
-    sys_seconds now_;
-    StatusReport status_;
-    SafeUntil safe_;
-    std::map<GroupKey, MeetingGroup> groups_;
-    std::map<GroupKey, bool> groups_left_out_;
-};
-
-// A meeting's rows, in the order in which StandingReader reads them. What has to be looked up elsewhere is looked up
-// only where the word depends on it, and near the door, where the word has to be true whatever somebody did to the
-// rows. While a project's vendor is not asked, its next probe is the next attempt.
-constexpr char const* standing_columns = R"sql(
-    SELECT substr(coalesce(a.meeting_id, m.id), 1, 1001), m.id IS NOT NULL, m.status, m.starts_at, m.ends_at,
-           m.early_join, m.grace, coalesce(m.project, ''), a.opens, a.closes, a.due_at, coalesce(o.next_at, nullif(a.next_at, 0)), a.state,
-           a.reason, a.detail, EXISTS (SELECT 1 FROM session s WHERE s.session_no = a.session_no),
-           CASE WHEN a.state IN ('pending', 'failed')
-                THEN (SELECT h.at FROM history h WHERE h.history_no = a.last_history_no) END,
-           CASE WHEN a.state <> 'ready' OR a.due_at <= ?1
-                THEN EXISTS (SELECT 1 FROM participant p WHERE p.meeting_id = a.meeting_id) END,
-           CASE WHEN a.session_no IS NOT NULL AND (a.state = 'pending' OR a.due_at <= ?1 OR a.opens <= ?1 + 1800)
-                THEN EXISTS (
-                    SELECT 1 FROM participant p
-                     WHERE p.meeting_id = a.meeting_id
-                       AND NOT EXISTS (SELECT 1 FROM token t JOIN door d ON d.code = t.role
-                                        WHERE t.session_no = a.session_no AND t.participant_id = p.participant_id
-                                          AND d.role = p.role AND t.issued_at <= ?1 AND t.expires_at > ?1)
-                       AND NOT EXISTS (SELECT 1 FROM block b
-                                        WHERE b.meeting_id = p.meeting_id AND b.participant_id = p.participant_id)
-                       AND NOT EXISTS (SELECT 1 FROM participant_problem q
-                                        WHERE q.meeting_no = a.meeting_no
-                                          AND q.participant_id = )sql" USHER_PROBLEM_KEY("p.participant_id") R"sql(
-                                      )) END
-      FROM )sql";
-
-std::string standing_sql(std::string const& where)
-{
-    return standing_columns + ("agenda a LEFT JOIN meeting m ON m.id = a.meeting_id LEFT JOIN project_status o "
-                               "ON o.name = m.project AND o.reason = a.reason AND o.reason <> '' WHERE " +
-                               where);
-}
-
-/// Of meetings whose row in `agenda` is gone: usher puts it back when it next looks through all.
-std::string forgotten_sql(std::string const& where)
-{
-    return standing_columns + ("meeting m LEFT JOIN agenda a ON a.meeting_id = m.id LEFT JOIN project_status o "
-                               "ON o.name = m.project AND o.reason = a.reason AND o.reason <> '' "
-                               "WHERE a.meeting_id IS NULL AND " +
-                               where);
-}
-
-/// Reads one meeting after another into the same object.
-class StandingReader {
-public:
-    explicit StandingReader(Viewpoint const& view) : view_{view} {}
-
-    MeetingStanding const& read(Statement& row)
-    {
-        standing_.id = shown_text(row.getColumn(0));
-        standing_.project = shown_text(row.getColumn(7));
-        standing_.reason = shown_text(row.getColumn(13));
-        standing_.detail = shown_text(row.getColumn(14));
-        standing_.has_session = row.getColumn(15).getInt() != 0;
-        standing_.has_people = row.getColumn(17).isNull() || row.getColumn(17).getInt() != 0;
-        standing_.next_at = instant_of(row.getColumn(11));
-
-        MeetingFacts& facts = standing_.facts;
-        facts = {};
-        facts.state = parse_state(shown_text(row.getColumn(12))).value_or(State::pending);
-        facts.exists = row.getColumn(1).getInt() != 0;
-        standing_.rows_gone = row.getColumn(12).isNull();
-        if (standing_.rows_gone && standing_.id.size() > id_bytes_max) { // it never had any
-            standing_.rows_gone = false;
-            facts.state = State::failed;
-            standing_.reason = "row_invalid";
-            standing_.detail = "id has more than " + std::to_string(id_bytes_max) + " bytes";
-        }
-        facts.cancelled = shown_text(row.getColumn(2)) == "cancelled";
-        facts.opens = instant_of(row.getColumn(8));
-        facts.closes = instant_of(row.getColumn(9));
-        read_wanted(row);
-        standing_.word = word_of(facts, view_.at_work, view_.now);
-        return standing_;
-    }
-
-private:
-    void read_wanted(Statement& row)
-    {
-        MeetingFacts& facts = standing_.facts;
-        const std::int64_t due_at = row.getColumn(10).getInt64();
-        const std::int64_t now = unix_seconds(view_.now);
-        const bool is_due = due_at <= now;
-        facts.served = standing_.has_session &&
-                       (row.getColumn(18).isNull() ? facts.state == State::ready : row.getColumn(18).getInt() == 0);
-        Wanted wanted = Wanted::nothing;
-        // A row that the contract would refuse has no times that mean anything.
-        if (facts.exists && row.getColumn(3).isInteger() && row.getColumn(4).isInteger()) {
-            MeetingRow meeting{};
-            meeting.starts_at = instant_of(row.getColumn(3)).value_or(sys_seconds{});
-            meeting.ends_at = instant_of(row.getColumn(4)).value_or(sys_seconds{});
-            meeting.early_join = duration(row.getColumn(5));
-            meeting.grace = duration(row.getColumn(6));
-            const Schedule schedule = schedule_of(standing_.id, meeting, view_.policy);
-            wanted = wanted_at(schedule, view_.now);
-            if (due_at == 0 || !facts.opens) { // usher has not looked at the row as it is now
-                facts.opens = schedule.opens;
-                facts.closes = schedule.closes;
-            }
-        }
-        if (due_at > 0 && is_due) {
-            facts.wanted = facts.exists;
-            facts.wanted_since = from_unix(due_at);
-        } else if (due_at == 0) {
-            facts.wanted =
-                wanted == Wanted::session_and_tokens || (wanted == Wanted::session && !standing_.has_session);
-        } else if (facts.state == State::pending || facts.state == State::failed) {
-            facts.wanted = facts.state == State::pending || wanted != Wanted::nothing;
-            facts.wanted_since = instant_of(row.getColumn(16));
-        } else if (facts.state == State::ready && !facts.served) { // somebody else took what usher had written
-            facts.wanted = wanted == Wanted::session_and_tokens;
-            standing_.rows_gone = true;
-            standing_.reason.clear();
-            standing_.detail.clear();
-        }
-        if (is_due && facts.state != State::failed) { // what was recorded is of another time
-            standing_.reason.clear();
-            standing_.detail.clear();
-        }
-    }
-
-    Viewpoint const& view_;
-    MeetingStanding standing_;
-};
 
 // An id of any size is cut before it is sorted; in characters, so that shown_text still sees that it was longer.
 constexpr char const* person_columns =
@@ -390,8 +116,8 @@ struct Report::Impl {
     DaemonReport daemon() const;
     std::vector<ProjectReport> projects() const;
     void each_standing(Viewpoint const& view, std::function<void(MeetingStanding const&)> const& visit) const;
-    void read_people(MeetingReport& report, std::string const& id) const;
-    void read_tokens_out(MeetingReport& report, std::string const& id) const;
+    MeetingReport with_people(MeetingReport report, std::string const& id) const;
+    MeetingReport with_tokens_out(MeetingReport report, std::string const& id) const;
 
     /// What in the first column of `sql` is nearest to `id`.
     template <class... Values>
@@ -463,7 +189,7 @@ std::vector<ProjectReport> Report::Impl::projects() const
             project.reason = shown_text(row.getColumn(3));
             project.detail = shown_text(row.getColumn(4));
             project.next_probe = instant_of(row.getColumn(5));
-            project.clock_ahead = duration(row.getColumn(6));
+            project.clock_ahead = duration_of(row.getColumn(6));
             project.key_id = shown_text(row.getColumn(7));
             project.tokens = row.getColumn(8).getInt64();
             project.tokens_of_old_key = row.getColumn(9).getInt64();
@@ -497,12 +223,12 @@ StatusReport Report::status(Viewpoint const& view) const
     Impl const& impl = *impl_;
     const std::int64_t now = unix_seconds(view.now);
     return impl.on_snapshot([&] {
-        Sum sum{view.now};
+        StatusSum sum{view.now};
         impl.each_standing(view, [&](MeetingStanding const& meeting) { sum.add_meeting(meeting); });
         // Where no token ends before its meeting, the meeting is due when it closes.
         impl.each(
             [&](Statement& row) {
-                sum.token_ends(shown_text(row.getColumn(0)), instant_of(row.getColumn(1)).value_or(view.now));
+                sum.add_token_end(shown_text(row.getColumn(0)), instant_of(row.getColumn(1)).value_or(view.now));
             },
             R"sql(SELECT a.meeting_id, min(t.expires_at) FROM agenda a JOIN token t ON t.session_no = a.session_no
                    WHERE a.state = 'ready' AND a.closes > ?1 AND a.due_at < a.closes
@@ -510,14 +236,14 @@ StatusReport Report::status(Viewpoint const& view) const
                    GROUP BY a.meeting_no)sql",
             now
         );
-        StatusReport result = sum.result();
+        StatusReport result = std::move(sum).result();
         result.any_meeting = impl.integer("SELECT EXISTS (SELECT 1 FROM meeting)") != 0;
         impl.each(
             [&](Statement& row) {
-                add_item(
-                    result.not_served,
+                result.not_served.add(
                     {shown_text(row.getColumn(0)), shown_text(row.getColumn(1)), shown_text(row.getColumn(2)),
-                     shown_text(row.getColumn(3)), instant_of(row.getColumn(4)).value_or(sys_seconds{})}
+                     shown_text(row.getColumn(3)), instant_of(row.getColumn(4)).value_or(sys_seconds{})},
+                    problems_max
                 );
             },
             R"sql(SELECT a.meeting_id, q.participant_id, q.reason, q.detail, q.since
@@ -546,7 +272,7 @@ StatusReport Report::status(Viewpoint const& view) const
     });
 }
 
-void Report::Impl::read_people(MeetingReport& report, std::string const& id) const
+MeetingReport Report::Impl::with_people(MeetingReport report, std::string const& id) const
 {
     const sys_seconds at = now;
     std::set<std::string> roles;
@@ -564,7 +290,7 @@ void Report::Impl::read_people(MeetingReport& report, std::string const& id) con
                 ++report.people_let_in;
             else if (holds && person.opens)
                 report.last_door = std::max(report.last_door.value_or(*person.opens), *person.opens);
-            add_item(report.people, std::move(person), shown_people);
+            report.people.add(std::move(person), people_max);
         },
         std::string{person_columns} + R"sql(, q.reason IS NOT NULL AND s.reason <> 'blocked' AS unserved
                 FROM participant_status s
@@ -589,11 +315,12 @@ void Report::Impl::read_people(MeetingReport& report, std::string const& id) con
                 FROM meeting m JOIN door d WHERE m.id = ?1 ORDER BY opens, d.role)sql",
         id
     );
+    return report;
 }
 
 /// Tokens that were withdrawn work at the vendor until they expire. Those of a meeting that usher has not looked at
 /// since it was cancelled are still where they were.
-void Report::Impl::read_tokens_out(MeetingReport& report, std::string const& id) const
+MeetingReport Report::Impl::with_tokens_out(MeetingReport report, std::string const& id) const
 {
     each(
         [&](Statement& row) {
@@ -616,6 +343,7 @@ void Report::Impl::read_tokens_out(MeetingReport& report, std::string const& id)
                WHERE expires_at > ?2)sql",
         id, unix_seconds(now)
     );
+    return report;
 }
 
 std::optional<MeetingReport> Report::meeting(std::string_view meeting_id, Viewpoint const& view) const
@@ -655,8 +383,7 @@ std::optional<MeetingReport> Report::meeting(std::string_view meeting_id, Viewpo
                     LEFT JOIN session s ON s.session_no = a.session_no)sql",
             id
         );
-        impl.read_people(report, id);
-        impl.read_tokens_out(report, id);
+        report = impl.with_tokens_out(impl.with_people(std::move(report), id), id);
         impl.each(
             [&](Statement& row) { report.history.items.push_back(history_of_row(row)); },
             R"sql(WITH RECURSIVE chain (history_no, depth) AS (
@@ -691,8 +418,7 @@ Report::credentials(std::string_view meeting_id, std::optional<std::string> cons
     return impl_->on_snapshot([&] {
         Listing<CredentialReport> result;
         const auto read = [&](Statement& row) {
-            add_item(
-                result,
+            result.add(
                 {.meeting_id = shown_text(row.getColumn(0)),
                  .participant_id = shown_text(row.getColumn(1)),
                  .project = shown_text(row.getColumn(2)),
@@ -704,7 +430,7 @@ Report::credentials(std::string_view meeting_id, std::optional<std::string> cons
                  .expires_at = instant_of(row.getColumn(8)).value_or(sys_seconds{}),
                  .opens = instant_of(row.getColumn(9)),
                  .closes = instant_of(row.getColumn(10))},
-                shown_credentials
+                credentials_max
             );
         };
         const std::string columns = R"sql(SELECT meeting_id, participant_id, project, project_key, session_id, token,

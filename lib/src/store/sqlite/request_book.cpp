@@ -161,15 +161,16 @@ std::int64_t RequestBook::schema_version()
 
 std::optional<RequestBook::Portion> RequestBook::next(sys_seconds now)
 {
-    Portion step;
     if (!has_work())
         return std::nullopt;
+    Portion portion;
     const std::int64_t schema = schema_version();
     if (compared_ != schema) {
         // Rows that came or went while a trigger was missing; its return changes the schema too.
-        find_unrecorded(step);
-        if (!step.unrecorded.empty() || !step.orphans.empty())
-            return step;
+        portion.unrecorded = find_unrecorded();
+        portion.orphans = find_orphans();
+        if (!portion.unrecorded.empty() || !portion.orphans.empty())
+            return portion;
         compared_ = schema;
         compared_to_ = std::numeric_limits<std::int64_t>::min();
     }
@@ -184,53 +185,60 @@ std::optional<RequestBook::Portion> RequestBook::next(sys_seconds now)
         const Rewind rewind{statement};
         statement.bind(1, marks_max);
         while (statement.executeStep())
-            step.singles.push_back({statement.getColumn(1).getString(), statement.getColumn(0).getString()});
+            portion.singles.push_back({statement.getColumn(1).getString(), statement.getColumn(0).getString()});
     }
-    if (!step.singles.empty())
-        return step;
-    find_chunk(step, now);
-    if (step.request_no)
-        return step;
-    step.many = db_.integer(
+    if (!portion.singles.empty())
+        return portion;
+    if (std::optional<Portion> chunk = find_chunk(now))
+        return chunk;
+    portion.many = db_.integer(
         R"sql(SELECT min(request_no) FROM request_result
                WHERE state = 'filed' AND meeting_id IS NULL AND project > '' AND typeof(project) = 'text'
                  AND length(project) <= 255 AND requested_at BETWEEN 1000000000 AND 99999999999 AND action IN ('rotate', 'replace_session', 'retry'))sql"
     );
-    if (step.many)
-        return step;
-    find_invalid(step); // what is left of those that were filed
-    return step.refusals.empty() ? std::nullopt : std::optional{std::move(step)};
+    if (portion.many)
+        return portion;
+    portion.refusals = find_invalid(); // what is left of those that were filed
+    return portion.refusals.empty() ? std::nullopt : std::optional{std::move(portion)};
 }
 
-void RequestBook::find_unrecorded(Portion& step)
+template <class... Values>
+std::vector<std::int64_t> RequestBook::numbers(char const* sql, Values const&... values)
 {
-    const auto list = [&](std::vector<std::int64_t>& numbers, char const* sql, auto const&... bounds) {
-        SQLite::Statement& statement = db_.prepared(sql);
-        const Rewind rewind{statement};
-        SQLite::bind(statement, bounds...);
-        while (statement.executeStep())
-            numbers.push_back(statement.getColumn(0).getInt64());
-    };
-    list(
-        step.unrecorded, R"sql(SELECT r.id FROM request r
-                                LEFT JOIN request_result q
-                                       ON q.request_id = r.id AND q.action IS substr(r.action, 1, 64)
-                                      AND q.meeting_id IS substr(r.meeting_id, 1, 256)
-                                      AND q.project IS substr(r.project, 1, 256)
-                                      AND q.requested_at IS CASE typeof(r.requested_at)
-                                                            WHEN 'integer' THEN r.requested_at END
-                               WHERE q.request_no IS NULL AND r.id > ? ORDER BY r.id LIMIT ?)sql",
+    SQLite::Statement& statement = db_.prepared(sql);
+    const Rewind rewind{statement};
+    SQLite::bind(statement, values...);
+    std::vector<std::int64_t> found;
+    while (statement.executeStep())
+        found.push_back(statement.getColumn(0).getInt64());
+    return found;
+}
+
+std::vector<std::int64_t> RequestBook::find_unrecorded()
+{
+    return numbers(
+        R"sql(SELECT r.id FROM request r
+                LEFT JOIN request_result q
+                       ON q.request_id = r.id AND q.action IS substr(r.action, 1, 64)
+                      AND q.meeting_id IS substr(r.meeting_id, 1, 256)
+                      AND q.project IS substr(r.project, 1, 256)
+                      AND q.requested_at IS CASE typeof(r.requested_at) WHEN 'integer' THEN r.requested_at END
+               WHERE q.request_no IS NULL AND r.id > ? ORDER BY r.id LIMIT ?)sql",
         compared_to_, begun_max
     );
-    list(
-        step.orphans, R"sql(SELECT q.request_no FROM request_result q
-                             WHERE q.request_id IS NOT NULL
-                               AND NOT EXISTS (SELECT 1 FROM request r WHERE r.id = q.request_id) LIMIT ?)sql",
+}
+
+std::vector<std::int64_t> RequestBook::find_orphans()
+{
+    return numbers(
+        R"sql(SELECT q.request_no FROM request_result q
+               WHERE q.request_id IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM request r WHERE r.id = q.request_id) LIMIT ?)sql",
         begun_max
     );
 }
 
-void RequestBook::find_invalid(Portion& step)
+std::vector<RequestBook::Refusal> RequestBook::find_invalid()
 {
     SQLite::Statement& statement = db_.prepared(
         R"sql(SELECT request_no, substr(action, 1, 64), substr(meeting_id, 1, 64), substr(project, 1, 64),
@@ -239,6 +247,7 @@ void RequestBook::find_invalid(Portion& step)
     );
     const Rewind rewind{statement};
     statement.bind(1, begun_max);
+    std::vector<Refusal> refusals;
     while (statement.executeStep()) {
         RequestScope scope;
         if (!statement.getColumn(2).isNull())
@@ -247,7 +256,7 @@ void RequestBook::find_invalid(Portion& step)
             scope.project = statement.getColumn(3).getString();
         const auto why = why_invalid(statement.getColumn(1).getString(), scope);
         const std::string type = statement.getColumn(4).getString();
-        step.refusals.push_back(
+        refusals.push_back(
             {statement.getColumn(0).getInt64(),
              why.value_or(
                  type != "text"                         ? "what it names is a " + type + ", not a text"
@@ -256,10 +265,12 @@ void RequestBook::find_invalid(Portion& step)
              )}
         );
     }
+    return refusals;
 }
 
-void RequestBook::find_chunk(Portion& step, sys_seconds now)
+std::optional<RequestBook::Portion> RequestBook::find_chunk(sys_seconds now)
 {
+    Portion chunk;
     std::optional<std::string> project;
     {
         SQLite::Statement& statement = db_.prepared(
@@ -268,47 +279,29 @@ void RequestBook::find_chunk(Portion& step, sys_seconds now)
         );
         const Rewind rewind{statement};
         if (!statement.executeStep())
-            return;
-        step.request_no = statement.getColumn(0).getInt64();
-        step.work_no = statement.getColumn(1).getInt64();
-        step.action = statement.getColumn(2).getString();
+            return std::nullopt;
+        chunk.request_no = statement.getColumn(0).getInt64();
+        chunk.work_no = statement.getColumn(1).getInt64();
+        chunk.action = statement.getColumn(2).getString();
         if (const std::string name = statement.getColumn(3).getString(); name != "*")
             project = name;
-        step.takes_back = statement.getColumn(4).getInt() == 2;
-        step.pass = statement.getColumn(4).getInt() == 0 ? MarkPass::near : MarkPass::rest;
-        step.cursor_no = statement.getColumn(5).getInt64();
+        chunk.takes_back = statement.getColumn(4).getInt() == 2;
+        chunk.pass = statement.getColumn(4).getInt() == 0 ? MarkPass::near : MarkPass::rest;
+        chunk.cursor_no = statement.getColumn(5).getInt64();
     }
+    if (chunk.takes_back)
+        return find_taken_back(std::move(chunk));
     std::int64_t scanned = 0;
-    std::int64_t last = step.cursor_no;
-    if (step.takes_back) {
-        if (db_.integer("SELECT 1 FROM request_result WHERE state = 'running' AND work_no = ?", *step.work_no))
-            return; // others ask for the same
-        SQLite::Statement& statement = db_.prepared(
-            R"sql(SELECT a.meeting_no, m.work_no FROM agenda a
-                    LEFT JOIN request_meeting m ON m.meeting_no = a.meeting_no AND m.work_no = ?1
-                   WHERE a.meeting_no > ?2 ORDER BY a.meeting_no LIMIT ?3)sql"
-        );
-        const Rewind rewind{statement};
-        SQLite::bind(statement, *step.work_no, step.cursor_no, scanned_max);
-        while (std::ssize(step.meetings) < marks_max && statement.executeStep()) {
-            ++scanned;
-            last = statement.getColumn(0).getInt64();
-            if (!statement.getColumn(1).isNull())
-                step.meetings.push_back(last);
-        }
-        if (scanned == scanned_max || std::ssize(step.meetings) == marks_max)
-            step.next_cursor_no = last;
-        return;
-    }
-    const auto action = parse_request_action(step.action);
+    std::int64_t last = chunk.cursor_no;
+    const auto action = parse_request_action(chunk.action);
     SQLite::Statement& statement = db_.prepared(
         R"sql(SELECT a.meeting_no, a.due_at, a.state, a.attempts, a.marked_by, a.opens, a.closes, m.project
                 FROM agenda a LEFT JOIN meeting m ON m.id = a.meeting_id
                WHERE a.meeting_no > ? ORDER BY a.meeting_no LIMIT ?)sql"
     );
     const Rewind rewind{statement};
-    SQLite::bind(statement, step.cursor_no, scanned_max);
-    while (std::ssize(step.meetings) < marks_max && statement.executeStep()) {
+    SQLite::bind(statement, chunk.cursor_no, scanned_max);
+    while (std::ssize(chunk.meetings) < marks_max && statement.executeStep()) {
         ++scanned;
         last = statement.getColumn(0).getInt64();
         if (project && statement.getColumn(7).getString() != *project)
@@ -318,25 +311,51 @@ void RequestBook::find_chunk(Portion& step, sys_seconds now)
         facts.settled = statement.getColumn(1).getInt64() > unix_seconds(now);
         facts.over = state == State::cancelled || state == State::ended;
         facts.failing = state == State::pending || state == State::failed || statement.getColumn(3).getInt64() > 0;
-        facts.marked = statement.getColumn(4).getInt64() == *step.work_no;
+        facts.marked = statement.getColumn(4).getInt64() == *chunk.work_no;
         facts.opens = instant_of(statement.getColumn(5));
         facts.closes = instant_of(statement.getColumn(6));
-        if (action && is_marked(*action, step.pass, facts, now))
-            step.meetings.push_back(last);
+        if (action && is_marked(*action, chunk.pass, facts, now))
+            chunk.meetings.push_back(last);
     }
-    if (scanned == scanned_max || std::ssize(step.meetings) == marks_max)
-        step.next_cursor_no = last;
-    const bool ends = !step.next_cursor_no && step.pass == MarkPass::rest;
-    if (ends && project && step.meetings.empty() &&
+    if (scanned == scanned_max || std::ssize(chunk.meetings) == marks_max)
+        chunk.next_cursor_no = last;
+    const bool ends = !chunk.next_cursor_no && chunk.pass == MarkPass::rest;
+    if (ends && project && chunk.meetings.empty() &&
         !db_.integer("SELECT 1 FROM meeting WHERE project = ? LIMIT 1", *project))
-        step.refusal = "no meeting is in project " + in_quotes(*project);
+        chunk.refusal = "no meeting is in project " + in_quotes(*project);
+    return chunk;
 }
 
-void RequestBook::take(Portion const& step, sys_seconds now)
+/// The chunk with the meetings that are not to be served any more for what was aborted.
+RequestBook::Portion RequestBook::find_taken_back(Portion portion)
 {
-    for (const std::int64_t id : step.unrecorded)
+    if (db_.integer("SELECT 1 FROM request_result WHERE state = 'running' AND work_no = ?", *portion.work_no))
+        return portion; // others ask for the same
+    SQLite::Statement& statement = db_.prepared(
+        R"sql(SELECT a.meeting_no, m.work_no FROM agenda a
+                LEFT JOIN request_meeting m ON m.meeting_no = a.meeting_no AND m.work_no = ?1
+               WHERE a.meeting_no > ?2 ORDER BY a.meeting_no LIMIT ?3)sql"
+    );
+    const Rewind rewind{statement};
+    SQLite::bind(statement, *portion.work_no, portion.cursor_no, scanned_max);
+    std::int64_t scanned = 0;
+    std::int64_t last = portion.cursor_no;
+    while (std::ssize(portion.meetings) < marks_max && statement.executeStep()) {
+        ++scanned;
+        last = statement.getColumn(0).getInt64();
+        if (!statement.getColumn(1).isNull())
+            portion.meetings.push_back(last);
+    }
+    if (scanned == scanned_max || std::ssize(portion.meetings) == marks_max)
+        portion.next_cursor_no = last;
+    return portion;
+}
+
+void RequestBook::take(Portion const& portion, sys_seconds now)
+{
+    for (const std::int64_t id : portion.unrecorded)
         record(compared_to_ = id);
-    for (const std::int64_t request_no : step.orphans)
+    for (const std::int64_t request_no : portion.orphans)
         db_.run(
             R"sql(UPDATE request_result SET request_id = NULL, cursor_no = CASE state WHEN 'running' THEN 0 ELSE cursor_no END,
                          state = 'aborted', pass = 2
@@ -344,65 +363,69 @@ void RequestBook::take(Portion const& step, sys_seconds now)
             request_no
         );
     db_.run("DELETE FROM request_result WHERE request_id IS NULL AND state = 'aborted' AND cursor_no IS NULL");
-    for (auto const& [request_no, why] : step.refusals)
+    for (auto const& [request_no, why] : portion.refusals)
         db_.run(
             "UPDATE request_result SET state = 'refused', detail = ?, done_at = ? WHERE request_no = ?", why,
             unix_seconds(now), request_no
         );
     std::int64_t begun = 0;
-    for (Single const& single : step.singles)
+    for (Single const& single : portion.singles)
         if (begun < begun_max)
             begun += begin_single(single, now);
-    if (step.many)
-        begin_many(*step.many, now);
-    if (!step.request_no)
+    if (portion.many)
+        begin_many(*portion.many, now);
+    if (!portion.request_no)
         return;
-    if (step.takes_back) {
-        for (const std::int64_t meeting_no : step.meetings) {
-            db_.run("DELETE FROM request_meeting WHERE meeting_no = ? AND work_no = ?", meeting_no, *step.work_no);
+    if (portion.takes_back) {
+        for (const std::int64_t meeting_no : portion.meetings) {
+            db_.run("DELETE FROM request_meeting WHERE meeting_no = ? AND work_no = ?", meeting_no, *portion.work_no);
             db_.run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ? AND due_at <> 0", meeting_no);
         }
-        if (step.next_cursor_no) {
+        if (portion.next_cursor_no) {
             db_.run(
-                "UPDATE request_result SET cursor_no = ? WHERE request_no = ?", *step.next_cursor_no, *step.request_no
+                "UPDATE request_result SET cursor_no = ? WHERE request_no = ?", *portion.next_cursor_no,
+                *portion.request_no
             );
             return;
         }
-        db_.run("DELETE FROM request_result WHERE request_no = ? AND request_id IS NULL", *step.request_no);
-        db_.run("UPDATE request_result SET cursor_no = NULL WHERE request_no = ?", *step.request_no);
+        db_.run("DELETE FROM request_result WHERE request_no = ? AND request_id IS NULL", *portion.request_no);
+        db_.run("UPDATE request_result SET cursor_no = NULL WHERE request_no = ?", *portion.request_no);
         return;
     }
-    if (!db_.integer("SELECT 1 FROM request_result WHERE state = 'running' AND work_no = ? LIMIT 1", *step.work_no)) {
+    if (!db_.integer(
+            "SELECT 1 FROM request_result WHERE state = 'running' AND work_no = ? LIMIT 1", *portion.work_no
+        )) {
         db_.run( // aborted since, or not usher's words
-            "UPDATE request_result SET cursor_no = NULL WHERE request_no = ? AND pass <> 2", *step.request_no
+            "UPDATE request_result SET cursor_no = NULL WHERE request_no = ? AND pass <> 2", *portion.request_no
         );
         return;
     }
-    for (const std::int64_t meeting_no : step.meetings)
-        mark(step.action, *step.work_no, meeting_no, step.pass == MarkPass::near);
-    const bool next_pass = !step.next_cursor_no && step.pass == MarkPass::near;
+    for (const std::int64_t meeting_no : portion.meetings)
+        mark(portion.action, *portion.work_no, meeting_no, portion.pass == MarkPass::near);
+    const bool next_pass = !portion.next_cursor_no && portion.pass == MarkPass::near;
     SQLite::Statement& statement = db_.prepared(
         R"sql(UPDATE request_result SET cursor_no = ?1, pass = ?2, meetings = meetings + ?3
                WHERE state = 'running' AND work_no = ?4)sql"
     );
     {
         const Rewind rewind{statement};
-        if (step.next_cursor_no)
-            statement.bind(1, *step.next_cursor_no);
+        if (portion.next_cursor_no)
+            statement.bind(1, *portion.next_cursor_no);
         else if (next_pass)
             statement.bind(1, 0);
-        statement.bind(2, step.pass == MarkPass::rest || next_pass ? 1 : 0);
-        statement.bind(3, static_cast<std::int64_t>(step.meetings.size()));
-        statement.bind(4, *step.work_no);
+        statement.bind(2, portion.pass == MarkPass::rest || next_pass ? 1 : 0);
+        statement.bind(3, static_cast<std::int64_t>(portion.meetings.size()));
+        statement.bind(4, *portion.work_no);
         statement.exec();
     }
     const bool none = !db_.integer(
-        "SELECT 1 FROM request_result WHERE state = 'running' AND work_no = ? AND meetings > 0 LIMIT 1", *step.work_no
+        "SELECT 1 FROM request_result WHERE state = 'running' AND work_no = ? AND meetings > 0 LIMIT 1",
+        *portion.work_no
     );
-    if (!step.refusal.empty() && none)
-        refuse(*step.work_no, step.refusal, now);
+    if (!portion.refusal.empty() && none)
+        refuse(*portion.work_no, portion.refusal, now);
     else
-        finish_if_done(*step.work_no, now);
+        finish_if_done(*portion.work_no, now);
 }
 
 std::int64_t RequestBook::begin_single(Single const& single, sys_seconds now)

@@ -41,8 +41,6 @@ public:
     /// Before a transaction: what one that failed has counted is void.
     void drop_counts() { counted_.clear(); }
 
-    /// The next step for requests. It is found without the write lock, and done with it, in a short time however many
-    /// there are.
     struct Single {
         std::string action;
         std::string meeting_id;
@@ -51,6 +49,8 @@ public:
         std::int64_t request_no;
         std::string why;
     };
+    /// What is done next for requests. It is found without the write lock, and done with it, in a short time however
+    /// many there are.
     struct Portion {
         std::vector<std::int64_t> unrecorded; ///< Ids of requests without a result of their own.
         std::vector<std::int64_t> orphans;    ///< Numbers of results without their request.
@@ -70,7 +70,7 @@ public:
     };
     bool has_work(); ///< So next() may find something.
     std::optional<Portion> next(sys_seconds now);
-    void take(Portion const& step, sys_seconds now);
+    void take(Portion const& portion, sys_seconds now);
 
     /// Those that were finished since the last call.
     std::vector<RequestNews> news() { return std::exchange(news_, {}); }
@@ -79,9 +79,13 @@ public:
     void record(std::int64_t id);
 
 private:
-    void find_unrecorded(Portion& step);
-    void find_invalid(Portion& step);
-    void find_chunk(Portion& step, sys_seconds now);
+    std::vector<std::int64_t> find_unrecorded();
+    std::vector<std::int64_t> find_orphans();
+    std::vector<Refusal> find_invalid();
+    std::optional<Portion> find_chunk(sys_seconds now);
+    Portion find_taken_back(Portion portion);
+    template <class... Values>
+    std::vector<std::int64_t> numbers(char const* sql, Values const&... values);
     std::int64_t begin_single(Single const& single, sys_seconds now); ///< How many requests were.
     void begin_many(std::int64_t request_no, sys_seconds now);
     void mark(std::string const& action, std::int64_t work_no, std::int64_t meeting_no, bool near);

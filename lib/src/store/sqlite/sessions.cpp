@@ -15,15 +15,6 @@ constexpr std::size_t chain_max = 64; // of a meeting's sessions, newest first; 
 
 } // namespace
 
-std::optional<SessionRow> StoreFile::Impl::session(MeetingSnapshot& meeting, SQLite::Column const& column)
-{
-    if (column.isNull())
-        return std::nullopt;
-    std::optional<SessionRow> row = sealed_session(column.getInt64(), meeting.id);
-    meeting.has_foreign_session = meeting.has_foreign_session || !row;
-    return row;
-}
-
 std::optional<SessionRow> StoreFile::Impl::sealed_session(std::int64_t session_no, std::string const& meeting_id)
 {
     SQLite::Statement& statement = prepared(

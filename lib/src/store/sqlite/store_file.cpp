@@ -343,12 +343,12 @@ Store::RequestStep StoreFile::advance_requests(sys_seconds now)
     Impl& impl = *impl_;
     Store::RequestStep result;
     result.finished = impl.requests.news();
-    const auto step = impl.guarded([&] { return impl.passing_over([&] { return impl.requests.next(now); }); });
-    if (!step)
+    const auto portion = impl.guarded([&] { return impl.passing_over([&] { return impl.requests.next(now); }); });
+    if (!portion)
         return result;
     ++impl.own_writes;
     impl.write([&] {
-        impl.unbounded([&] { impl.requests.take(*step, now); }); // rows that nobody has looked at yet
+        impl.unbounded([&] { impl.requests.take(*portion, now); }); // rows that nobody has looked at yet
     });
     result.more = true;
     for (RequestNews& news : impl.requests.news())

@@ -47,10 +47,9 @@ struct StoreFile::Impl : Statements {
     ContractKeeper keeper;
     RequestBook requests{*this};
     std::int64_t epoch = 0;
-    std::vector<SessionRow*> numbered; // in the transaction at hand
-    std::uint64_t own_writes = 0;      // transactions that changed what a snapshot holds, but publish()
-    int wal_pages = 0;                 // after the last commit of ours
-    std::optional<Seal> seal;          // without: sessions are not looked at closely
+    std::uint64_t own_writes = 0; // transactions that changed what a snapshot holds, but publish()
+    int wal_pages = 0;            // after the last commit of ours
+    std::optional<Seal> seal;     // without: sessions are not looked at closely
     std::optional<KeyFile> key_file;
     std::optional<MarkFile> mark_file;
     std::string who; // took over
@@ -202,7 +201,7 @@ struct StoreFile::Impl : Statements {
         bool is_all_gone = false;
     };
 
-    // store.cpp
+    // store_file.cpp
     /// In a transaction. Refuses to write beside a newer daemon. Errors: Fenced.
     void expect_own_epoch();
     std::string owner();
@@ -214,7 +213,6 @@ struct StoreFile::Impl : Statements {
     void keep_mark();
     void write_mark();
     void keep_seq();
-    /// For `usher_status`: a line for each.
     /// In a transaction. Gives the database its id, and finds out whether older rows came back while no daemon ran.
     void know_database();
     void read_database_id();
@@ -227,14 +225,15 @@ struct StoreFile::Impl : Statements {
     // reading.cpp
     std::string problem_key(std::int64_t id);
     /// `statement`: its columns; the row's id and the name come last.
-    void add_participant(std::vector<ParticipantRow>& rows, SQLite::Statement& statement);
+    ParticipantRow participant_at(SQLite::Statement& statement);
+    std::vector<ParticipantRow> read_participants(std::string const& meeting_id);
     /// One of them holds a value that is too large to be read. The others are served.
-    void read_participants_one_by_one(MeetingSnapshot& meeting);
+    std::vector<ParticipantRow> read_participants_one_by_one(std::string const& meeting_id);
     /// Participants, their tokens and their problems come in the same order, by id, and are merged: that takes three
     /// seeks, however many they are.
-    void read_participants(MeetingSnapshot& meeting);
-    /// Of the participants, the first `present` ones are there; tokens of others are added behind them.
-    void read_tokens(MeetingSnapshot& meeting, SessionNo session, std::size_t present);
+    MeetingSnapshot with_participants(MeetingSnapshot meeting);
+    /// All participants are there; tokens of others are added behind them.
+    MeetingSnapshot with_tokens(MeetingSnapshot meeting, SessionNo session);
     std::optional<MeetingRow> read_meeting_row(std::string const& meeting_id);
     /// Nothing when there is no such row.
     std::optional<MeetingSnapshot> read_meeting(std::int64_t meeting_no, bool participants = true);
@@ -244,7 +243,6 @@ struct StoreFile::Impl : Statements {
 
     // sessions.cpp
     /// A session of usher's making for this meeting; nothing for any other.
-    std::optional<SessionRow> session(MeetingSnapshot& meeting, SQLite::Column const& column);
     std::optional<SessionRow> sealed_session(std::int64_t session_no, std::string const& meeting_id);
     /// A meeting's sessions from its last one back, at most `chain_max`. Numbers go down; a chain that does not is not
     /// of usher's making, and ends there.
@@ -272,8 +270,13 @@ struct StoreFile::Impl : Statements {
     );
     void history(MeetingNo meeting, std::string const& event, std::string const& detail, sys_seconds now);
     std::optional<AgendaHead> read_head(MeetingNo meeting);
-    PublishCounts publish_one(Publication const& publication, bool others_wrote, sys_seconds now);
-    PublishCounts store_tokens(Publication const& publication, bool intact, bool published, Numbering& numbering);
+    struct PublishedMeeting {
+        PublishCounts counts;
+        SessionNo session{};
+    };
+    PublishedMeeting publish_one(Publication const& publication, bool others_wrote, sys_seconds now);
+    PublishCounts
+    store_tokens(Publication const& publication, SessionNo session, bool intact, bool published, Numbering& numbering);
     void keep_settled(MeetingNo meeting, Settlement const& settlement, AgendaHead const& head, Numbering& seq);
     void keep_links(MeetingNo meeting, Settlement const& settlement, AgendaHead const& head, std::int64_t seq);
 
@@ -291,9 +294,10 @@ struct StoreFile::Impl : Statements {
     );
     void delete_unreadable(MeetingNo meeting, SessionLinks const& links);
     void keep_problems(MeetingSnapshot const& meeting, Plan const& plan, sys_seconds now);
+    /// `session`: the one that the plan's withdrawals are from.
     Cleared clear(
-        Publication const& publication, Clearance const& clearance, SessionLinks const& links, Numbering& seq,
-        sys_seconds now
+        Publication const& publication, Clearance const& clearance, SessionLinks const& links,
+        std::optional<SessionNo> session, Numbering& seq, sys_seconds now
     );
     PastLeft purge(MeetingNo meeting, AgendaHead const& head);
     bool forget_removals(std::string const& meeting_id);

@@ -96,9 +96,12 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
             slice.deletes_max = std::max((most - std::min(slice.weight, most)) * 3 / 4, deletes_min);
             rest -= std::min(rest, slice.weight + slice.deletes);
             Slice whole = std::exchange(slice, {});
-            const Published written = co_await publish_slice(std::move(whole));
-            result.counts += written.counts;
-            for (Published::Refused const& refused : written.refused)
+            const bool ends_with_part = whole.parts.back().meeting == part.meeting;
+            const WrittenSlice written = co_await publish_slice(std::move(whole));
+            if (ends_with_part && written.last_session != SessionNo{})
+                part.numbered = written.last_session;
+            result.counts += written.published.counts;
+            for (Published::Refused const& refused : written.published.refused)
                 result.refused.push_back({first + refused.publication, refused.why});
             if (stopping_)
                 co_return result;
@@ -109,18 +112,20 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
     co_return result;
 }
 
-boost::asio::awaitable<Published> StoreWriter::publish_slice(Slice slice)
+boost::asio::awaitable<StoreWriter::WrittenSlice> StoreWriter::publish_slice(Slice slice)
 {
     if (const Duration gap = gap_left(); gap > warm_up_time) {
         co_await clock_.wait(gap - warm_up_time);
         store_.warm_up(slice.parts);
     }
     co_await take_turn();
-    Published result;
+    WrittenSlice result;
     std::optional<std::string> refusal;
     try {
-        result.counts = store_.publish(slice.parts, clock_.now(), slice.deletes_max);
-        slice_size_.took(slice.weight + result.counts.withdrawn, lock_gap_.last_held());
+        const StoreFile::PublishedSlice written = store_.publish(slice.parts, clock_.now(), slice.deletes_max);
+        result.published.counts = written.counts;
+        result.last_session = written.sessions.back();
+        slice_size_.took(slice.weight + written.counts.withdrawn, lock_gap_.last_held());
     } catch (RowError const& error) {
         refusal = error.what();
     }
@@ -131,19 +136,22 @@ boost::asio::awaitable<Published> StoreWriter::publish_slice(Slice slice)
 }
 
 /// One of them cannot be written. The others are, each by itself.
-boost::asio::awaitable<Published> StoreWriter::publish_each(Slice slice, std::string refusal)
+boost::asio::awaitable<StoreWriter::WrittenSlice> StoreWriter::publish_each(Slice slice, std::string refusal)
 {
-    Published result;
+    WrittenSlice result;
     if (slice.parts.size() == 1) {
-        result.refused.push_back({0, std::move(refusal)});
+        result.published.refused.push_back({0, std::move(refusal)});
         co_return result;
     }
     for (std::size_t i = 0; i < slice.parts.size(); ++i) {
         co_await take_turn();
+        result.last_session = {};
         try {
-            result.counts += store_.publish({&slice.parts[i], 1}, clock_.now(), slice.deletes_max);
+            const auto written = store_.publish({&slice.parts[i], 1}, clock_.now(), slice.deletes_max);
+            result.published.counts += written.counts;
+            result.last_session = written.sessions.back();
         } catch (RowError const& reason) {
-            result.refused.push_back({i, reason.what()});
+            result.published.refused.push_back({i, reason.what()});
         }
     }
     co_return result;

@@ -107,7 +107,11 @@ public:
     /// Stores the tokens, and settles each meeting that is as it was read. Of one that the platform edited meanwhile,
     /// it stores what is still right and leaves it due; and likewise one of which more than `deletes_max` rows were to
     /// go, together with those before it.
-    PublishCounts publish(std::span<Publication const> publications, sys_seconds now, std::size_t deletes_max = 2000);
+    struct PublishedSlice {
+        PublishCounts counts;
+        std::vector<SessionNo> sessions; ///< By publication: the number of its session; 0 where none is used.
+    };
+    PublishedSlice publish(std::span<Publication const> publications, sys_seconds now, std::size_t deletes_max = 2000);
 
     /// Takes one step for requests, if there is one to take: begins those that were filed, or marks the next meetings.
     /// What it writes takes a short time however many requests there are.

@@ -80,8 +80,13 @@ private:
         std::size_t deletes_max = 0; ///< What is more is left to the next pass.
     };
 
-    boost::asio::awaitable<Published> publish_slice(Slice slice);
-    boost::asio::awaitable<Published> publish_each(Slice slice, std::string refusal);
+    struct WrittenSlice {
+        Published published;
+        SessionNo last_session{}; ///< Of the last part, whose next slice may follow; 0 where none is used.
+    };
+
+    boost::asio::awaitable<WrittenSlice> publish_slice(Slice slice);
+    boost::asio::awaitable<WrittenSlice> publish_each(Slice slice, std::string refusal);
     Duration gap_left();
     boost::asio::awaitable<void> keep_log_small();
     void start_checkpoint();
