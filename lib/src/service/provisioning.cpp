@@ -2,8 +2,6 @@
 #include <usher/service/provisioning.hpp>
 
 #include <algorithm>
-#include <stdexcept>
-#include <tuple>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -11,7 +9,9 @@
 #include <spdlog/spdlog.h>
 
 #include <usher/core/printable.hpp>
+#include <usher/service/batch.hpp>
 #include <usher/service/log_event.hpp>
+#include <usher/store/errors.hpp>
 
 namespace usher {
 
@@ -24,66 +24,10 @@ constexpr std::size_t batches_max = 3;
 // What a change of an urgent meeting may have to wait for.
 constexpr auto batch_goal = std::chrono::milliseconds{60};
 constexpr std::size_t batch_participants_min = 128;
-constexpr std::size_t chunk_rows = 500;
-constexpr std::size_t outdated_together = 500;   // rows in one transaction
-constexpr std::size_t sweep_participants = 1000; // what an edit may have to wait for while a sweep goes on
-constexpr std::size_t renumbered_together = 200; // meetings in one transaction
 constexpr auto long_wait = std::chrono::hours{1};
 constexpr auto inspect_again_after = std::chrono::minutes{1};
 
-/// Whether the meeting was planned under another configuration, or in what has become the future.
-bool is_stale(Store::AgendaEntry const& entry, Projects const& projects, sys_seconds now)
-{
-    if (entry.settled_at > now)
-        return true;
-    if ((entry.state == State::cancelled || entry.state == State::waiting) && entry.policy_hash == 0)
-        return false; // one that is deleted, or not there yet, has no project
-    return std::none_of(projects.by_name.begin(), projects.by_name.end(), [&](auto const& project) {
-        return project.second.policy_hash == entry.policy_hash;
-    });
-}
-
-/// Whether nothing is to be written, not even what its row shows of it.
-bool is_as_planned(MeetingSnapshot const& meeting, Plan const& planned)
-{
-    return !planned.has_work() && planned.state == meeting.state && planned.reason == meeting.reason &&
-           planned.opens == meeting.opens && planned.closes == meeting.closes;
-}
-
-/// Whether there is something to do, now or before the meeting would be due again.
-bool is_overlooked(MeetingSnapshot const& meeting, Plan const& planned)
-{
-    return meeting.is_unreadable || meeting.has_foreign_session || meeting.has_unreadable_rows ||
-           !is_as_planned(meeting, planned) || (planned.due && unix_seconds(*planned.due) < meeting.due_at);
-}
-
 } // namespace
-
-/// Meetings on their way from the rows to the view.
-struct Provisioner::Batch {
-    explicit Batch(std::unique_ptr<StoreReader> with) : reader{std::move(with)} {}
-
-    std::unique_ptr<StoreReader> reader;
-    std::vector<MeetingNo> wanted;
-    std::vector<MeetingNo> unread; ///< Of these, what would have been too much.
-    std::vector<MeetingNo> unreadable;
-    std::vector<std::pair<MeetingNo, std::string>> damaged; ///< With the reason.
-    std::size_t participants_max = 0;
-    bool keeps_place = false; ///< Urgent, or overtaken once.
-    SteadyClock::time_point started;
-    Seen seen; ///< Before they were read.
-    sys_seconds now;
-    Projects projects;
-
-    // From here on all are by meeting, those that are needed first coming first.
-    std::vector<MeetingSnapshot> meetings;
-    std::vector<Plan> plans;
-    std::vector<std::optional<SessionRow>> sessions; ///< What tokens are signed for.
-    std::vector<std::vector<SignedToken>> tokens;
-
-    bool done = false;
-    std::exception_ptr error;
-};
 
 PassResult& PassResult::operator+=(PassResult const& other)
 {
@@ -98,12 +42,13 @@ Provisioner::Provisioner(
 )
     : store_{store},
       clock_{clock},
-      random_{random},
       maker_{maker},
       executor_{executor},
       workers_{std::move(workers)},
       certain_{settings.clock.value_or(at_start({}, clock.now(), clock.steady_now())), clock.now(), clock.steady_now()},
-      prepared_{clock, executor}
+      preparer_{random, workers_, by_name_},
+      prepared_{clock, executor},
+      sweep_{store, clock, executor, workers_}
 {
     configure(std::move(projects), settings);
 }
@@ -135,33 +80,6 @@ boost::asio::awaitable<void> Provisioner::reconcile()
     start_sweep();
     for (bool more = true; more && !stopping_;)
         more = co_await sweep();
-}
-
-/// Runs `work` on the workers. It must own what it uses: it goes on if the wait for it is given up.
-boost::asio::awaitable<void> Provisioner::on_workers(std::function<void()> work)
-{
-    struct Errand {
-        std::function<void()> work;
-        Wakeup ended;
-        bool over = false;
-        std::exception_ptr error{};
-    };
-    const auto errand = std::make_shared<Errand>(Errand{std::move(work), Wakeup{clock_, executor_}});
-    boost::asio::post(workers_.executor, [errand, executor = executor_] {
-        try {
-            errand->work();
-        } catch (...) {
-            errand->error = std::current_exception();
-        }
-        boost::asio::post(executor, [errand] {
-            errand->over = true;
-            errand->ended.notify();
-        });
-    });
-    while (!errand->over)
-        co_await errand->ended.wait(long_wait);
-    if (errand->error)
-        std::rethrow_exception(errand->error);
 }
 
 bool Provisioner::take_sweep_wish()
@@ -216,122 +134,38 @@ boost::asio::awaitable<void> Provisioner::find_stale()
 {
     co_await inspect_schema();
     co_await keep_doors();
-    const std::shared_ptr<StoreReader> reader = store_.reader();
     const auto found = std::make_shared<std::vector<Suspect>>();
-    const sys_seconds now = clock_.now();
-    std::function<void()> work = [reader, found, now, projects = projects_] {
-        for (MeetingNo after{0};;) {
-            const std::vector<Store::AgendaEntry> entries = reader->scan(after, chunk_rows);
-            if (entries.empty())
-                return;
-            after = entries.back().number;
-            for (Store::AgendaEntry const& entry : entries)
-                if (entry.due_at > unix_seconds(now) && is_stale(entry, projects, now))
-                    found->push_back({entry.starts_at, entry.session, entry.number});
-        }
+    const std::shared_ptr<StoreReader> reader = store_.reader();
+    std::function<void()> work = [found, reader, projects = projects_, now = clock_.now()] {
+        *found = stale_meetings(*reader, projects, now);
     };
     try {
-        co_await on_workers(std::move(work));
+        co_await on_workers(workers_, clock_, executor_, std::move(work));
     } catch (DatabaseDamaged const& error) {
         note_damage(error.what());
     }
-    suspect(*found);
+    suspects_.add(*found, clock_.now());
 }
 
 void Provisioner::start_sweep()
 {
-    sweep_ = {};
-    sweep_.since = store_.last_seq();
+    sweep_.start();
 }
 
 boost::asio::awaitable<bool> Provisioner::sweep()
 {
-    bool more = false;
+    Sweep::Chunk chunk;
+    const sys_seconds now = clock_.now();
+    const Projects projects = known_projects(now);
     try {
-        more = co_await sweep_on();
+        chunk = co_await sweep_.next(projects, std::min(now, projects.certain) - settings_.base.retention);
     } catch (DatabaseDamaged const& error) { // it needs all rows; what is due is served without it
         note_damage(error.what());
-        sweep_.reader.reset();
+        chunk.more = false;
     }
-    has_swept_ = has_swept_ || !more;
-    co_return more;
-}
-
-boost::asio::awaitable<bool> Provisioner::sweep_on()
-{
-    if (!sweep_.reader)
-        sweep_.reader = store_.reader();
-    if (co_await store_.renumber(renumbered_together))
-        co_return true;
-    if (sweep_.ids) { // the agenda rows themselves come first
-        const auto missing = std::make_shared<Store::MissingRows>();
-        std::function<void()> find = [missing, reader = sweep_.reader, cursor = *sweep_.ids] {
-            *missing = reader->find_missing(cursor, chunk_rows);
-        };
-        co_await on_workers(std::move(find));
-        co_await store_.add_missing(std::move(missing->meeting_ids));
-        sweep_.ids = std::move(missing->next);
-        co_return true;
-    }
-    if (sweep_.after) {
-        co_await sweep_meetings(*sweep_.after);
-        co_return true;
-    }
-    const auto outdated = std::make_shared<Store::Outdated>();
-    const sys_seconds before =
-        std::min(clock_.now(), certain_.at(clock_.now(), clock_.steady_now())) - settings_.base.retention;
-    std::function<void()> find = [outdated, before, reader = sweep_.reader, place = sweep_.outdated] {
-        *outdated = reader->find_outdated(place, before, outdated_together);
-    };
-    co_await on_workers(std::move(find));
-    const Store::Outdated::Cursor next = outdated->next;
-    co_await store_.remove(std::move(*outdated));
-    sweep_.outdated = next;
-    if (sweep_.outdated.table != Store::Outdated::OldTable::none)
-        co_return true;
-    sweep_.reader.reset();
-    co_return false;
-}
-
-boost::asio::awaitable<void> Provisioner::sweep_meetings(MeetingNo after)
-{
-    struct Chunk {
-        std::vector<Suspect> found;
-        std::optional<MeetingNo> last;
-    };
-    const auto chunk = std::make_shared<Chunk>();
-    const sys_seconds now = clock_.now();
-    Projects known = known_projects(now);
-    std::function<void()> work = [chunk, reader = sweep_.reader, after, since = sweep_.since, now,
-                                  projects = std::move(known)] {
-        const std::vector<Store::AgendaEntry> entries = reader->scan(after, chunk_rows);
-        if (entries.empty())
-            return;
-        std::vector<MeetingNo> settled;
-        std::map<MeetingNo, sys_seconds> starts;
-        for (Store::AgendaEntry const& entry : entries) {
-            if (entry.due_at <= unix_seconds(now) || entry.seq > since)
-                continue;                         // known
-            if (is_stale(entry, projects, now)) { // rows that came back with a backup
-                chunk->found.push_back({entry.starts_at, entry.session, entry.number});
-                continue;
-            }
-            settled.push_back(entry.number);
-            starts.emplace(entry.number, entry.starts_at);
-        }
-        const std::vector<MeetingSnapshot> meetings = reader->read(settled, sweep_participants);
-        for (MeetingSnapshot const& meeting : meetings)
-            if (is_overlooked(meeting, plan(meeting, projects, now)))
-                chunk->found.push_back(
-                    {starts.at(meeting.number), meeting.published ? meeting.published->number : SessionNo{},
-                     meeting.number}
-                );
-        const bool all = meetings.empty() || meetings.back().number == settled.back();
-        chunk->last = all ? entries.back().number : meetings.back().number;
-    };
-    co_await on_workers(std::move(work));
-    suspect(chunk->found);
-    sweep_.after = chunk->last;
+    suspects_.add(chunk.suspects, clock_.now());
+    has_swept_ = has_swept_ || !chunk.more;
+    co_return chunk.more;
 }
 
 /// As the planner is told of them at this instant.
@@ -341,27 +175,6 @@ Projects Provisioner::known_projects(sys_seconds now)
     known.certain = certain_.at(now, clock_.steady_now());
     known.clock_believed = certain_.believes();
     return known;
-}
-
-/// To be looked at, in the order of Store::due(); what is over comes last.
-void Provisioner::suspect(std::vector<Suspect> const& meetings)
-{
-    if (meetings.empty())
-        return;
-    const sys_seconds now = clock_.now();
-    const auto key = [now](Suspect const& one) {
-        const bool over = one.starts_at < now - near_before && one.starts_at != sys_seconds{}; // taken once already
-        const bool near = !over && one.starts_at <= now + near_after;
-        const sys_seconds place = near ? one.starts_at : std::chrono::floor<std::chrono::days>(one.starts_at);
-        return std::tuple{over, !near, place, one.session, one.meeting};
-    };
-    const auto comes_later = [&](Suspect const& left, Suspect const& right) { return key(left) > key(right); };
-    const auto known = std::ssize(suspects_); // in order already, but for those that came near meanwhile
-    suspects_.insert(suspects_.end(), meetings.begin(), meetings.end());
-    std::sort(suspects_.begin() + known, suspects_.end(), comes_later);
-    std::inplace_merge(suspects_.begin(), suspects_.begin() + known, suspects_.end(), comes_later);
-    const auto same = [](Suspect const& left, Suspect const& right) { return left.meeting == right.meeting; };
-    suspects_.erase(std::unique(suspects_.begin(), suspects_.end(), same), suspects_.end());
 }
 
 boost::asio::awaitable<PassResult> Provisioner::settle()
@@ -396,7 +209,7 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
     while (!batches_.empty()) { // what is left by a stop or a failure; its rows are due still
         while (!batches_.front()->done)
             co_await prepared_.wait(long_wait);
-        look_again(batches_.front()->wanted);
+        suspects_.put_back(batches_.front()->wanted);
         batches_.pop_front();
     }
     co_await store_.come_to_rest();
@@ -421,13 +234,6 @@ boost::asio::awaitable<bool> Provisioner::advance_requests()
     co_return step.more;
 }
 
-/// Meetings that were taken from the suspects, or may have been, and are next.
-void Provisioner::look_again(std::vector<MeetingNo> const& meetings)
-{
-    for (std::size_t i = meetings.size(); i-- > 0;)
-        suspects_.push_back({sys_seconds{}, SessionNo{}, meetings[i]});
-}
-
 /// Due by their rows and suspects, each half of what there is room for while there are both.
 Store::DueMeetings Provisioner::next_meetings(sys_seconds now)
 {
@@ -436,17 +242,18 @@ Store::DueMeetings Provisioner::next_meetings(sys_seconds now)
         set_aside_.empty() ? store_.due(now, batch_meetings_ - kept, in_hand_)
                            : store_.due(now, batch_meetings_ - kept, set_aside_.with(in_hand_, clock_.steady_now()));
     in_hand_.insert(due.meetings.begin(), due.meetings.end());
-    while (due.meetings.size() < batch_meetings_ && !suspects_.empty()) {
-        const MeetingNo meeting = suspects_.back().meeting;
-        suspects_.pop_back();
-        if (in_hand_.insert(meeting).second) // else it is being looked at
-            due.meetings.push_back(meeting);
+    while (due.meetings.size() < batch_meetings_) {
+        const std::optional<MeetingNo> suspect = suspects_.take();
+        if (!suspect)
+            break;
+        if (in_hand_.insert(*suspect).second) // else it is being looked at
+            due.meetings.push_back(*suspect);
     }
     return due;
 }
 
 /// An urgent one overtakes those that are not, but each of them once at most.
-Provisioner::Batch& Provisioner::add_batch(bool urgent)
+Batch& Provisioner::add_batch(bool urgent)
 {
     if (readers_.empty())
         readers_.push_back(store_.reader());
@@ -472,7 +279,7 @@ bool Provisioner::start_batch()
     batch.seen = due.seen;
     batch.now = now;
     batch.projects = known_projects(now);
-    boost::asio::co_spawn(workers_.executor, prepare(batch), [this, &batch](std::exception_ptr error) {
+    boost::asio::co_spawn(workers_.executor, preparer_.prepare(batch), [this, &batch](std::exception_ptr error) {
         boost::asio::post(executor_, [this, &batch, error] {
             batch.error = error;
             batch.done = true;
@@ -480,136 +287,6 @@ bool Provisioner::start_batch()
         });
     });
     return true;
-}
-
-/// Everything that needs no write: on the workers.
-boost::asio::awaitable<void> Provisioner::prepare(Batch& batch)
-{
-    try {
-        batch.meetings = batch.reader->read(batch.wanted, batch.participants_max);
-    } catch (DatabaseDamaged const&) {
-        read_each(batch);
-    }
-    if (!batch.meetings.empty() && batch.damaged.empty())
-        batch.unread.assign(
-            std::find(batch.wanted.begin(), batch.wanted.end(), batch.meetings.back().number) + 1, batch.wanted.end()
-        );
-    std::erase_if(batch.meetings, [&](MeetingSnapshot const& meeting) {
-        if (meeting.is_unreadable)
-            batch.unreadable.push_back(meeting.number);
-        return meeting.is_unreadable;
-    });
-    for (MeetingSnapshot const& meeting : batch.meetings)
-        batch.plans.push_back(plan(meeting, batch.projects, batch.now));
-    co_await make_sessions(batch);
-    sign(batch);
-}
-
-/// A part of the database is damaged: each meeting by itself, so that those that lie elsewhere are served.
-void Provisioner::read_each(Batch& batch)
-{
-    for (const MeetingNo meeting : batch.wanted) {
-        try {
-            for (MeetingSnapshot& read : batch.reader->read({&meeting, 1}, batch.participants_max))
-                batch.meetings.push_back(std::move(read));
-        } catch (DatabaseDamaged const& error) {
-            batch.damaged.emplace_back(meeting, error.what());
-        }
-    }
-}
-
-/// Finds or makes what tokens are signed for.
-boost::asio::awaitable<void> Provisioner::make_sessions(Batch& batch)
-{
-    for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
-        MeetingSnapshot const& meeting = batch.meetings[i];
-        const SessionStep step = batch.plans[i].session;
-        if (step != SessionStep::create) {
-            batch.sessions.push_back(step == SessionStep::publish ? meeting.staged : meeting.published);
-            continue;
-        }
-        Project const& project = by_name_.find(meeting.meeting->project)->second;
-        SessionRow session{
-            {},
-            batch.plans[i].adopt,
-            project.facts.provider,
-            project.facts.name,
-            project.facts.project_key,
-            to_text(meeting.meeting->options),
-            true};
-        if (!session.session_id.empty()) {
-            batch.sessions.emplace_back(std::move(session));
-            continue;
-        }
-        SessionOrder order{
-            meeting.meeting->options, batch.now, {random_.next(), random_.next(), random_.next()}, ++serial_};
-        CreateOutcome outcome = co_await project.provider->create_session(std::move(order));
-        if (!outcome.session_id) // a provider that needs no network has no reason to fail
-            throw std::runtime_error{project.facts.name + ": " + outcome.session_id.error().detail};
-        session.session_id = std::move(*outcome.session_id);
-        session.adopted = false;
-        batch.sessions.emplace_back(std::move(session));
-    }
-}
-
-void Provisioner::sign(Batch& batch)
-{
-    struct SigningJob {
-        std::size_t meeting;
-        std::size_t step;
-        Project const* project;
-        TokenEntropy entropy;
-    };
-    std::vector<SigningJob> jobs;
-    for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
-        const auto project = by_name_.find(batch.plans[i].project);
-        const bool signs = batch.sessions[i] && project != by_name_.end();
-        const std::size_t steps = signs ? batch.plans[i].sign.size() : 0;
-        batch.tokens.emplace_back(steps);
-        for (std::size_t step = 0; step < steps; ++step) {
-            const std::uint64_t high = random_.next();
-            jobs.push_back({i, step, &project->second, {high, random_.next()}});
-        }
-    }
-    std::vector<std::optional<Failure>> failures(jobs.size());
-    share(workers_, jobs.size(), [&](std::size_t first, std::size_t last) {
-        for (std::size_t k = first; k < last; ++k) {
-            SigningJob const& job = jobs[k];
-            Plan const& planned = batch.plans[job.meeting];
-            SignStep const& step = planned.sign[job.step];
-            ParticipantRow const& participant = batch.meetings[job.meeting].participants[step.participant];
-            std::string const& session_id = batch.sessions[job.meeting]->session_id;
-            ProjectFacts const& facts = job.project->facts;
-            const sys_seconds issued = batch.now - facts.policy.clock_skew;
-            const TokenClaims claims{
-                session_id,
-                *participant.role,
-                issued,
-                expiry_of(issued, *planned.closes, facts.policy),
-                participant.connection_data,
-                participant.layout_classes,
-                participant.id,
-                participant.display_name};
-            auto token = job.project->signer.sign(claims, job.entropy, batch.now);
-            if (token)
-                batch.tokens[job.meeting][job.step] = {
-                    step.participant, std::move(*token), step.reason,
-                    issued,           claims.expires_at, fingerprint_of(participant, session_id, facts.format)};
-            else
-                failures[k] = std::move(token.error());
-        }
-    });
-    for (std::size_t k = jobs.size(); k-- > 0;) {
-        if (!failures[k])
-            continue;
-        Plan& planned = batch.plans[jobs[k].meeting];
-        const std::size_t participant = planned.sign[jobs[k].step].participant;
-        planned.problems.push_back({participant, std::string{to_text(failures[k]->code)}, failures[k]->message});
-        planned.reason = "participant_problems";
-        planned.detail = "some participants cannot be served; each is listed with its reason";
-        std::vector<SignedToken>& tokens = batch.tokens[jobs[k].meeting];
-        tokens.erase(tokens.begin() + static_cast<std::ptrdiff_t>(jobs[k].step));
-    }
 }
 
 /// Publishes the first batch, once it is ready.
@@ -649,7 +326,7 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     }
     for (const MeetingNo meeting : batch.wanted)
         in_hand_.erase(meeting);
-    look_again(batch.unread);
+    suspects_.put_back(batch.unread);
     readers_.push_back(std::move(batch.reader));
     // Where a batch was made it is destroyed, which takes longer than one thinks.
     boost::asio::post(workers_.executor, [done = std::move(batches_.front())] {});

@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include <boost/asio/post.hpp>
+
+#include <usher/async/wakeup.hpp>
 
 namespace usher {
 
@@ -85,6 +89,34 @@ void share(Workers const& workers, std::size_t count, std::function<void(std::si
         boost::asio::post(workers.executor, [shared] { shared->help(); });
     shared->help(); // whoever asks works too: on an executor of one thread, alone
     shared->wait();
+}
+
+boost::asio::awaitable<void>
+on_workers(Workers workers, Clock& clock, boost::asio::any_io_executor executor, std::function<void()> work)
+{
+    constexpr auto long_wait = std::chrono::hours{1};
+    struct Errand {
+        std::function<void()> work;
+        Wakeup ended;
+        bool over = false;
+        std::exception_ptr error{};
+    };
+    const auto errand = std::make_shared<Errand>(Errand{std::move(work), Wakeup{clock, executor}});
+    boost::asio::post(workers.executor, [errand, executor] {
+        try {
+            errand->work();
+        } catch (...) {
+            errand->error = std::current_exception();
+        }
+        boost::asio::post(executor, [errand] {
+            errand->over = true;
+            errand->ended.notify();
+        });
+    });
+    while (!errand->over)
+        co_await errand->ended.wait(long_wait);
+    if (errand->error)
+        std::rethrow_exception(errand->error);
 }
 
 } // namespace usher

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <deque>
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,24 +19,17 @@
 #include <usher/core/certain_time.hpp>
 #include <usher/core/plan.hpp>
 #include <usher/core/promises.hpp>
-#include <usher/core/token.hpp>
-#include <usher/provider/provider.hpp>
-#include <usher/service/pace.hpp>
+#include <usher/service/batch.hpp>
+#include <usher/service/project.hpp>
 #include <usher/service/random.hpp>
 #include <usher/service/session_maker.hpp>
 #include <usher/service/set_aside.hpp>
+#include <usher/service/suspects.hpp>
+#include <usher/service/sweep.hpp>
 #include <usher/service/workers.hpp>
 #include <usher/store/store.hpp>
 
 namespace usher {
-
-/// A configured project with what signs its tokens and what creates its sessions.
-struct Project {
-    ProjectFacts facts;
-    TokenSigner signer;
-    std::shared_ptr<Provider> provider;
-    PaceSettings pace{}; ///< Of calls over the network.
-};
 
 struct ProvisioningSettings {
     Policy base;                         ///< For meetings whose project is not configured.
@@ -121,23 +111,10 @@ public:
     Result<void> check_signature(std::string_view project, Credential const& credential) const;
 
 private:
-    struct Batch;
-    struct Suspect {
-        sys_seconds starts_at;
-        SessionNo session{};
-        MeetingNo meeting{};
-    };
-    boost::asio::awaitable<void> on_workers(std::function<void()> work);
-    boost::asio::awaitable<void> sweep_meetings(MeetingNo after);
     Projects known_projects(sys_seconds now);
-    void suspect(std::vector<Suspect> const& meetings);
-    void look_again(std::vector<MeetingNo> const& meetings);
     Store::DueMeetings next_meetings(sys_seconds now);
     Batch& add_batch(bool urgent);
     bool start_batch();
-    boost::asio::awaitable<void> prepare(Batch& batch);
-    boost::asio::awaitable<void> make_sessions(Batch& batch);
-    void sign(Batch& batch);
     boost::asio::awaitable<PassResult> run(std::size_t batches, bool once);
     boost::asio::awaitable<bool> advance_requests();
     boost::asio::awaitable<PassResult> finish_batch();
@@ -146,16 +123,13 @@ private:
     void note_looks(Batch const& batch);
     void note_concern();
     void note_damage(std::string const& reason);
-    static void read_each(Batch& batch);
-    boost::asio::awaitable<bool> sweep_on();
 
     Store& store_;
     Clock& clock_;
-    RandomSource& random_;
     SessionMaker& maker_;
     boost::asio::any_io_executor executor_;
     Workers workers_;
-    std::map<std::string, Project, std::less<>> by_name_;
+    ProjectsByName by_name_;
     Projects projects_;
     ProvisioningSettings settings_;
     CertainTime certain_;
@@ -172,18 +146,9 @@ private:
     std::set<MeetingNo> in_hand_;
     SetAside set_aside_;
     bool sweep_wish_ = false;
+    Preparer preparer_;
     Wakeup prepared_;
-    std::atomic<std::uint64_t> serial_ = 0; ///< Of sessions that are made here.
-    /// What reconcile() found, what is needed first at the end. Not due by its row; lost with the daemon, and found
-    /// again.
-    std::vector<Suspect> suspects_;
-    struct Sweep {
-        std::optional<std::string> ids = std::string{}; ///< While agenda rows are looked for that are missing.
-        std::optional<MeetingNo> after = MeetingNo{0};  ///< While meetings are gone through.
-        std::int64_t since = 0;                         ///< The last seq when it began.
-        Store::Outdated::Cursor outdated{};
-        std::shared_ptr<StoreReader> reader{};
-    };
+    Suspects suspects_;
     Sweep sweep_;
 
     std::size_t batch_meetings_ = 8;                   ///< Adapts to how many participants they have,

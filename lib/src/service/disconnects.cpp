@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Throwing people out of sessions that they are to be in no longer.
+#include <algorithm>
+
+#include <spdlog/spdlog.h>
+
+#include <usher/core/backoff.hpp>
+#include <usher/core/printable.hpp>
+#include <usher/service/log_event.hpp>
+
+#include "service/project_calls.hpp"
+
+namespace usher {
+
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr std::size_t disconnects_at_once = 100;
+constexpr int disconnect_tries = 30; // then whoever is there stays there, and log and history say so
+constexpr seconds disconnect_cap{60};
+constexpr seconds disconnect_patience{600}; // the longest pause, whatever was asked for: people are there
+} // namespace
+
+void SessionMaker::want_disconnects()
+{
+    disconnects_wanted_ = true;
+    wakeup_.notify();
+}
+
+void SessionMaker::retry_disconnects()
+{
+    const SteadyClock::time_point now = clock_.steady_now();
+    for (auto const& [name, project] : projects_)
+        hurry_disconnects(*project, now);
+    for (auto& [session, tries] : disconnects_)
+        tries.next = std::min(tries.next, now);
+    want_disconnects();
+}
+
+/// While the circuit is open, and somebody is to be thrown out: the next probe comes at `by` at the latest.
+void SessionMaker::hurry_disconnects(ProjectCalls& project, SteadyClock::time_point by)
+{
+    if (project.pace.open() && !store_.read_disconnects(project.called.facts.name, 1).empty())
+        hurry(project, by);
+}
+
+/// Starts what may be started of the sessions that are marked; returns when to look again.
+SteadyClock::duration SessionMaker::start_disconnects()
+{
+    if (!disconnects_wanted_ || stopping_)
+        return idle;
+    StartedDisconnects all = start_disconnects(std::nullopt);
+    for (auto const& [name, facts] : known_.by_name) {
+        const StartedDisconnects started = start_disconnects(name);
+        all.any_left = all.any_left || started.any_left;
+        all.wait = std::min(all.wait, started.wait);
+    }
+    disconnects_wanted_ = all.any_left;
+    return std::max(all.wait, SteadyClock::duration::zero());
+}
+
+/// Of one project, or of those that are not configured.
+SessionMaker::StartedDisconnects SessionMaker::start_disconnects(std::optional<std::string> const& name)
+{
+    SteadyClock::duration wait = idle;
+    const auto found = name ? projects_.find(*name) : projects_.end();
+    const SteadyClock::time_point now = clock_.steady_now();
+    const auto has_place = [&] {
+        if (found == projects_.end() || found->second->pace.allowance(now) > 0)
+            return true;
+        const auto next = found->second->pace.next(now);
+        wait = std::min<SteadyClock::duration>(wait, next ? *next - now : idle); // else a call will end
+        return false;
+    };
+    if (found != projects_.end())
+        hurry_disconnects(*found->second, found->second->pace.failed_at() + disconnect_patience);
+    if (!has_place())
+        return {true, wait};
+    const std::vector<Disconnect> rows = store_.read_disconnects(name, disconnects_at_once);
+    for (Disconnect const& row : rows) {
+        Tries& tries = disconnects_[row.session.number];
+        if (tries.under_way)
+            continue;
+        if (tries.next > now) {
+            wait = std::min(wait, tries.next - now);
+            continue;
+        }
+        if (!has_place())
+            break;
+        if (std::string why = why_not(row); !why.empty()) {
+            end_disconnect(row, "disconnect_failed", std::move(why));
+            continue;
+        }
+        tries.under_way = true;
+        found->second->pace.started();
+        calls_.spawn("disconnect call", disconnect(found->second, row));
+    }
+    return {!rows.empty(), wait};
+}
+
+/// Why nobody is to be thrown out of a session that is marked for it, or an empty text.
+std::string SessionMaker::why_not(Disconnect const& row) const
+{
+    if (!row.ours)
+        return "usher did not write its row";
+    if (row.shared)
+        return "another meeting is served by it";
+    const MeetingNo number = row.meeting;
+    const std::vector<MeetingSnapshot> meeting = store_.read_orders({&number, 1});
+    return why_not_disconnect(meeting.empty() ? MeetingSnapshot{} : meeting.front(), row.session, known_, clock_.now());
+}
+
+boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<ProjectCalls> project, Disconnect row)
+{
+    SessionOrder asked{{}, clock_.now(), {random_.next(), random_.next(), random_.next()}};
+    const DisconnectOutcome outcome =
+        co_await project->called.provider->disconnect_all(row.session.session_id, std::move(asked));
+    ProviderFailure const* const failure = outcome.disconnected ? nullptr : &outcome.disconnected.error();
+    hear(*project, failure, outcome.clock_ahead, clock_.now() + patience_max);
+    Tries& tries = disconnects_[row.session.number];
+    tries.under_way = false;
+    if (failure == nullptr) {
+        end_disconnect(row, "disconnected", std::to_string(*outcome.disconnected) + " connections");
+    } else {
+        // What all calls share is waited for as long as it takes: the circuit sees to it that this costs few of them.
+        tries.failures += failure->of_project || failure->retry_after ? 0 : 1;
+        tries.next = clock_.steady_now() +
+                     backoff(std::max(tries.failures, 1), retry_base, disconnect_cap, row.session.session_id);
+        if (tries.failures == disconnect_tries)
+            end_disconnect(row, "disconnect_failed", failure->reason + ": " + failure->detail);
+    }
+    disconnects_wanted_ = true;
+    wakeup_.notify();
+}
+
+void SessionMaker::end_disconnect(Disconnect const& row, std::string event, std::string detail)
+{
+    if (event != "disconnected")
+        log_event(
+            "disconnect.failed"_event, fmt::format(
+                                           " meeting={} session={} reason=\"{}\"", printable(row.meeting_id),
+                                           printable(row.session.session_id), printable(detail)
+                                       )
+        );
+    disconnects_[row.session.number].under_way = true; // until it is on record
+    if (!row.ours)
+        event.clear(); // what others wrote is no part of a meeting's history
+    ended_disconnects_.push_back({row.session.number, row.meeting, std::move(event), std::move(detail)});
+}
+
+} // namespace usher
