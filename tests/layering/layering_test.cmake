@@ -21,7 +21,7 @@ set(sqlite_headers "SQLiteCpp/|sqlite3")
 set(sqlite_folders lib/src/store/sqlite)
 # What only a store's own folder knows. Names of log events stay what they were.
 set(sqlite_words "SQLite::|sqlite3_|PRAGMA|WAL[^a-z]|(^|[^a-z])wal_|[^a-z\"-]wal[^a-z.]|checkpoint|data_version|LockGap"
-  "lock_gap|busy_timeout|(^|[^a-z_])epoch[^a-z(]")
+  "lock_gap|busy_timeout|page_(size|count)|(^|[^a-z_])epoch[^a-z(]")
 string(REPLACE ";" "|" sqlite_words "${sqlite_words}")
 set(asio_headers "boost/")
 set(asio_folders lib/include/usher/async lib/src/async lib/include/usher/store lib/src/store
@@ -87,10 +87,18 @@ if(DEFINED SELF_TEST)
     "lib/src/service/a.cpp|    store.checkpoint(mode)|names what only store/sqlite knows"
     "daemon/a.cpp|    LockGap gap|names what only store/sqlite knows"
     "ctl/a.cpp|    database.exec(\"PRAGMA synchronous = NORMAL\")|names what only store/sqlite knows"
+    "daemon/a.cpp|    constexpr int page_size = 4096|names what only store/sqlite knows"
     "ctl/a.cpp|    sqlite3_busy_handler(handle)|names what only store/sqlite knows"
     "daemon/a.cpp|    // once the epoch is ours|names what only store/sqlite knows"
     "tests/support/a.hpp|    SQLite::Database platform|names what only store/sqlite knows"
     "tests/service/a.hpp|    SQLite::Database platform|names what only store/sqlite knows"
+    "lib/src/store/sqlite/database.cpp|    SQLite::Database copy{path}|-"
+    "lib/src/store/sqlite/a.cpp|void read(SQLite::Database& database)|-"
+    "lib/src/store/sqlite/a.cpp|    std::unique_ptr<SQLite::Database> database;|-"
+    "lib/src/store/sqlite/a.cpp|    SQLite::Database copy{path}|opens a database"
+    "lib/src/store/sqlite/a.cpp|    SQLite::Database{path}.exec(sql)|opens a database"
+    "lib/src/store/sqlite/a.cpp|    auto copy = std::make_unique<SQLite::Database>(path)|opens a database"
+    "lib/src/store/sqlite/a.cpp|    sqlite3_open_v2(path, handle, 0, nullptr)|opens a database"
     "lib/src/provider/a/kind.cpp|    .name = \"sandbox\",|-"
     "lib/src/config/a.cpp|    if (provider == \"vonage\")|names a kind of provider"
     "ctl/a.cpp|    return project.provider != \"sandbox\"|names a kind of provider"
@@ -188,6 +196,18 @@ foreach(file IN LISTS files shared_files)
   foreach(line IN LISTS lines)
     string(STRIP "${line}" line)
     complain("${file}" "${line}" "names what only store/sqlite knows; tell it by the port, or by a HealthRow")
+  endforeach()
+endforeach()
+
+# One file opens databases, so that each connection waits, and trusts what is in the file, as that one decides.
+foreach(file IN LISTS files)
+  if(file STREQUAL "lib/src/store/sqlite/database.cpp")
+    continue()
+  endif()
+  file(STRINGS ${ROOT}/${file} lines REGEX "SQLite::Database( [a-z_]+)?[{(]|<SQLite::Database>\\(|sqlite3_open")
+  foreach(line IN LISTS lines)
+    string(STRIP "${line}" line)
+    complain("${file}" "${line}" "opens a database; lib/src/store/sqlite/database.cpp does that")
   endforeach()
 endforeach()
 

@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -94,34 +93,14 @@ bool is_same_file(std::string const& one, std::string const& other)
 void expect_foreign(std::string const& database, std::string const& target)
 {
     const std::string own = real_path(database);
-    for (std::string const written : {"", ".partial", "-wal", "-shm", ".key", ".mark"})
-        for (std::string const suffix :
+    for (const std::string written : {"", ".partial", "-wal", "-shm", ".key", ".mark"})
+        for (const std::string suffix :
              {"", "-wal", "-shm", "-journal", "-wal.foreign", ".key", ".key.new", ".mark", ".lock", ".restoring",
               ".restoring.key", ".replaced", ".replaced-wal", ".replaced-shm", ".replaced.key"})
             if (is_same_file(target + written, own + suffix))
                 throw DatabaseError{
                     target + written + (suffix.empty() ? ": is" : ": belongs to") +
                     " the database itself; name another file"};
-}
-
-/// A path as SQLite takes it in a URI, for a file that nobody writes to: it is read without locks and without a -wal.
-std::string immutable_uri(std::string const& path)
-{
-    std::string uri = "file:";
-    for (const char c : path) {
-        std::array<char, 4> escaped{};
-        std::snprintf(escaped.data(), escaped.size(), "%%%02X", static_cast<unsigned char>(c));
-        if (c == '%' || c == '?' || c == '#')
-            uri += escaped.data();
-        else
-            uri += c;
-    }
-    return uri + "?immutable=1";
-}
-
-SQLite::Database open_immutable(std::string const& path)
-{
-    return SQLite::Database{immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI | SQLite::OPEN_NOMUTEX};
 }
 
 /// `ok`, or the first thing that is wrong.
@@ -135,18 +114,18 @@ void copy_pages(SQLite::Database& source, std::string const& from, std::string c
 {
     make_empty(to);
     {
-        SQLite::Database target{to, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX};
-        target.exec("PRAGMA journal_mode = OFF");
-        target.exec("PRAGMA synchronous = OFF"); // see make_durable
+        const auto target = open_as_it_is(to, Untouched::writable);
+        target->exec("PRAGMA journal_mode = OFF");
+        target->exec("PRAGMA synchronous = OFF"); // see make_durable
         const std::unique_ptr<sqlite3_backup, decltype(&sqlite3_backup_finish)> backup{
-            sqlite3_backup_init(target.getHandle(), "main", source.getHandle(), "main"), sqlite3_backup_finish};
-        const int result = backup ? sqlite3_backup_step(backup.get(), -1) : sqlite3_errcode(target.getHandle());
+            sqlite3_backup_init(target->getHandle(), "main", source.getHandle(), "main"), sqlite3_backup_finish};
+        const int result = backup ? sqlite3_backup_step(backup.get(), -1) : sqlite3_errcode(target->getHandle());
         if (result != SQLITE_DONE)
             throw SQLite::Exception{sqlite3_errstr(result), result};
     }
     make_durable(to);
-    SQLite::Database copy = open_immutable(to);
-    if (const std::string answer = checked(copy); answer != "ok")
+    const auto copy = open_as_it_is(to, Untouched::immutable);
+    if (const std::string answer = checked(*copy); answer != "ok")
         throw DatabaseError{from + ": is damaged: " + answer};
 }
 
@@ -154,8 +133,9 @@ void copy_pages(SQLite::Database& source, std::string const& from, std::string c
 sys_seconds last_instant(std::string const& copy, std::string const& file)
 {
     try {
-        SQLite::Database database = open_immutable(copy);
-        const std::int64_t at = database.execAndGet("SELECT max(since, heartbeat) FROM daemon WHERE id = 1").getInt64();
+        const auto database = open_as_it_is(copy, Untouched::immutable);
+        const std::int64_t at =
+            database->execAndGet("SELECT max(since, heartbeat) FROM daemon WHERE id = 1").getInt64();
         if (at > 0)
             return from_unix(at);
     } catch (SQLite::Exception const&) { // of a version that has other columns
@@ -188,16 +168,8 @@ void take_rights(std::string const& path, std::string const& like)
 /// else out until it is closed.
 std::unique_ptr<SQLite::Database> close_for_good(std::string const& path)
 {
-    const auto open = [&] {
-        auto database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX);
-        int persist = 1;
-        sqlite3_file_control(database->getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
-        sqlite3_db_config(database->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-        set_patience(*database, busy_timeout);
-        return database;
-    };
     try {
-        auto alone = open();
+        auto alone = open_as_it_is(path, Untouched::writable, busy_timeout);
         alone->exec("PRAGMA locking_mode = EXCLUSIVE");
         alone->exec("BEGIN EXCLUSIVE; COMMIT");
         move_wal(*alone, CheckpointMode::truncate);
@@ -205,7 +177,7 @@ std::unique_ptr<SQLite::Database> close_for_good(std::string const& path)
     } catch (SQLite::Exception const&) { // others have it open, or it is damaged
     }
     try {
-        const auto beside = open();
+        const auto beside = open_as_it_is(path, Untouched::writable, busy_timeout);
         move_wal(*beside, CheckpointMode::passive);
         for (int tries = 1; !move_wal(*beside, CheckpointMode::truncate) && tries < empty_log_tries; ++tries)
             std::this_thread::sleep_for(empty_log_pause);
@@ -218,12 +190,11 @@ std::unique_ptr<SQLite::Database> close_for_good(std::string const& path)
 
 bool log_does_not_fit(std::string const& database)
 {
-    const auto is_whole = [](SQLite::Database& opened) {
-        set_patience(opened, busy_timeout);
-        harden(opened.getHandle());
-        sqlite3_db_config(opened.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    const auto is_whole = [&](Untouched how) {
+        const auto opened = open_as_it_is(database, how, busy_timeout);
+        harden(opened->getHandle());
         try {
-            return checked(opened) == "ok";
+            return checked(*opened) == "ok";
         } catch (SQLite::Exception const& error) {
             if (error.getErrorCode() == SQLITE_CORRUPT || error.getErrorCode() == SQLITE_NOTADB)
                 return false;
@@ -231,13 +202,7 @@ bool log_does_not_fit(std::string const& database)
         }
     };
     try {
-        {
-            SQLite::Database with_log{database, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX};
-            if (is_whole(with_log))
-                return false;
-        }
-        SQLite::Database alone = open_immutable(database);
-        return is_whole(alone);
+        return !is_whole(Untouched::writable) && is_whole(Untouched::immutable);
     } catch (SQLite::Exception const& error) {
         rethrow(error, database);
     }
@@ -262,7 +227,7 @@ std::vector<std::string> back_up(std::string const& database, std::string const&
         move(copy, target);
         ::unlink((target + "-wal").c_str()); // of what was there before
         ::unlink((target + "-shm").c_str());
-        for (std::string const suffix : {".key", ".mark"}) {
+        for (const std::string suffix : {".key", ".mark"}) {
             const std::string from = real_path(database) + suffix;
             if (!exists(from))
                 continue;
@@ -325,11 +290,9 @@ Restore::Impl::Impl(std::string const& database, std::string const& backup, std:
         struct stat log {};
         const bool has_log = ::stat((backup + "-wal").c_str(), &log) == 0 && log.st_size > 0;
         try {
-            SQLite::Database source = has_log ? SQLite::Database{backup, SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX}
-                                              : open_immutable(backup);
-            set_patience(source, lock_patience);
-            check_version(source, backup);
-            copy_pages(source, backup, copy_);
+            const auto source = open_as_it_is(backup, has_log ? Untouched::shared : Untouched::immutable);
+            check_version(*source, backup);
+            copy_pages(*source, backup, copy_);
         } catch (SQLite::Exception const& error) {
             if (const int code = error.getErrorCode() & 0xff; code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
                 throw DatabaseError{backup + ": is no sound copy: " + error.what() + "; name another one"};
@@ -366,7 +329,7 @@ Restore::Result Restore::Impl::commit()
         result.replaced = database_ + ".replaced";
         const auto alone = close_for_good(database_);
         result.still_open = alone == nullptr;
-        for (std::string const suffix : {"-wal", "-shm"})
+        for (const std::string suffix : {"-wal", "-shm"})
             ::unlink((result.replaced + suffix).c_str());
         // The name is nobody's for a moment: whoever came upon the old -wal and the new file would mix them.
         move(database_, result.replaced);

@@ -32,6 +32,17 @@ open_connection(std::string const& path, Access access, std::chrono::millisecond
 /// with commits that wait for no disk; who loads sees to that once, at the end.
 std::unique_ptr<SQLite::Database> open_for_loading(std::string const& path, std::chrono::milliseconds patience);
 
+/// How open_as_it_is() reads: a file that nobody writes to needs no locks, and its -wal is left aside.
+enum class Untouched : std::uint8_t { shared, immutable, writable };
+
+/// For backups: opens whatever is there and sets up nothing. Closing it moves no -wal and leaves the files where they
+/// are. Errors: SQLite::Exception.
+std::unique_ptr<SQLite::Database>
+open_as_it_is(std::string const& path, Untouched how, std::chrono::milliseconds patience = lock_patience);
+
+/// A database in memory, to try statements on.
+std::unique_ptr<SQLite::Database> open_in_memory();
+
 /// Refuses a folder, a device and all else that is there and no file. Errors: DatabaseError.
 void expect_regular(std::string const& path);
 

@@ -12,6 +12,7 @@
 #include <usher/core/ascii.hpp>
 #include <usher/core/printable.hpp>
 
+#include "connection.hpp"
 #include "migrations.hpp"
 #include "sql_tokens.hpp"
 
@@ -291,7 +292,8 @@ Contract const& Contract::get()
 
 Contract::Contract()
 {
-    SQLite::Database model{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+    const auto in_memory = open_in_memory();
+    SQLite::Database& model = *in_memory;
     for (Migration const& migration : migrations())
         model.exec(std::string{migration.sql});
     std::string names;
@@ -500,7 +502,7 @@ ContractDefault contract_default(std::string_view table, std::string_view column
     if (tokens[0].kind == SqlToken::Kind::string)
         return tokens[0].text;
     std::int64_t number = 0;
-    const char* const end = tokens[0].text.data() + tokens[0].text.size();
+    char const* const end = tokens[0].text.data() + tokens[0].text.size();
     if (std::from_chars(tokens[0].text.data(), end, number).ptr != end)
         return {};
     return number;

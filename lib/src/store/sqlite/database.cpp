@@ -114,6 +114,21 @@ std::unique_ptr<SQLite::Database> open_file(std::string const& path, int flags, 
     }
 }
 
+/// A path as SQLite takes it in a URI, for a file that nobody writes to: it is read without locks and without a -wal.
+std::string immutable_uri(std::string const& path)
+{
+    std::string uri = "file:";
+    for (const char c : path) {
+        std::array<char, 4> escaped{};
+        std::snprintf(escaped.data(), escaped.size(), "%%%02X", static_cast<unsigned char>(c));
+        if (c == '%' || c == '?' || c == '#')
+            uri += escaped.data();
+        else
+            uri += c;
+    }
+    return uri + "?immutable=1";
+}
+
 void set_up(SQLite::Database& database, bool writable)
 {
     if (writable) {
@@ -206,6 +221,25 @@ void set_rights(std::string const& path, FileAccess access)
 
 } // namespace
 
+std::unique_ptr<SQLite::Database>
+open_as_it_is(std::string const& path, Untouched how, std::chrono::milliseconds patience)
+{
+    const bool immutable = how == Untouched::immutable;
+    const int access = how == Untouched::writable ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY;
+    const int flags = access | (immutable ? SQLite::OPEN_URI : 0) | SQLite::OPEN_NOMUTEX;
+    auto database = std::make_unique<SQLite::Database>(immutable ? immutable_uri(path) : path, flags);
+    int persist = 1;
+    sqlite3_file_control(database->getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
+    sqlite3_db_config(database->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    set_patience(*database, patience);
+    return database;
+}
+
+std::unique_ptr<SQLite::Database> open_in_memory()
+{
+    return std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+}
+
 void set_patience(SQLite::Database& database, std::chrono::milliseconds patience)
 {
     void* const most = reinterpret_cast<void*>(std::intptr_t{patience.count()}); // NOLINT(performance-no-int-to-ptr)
@@ -215,7 +249,7 @@ void set_patience(SQLite::Database& database, std::chrono::milliseconds patience
 std::string damaged_tables(sqlite3* database)
 {
     std::string damaged;
-    for (std::string const table :
+    for (const std::string table :
          {"meeting", "participant", "block", "agenda", "session", "token", "token_past", "history"}) {
         sqlite3_stmt* check = nullptr;
         const std::string sql = "PRAGMA quick_check('" + table + "')";
@@ -296,8 +330,8 @@ std::string shown_text(SQLite::Column const& column, std::size_t bytes_max)
     const auto begins_character = [&](std::size_t at) {
         return (static_cast<unsigned char>(text[at]) & 0xc0U) != 0x80U;
     };
-    constexpr std::size_t longest_character = 4;
-    for (std::size_t end = bytes_max; end > bytes_max - longest_character; --end)
+    constexpr std::size_t character_bytes_max = 4;
+    for (std::size_t end = bytes_max; end > bytes_max - character_bytes_max; --end)
         if (begins_character(end))
             return std::string{text.substr(0, end)} + "...";
     return std::string{text.substr(0, bytes_max)} + "...";

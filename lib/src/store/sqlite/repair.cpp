@@ -403,7 +403,7 @@ void Repairer::change_text(Contract::TableContract const& table, Found const& fo
     refuse_rows(table, found.name, faults);
     if (!result_.refused.empty())
         return;
-    SQLite::Database{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE}.exec(sql); // that it can be read
+    open_in_memory()->exec(sql); // that it can be read
     database_.exec("PRAGMA writable_schema = ON");
     SQLite::Statement update{database_, "UPDATE main.sqlite_master SET sql = ? WHERE type = 'table' AND name = ?"};
     update.bind(1, sql);
