@@ -16,14 +16,14 @@
 namespace usher::ctl {
 namespace {
 
-constexpr std::size_t longest_input = 1024 * 1024;
+constexpr std::size_t input_max = 1024 * 1024;
 constexpr std::size_t key_shown = 6;
-constexpr seconds longest_life{30 * 86400};
+constexpr seconds life_max{30 * 86400};
 constexpr seconds usual_life{86400}; // where a token names no end
 
 std::string read_token(std::istream& in)
 {
-    std::string text(longest_input, '\0');
+    std::string text(input_max, '\0');
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(in.gcount()));
     constexpr auto space = " \t\r\n";
@@ -125,7 +125,7 @@ Judged judge(DecodedToken const& token, Signature const& signature, Times const&
     if (!expires && token.expires_at)
         return bad("its end is not in seconds");
     expires = expires.value_or(*issued + usual_life);
-    if (*expires - *issued > longest_life)
+    if (*expires - *issued > life_max)
         return bad("it lives for " + span_text(*expires - *issued) + ": the vendor refuses more than 30d");
     if (*issued > times.now())
         return bad("it is issued in the future, " + times.relative(*issued) + ": the vendor refuses it until then");

@@ -132,7 +132,7 @@ int adopt(Context& context)
 /// What was lost is back, what was changed is as it was.
 std::string mended(std::vector<Damage> const& damages)
 {
-    const std::string& sentence = damages.front().sentence;
+    std::string const& sentence = damages.front().sentence;
     if (damages.size() > 1)
         return counted(static_cast<std::int64_t>(damages.size()), "fault") + " of the contract are mended";
     if (const auto lost = sentence.find(" lost "); lost != std::string::npos)

@@ -28,7 +28,7 @@ public:
 
     Printer& operator<<(std::string_view text)
     {
-        stream_ << printable(text, longest_text);
+        stream_ << printable(text, text_bytes_max);
         return *this;
     }
     Printer& operator<<(char c) { return c == '\n' ? *this << "\n" : *this << std::string_view{&c, 1}; }
@@ -48,7 +48,7 @@ public:
     void json(std::string_view document) { stream_ << printable_json(document) << '\n'; }
 
 private:
-    static constexpr std::size_t longest_text = 16 * 1024; // bytes, as the longest token
+    static constexpr std::size_t text_bytes_max = 16 * 1024; // bytes, as the longest token
 
     std::ostream& stream_;
 };

@@ -59,7 +59,7 @@ std::string way_out(Reason const& reason, Config const* config)
     if (reason.code == "unknown_project")
         return "add " + project + " under projects: in usher.yaml" + std::string{reload};
     if (reason.code == "credentials_refused") {
-        const ProjectConfig* const found = find_project(config, reason.project);
+        ProjectConfig const* const found = find_project(config, reason.project);
         const bool named = found != nullptr && !found->key_source().empty();
         return "correct " + (named ? whole(found->key_source()) : "the secret of " + project) + std::string{reload};
     }

@@ -464,7 +464,7 @@ int list_requests(Context& context)
 std::string aborted_sentence(RequestReport const& report, std::int64_t left)
 {
     const std::string aborted = "Aborted: request " + std::to_string(report.id) + "; ";
-    const RequestCounts& counts = report.counts;
+    RequestCounts const& counts = report.counts;
     if (report.action == to_text(RequestAction::retry))
         return aborted + counted(counts.served, "meeting") + (counts.served == 1 ? " was" : " were") +
                " tried again, " + std::to_string(left) + (left == 1 ? " was" : " were") + " not.";

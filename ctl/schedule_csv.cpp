@@ -189,7 +189,7 @@ std::string join(std::span<std::string const> names)
 std::array<ScheduleColumn, Meetings::size> const& Meetings::columns()
 {
     using enum ColumnKind;
-    static auto const all = with_defaults<Meetings>({{
+    static const auto all = with_defaults<Meetings>({{
         {"external_id", "id", id, true},
         {"title", "title", text, true},
         {"starts_at_utc", "starts_at", time, true},
@@ -212,7 +212,7 @@ std::array<ScheduleColumn, Meetings::size> const& Meetings::columns()
 std::array<ScheduleColumn, Participants::size> const& Participants::columns()
 {
     using enum ColumnKind;
-    static std::array<ScheduleColumn, size> const all{{
+    static const std::array<ScheduleColumn, size> all{{
         {"meeting_external_id", "meeting_id", id, true},
         {"external_id", "participant_id", id, true},
         {"display_name", "display_name", text},

@@ -249,7 +249,7 @@ std::vector<std::string> notes_of(StatusReport const& report, std::vector<Health
             first_names(report.without_row, names_shown) + ": people are there, the meeting's own row is not"
         );
     for (ProjectReport const& project : report.projects) {
-        if (const auto* const kind = find_kind(kinds, project.provider); kind != nullptr && kind->pretends)
+        if (auto const* const kind = find_kind(kinds, project.provider); kind != nullptr && kind->pretends)
             notes.push_back(
                 whole(project.name) + " is on the " + std::string{kind->name} + ": its tokens open no real meeting"
             );

@@ -25,7 +25,7 @@ namespace usher {
 
 namespace {
 
-constexpr std::size_t longest_event = 4096; // bytes
+constexpr std::size_t event_max = 4096; // bytes
 
 /// Escapes what was said, before the pattern adds to it: an event is one line, whatever the rows and the servers hold
 /// that it speaks of. All patterns go through it.
@@ -35,7 +35,7 @@ public:
 
     void format(spdlog::details::log_msg const& message, spdlog::memory_buf_t& out) override
     {
-        const std::string event = printable({message.payload.data(), message.payload.size()}, longest_event);
+        const std::string event = printable({message.payload.data(), message.payload.size()}, event_max);
         spdlog::details::log_msg shown = message;
         shown.payload = event;
         pattern_->format(shown, out);

@@ -12,14 +12,14 @@ namespace usher {
 
 namespace {
 
-constexpr std::size_t longest_line = 4096; // bytes
+constexpr std::size_t line_max = 4096; // bytes
 
 } // namespace
 
 void print_line(std::FILE* to, std::string_view line)
 {
     LineWriter& writer = to == stdout ? standard_output() : standard_error();
-    writer.print(printable(line, longest_line) + '\n');
+    writer.print(printable(line, line_max) + '\n');
 }
 
 void print_lines(std::FILE* to, std::string_view lines)

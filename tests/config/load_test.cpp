@@ -32,7 +32,7 @@ using namespace std::chrono_literals;
 
 static_assert(!std::is_copy_constructible_v<ProjectConfig>);
 
-fs::path const source_folder{USHER_SOURCE_DIR};
+const fs::path source_folder{USHER_SOURCE_DIR};
 
 std::string content_of(fs::path const& path)
 {
@@ -44,7 +44,7 @@ std::string content_of(fs::path const& path)
 std::string listed(std::vector<ConfigError> const& errors, fs::path const& folder)
 {
     std::string out;
-    auto const prefix = folder.string() + "/";
+    const auto prefix = folder.string() + "/";
     for (auto const& error : errors) {
         auto text = error.text();
         for (auto at = text.find(prefix); at != std::string::npos; at = text.find(prefix)) {
@@ -75,7 +75,7 @@ protected:
 
     fs::path write(std::string const& name, std::string const& content, mode_t mode = 0600) const
     {
-        auto const path = folder_ / name;
+        const auto path = folder_ / name;
         std::ofstream{path, std::ios::binary} << content;
         ::chmod(path.c_str(), mode);
         return path;
@@ -88,7 +88,7 @@ protected:
 
     std::string errors(std::string const& yaml) const
     {
-        auto const config = load(yaml);
+        const auto config = load(yaml);
         return config ? "no error\n" : listed(config.error(), folder_);
     }
 
@@ -99,7 +99,7 @@ constexpr auto sandbox = "projects: {default: {provider: sandbox}}\n";
 
 TEST_F(LoadConfig, FillsInDefaults)
 {
-    auto const config = load(sandbox);
+    const auto config = load(sandbox);
     ASSERT_TRUE(config);
     EXPECT_EQ(config->database, "/var/lib/usher/usher.db");
     EXPECT_EQ(config->base, Policy{});
@@ -120,8 +120,8 @@ TEST_F(LoadConfig, FillsInDefaults)
 
 TEST_F(LoadConfig, MakesTheSameDefaultsWithoutAFile)
 {
-    auto const made = default_config("/srv/usher.db", declarations_of());
-    auto const loaded = load(std::string{sandbox} + "database: /srv/usher.db\n");
+    const auto made = default_config("/srv/usher.db", declarations_of());
+    const auto loaded = load(std::string{sandbox} + "database: /srv/usher.db\n");
     ASSERT_TRUE(loaded);
     EXPECT_EQ(made.database, loaded->database);
     EXPECT_EQ(made.base, loaded->base);
@@ -146,7 +146,7 @@ TEST_F(LoadConfig, HasSandboxConstantsOfTheVendorsShape)
 TEST_F(LoadConfig, ReadsEveryKey)
 {
     write("acme.secret", "s3cret\n");
-    auto const config = load(R"(database: usher.db
+    const auto config = load(R"(database: usher.db
 projects:
   zeta: {provider: sandbox, api_key: 010, api_secret: {file: acme.secret}, token_format: t1, max_token_life: 12h}
   alpha: {provider: sandbox, max_token_life: 6h}
@@ -179,7 +179,7 @@ log: {level: debug, format: json}
 
 TEST_F(LoadConfig, ReadsADoorForEachRole)
 {
-    auto const config = load(
+    const auto config = load(
         std::string{sandbox} +
         "tokens: {visible: at_opens, early_join: {moderator: 30m, subscriber: 0s, default: 5m}}\n"
     );
@@ -189,7 +189,7 @@ TEST_F(LoadConfig, ReadsADoorForEachRole)
     EXPECT_EQ(config->base.early_join.of(Role::publisher), 5min);
     EXPECT_EQ(config->base.early_join.longest(), 30min);
     EXPECT_TRUE(config->base.visible_at_opens);
-    auto const others = load(std::string{sandbox} + "tokens: {early_join: {moderator: 30m}}\n");
+    const auto others = load(std::string{sandbox} + "tokens: {early_join: {moderator: 30m}}\n");
     ASSERT_TRUE(others) << listed(others.error(), folder_);
     EXPECT_EQ(others->base.early_join.of(Role::publisher), 15min);
     EXPECT_FALSE(others->base.visible_at_opens);
@@ -202,7 +202,7 @@ TEST_F(LoadConfig, AcceptsEmptySections)
 
 TEST_F(LoadConfig, ChecksTheLimitsOfALife)
 {
-    auto const with = [&](std::string const& life, std::string const& rest = "") {
+    const auto with = [&](std::string const& life, std::string const& rest = "") {
         return errors("projects: {a: {provider: sandbox, max_token_life: " + life + "}}\n" + rest);
     };
     EXPECT_EQ(with("110s"), "no error\n");
@@ -217,7 +217,7 @@ TEST_F(LoadConfig, ChecksTheLimitsOfALife)
 
 TEST_F(LoadConfig, WarnsOfALeadThatOutlastsTokens)
 {
-    auto const config = load("tokens: {lead: 7d}\nprojects: {a: {provider: sandbox}}\n");
+    const auto config = load("tokens: {lead: 7d}\nprojects: {a: {provider: sandbox}}\n");
     ASSERT_TRUE(config);
     EXPECT_THAT(
         config->warnings,
@@ -232,8 +232,8 @@ TEST_F(LoadConfig, WarnsOfALeadThatOutlastsTokens)
 
 TEST_F(LoadConfig, RefusesFilesThatAreNoConfiguration)
 {
-    auto const path = folder_.string();
-    auto const only = [&](std::string const& file) {
+    const auto path = folder_.string();
+    const auto only = [&](std::string const& file) {
         return listed(load_config(file, declarations_of()).error(), folder_);
     };
     EXPECT_EQ(only(path + "/none.yaml"), "none.yaml: cannot be opened: No such file or directory\n");
@@ -246,10 +246,10 @@ TEST_F(LoadConfig, RefusesFilesThatAreNoConfiguration)
 
 TEST_F(LoadConfig, RefusesSecretsThatOthersMayUse)
 {
-    auto const yaml = "projects: {a: {provider: sandbox, api_secret: {file: a.secret}}}\n";
-    for (mode_t const mode : {0640U, 0604U, 0620U, 0602U, 0610U, 0601U}) {
+    const auto yaml = "projects: {a: {provider: sandbox, api_secret: {file: a.secret}}}\n";
+    for (const mode_t mode : {0640U, 0604U, 0620U, 0602U, 0610U, 0601U}) {
         write("a.secret", "s3cret", mode);
-        auto const text = errors(yaml);
+        const auto text = errors(yaml);
         EXPECT_THAT(text, HasSubstr("may be used by other accounts (mode 06"));
         EXPECT_THAT(text, HasSubstr("; chmod 600 a.secret"));
         EXPECT_THAT(text, Not(HasSubstr("s3cret")));
@@ -260,7 +260,7 @@ TEST_F(LoadConfig, RefusesSecretsThatOthersMayUse)
 
 TEST_F(LoadConfig, TrimsOneNewlineOfASecretAndNothingElse)
 {
-    auto const with = [&](std::string const& content) {
+    const auto with = [&](std::string const& content) {
         write("a.secret", content);
         return errors("projects: {a: {provider: sandbox, api_secret: {file: a.secret}}}\n");
     };
@@ -269,7 +269,7 @@ TEST_F(LoadConfig, TrimsOneNewlineOfASecretAndNothingElse)
     EXPECT_THAT(with(""), HasSubstr("a.secret is empty"));
     EXPECT_THAT(with("\n"), HasSubstr("a.secret is empty"));
     for (auto const* const bad : {"s3cret\n\n", "s3cret \n", " s3cret", "s3cret\r\n", "\ts3cret", "\ns3cret"}) {
-        auto const text = with(bad);
+        const auto text = with(bad);
         EXPECT_THAT(text, HasSubstr("a.secret has white space around the secret"));
         EXPECT_THAT(text, Not(HasSubstr("s3cret")));
     }
@@ -279,13 +279,13 @@ TEST_F(LoadConfig, TrimsOneNewlineOfASecretAndNothingElse)
 TEST_F(LoadConfig, SaysWhatStandsInAFileBesideTheSecret)
 {
     using namespace std::string_literals;
-    auto const with = [&](std::string const& content) {
+    const auto with = [&](std::string const& content) {
         write("a.secret", content);
         return errors("projects: {a: {provider: sandbox, api_secret: {file: a.secret}}}\n");
     };
-    auto const utf16 = [](std::string const& text, bool big) {
+    const auto utf16 = [](std::string const& text, bool big) {
         std::string wide;
-        for (char const c : text) {
+        for (const char c : text) {
             wide += big ? "\0"s + c : c + "\0"s;
         }
         return wide;
@@ -343,7 +343,7 @@ TEST_F(LoadConfig, SaysWhatStandsInAFileBesideTheSecret)
              {"s3c", "holds 3 bytes, too few"},
              {std::string(1025, 's'), "holds 1025 bytes, too many"},
          }) {
-        auto const text = with(content);
+        const auto text = with(content);
         EXPECT_THAT(text, HasSubstr("usher.yaml:1:54: projects.a.api_secret.file: a.secret " + std::string{expected}));
         EXPECT_THAT(text, Not(HasSubstr("s3"))) << expected;
         EXPECT_THAT(text, Not(HasSubstr("cret\n"))) << expected;
@@ -356,19 +356,19 @@ TEST_F(LoadConfig, SaysWhatStandsInAFileBesideTheSecret)
 
 TEST_F(LoadConfig, WarnsOfASecretThatIsNotOfTheVendorsShape)
 {
-    auto const warnings = [&](std::string const& provider, std::string const& content) {
+    const auto warnings = [&](std::string const& provider, std::string const& content) {
         write("a.secret", content);
-        auto const config =
+        const auto config =
             load("projects: {a: {provider: " + provider + ", api_key: '1', api_secret: {file: a.secret}}}\n");
         EXPECT_TRUE(config) << listed(config.error(), folder_);
         return config ? config->warnings : std::vector<std::string>{};
     };
-    std::string const good = "0123456789abcdef0123456789abcdef01234567";
+    const std::string good = "0123456789abcdef0123456789abcdef01234567";
     EXPECT_THAT(warnings("opentok", good + "\n"), IsEmpty());
     EXPECT_THAT(warnings("sandbox", "s3cret"), IsEmpty());
     for (auto const& other :
          {good.substr(1), good + "8", "A" + good.substr(1), "g" + good.substr(1), std::string{"s3cret"}}) {
-        auto const found = warnings("opentok", other);
+        const auto found = warnings("opentok", other);
         ASSERT_EQ(found.size(), 1U) << other;
         EXPECT_THAT(found[0], HasSubstr(":1:61: projects.a.api_secret: the secret is not 40 lower-case hexadecimal"));
         EXPECT_THAT(found[0], Not(HasSubstr(other)));
@@ -377,7 +377,7 @@ TEST_F(LoadConfig, WarnsOfASecretThatIsNotOfTheVendorsShape)
 
 TEST_F(LoadConfig, RefusesWhatStandsBesideAVendorsSecret)
 {
-    std::string const good = "0123456789abcdef0123456789abcdef01234567";
+    const std::string good = "0123456789abcdef0123456789abcdef01234567";
     for (auto const& other : {good + " # production", good + " " + good, "secret " + good}) {
         write("a.secret", other + "\n");
         EXPECT_THAT(
@@ -390,7 +390,7 @@ TEST_F(LoadConfig, RefusesWhatStandsBesideAVendorsSecret)
 
 TEST_F(LoadConfig, ReadsCredentialsOfSystemd)
 {
-    auto const yaml = "projects: {a: {provider: sandbox, api_secret: {credential: acme}}}\n";
+    const auto yaml = "projects: {a: {provider: sandbox, api_secret: {credential: acme}}}\n";
     EXPECT_THAT(errors(yaml), HasSubstr("$CREDENTIALS_DIRECTORY is not set"));
     fs::create_directory(folder_ / "credentials");
     ::setenv("CREDENTIALS_DIRECTORY", (folder_ / "credentials").c_str(), 1);
@@ -400,7 +400,7 @@ TEST_F(LoadConfig, ReadsCredentialsOfSystemd)
         "directory\n"
     );
     write("credentials/acme", "s3cret\n", 0440); // systemd's own rights, guarded by the folder
-    auto const config = load(yaml);
+    const auto config = load(yaml);
     ASSERT_TRUE(config) << listed(config.error(), folder_);
     EXPECT_EQ(config->projects[0].settings.secret("api_secret").reveal(), "s3cret");
     EXPECT_THAT(
@@ -414,7 +414,7 @@ TEST_F(LoadConfig, NeverRepeatsWhatMayBeASecret)
     for (auto const* const project :
          {"api_secret: s3cret", "api_secret: [s3cret]", "api_secret: {s3cret: }", "api_secret: {value: s3cret}",
           "api_key: s3cret", "api_secrt: s3cret", "private_key: s3cret", "api_secret: {file: [s3cret]}"}) {
-        auto const text = errors("projects: {a: {provider: sandbox, " + std::string{project} + "}}\n");
+        const auto text = errors("projects: {a: {provider: sandbox, " + std::string{project} + "}}\n");
         EXPECT_NE(text, "no error\n") << project;
         EXPECT_THAT(text, Not(HasSubstr("s3cret"))) << project;
     }
@@ -424,7 +424,7 @@ TEST_F(LoadConfig, BoundsTheWorkOnHostileFiles)
 {
     std::string laughs = "a0: &a0 [x]\n";
     for (int i = 1; i < 60; ++i) {
-        auto const one = "*a" + std::to_string(i - 1);
+        const auto one = "*a" + std::to_string(i - 1);
         laughs += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + one + "," + one + "," + one + "]\n";
     }
     EXPECT_FALSE(load(laughs));
@@ -441,7 +441,7 @@ TEST_F(LoadConfig, BoundsTheWorkOnHostileFiles)
     for (int i = 0; i < 900; ++i) {
         wide += "  p" + std::to_string(i) + ": *x\n";
     }
-    auto const config = load(wide);
+    const auto config = load(wide);
     ASSERT_FALSE(config);
     ASSERT_EQ(config.error().size(), 101U);
     EXPECT_EQ(config.error().back().message, "there are more mistakes; these are the first ones found");
@@ -449,9 +449,9 @@ TEST_F(LoadConfig, BoundsTheWorkOnHostileFiles)
 
 TEST_F(LoadConfig, SurvivesEveryTruncationOfTheExample)
 {
-    auto const example = content_of(source_folder / "config/usher.example.yaml");
+    const auto example = content_of(source_folder / "config/usher.example.yaml");
     for (std::size_t size = 0; size < example.size(); size += 7) {
-        if (auto const config = load(example.substr(0, size)); !config) {
+        if (const auto config = load(example.substr(0, size)); !config) {
             EXPECT_THAT(config.error(), Not(IsEmpty()));
         }
     }
@@ -459,19 +459,19 @@ TEST_F(LoadConfig, SurvivesEveryTruncationOfTheExample)
 
 TEST(Example, LoadsAsTheDefaultsAndShowsEveryKey)
 {
-    auto const path = source_folder / "config/usher.example.yaml";
-    auto const config = load_config(path.string(), declarations_of());
+    const auto path = source_folder / "config/usher.example.yaml";
+    const auto config = load_config(path.string(), declarations_of());
     ASSERT_TRUE(config) << listed(config.error(), path.parent_path());
-    auto const defaults = default_config("/var/lib/usher/usher.db", declarations_of());
+    const auto defaults = default_config("/var/lib/usher/usher.db", declarations_of());
     EXPECT_THAT(config->warnings, IsEmpty());
     EXPECT_EQ(config->database, defaults.database);
     EXPECT_EQ(config->policy_for(config->projects.at(0)), defaults.policy_for(defaults.projects.at(0)));
     EXPECT_EQ(config->projects.at(0).project_key(), sandbox_api_key);
 
-    auto const text = content_of(path);
+    const auto text = content_of(path);
     EXPECT_THAT(text, HasSubstr(std::string{sandbox_api_secret}));
     for (auto const& key : configuration_keys(declarations_of())) {
-        auto const name = key.substr(key.find('.') + 1);
+        const auto name = key.substr(key.find('.') + 1);
         EXPECT_THAT(text, testing::ContainsRegex("[ {]" + name + ":|\n" + name + ":")) << key;
     }
 }
@@ -481,7 +481,7 @@ TEST_F(LoadConfig, ReadsALiveProjectWithItsDefaults)
     write("ot.secret", "0123456789abcdef0123456789abcdef01234567\n");
     write("key.pem", content_of(source_folder / "tests/vectors/throwaway_rsa2048.pem"));
 
-    auto const config = load("projects:\n"
+    const auto config = load("projects:\n"
                              "  ot: {provider: opentok, api_key: '47665971', api_secret: {file: ot.secret}}\n"
                              "  vo: {provider: vonage, application_id: 29f760f8-7ce1-46c9-ade3-f2dedee4ed5f,\n"
                              "       private_key: {file: key.pem}, base_url: 'https://127.0.0.1:8443/api',\n"
@@ -510,8 +510,8 @@ TEST_F(LoadConfig, ReadsALiveProjectWithItsDefaults)
 TEST_F(LoadConfig, HashesOfConnectionsStay)
 {
     write("ot.secret", "s3cret");
-    std::string const live = "{provider: opentok, api_key: '1', api_secret: {file: ot.secret}, ";
-    auto const config = load(
+    const std::string live = "{provider: opentok, api_key: '1', api_secret: {file: ot.secret}, ";
+    const auto config = load(
         "projects: {a: {provider: sandbox}, b: " + live + "burst: 7, timeout: 7s}, c: " + live +
         "base_url: 'https://a.example', proxy: 'http://b.example'}}\n"
     );
@@ -525,14 +525,14 @@ TEST_F(LoadConfig, HashesOfConnectionsStay)
 TEST_F(LoadConfig, ReadsWhatReplacesRevocation)
 {
     write("ot.secret", "s3cret");
-    std::string const project = "projects: {a: {provider: opentok, api_key: '1', api_secret: {file: ot.secret}";
+    const std::string project = "projects: {a: {provider: opentok, api_key: '1', api_secret: {file: ot.secret}";
 
-    auto const by_default = load(project + "}}");
-    auto const strict = load(project + ", on_removal: replace_session, on_cancel: disconnect, hard_end: disconnect}}");
-    auto const lenient = load(project + ", on_removal: keep, on_cancel: keep, hard_end: off}}");
+    const auto by_default = load(project + "}}");
+    const auto strict = load(project + ", on_removal: replace_session, on_cancel: disconnect, hard_end: disconnect}}");
+    const auto lenient = load(project + ", on_removal: keep, on_cancel: keep, hard_end: off}}");
 
     ASSERT_TRUE(by_default && strict && lenient);
-    auto const policy = strict->policy_for(strict->projects.at(0));
+    const auto policy = strict->policy_for(strict->projects.at(0));
     EXPECT_TRUE(policy.replace_on_removal && policy.disconnect_on_cancel && policy.disconnect_at_close);
     EXPECT_EQ(lenient->policy_for(lenient->projects.at(0)), by_default->policy_for(by_default->projects.at(0)));
     EXPECT_FALSE(by_default->policy_for(by_default->projects.at(0)).replace_on_removal);
@@ -544,14 +544,14 @@ TEST_F(LoadConfig, ReadsWhatReplacesRevocation)
 
 TEST_F(LoadConfig, SaysWhatIsWrongWithAKey)
 {
-    auto const vonage = [&](std::string const& content) {
+    const auto vonage = [&](std::string const& content) {
         write("key.pem", content);
-        auto const config = load("projects: {a: {provider: vonage, application_id: "
+        const auto config = load("projects: {a: {provider: vonage, application_id: "
                                  "29f760f8-7ce1-46c9-ade3-f2dedee4ed5f, private_key: {file: key.pem}}}");
         return config ? "loaded, with warnings: " + std::to_string(config->warnings.size())
                       : listed(config.error(), folder_);
     };
-    auto const vector = [](char const* name) { return content_of(source_folder / "tests/vectors" / name); };
+    const auto vector = [](char const* name) { return content_of(source_folder / "tests/vectors" / name); };
     auto one_line = vector("throwaway_rsa2048.pem");
     for (auto at = one_line.find('\n'); at != std::string::npos; at = one_line.find('\n', at)) {
         one_line.replace(at, 1, "\\n");
@@ -568,14 +568,14 @@ TEST_F(LoadConfig, SaysWhatIsWrongWithAKey)
         vonage("-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"),
         HasSubstr("private_key: the key is not a private key in PEM without a passphrase\n")
     );
-    auto const whole = vector("throwaway_rsa2048.pem");
+    const auto whole = vector("throwaway_rsa2048.pem");
     auto windows = whole;
     for (auto at = windows.find('\n'); at != std::string::npos; at = windows.find('\n', at + 2)) {
         windows.replace(at, 1, "\r\n");
     }
     auto indented = "  " + whole;
     auto wide = std::string{};
-    for (char const c : whole) {
+    for (const char c : whole) {
         wide += {c, '\0'};
     }
     auto spaced = whole;
@@ -589,7 +589,7 @@ TEST_F(LoadConfig, SaysWhatIsWrongWithAKey)
     EXPECT_EQ(vonage(whole.substr(0, whole.size() - 1)), "loaded, with warnings: 0");
     EXPECT_EQ(vonage("\n" + whole), "loaded, with warnings: 0");
     EXPECT_EQ(vonage("Bag Attributes\n    friendlyName: M\xc3\xbcller\n" + whole), "loaded, with warnings: 0");
-    auto const refused = [&](std::string const& content, std::string const& why) {
+    const auto refused = [&](std::string const& content, std::string const& why) {
         EXPECT_THAT(vonage(content), HasSubstr("private_key.file: key.pem " + why));
     };
     refused("\xef\xbb\xbf" + whole, "begins with a byte order mark");
@@ -606,7 +606,7 @@ TEST_F(LoadConfig, SaysWhatIsWrongWithAKey)
     refused(std::string{"\x30\x82\x04\xbd\x02\x01\x00", 7}, "is a key in DER");
 
     EXPECT_THAT(vonage(changed), HasSubstr("private_key: the key is damaged: it cannot verify what it signs\n"));
-    auto const block = [](std::string const& label) {
+    const auto block = [](std::string const& label) {
         return "-----BEGIN " + label + "-----\nAAAA\n-----END " + label + "-----\n";
     };
     refused(block("PUBLIC KEY"), "is a public key; the private one is needed");
@@ -630,7 +630,7 @@ TEST_F(LoadConfig, SaysWhatIsWrongWithAKey)
 TEST(BadConfigurations, AreRefusedWithExactlyTheExpectedText)
 {
     ::unsetenv("CREDENTIALS_DIRECTORY");
-    auto const folder = source_folder / "tests/bad/config";
+    const auto folder = source_folder / "tests/bad/config";
     std::size_t count = 0;
     for (auto const& file : fs::directory_iterator{folder}) {
         if (file.path().extension() != ".yaml") {
@@ -640,7 +640,7 @@ TEST(BadConfigurations, AreRefusedWithExactlyTheExpectedText)
         auto expected_path = file.path();
         expected_path.replace_extension(".expected");
         ASSERT_TRUE(fs::exists(expected_path)) << expected_path;
-        auto const config = load_config(file.path().string(), declarations_of());
+        const auto config = load_config(file.path().string(), declarations_of());
         ASSERT_FALSE(config) << file.path();
         EXPECT_EQ(listed(config.error(), folder), content_of(expected_path)) << file.path();
         EXPECT_TRUE(std::is_sorted(config.error().begin(), config.error().end(), [](auto const& a, auto const& b) {

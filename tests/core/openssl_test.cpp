@@ -16,8 +16,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string const folder = USHER_SOURCE_DIR "/tests/vectors/";
-std::string const session = "1_" + base64url_encode("1~47665971~~1700000000000~abcdefghijklmnopqrstuvwx~~~");
+const std::string folder = USHER_SOURCE_DIR "/tests/vectors/";
+const std::string session = "1_" + base64url_encode("1~47665971~~1700000000000~abcdefghijklmnopqrstuvwx~~~");
 constexpr sys_seconds issued{1'700'000'000s};
 constexpr TokenEntropy entropy{0, 42};
 

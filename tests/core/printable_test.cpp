@@ -123,7 +123,7 @@ TEST(Printable, QuotesWhatAShellWouldActOn)
     EXPECT_EQ(shell_word(""), "''");
     EXPECT_EQ(shell_word("$(touch x)"), "'$(touch x)'");
     EXPECT_EQ(shell_word("it's"), R"('it'\''s')");
-    for (std::string const text : {"a b", "a;b", "a&b", "~", "*", "`a`", "a|b", "a>b", "#a", "a\\b", "!a", "{a", "[a]"})
+    for (const std::string text : {"a b", "a;b", "a&b", "~", "*", "`a`", "a|b", "a>b", "#a", "a\\b", "!a", "{a", "[a]"})
         EXPECT_EQ(shell_word(text), "'" + text + "'");
     EXPECT_EQ(shell_word("a\x1b"), R"('a\x1b')");
 }

@@ -26,7 +26,7 @@ MeetingSnapshot served_before()
     MeetingSnapshot meeting;
     meeting.meeting.emplace();
     meeting.published = SessionRow{SessionNo{1}, "s1", "sandbox", "default", "1", ""};
-    for (std::string const id : {"ann", "bob"}) {
+    for (const std::string id : {"ann", "bob"}) {
         ParticipantRow& row = meeting.participants.emplace_back();
         row.id = id;
         row.token.emplace().generation = 3;

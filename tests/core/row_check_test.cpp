@@ -117,9 +117,9 @@ TEST(RowCheck, NamesColumnValueAndReasonOfAMeeting)
 
 TEST(RowCheck, KnowsAddressesAsTheResolverDoes)
 {
-    for (auto const good : {"0.0.0.0"sv, "203.0.113.7"sv, "255.255.255.255"sv})
+    for (const auto good : {"0.0.0.0"sv, "203.0.113.7"sv, "255.255.255.255"sv})
         EXPECT_EQ(with(&RawMeeting::location, good), "") << good;
-    for (auto const bad :
+    for (const auto bad :
          {"999.1.1.1"sv, "256.1.1.1"sv, "1.1.1.256"sv, "01.1.1.1"sv, "1.1.1.00"sv, "1.1.1"sv, "1.1.1.1.1"sv, "1.1.1."sv,
           "1..1.1"sv, "1.1.1.1."sv, "::1"sv, "1.1.1.a"sv, "+1.1.1.1"sv, "1.1.1.1000"sv})
         EXPECT_EQ(
@@ -134,12 +134,12 @@ TEST(RowCheck, KnowsAddressesAsTheResolverDoes)
 
 TEST(RowCheck, TellsNumbersThatWereBoundAsFloatsFromTexts)
 {
-    for (auto const bad : {"7.0"sv, "-7.0"sv, "1.0e+16"sv, "1.5e+300"sv, "1.0e-05"sv})
+    for (const auto bad : {"7.0"sv, "-7.0"sv, "1.0e+16"sv, "1.5e+300"sv, "1.0e-05"sv})
         EXPECT_EQ(
             with(&RawMeeting::id, bad),
             "id: " + std::string{bad} + ": reads like a number that was bound as a float; bind ids as text"
         );
-    for (auto const good : {"7"sv, "1.5"sv, "v7.0"sv, "007.0"sv, "7.00"sv, "1e16"sv, "e"sv, ".0"sv, "7.0.0"sv})
+    for (const auto good : {"7"sv, "1.5"sv, "v7.0"sv, "007.0"sv, "7.00"sv, "1e16"sv, "e"sv, ".0"sv, "7.0.0"sv})
         EXPECT_EQ(with(&RawMeeting::id, good), "") << good;
     EXPECT_NE(with(&RawParticipant::participant_id, "7.0"sv), "");
 }

@@ -43,7 +43,7 @@ TEST(Time, ReadsIso8601)
          {"2021-02-06T09:00:00Z", "2021-02-06T09:00Z", "2021-02-06t09:00:00z", "2021-02-06 09:00:00Z",
           "2021-02-06T10:00+01:00", "2021-02-06T10:00+0100", "2021-02-06T10:00+01", "2021-02-06T04:30:00-04:30",
           "2021-02-05T23:00-10:00", "2021-02-06T09:00:00.000Z", "2021-02-06T09:00:00,0Z"}) {
-        auto const instant = parse_iso8601(text);
+        const auto instant = parse_iso8601(text);
         ASSERT_TRUE(instant) << text << ": " << instant.error().message;
         EXPECT_EQ(unix_seconds(*instant), 1612602000) << text;
     }
@@ -84,7 +84,7 @@ TEST(Time, RefusesWhatIsNoTime)
           "2021-02-06T09:00 UTC",
           "1612602000",
           "2021/02/06T09:00Z"}) {
-        auto const instant = parse_iso8601(text);
+        const auto instant = parse_iso8601(text);
         ASSERT_FALSE(instant) << text;
         EXPECT_EQ(instant.error().code, Errc::bad_time) << text;
     }
@@ -125,7 +125,7 @@ TEST(Time, SaysThatTheZoneIsMissing)
 
 TEST(Time, QuotesHostileTextBriefly)
 {
-    auto const message = parse_iso8601("a\nb\x1b" + std::string(1000, 'x')).error().message;
+    const auto message = parse_iso8601("a\nb\x1b" + std::string(1000, 'x')).error().message;
     EXPECT_THAT(message, HasSubstr("a\\x0ab\\x1bxxx"));
     EXPECT_LT(message.size(), 200U);
 }
@@ -146,7 +146,7 @@ TEST(Duration, Refuses)
     for (auto const* const text :
          {"", "s", "5", "-5m", "+5m", "5 m", " 5m", "5m ", "1h30m", "1.5h", "5M", "5min", "5w", "0x5m", "100001d",
           "8640000001s", "99999999999999999999999s"}) {
-        auto const duration = parse_duration(text);
+        const auto duration = parse_duration(text);
         ASSERT_FALSE(duration) << text;
         EXPECT_EQ(duration.error().code, Errc::bad_duration) << text;
     }
@@ -170,14 +170,14 @@ TEST(Duration, WritesTheShortestExactForm)
 
 TEST(Duration, IsReadBackAsWritten)
 {
-    for (std::int64_t const count : {1, 59, 60, 3599, 3600, 86399, 86400, 34'560'000}) {
+    for (const std::int64_t count : {1, 59, 60, 3599, 3600, 86399, 86400, 34'560'000}) {
         EXPECT_EQ(parse_duration(to_text(seconds{count})), seconds{count});
     }
 }
 
 TEST(Time, IsRelativeToNow)
 {
-    auto const now = from_unix(1612602000);
+    const auto now = from_unix(1612602000);
     EXPECT_EQ(to_relative(now, now), "now");
     EXPECT_EQ(to_relative(now + 1s, now), "in 1s");
     EXPECT_EQ(to_relative(now - 1s, now), "1s ago");

@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::filesystem::path const folder = std::filesystem::path{USHER_SOURCE_DIR} / "tests/vectors";
+const std::filesystem::path folder = std::filesystem::path{USHER_SOURCE_DIR} / "tests/vectors";
 
 Json load(std::string const& name)
 {

@@ -210,9 +210,9 @@ TEST_F(CommandLine, ImportSaysWhyNothingWasDone)
         EXPECT_EQ(unset.status, 2) << option;
         EXPECT_EQ(unset.err, std::string{"usherctl: "} + option + ": is empty\n");
     }
-    for (std::string const command : {"backup", "restore"})
+    for (const std::string command : {"backup", "restore"})
         EXPECT_EQ(call({"--db", path, command, ""}).err, "usherctl: FILE: is empty\n");
-    for (std::string const option : {"--db", "--config"})
+    for (const std::string option : {"--db", "--config"})
         EXPECT_EQ(call({option, "", "status"}).err, "usherctl: " + option + ": is empty\n");
 
     const std::string meetings = write("m.csv", "external_id|title|starts_at_utc|ends_at_utc\n");

@@ -133,7 +133,7 @@ TEST_F(DamagedCommands, ARepairListsTheRowsThatStopIt)
 
 TEST_F(Commands, EveryOneHasHelpWithAnExample)
 {
-    for (std::string const command :
+    for (const std::string command :
          {"init", "import", "status", "credentials", "decode", "explain", "rotate", "retry", "replace-session"}) {
         const Answer answer = test::call_usherctl({command, "--help"});
         EXPECT_EQ(answer.status, 0) << command;
@@ -175,7 +175,7 @@ TEST_F(Commands, StatusSaysThatNobodyIsAtWork)
     EXPECT_EQ(status.at("health")[0].at("value"), std::filesystem::file_size(path));
     std::map<std::string, int> words;
     for (auto const& window : status.at("windows"))
-        for (std::string const word : {"ready", "on_schedule", "at_risk", "failed"})
+        for (const std::string word : {"ready", "on_schedule", "at_risk", "failed"})
             words[word] += window.at(word).get<int>();
     EXPECT_EQ(words, (std::map<std::string, int>{{"ready", 0}, {"on_schedule", 0}, {"at_risk", 40}, {"failed", 0}}));
 }
@@ -202,7 +202,7 @@ TEST_F(Commands, StatusShowsWhatTheDatabaseSaysOfProjects)
         "1), "
         "('unasked', 'opentok', '47665972', 'k', '', '', NULL, NULL, 1)");
     const Answer text = call({"status"});
-    for (std::string const line :
+    for (const std::string line :
          {"vendors    quiet answers", "default    credentials_refused: the secret is wrong",
           "note       this machine's clock is 6s ahead of that of the vendor of default",
           "note       this machine's clock is 1m 15s behind that of the vendor of quiet",
@@ -432,7 +432,7 @@ TEST_F(Commands, RequestsAreListedAndAborted)
         << again.err;
     EXPECT_EQ(call({"requests", "abort", "9223372036854775807"}).status, 1);
     EXPECT_EQ(call({"requests", "abort"}).status, 2);
-    for (std::string const number : {"99999999999999999999", "x", "1x", ""}) {
+    for (const std::string number : {"99999999999999999999", "x", "1x", ""}) {
         const Answer no_number = call({"requests", "abort", number});
         EXPECT_EQ(no_number.status, 2);
         EXPECT_EQ(

@@ -212,7 +212,7 @@ private:
 
 TEST(Csv, StopsInARowThatDoesNotEnd)
 {
-    for (std::string const begin : {"", "\"", "a\r", "\r", "\"a\"b", "\"a\nb"}) {
+    for (const std::string begin : {"", "\"", "a\r", "\r", "\"a\"b", "\"a\nb"}) {
         SCOPED_TRACE(begin);
         EndlessBuffer buffer{"a,b\n" + begin};
         std::istream in{&buffer};

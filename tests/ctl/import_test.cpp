@@ -374,7 +374,7 @@ TEST_F(ImportTest, DoesNotDeleteEverybodyForAnEmptyFile)
     write(std::string{"m1,One,"} + hour_long, "m1,p1,,\nm1,p2,,\n");
     import();
     options.prune = true;
-    for (std::string const empty : {"", "\n\r\n\n"}) {
+    for (const std::string empty : {"", "\n\r\n\n"}) {
         write(std::string{"m2,Two,"} + hour_long, empty);
         const ImportReport report = import();
         EXPECT_EQ(

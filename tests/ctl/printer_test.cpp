@@ -11,7 +11,7 @@
 namespace usher::ctl {
 namespace {
 
-std::string const hostile = "a\nb\x1b[2J\u009b\u202e\xff";
+const std::string hostile = "a\nb\x1b[2J\u009b\u202e\xff";
 constexpr auto shown = "a\\x0ab\\x1b[2J\\u{9b}\\u{202e}\\xff";
 
 TEST(Printer, PrintsLiteralsAsTheyAreAndAllElseOnItsLine)
@@ -44,7 +44,7 @@ TEST(Printer, PrintsJsonThatSaysTheSameAndIsHarmless)
     Printer out{stream};
     print(out, Json{{"id", hostile}});
     EXPECT_EQ(Json::parse(stream.str()).at("id"), "a\nb\x1b[2J\u009b\u202e\ufffd");
-    for (std::string const raw : {"\x1b", "\u009b", "\u202e"})
+    for (const std::string raw : {"\x1b", "\u009b", "\u202e"})
         EXPECT_EQ(stream.str().find(raw), std::string::npos);
 }
 

@@ -34,7 +34,7 @@ TEST(Times, SecondsUnlessZeroTheDateUnlessToday)
 
 TEST(Times, LocalTimesHaveTheirOffset)
 {
-    const char* const before = std::getenv("TZ");
+    char const* const before = std::getenv("TZ");
     const std::string kept = before != nullptr ? before : "";
     ::setenv("TZ", "XXX-05:30", 1);
     ::tzset();

@@ -40,7 +40,7 @@ Scope scope()
 }
 
 constexpr int kills = 15;
-constexpr int most_edits = 27; // before each kill; 14 on average
+constexpr int edits_max = 27; // before each kill; 14 on average
 constexpr int meetings = 40;
 constexpr int people = 4;
 
@@ -56,7 +56,7 @@ protected:
             ++starts_;
             compare("after the start");
         }
-        for (int edits = 1 + below(most_edits); edits > 0; --edits) {
+        for (int edits = 1 + below(edits_max); edits > 0; --edits) {
             edit_in_a_transaction();
             if (one_in(8))
                 see();

@@ -407,7 +407,7 @@ TEST_P(LiveInFormat, NoSecretAndNoTokenShowsUpAnywhereElse)
     configure(projects(faulty, "good.secret"), log);
     ctl({"init"});
     for (int i = 0; i < 10; ++i)
-        for (std::string const project : {"default", "t1", "video"})
+        for (const std::string project : {"default", "t1", "video"})
             add_meeting(project + std::to_string(i), project);
     start({"--once"}).end();
     EXPECT_NE(daemon_said().find("session call failed"), std::string::npos) << "the faults are to be met";

@@ -11,8 +11,8 @@
 namespace usher {
 namespace {
 
-std::string const hostile = "x\x1b[2J\ny\u009b\u202e\xff";
-std::string const shown = "x\\x1b[2J\\x0ay\\u{9b}\\u{202e}\\xff";
+const std::string hostile = "x\x1b[2J\ny\u009b\u202e\xff";
+const std::string shown = "x\\x1b[2J\\x0ay\\u{9b}\\u{202e}\\xff";
 
 std::string logged(LogFormat format, std::string const& text)
 {

@@ -284,7 +284,7 @@ TEST_F(Machine, ALinkInPlaceOfTheLockFileIsRefused)
 TEST_F(Machine, WhatIsNoFileInPlaceOfAFileOfUshersOwnIsRefused)
 {
     ASSERT_EQ(once().end(), 0) << printed();
-    for (std::string const suffix : {".key", ".mark"}) {
+    for (const std::string suffix : {".key", ".mark"}) {
         const std::string file = path + suffix;
         const std::string kept = folder.file("kept");
         std::filesystem::rename(file, kept);

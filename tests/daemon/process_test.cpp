@@ -122,7 +122,7 @@ TEST_F(Process, SaysThatItsAnswerCannotBeWritten)
 
 TEST_F(Process, AnEmptyNameIsNoWishForWhatIsUsual)
 {
-    for (std::string const option : {"--db", "--config"}) {
+    for (const std::string option : {"--db", "--config"}) {
         std::ofstream{output};
         EXPECT_EQ(test::Program({USHERD, option, ""}, output).end(), 2);
         EXPECT_EQ(printed(), "usherd: " + option + ": is empty\n");
@@ -133,7 +133,7 @@ TEST_F(Process, OnceProvisionsAndASecondOncePublishesNothing)
 {
     const std::string tokens =
         "SELECT group_concat(token) FROM (SELECT token FROM join_credential ORDER BY meeting_id)";
-    for (std::string const id : {"a", "b", "c"})
+    for (const std::string id : {"a", "b", "c"})
         add_meeting(id);
     EXPECT_EQ(Daemon(path, output, true).end(), 0);
     EXPECT_EQ(ask("SELECT count(*) FROM meeting_status WHERE state = 'ready'"), "3");
@@ -203,7 +203,7 @@ TEST_F(Process, PrintsWhatRowsArgumentsAndPathsHoldWithoutObeyingIt)
     EXPECT_NE(printed().find(shown + ": not ready: unknown_project: "), std::string::npos) << printed();
     EXPECT_NE(printed().find("no project \"p" + shown + "\";"), std::string::npos) << printed();
     const auto harmless = [&] {
-        for (std::string const raw : {"\x1b", "\ny", "\u009b", "\u202e", "\xff"})
+        for (const std::string raw : {"\x1b", "\ny", "\u009b", "\u202e", "\xff"})
             EXPECT_EQ(printed().find(raw), std::string::npos) << raw << printed();
     };
     harmless();

@@ -218,7 +218,7 @@ TEST_P(LogLost, TheDaemonLeavesAndNothingThatCouldBeKeptIsLost)
         ASSERT_EQ(who_stays->execAndGet("SELECT count(*) FROM meeting").getInt(), 1);
     }
     halt(daemon);
-    for (std::string const suffix : {"-wal", "-shm"})
+    for (const std::string suffix : {"-wal", "-shm"})
         if (files.find(suffix) != std::string::npos && files.starts_with("cut"))
             std::filesystem::resize_file(path + suffix, 16384);
         else if (files.find(suffix) != std::string::npos)
@@ -344,7 +344,7 @@ TEST_F(Replaced, ABackupIsWholePrivateAndHasKeyAndMark)
 
     EXPECT_EQ(status, 0) << answer;
     EXPECT_EQ(answer, "Done, checked: " + copy + ", " + copy + ".key, " + copy + ".mark. Keep them secret.\n");
-    for (std::string const file : {"", ".key", ".mark"}) {
+    for (const std::string file : {"", ".key", ".mark"}) {
         struct stat made {};
         ASSERT_EQ(::stat((copy + file).c_str(), &made), 0);
         EXPECT_EQ(made.st_mode & 07777U, 0600U) << file;
@@ -378,7 +378,7 @@ TEST_F(Replaced, ABackupReplacesNothingThatADatabaseNeeds)
         EXPECT_EQ(back_up(database, target), "usherctl: " + reason + "; name another file\n");
         EXPECT_EQ(status, 1);
     };
-    for (std::string const suffix : {"-wal", "-shm", "-journal", ".key", ".mark", ".lock", ".replaced", ".restoring"})
+    for (const std::string suffix : {"-wal", "-shm", "-journal", ".key", ".mark", ".lock", ".replaced", ".restoring"})
         refused(path, path + suffix, path + suffix + ": belongs to the database itself");
     std::filesystem::create_directory_symlink(folder.file(""), folder.file("there"));
     refused(

@@ -105,7 +105,7 @@ protected:
     }
 
     test::TempDir folder;
-    std::string const pem = read_text(USHER_SOURCE_DIR "/tests/vectors/throwaway_rsa2048.pem");
+    const std::string pem = read_text(USHER_SOURCE_DIR "/tests/vectors/throwaway_rsa2048.pem");
 };
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // they keep what is freed, and map all addresses

@@ -96,7 +96,7 @@ protected:
     /// Works on what comes, and stops when it is told to.
     void expect_works_and_stops(Program& daemon) const
     {
-        for (std::string const id : {"first", "second"}) {
+        for (const std::string id : {"first", "second"}) {
             add_meeting(id);
             EXPECT_TRUE(gets_ready(id)) << id;
         }
@@ -187,7 +187,7 @@ TEST_F(StalledReader, GetsAllLinesOnceItReads)
 {
     FullPipe log;
     Program daemon = usherd({}, log.as(STDERR_FILENO));
-    for (std::string const id : {"first", "second"}) {
+    for (const std::string id : {"first", "second"}) {
         add_meeting(id);
         ASSERT_TRUE(gets_ready(id));
     }

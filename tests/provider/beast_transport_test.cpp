@@ -39,7 +39,7 @@ TEST_F(Transport, AsksForANameAndNotForAnAddress)
 {
     auto& server = serve([](Peer& peer) -> awaitable<void> {
         co_await peer.read();
-        const char* asked = SSL_get_servername(peer.stream.native_handle(), TLSEXT_NAMETYPE_host_name);
+        char const* asked = SSL_get_servername(peer.stream.native_handle(), TLSEXT_NAMETYPE_host_name);
         const auto text = with_body(asked != nullptr ? asked : "");
         co_await peer.write(text);
     });

@@ -233,7 +233,7 @@ TEST_F(Transport, SaysThatTheServerClosedInTheHandshake)
 TEST_F(Transport, GoesThroughAProxy)
 {
     auto& server = serve(always(with_body("from behind")));
-    const auto& proxy = listen_as_proxy("HTTP/1.1 200 Connection established\r\nContent-Length: 5\r\n\r\n", server);
+    auto const& proxy = listen_as_proxy("HTTP/1.1 200 Connection established\r\nContent-Length: 5\r\n\r\n", server);
 
     EXPECT_EQ(reply().body, "from behind");
     EXPECT_EQ(reply().body, "from behind");

@@ -121,9 +121,9 @@ TEST(VendorWire, CutsItsOwnCredentialOutOfWhatItQuotes)
 }
 
 struct OptionCase {
-    const char* name;
+    char const* name;
     SessionOptions options;
-    const char* complaint; ///< Empty: none.
+    char const* complaint; ///< Empty: none.
 
     friend void PrintTo(OptionCase const& test, std::ostream* out) { *out << test.name; }
 };
@@ -187,12 +187,12 @@ INSTANTIATE_TEST_SUITE_P(
 );
 
 struct AnswerCase {
-    const char* name;
+    char const* name;
     int status;
-    const char* body;
+    char const* body;
     FailureKind kind;
-    const char* reason;
-    const char* sentence;
+    char const* reason;
+    char const* sentence;
 
     friend void PrintTo(AnswerCase const& test, std::ostream* out) { *out << test.name; }
 };

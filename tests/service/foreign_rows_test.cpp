@@ -97,7 +97,7 @@ TEST_F(Provisioning, ASessionRowOfSomebodyElseServesNobody)
     participant("eve", "publisher", "other");
     ready_meeting();
     const std::string session = credentials().at("ann").session_id;
-    for (std::string const forgery :
+    for (const std::string forgery :
          {"INSERT INTO session (meeting_no, session_id, provider, project, project_key, options, created_at) "
           "SELECT meeting_no, 'forged', provider, project, project_key, options, created_at FROM session WHERE "
           "session_no = (SELECT session_no FROM agenda WHERE meeting_id = 'm');"
@@ -190,7 +190,7 @@ TEST_F(Provisioning, AResultThatSomebodyMadeTooLargeIsWrittenAllTheSame)
 
 TEST_F(Provisioning, APersonWhoseIdIsNoIdIsNamedAndTheOthersAreServed)
 {
-    for (std::string const id :
+    for (const std::string id :
          {"printf('%.3000000c', 'B')", "printf('%.2000c', 'B')", "x'ff1b'", "x'616e6e'", "x''", "hex(zeroblob(200))"}) {
         SCOPED_TRACE(id);
         meeting(30 * minute, 90 * minute);

@@ -10,8 +10,8 @@ namespace {
 using namespace test;
 
 struct Breach {
-    const char* name;
-    const char* sql;
+    char const* name;
+    char const* sql;
     std::set<std::string> promises;
 
     friend void PrintTo(Breach const& breach, std::ostream* out) { *out << breach.name; }
@@ -29,7 +29,7 @@ TEST_P(Promises, BreachIsFound)
 
     // Triggers off: a breach is what no trigger and no pass should have left behind.
     sql("PRAGMA ignore_check_constraints = ON");
-    for (std::string const trigger : {"meeting_update", "participant_insert", "participant_update"})
+    for (const std::string trigger : {"meeting_update", "participant_insert", "participant_update"})
         sql("DROP TRIGGER usher_" + trigger);
     sql(GetParam().sql);
 

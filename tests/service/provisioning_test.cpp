@@ -205,7 +205,7 @@ TEST_F(Provisioning, ReplacesOnlyTheTokenOfWhomTheChangeConcerns)
     EXPECT_EQ(credentials().at("ann").role, "moderator");
     EXPECT_EQ(reason("ann"), std::to_string(static_cast<int>(TokenReason::role_changed)));
 
-    for (std::string const column : {"connection_data", "layout_classes"}) {
+    for (const std::string column : {"connection_data", "layout_classes"}) {
         const std::string token = credentials().at("ann").token;
         sql("UPDATE participant SET " + column + " = 'focus' WHERE participant_id = 'ann'");
         settle();
@@ -290,8 +290,8 @@ TEST_F(Provisioning, ReplaceChangesNothingUnderEitherSetting)
 {
     ready_meeting();
     const auto before = credentials();
-    for (std::string const recursive : {"ON", "OFF"})
-        for (std::string const foreign : {"ON", "OFF"}) {
+    for (const std::string recursive : {"ON", "OFF"})
+        for (const std::string foreign : {"ON", "OFF"}) {
             sql("PRAGMA recursive_triggers = " + recursive);
             sql("PRAGMA foreign_keys = " + foreign);
             meeting(30 * minute, 90 * minute, "m", "INSERT OR REPLACE");
@@ -547,7 +547,7 @@ TEST_F(Provisioning, SeqMovesWithEveryChangeOfWhatIsPublished)
     ready_meeting();
     const auto seq = [&] { return std::stoll(text("SELECT max(seq) FROM meeting_status")); };
     std::int64_t last = seq();
-    for (std::string const edit :
+    for (const std::string edit :
          {"UPDATE participant SET role = 'moderator' WHERE participant_id = 'ann'",
           "DELETE FROM participant WHERE participant_id = 'bob'", "UPDATE meeting SET status = 'cancelled'",
           "UPDATE meeting SET status = 'scheduled'"}) {

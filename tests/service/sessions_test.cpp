@@ -615,7 +615,7 @@ TEST_F(Sessions, ARetryAsksAtOnceWhateverPauseIsWanted)
     pace = {1, 1000, 1000};
     restart();
     int served = 0;
-    for (std::string const scope : {"'a0', NULL", "NULL, 'default'", "NULL, '*'"}) {
+    for (const std::string scope : {"'a0', NULL", "NULL, 'default'", "NULL, '*'"}) {
         Fault pause = vendor::fault_of(FaultKind::too_many);
         pause.retry_after = 24h;
         vendor.behaviour.next.push_back(pause);
@@ -807,7 +807,7 @@ TEST_F(Sessions, ThrowingOutWaitsTenMinutesAtMostAndARetryAsksAtOnce)
     pass_time(20s);
     EXPECT_EQ(thrown_out(), 2);
 
-    for (std::string const whose : {"meeting_id) VALUES ('retry', 'm2')", "project) VALUES ('retry', '*')"}) {
+    for (const std::string whose : {"meeting_id) VALUES ('retry', 'm2')", "project) VALUES ('retry', '*')"}) {
         vendor.behaviour.next.push_back(pause);
         sql("UPDATE meeting SET status = 'cancelled' WHERE id = '" + std::string{whose[0] == 'm' ? "m2" : "m3"} + "'");
         pass_time(5s);

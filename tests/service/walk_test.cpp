@@ -212,8 +212,8 @@ private:
 };
 
 struct OptionSet {
-    const char* columns; ///< For an UPDATE.
-    const char* text;    ///< In `session.options`.
+    char const* columns; ///< For an UPDATE.
+    char const* text;    ///< In `session.options`.
 };
 
 constexpr OptionSet option_sets[] = {
@@ -294,13 +294,13 @@ private:
     std::string some_person() { return "p" + std::to_string(below(4)); }
     std::string some_role()
     {
-        return some<const char*>({"'subscriber'", "'publisher'", "'publisheronly'", "'moderator'"});
+        return some<char const*>({"'subscriber'", "'publisher'", "'publisheronly'", "'moderator'"});
     }
     std::string some_data()
     {
-        return some<const char*>({"NULL", "''", "'{\"name\":\"Ann\"}'", "'data'", "CAST(x'ff' AS TEXT)"});
+        return some<char const*>({"NULL", "''", "'{\"name\":\"Ann\"}'", "'data'", "CAST(x'ff' AS TEXT)"});
     }
-    std::string some_layout() { return some<const char*>({"NULL", "'focus'", "'focus full'"}); }
+    std::string some_layout() { return some<char const*>({"NULL", "'focus'", "'focus full'"}); }
     std::string some_session()
     {
         SessionOrder order{{}, start, {1, 2, 3}, static_cast<std::uint64_t>(below(2))};
@@ -345,7 +345,7 @@ private:
         case 0:
         case 1:
         case 2:
-            sql(std::string{"INSERT OR "} + some<const char*>({"REPLACE", "IGNORE"}) +
+            sql(std::string{"INSERT OR "} + some<char const*>({"REPLACE", "IGNORE"}) +
                 " INTO meeting (id, starts_at, ends_at) VALUES ('" + meeting + "', " + begins + ", " + begins + " + " +
                 lasts + ")");
             break;
@@ -360,7 +360,7 @@ private:
         case 9: sql("UPDATE meeting SET status = 'scheduled'" + where); break;
         case 10: sql("DELETE FROM meeting" + where); break;
         case 11: {
-            const std::string table = some<const char*>({"meeting", "participant", "block"});
+            const std::string table = some<char const*>({"meeting", "participant", "block"});
             sql("BEGIN; CREATE TEMP TABLE kept AS SELECT * FROM " + table + "; DELETE FROM " + table +
                 "; INSERT INTO " + table + " SELECT * FROM kept; DROP TABLE kept; COMMIT");
             break;
@@ -401,7 +401,7 @@ private:
         case 29:
         case 30: sql("DELETE FROM block" + (one_in(2) ? whom : std::string{})); break;
         case 31: {
-            const std::string action = some<const char*>({"rotate", "replace_session", "retry"});
+            const std::string action = some<char const*>({"rotate", "replace_session", "retry"});
             const std::string scope = one_in(2) ? "meeting_id) VALUES ('" + action + "', '" + meeting + "')"
                                                 : "project) VALUES ('" + action + "', '" +
                                                       some<std::string>({"*", "default", "second"}) + "')";
@@ -478,7 +478,7 @@ private:
         edit();
         const auto rows = [this] {
             std::string text;
-            for (std::string const table : {"agenda", "session", "token", "session_attempt"})
+            for (const std::string table : {"agenda", "session", "token", "session_attempt"})
                 for (auto const& row : rows_of(*platform_, "SELECT * FROM " + table))
                     text += joined(row) + "\n";
             return text;
@@ -775,7 +775,7 @@ private:
         create_database(path, FileAccess::group);
         const auto twin = connect(path, clock_);
         twin->exec("ATTACH '" + path_ + "' AS walk");
-        for (std::string const table : {"meeting", "participant", "block"})
+        for (const std::string table : {"meeting", "participant", "block"})
             twin->exec("INSERT INTO " + table + " SELECT * FROM walk." + table);
         twin->exec("DETACH walk");
         std::string held;

@@ -232,7 +232,7 @@ std::vector<std::string> files_of_a_run(std::uint64_t seed)
     one.exec("PRAGMA journal_mode = WAL; CREATE TABLE t (x); INSERT INTO t VALUES (randomblob(40)), (random())");
     one.exec("INSERT INTO t VALUES (strftime('%s', 'now'))");
     std::vector<std::string> files;
-    for (std::string const end : {"", "-wal"})
+    for (const std::string end : {"", "-wal"})
         files.push_back(*vfs.contents(file + end));
     return files;
 }

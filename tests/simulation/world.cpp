@@ -115,7 +115,7 @@ public:
             std::make_shared<spdlog::logger>("simulation", std::make_shared<StorySink>(story_, database_));
         logger->set_level(spdlog::level::info);
         spdlog::set_default_logger(logger);
-        for (std::string const name : {"a", "b"})
+        for (const std::string name : {"a", "b"})
             platforms_.push_back(std::make_unique<Platform>(
                 events_, clock_, vfs_, story_, dice_.fork(), database_, name,
                 [this](std::string const& meeting, std::vector<std::string> const& statements) {
@@ -1150,7 +1150,7 @@ private:
         create_database(path, FileAccess::group);
         SQLite::Database rows{path, SQLite::OPEN_READWRITE};
         rows.exec("ATTACH '" + database_ + "' AS main_one");
-        for (std::string const table : {"meeting", "participant", "block"})
+        for (const std::string table : {"meeting", "participant", "block"})
             rows.exec("INSERT INTO main." + table + " SELECT * FROM main_one." + table);
         std::string held;
         {

@@ -13,8 +13,8 @@ namespace usher {
 
 namespace {
 
-constexpr std::size_t shortest_secret = 4;
-constexpr std::size_t longest_secret = 1024;
+constexpr std::size_t secret_bytes_min = 4;
+constexpr std::size_t secret_bytes_max = 1024;
 constexpr std::string_view blank{" \t\r\n\v\f"};
 constexpr std::string_view quotes{"\"'`"};
 constexpr std::string_view pem_begin{"-----BEGIN"};
@@ -179,12 +179,12 @@ std::optional<std::string> line_fault(std::string_view content)
         return std::string{has_name};
     if (is_placeholder(content))
         return "holds a placeholder that nothing has filled in";
-    if (content.size() < shortest_secret)
+    if (content.size() < secret_bytes_min)
         return "holds " + std::to_string(content.size()) + (content.size() == 1 ? " byte" : " bytes") +
                ", too few for a secret; it was cut short";
-    if (content.size() > longest_secret)
+    if (content.size() > secret_bytes_max)
         return "holds " + std::to_string(content.size()) + " bytes, too many for a secret; at most " +
-               std::to_string(longest_secret);
+               std::to_string(secret_bytes_max);
     return std::nullopt;
 }
 

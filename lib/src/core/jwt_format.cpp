@@ -21,7 +21,7 @@ namespace usher {
 namespace {
 
 constexpr std::array<std::string_view, 2> algorithms{"HS256", "RS256"};
-constexpr int max_json_depth = 32;
+constexpr int json_depth_max = 32;
 
 // Reading JSON from outside: nlohmann parses without recursion, but writes with it.
 
@@ -57,7 +57,7 @@ struct ParsedObject {
 
 Result<ParsedObject> parse_object(std::string_view text, std::string const& what)
 {
-    if (is_deeper_than(text, max_json_depth))
+    if (is_deeper_than(text, json_depth_max))
         return fail(Errc::token_malformed, "The " + what + " of the JWT is nested too deeply.");
     ParsedObject parsed;
     std::set<std::string> names;

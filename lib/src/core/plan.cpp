@@ -26,7 +26,7 @@ constexpr seconds order_review{600};         // for an order, in case its notice
 std::string
 why_unusable(SessionRow const& session, MeetingRow const& row, Projects const& projects, bool keep_when_changed)
 {
-    const ProjectFacts* const maker = projects.find(session.project);
+    ProjectFacts const* const maker = projects.find(session.project);
     if (maker == nullptr)
         return "project_removed";
     if (maker->provider != session.provider || maker->project_key != session.project_key)
@@ -718,7 +718,7 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
 std::string
 why_not_disconnect(MeetingSnapshot const& meeting, SessionRow const& session, Projects const& projects, sys_seconds now)
 {
-    const ProjectFacts* const maker = projects.find(session.project);
+    ProjectFacts const* const maker = projects.find(session.project);
     if (maker == nullptr || !maker->disconnects)
         return "the configuration has no project " + in_quotes(session.project) + " that can throw people out";
     if (maker->provider != session.provider || maker->project_key != session.project_key)
@@ -729,12 +729,12 @@ why_not_disconnect(MeetingSnapshot const& meeting, SessionRow const& session, Pr
         return "its meeting is unknown";
     if (!meeting.meeting || meeting.meeting->cancelled) {
         // As it was planned: by the project that the row names, or by that of the session where the row is gone.
-        const ProjectFacts* const asked = meeting.meeting ? projects.find(meeting.meeting->project) : maker;
+        ProjectFacts const* const asked = meeting.meeting ? projects.find(meeting.meeting->project) : maker;
         if (asked == nullptr || !asked->policy.disconnect_on_cancel)
             return "on_cancel is not disconnect";
         return {};
     }
-    const ProjectFacts* const asked = projects.find(meeting.meeting->project);
+    ProjectFacts const* const asked = projects.find(meeting.meeting->project);
     Policy const& policy = asked != nullptr ? asked->policy : projects.base;
     if (now < schedule_of(meeting.id, *meeting.meeting, policy).closes)
         return "its meeting is neither cancelled nor over";

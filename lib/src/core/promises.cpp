@@ -47,7 +47,7 @@ public:
         if (evidence_.due)
             return;
 
-        const ProjectFacts* const project = projects_.find(credential.project);
+        ProjectFacts const* const project = projects_.find(credential.project);
         if (credential.issued_at > now_)
             report("P1", credential, "was issued in the future");
         if (credential.expires_at <= now_)
@@ -139,7 +139,7 @@ check_promises(MeetingEvidence const& evidence, Projects const& projects, Signat
     // A row with a fault was told of above; its numbers may be too large to count with.
     if (!meeting.meeting || meeting.meeting->cancelled || !meeting.meeting->fault.empty())
         return found;
-    const ProjectFacts* const project = projects.find(meeting.meeting->project);
+    ProjectFacts const* const project = projects.find(meeting.meeting->project);
     const Schedule schedule =
         schedule_of(meeting.id, *meeting.meeting, project != nullptr ? project->policy : projects.base);
     if (wanted_at(schedule, now) != Wanted::session_and_tokens)

@@ -22,10 +22,10 @@ using Check = std::optional<RowFault>;
 
 constexpr std::int64_t first_seconds = 1'000'000'000;      // 2001; less is a year or a day
 constexpr std::int64_t first_no_seconds = 100'000'000'000; // 5138; more is milliseconds
-constexpr std::int64_t longest_door = 2'592'000;
-constexpr std::size_t longest_id = 255;
-constexpr std::size_t longest_project = 64;
-constexpr std::size_t longest_archive_name = 80; // characters
+constexpr std::int64_t door_seconds_max = 2'592'000;
+constexpr std::size_t id_max = 255;
+constexpr std::size_t project_max = 64;
+constexpr std::size_t archive_name_max = 80; // characters
 
 bool is_null(RowValue const& value)
 {
@@ -117,7 +117,7 @@ Check check_id(std::string_view column, RowValue const& value)
 {
     if (integer_in(value) != nullptr) // which the column keeps as text
         return std::nullopt;
-    if (auto wrong = check_length(column, value, longest_id))
+    if (auto wrong = check_length(column, value, id_max))
         return wrong;
     if (is_bound_as_float(*text_in(value)))
         return fault(column, value, "reads like a number that was bound as a float; bind ids as text");
@@ -159,7 +159,7 @@ Check check_door(std::string_view column, RowValue const& value)
     if (is_null(value))
         return std::nullopt;
     auto const* const length = integer_in(value);
-    if (length == nullptr || *length < 0 || *length > longest_door)
+    if (length == nullptr || *length < 0 || *length > door_seconds_max)
         return fault(column, value, "expected seconds from 0 to 2592000, an integer");
     return std::nullopt;
 }
@@ -210,9 +210,9 @@ Check check_meeting_options(RawMeeting const& row)
             return fault("archive_name", row.archive_name, "is empty; NULL stands for none");
         if (!is_utf8(name))
             return fault("archive_name", row.archive_name, "is not UTF-8");
-        if (count_characters(name) > longest_archive_name)
+        if (count_characters(name) > archive_name_max)
             return fault(
-                "archive_name", row.archive_name, at_most(count_characters(name), longest_archive_name, "characters")
+                "archive_name", row.archive_name, at_most(count_characters(name), archive_name_max, "characters")
             );
     }
     if (!is_null(row.archive_resolution))
@@ -262,14 +262,14 @@ std::optional<RowFault> check_row(RawMeeting const& row)
         return fault("ends_at", row.ends_at, "is not after the start, " + to_iso8601(from_unix(starts_at)));
     if (auto wrong = check_one_of("status", row.status, {"scheduled", "cancelled"}))
         return wrong;
-    if (auto wrong = check_length("project", row.project, longest_project))
+    if (auto wrong = check_length("project", row.project, project_max))
         return wrong;
     if (text_or_empty(row.project) == "*")
         return fault("project", row.project, "stands for all projects in requests; name one");
     if (auto wrong = check_meeting_options(row))
         return wrong;
     if (!is_null(row.session_id)) {
-        if (auto wrong = check_length("session_id", row.session_id, longest_id))
+        if (auto wrong = check_length("session_id", row.session_id, id_max))
             return wrong;
         if (!is_visible_ascii(text_or_empty(row.session_id)))
             return fault("session_id", row.session_id, "holds what is not ASCII, or a space");

@@ -23,7 +23,7 @@ constexpr std::array<std::string_view, 1> algorithms{"HMAC-SHA1"};
 std::optional<std::int64_t> integer_of(std::string_view text)
 {
     std::int64_t number = 0;
-    const char* const end = text.data() + text.size();
+    char const* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, number);
     if (error != std::errc{} || stop != end || text.empty())
         return std::nullopt;

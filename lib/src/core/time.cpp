@@ -19,7 +19,7 @@ using std::chrono::minutes;
 
 constexpr sys_seconds year_zero = std::chrono::sys_days{std::chrono::year{0} / 1 / 1};
 constexpr sys_seconds year_ten_thousand = std::chrono::sys_days{std::chrono::year{10000} / 1 / 1};
-constexpr std::int64_t longest_duration = 100'000LL * 86'400; // leaves room to add and subtract without overflow
+constexpr std::int64_t duration_max = 100'000LL * 86'400; // leaves room to add and subtract without overflow
 
 struct Unit {
     char letter;
@@ -58,7 +58,7 @@ public:
             return std::nullopt;
         }
         int value = 0;
-        for (char const c : rest_.substr(0, count)) {
+        for (const char c : rest_.substr(0, count)) {
             value = value * 10 + (c - '0');
         }
         rest_.remove_prefix(count);
@@ -68,8 +68,8 @@ public:
     /// As many digits as there are.
     std::string_view digits()
     {
-        auto const end = std::find_if_not(rest_.begin(), rest_.end(), is_digit);
-        auto const taken = rest_.substr(0, static_cast<std::size_t>(end - rest_.begin()));
+        const auto end = std::find_if_not(rest_.begin(), rest_.end(), is_digit);
+        const auto taken = rest_.substr(0, static_cast<std::size_t>(end - rest_.begin()));
         rest_.remove_prefix(taken.size());
         return taken;
     }
@@ -99,26 +99,26 @@ tl::unexpected<std::string> there_is_no(std::string_view unit, int value)
 
 Taken<std::chrono::sys_days> take_date(Scanner& in)
 {
-    auto const year = in.number(4);
+    const auto year = in.number(4);
     if (!year || !in.take('-')) {
         return tl::unexpected{std::string{expected_time}};
     }
-    auto const month = in.number(2);
+    const auto month = in.number(2);
     if (!month || !in.take('-')) {
         return tl::unexpected{std::string{expected_time}};
     }
-    auto const day = in.number(2);
+    const auto day = in.number(2);
     if (!day) {
         return tl::unexpected{std::string{expected_time}};
     }
     if (*month < 1 || *month > 12) {
         return there_is_no("month", *month);
     }
-    std::chrono::year_month_day const date{
+    const std::chrono::year_month_day date{
         std::chrono::year{*year}, std::chrono::month{static_cast<unsigned>(*month)},
         std::chrono::day{static_cast<unsigned>(*day)}};
     if (!date.ok()) {
-        auto const which = padded(static_cast<unsigned>(*year), 4) + "-" + padded(static_cast<unsigned>(*month), 2);
+        const auto which = padded(static_cast<unsigned>(*year), 4) + "-" + padded(static_cast<unsigned>(*month), 2);
         return tl::unexpected{there_is_no("day", *day).value() + " in " + which};
     }
     return std::chrono::sys_days{date};
@@ -126,19 +126,19 @@ Taken<std::chrono::sys_days> take_date(Scanner& in)
 
 Taken<seconds> take_time_of_day(Scanner& in)
 {
-    auto const hour = in.number(2);
+    const auto hour = in.number(2);
     if (!hour || !in.take(':')) {
         return tl::unexpected{std::string{expected_time}};
     }
-    auto const minute = in.number(2);
+    const auto minute = in.number(2);
     if (!minute) {
         return tl::unexpected{std::string{expected_time}};
     }
     std::optional<int> second{0};
     if (in.take(':')) {
         second = in.number(2);
-        bool const has_fraction = second && in.take_any(".,");
-        auto const fraction = has_fraction ? in.digits() : std::string_view{"0"};
+        const bool has_fraction = second && in.take_any(".,");
+        const auto fraction = has_fraction ? in.digits() : std::string_view{"0"};
         if (!second || fraction.empty()) {
             return tl::unexpected{std::string{expected_time}};
         }
@@ -164,11 +164,11 @@ Taken<seconds> take_zone(Scanner& in)
     if (in.take_any("Zz")) {
         return seconds{0};
     }
-    bool const behind = in.take('-');
+    const bool behind = in.take('-');
     if (!behind && !in.take('+')) {
         return tl::unexpected{std::string{expected_zone}};
     }
-    auto const hour = in.number(2);
+    const auto hour = in.number(2);
     std::optional<int> minute{0};
     if (hour && (in.take(':') || !in.at_end())) {
         minute = in.number(2);
@@ -181,14 +181,14 @@ Taken<seconds> take_zone(Scanner& in)
             std::string{"there is no offset "} + (behind ? "-" : "+") + padded(static_cast<unsigned>(*hour), 2) + ":" +
             padded(static_cast<unsigned>(*minute), 2)};
     }
-    seconds const offset = hours{*hour} + minutes{*minute};
+    const seconds offset = hours{*hour} + minutes{*minute};
     return behind ? -offset : offset;
 }
 
 /// All of it, which is in ISO 8601.
 Taken<sys_seconds> take_instant(Scanner& in)
 {
-    auto const date = take_date(in);
+    const auto date = take_date(in);
     if (!date) {
         return tl::unexpected{date.error()};
     }
@@ -198,14 +198,14 @@ Taken<sys_seconds> take_instant(Scanner& in)
     if (!in.take_any("Tt ")) {
         return tl::unexpected{std::string{expected_time}};
     }
-    auto const time = take_time_of_day(in);
+    const auto time = take_time_of_day(in);
     if (!time) {
         return tl::unexpected{time.error()};
     }
     if (in.at_end()) {
         return tl::unexpected{std::string{"has no zone: add Z for UTC, or an offset such as +01:00"}};
     }
-    auto const offset = take_zone(in);
+    const auto offset = take_zone(in);
     if (!offset) {
         return tl::unexpected{offset.error()};
     }
@@ -218,8 +218,8 @@ Taken<sys_seconds> take_instant(Scanner& in)
 /// The magnitude of a difference, without overflow for any two values.
 std::uint64_t distance(std::int64_t from, std::int64_t to)
 {
-    auto const a = static_cast<std::uint64_t>(from);
-    auto const b = static_cast<std::uint64_t>(to);
+    const auto a = static_cast<std::uint64_t>(from);
+    const auto b = static_cast<std::uint64_t>(to);
     return from < to ? b - a : a - b;
 }
 
@@ -230,10 +230,10 @@ std::string to_iso8601(sys_seconds instant)
     if (instant < year_zero || instant >= year_ten_thousand) {
         return "@" + std::to_string(unix_seconds(instant)); // no calendar date in four digits
     }
-    auto const day = std::chrono::floor<days>(instant);
-    std::chrono::year_month_day const date{day};
-    std::chrono::hh_mm_ss const time{instant - day};
-    auto const two = [](auto count) { return padded(static_cast<unsigned>(count), 2); };
+    const auto day = std::chrono::floor<days>(instant);
+    const std::chrono::year_month_day date{day};
+    const std::chrono::hh_mm_ss time{instant - day};
+    const auto two = [](auto count) { return padded(static_cast<unsigned>(count), 2); };
     return padded(static_cast<unsigned>(static_cast<int>(date.year())), 4) + "-" +
            two(static_cast<unsigned>(date.month())) + "-" + two(static_cast<unsigned>(date.day())) + "T" +
            two(time.hours().count()) + ":" + two(time.minutes().count()) + ":" + two(time.seconds().count()) + "Z";
@@ -242,7 +242,7 @@ std::string to_iso8601(sys_seconds instant)
 Result<sys_seconds> parse_iso8601(std::string_view text)
 {
     Scanner in{text};
-    auto const instant = take_instant(in);
+    const auto instant = take_instant(in);
     if (!instant) {
         return fail(Errc::bad_time, (text.empty() ? "" : printable(text, 64) + ": ") + instant.error());
     }
@@ -251,22 +251,22 @@ Result<sys_seconds> parse_iso8601(std::string_view text)
 
 Result<seconds> parse_duration(std::string_view text)
 {
-    auto const expected = [&] {
+    const auto expected = [&] {
         return fail(Errc::bad_duration, "expected a duration such as 90m, got " + in_quotes(text));
     };
     if (text.size() < 2) {
         return expected();
     }
-    auto const digits = text.substr(0, text.size() - 1);
-    auto const unit = std::find_if(units.begin(), units.end(), [&](Unit u) { return u.letter == text.back(); });
+    const auto digits = text.substr(0, text.size() - 1);
+    const auto unit = std::find_if(units.begin(), units.end(), [&](Unit u) { return u.letter == text.back(); });
     if (unit == units.end() || !std::all_of(digits.begin(), digits.end(), is_digit)) {
         return expected();
     }
-    auto const length = static_cast<std::int64_t>(unit->length);
+    const auto length = static_cast<std::int64_t>(unit->length);
     std::int64_t count = 0;
-    for (char const c : digits) {
+    for (const char c : digits) {
         count = count * 10 + (c - '0');
-        if (count > longest_duration / length) {
+        if (count > duration_max / length) {
             return fail(Errc::bad_duration, "the duration " + in_quotes(text) + " is longer than 100000d");
         }
     }
@@ -275,25 +275,25 @@ Result<seconds> parse_duration(std::string_view text)
 
 std::string to_text(seconds duration)
 {
-    auto const magnitude = distance(0, duration.count());
+    const auto magnitude = distance(0, duration.count());
     if (magnitude == 0) {
         return "0s";
     }
     // The largest unit that divides it leaves the fewest digits.
-    auto const unit = std::find_if(units.begin(), units.end(), [&](Unit u) { return magnitude % u.length == 0; });
+    const auto unit = std::find_if(units.begin(), units.end(), [&](Unit u) { return magnitude % u.length == 0; });
     return (duration.count() < 0 ? "-" : "") + std::to_string(magnitude / unit->length) + unit->letter;
 }
 
 std::string to_relative(sys_seconds instant, sys_seconds now)
 {
-    auto const magnitude = distance(unix_seconds(now), unix_seconds(instant));
+    const auto magnitude = distance(unix_seconds(now), unix_seconds(instant));
     if (magnitude == 0) {
         return "now";
     }
-    auto const first = std::find_if(units.begin(), units.end(), [&](Unit u) { return magnitude >= u.length; });
+    const auto first = std::find_if(units.begin(), units.end(), [&](Unit u) { return magnitude >= u.length; });
     auto text = std::to_string(magnitude / first->length) + first->letter;
-    if (auto const second = std::next(first); second != units.end()) {
-        if (auto const rest = magnitude % first->length / second->length; rest > 0) {
+    if (const auto second = std::next(first); second != units.end()) {
+        if (const auto rest = magnitude % first->length / second->length; rest > 0) {
             text += " " + std::to_string(rest) + second->letter;
         }
     }

@@ -45,7 +45,7 @@ DecodedToken with_oddities(DecodedToken token)
         notes.emplace_back("It does not say when it expires.");
     if (token.issued_at && token.expires_at && *token.expires_at <= *token.issued_at)
         notes.emplace_back("It expires before it is issued.");
-    for (const auto& time : {token.issued_at, token.expires_at})
+    for (auto const& time : {token.issued_at, token.expires_at})
         if (time && *time > 100'000'000'000) {
             notes.emplace_back("Its times look like milliseconds; the platform reads seconds.");
             break;

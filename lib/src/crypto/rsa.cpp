@@ -16,7 +16,7 @@ namespace usher {
 
 namespace {
 
-constexpr int min_bits = 2048;
+constexpr int bits_min = 2048;
 
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
@@ -92,7 +92,7 @@ tl::expected<RsaSigner, RsaKeyError> RsaSigner::from_pem(Secret const& pem)
         return tl::unexpected{RsaKeyError::unreadable};
     if (EVP_PKEY_is_a(key.get(), "RSA") != 1)
         return tl::unexpected{RsaKeyError::not_rsa};
-    if (EVP_PKEY_get_bits(key.get()) < min_bits)
+    if (EVP_PKEY_get_bits(key.get()) < bits_min)
         return tl::unexpected{RsaKeyError::too_short};
     return RsaSigner{std::move(key)};
 }

@@ -24,7 +24,7 @@ MainLoop::MainLoop(
     : parts_{parts},
       doors_{std::move(doors)},
       rhythm_{rhythm},
-      engine_{mode, parts.clock.steady_now(), hurried, rhythm.longest_wait},
+      engine_{mode, parts.clock.steady_now(), hurried, rhythm.wait_max},
       wakeup_{parts.clock, executor}
 {}
 
@@ -170,7 +170,7 @@ boost::asio::awaitable<Engine::StepOutcome> MainLoop::perform(Engine::Step step)
 
 boost::asio::awaitable<void> MainLoop::look_for_changes()
 {
-    return parts_.store.follow_changes(rhythm_.longest_wait, [this] { wakeup_.notify(); });
+    return parts_.store.follow_changes(rhythm_.wait_max, [this] { wakeup_.notify(); });
 }
 
 void MainLoop::request_stop()

@@ -77,7 +77,7 @@ protected:
 
 TEST_F(Reports, RowsThatSomebodyTookFromUsherAreMissedNearTheDoor)
 {
-    for (std::string const theft :
+    for (const std::string theft :
          {"DELETE FROM token", "DELETE FROM session", "DELETE FROM door", "DELETE FROM agenda",
           "UPDATE agenda SET session_no = NULL", "UPDATE token SET expires_at = 1"}) {
         SCOPED_TRACE(theft);
@@ -90,7 +90,7 @@ TEST_F(Reports, RowsThatSomebodyTookFromUsherAreMissedNearTheDoor)
         EXPECT_EQ(report.at_risk, 1);
         ASSERT_EQ(report.groups.items.size(), 1U);
         EXPECT_TRUE(report.groups.items[0].rows_gone);
-        for (std::string const rows : {"join_credential", "participant_status WHERE state = 'ready'"})
+        for (const std::string rows : {"join_credential", "participant_status WHERE state = 'ready'"})
             EXPECT_EQ(SQLite::Database{path}.execAndGet("SELECT count(*) FROM " + rows).getInt(), 0) << rows;
         sql("INSERT OR REPLACE INTO door SELECT * FROM kept");
     }

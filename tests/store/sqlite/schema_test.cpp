@@ -69,7 +69,7 @@ TEST_F(Schema, RefusesMistakesWithANameThatExplainsItself)
 TEST_F(Schema, TakesWhatIsJustWithinTheLimits)
 {
     SQLite::Database database = open();
-    for (std::string const sql : {
+    for (const std::string sql : {
              "INSERT INTO meeting (id, starts_at, ends_at) VALUES (printf('%.255c', 'a'), 1000000000, 1000000001)",
              "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('late', 99999999998, 99999999999)",
              "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('text', '1800000000', '1800000001')",
@@ -107,7 +107,7 @@ TEST_F(Schema, OrIgnoreHidesAMistake)
 {
     SQLite::Database database = open();
     // Nothing is stored and nothing is said, which is why the documentation warns.
-    for (std::string const role : {"NULL", "'host'"}) {
+    for (const std::string role : {"NULL", "'host'"}) {
         EXPECT_EQ(
             answer(
                 database,
@@ -203,7 +203,7 @@ TEST_F(Schema, CreationLeavesThreeFilesWithTheRightsAskedFor)
 {
     const std::string other = folder.file("other.db");
     EXPECT_EQ(create_database(other, FileAccess::group_and_read), Created::created);
-    for (std::string const suffix : {"", "-wal", "-shm"}) {
+    for (const std::string suffix : {"", "-wal", "-shm"}) {
         EXPECT_EQ(mode_of(path + suffix), 0660U) << suffix;
         EXPECT_EQ(mode_of(other + suffix), 0664U) << suffix;
     }

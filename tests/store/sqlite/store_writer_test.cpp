@@ -145,7 +145,7 @@ TEST_F(Writer, PublishesManyMeetingsAndAMeetingOfManyInSlices)
 
 TEST_F(Writer, ARowThatCannotBeWrittenIsNamedAndTheOthersArePublished)
 {
-    for (std::string const id : {"a", "b", "c"})
+    for (const std::string id : {"a", "b", "c"})
         add_meeting(id, 1);
     prepare();
     ASSERT_EQ(meetings[1].id, "b");

@@ -40,11 +40,11 @@ public:
     };
 
     /// The last resort, should every notice be lost.
-    static constexpr Duration longest_wait = std::chrono::seconds{30};
+    static constexpr Duration wait_max = std::chrono::seconds{30};
 
     /// `hurried`: the first sweep takes no rests, since the clock was put back while no daemon ran. No wait is longer
     /// than `at_most`.
-    Engine(Mode mode, Instant now, bool hurried, Duration at_most = longest_wait);
+    Engine(Mode mode, Instant now, bool hurried, Duration at_most = wait_max);
 
     // What happens, at any time:
     void request_stop() { stopping_ = true; }

@@ -57,7 +57,7 @@ public:
 
     /// How often it does something though nothing is due.
     struct Rhythm {
-        std::chrono::steady_clock::duration longest_wait = Engine::longest_wait;
+        std::chrono::steady_clock::duration wait_max = Engine::wait_max;
         std::chrono::steady_clock::duration heartbeat = std::chrono::minutes{1};
     };
     struct Counts {

@@ -61,7 +61,7 @@ private:
     static constexpr int looks_max = 50;
     static constexpr std::chrono::seconds window{60};
     static constexpr std::chrono::seconds first_pause{1};
-    static constexpr std::chrono::seconds longest_pause{60};
+    static constexpr std::chrono::seconds pause_max{60};
 
     struct Entry {
         Instant since{};
@@ -73,7 +73,7 @@ private:
     static bool put(Entry& entry, Instant now)
     {
         const bool first = entry.pause == std::chrono::seconds{};
-        entry.pause = first ? first_pause : std::min(2 * entry.pause, longest_pause);
+        entry.pause = first ? first_pause : std::min(2 * entry.pause, pause_max);
         entry.since = now + entry.pause;
         entry.until = now + entry.pause;
         return first;

@@ -19,8 +19,8 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds longest_turn{4}; // of the lock, of 10 with the COMMIT and what is late
-constexpr std::chrono::milliseconds shortest_pause{2};
+constexpr std::chrono::milliseconds turn_max{4}; // of the lock, of 10 with the COMMIT and what is late
+constexpr std::chrono::milliseconds pause_min{2};
 
 void bind_value(SQLite::Statement& statement, int index, PlatformValue const& value)
 {
@@ -127,7 +127,7 @@ PlatformWriter::Turn::~Turn() = default;
 
 bool PlatformWriter::Turn::is_over() const
 {
-    return SteadyClock::now() - impl_->locked >= longest_turn;
+    return SteadyClock::now() - impl_->locked >= turn_max;
 }
 
 void PlatformWriter::Turn::commit()
@@ -142,8 +142,7 @@ void PlatformWriter::let_others()
     impl_->gap.lock(true, impl_->locked);
     impl_->gap.lock(false, now);
     impl_->guarded([&] { impl_->gap.look(impl_->data_version(), now); });
-    std::this_thread::sleep_for(std::max<SteadyClock::duration>({impl_->gap.left(now), impl_->held / 4, shortest_pause})
-    );
+    std::this_thread::sleep_for(std::max<SteadyClock::duration>({impl_->gap.left(now), impl_->held / 4, pause_min}));
 }
 
 /// Once for all commits: each would otherwise keep the lock while it waits for the disk.
@@ -397,8 +396,8 @@ std::optional<std::size_t> PlatformWriter::Rows::remove_others()
     }
     impl.removed += impl.step;
     impl.owner.let_others();
-    const auto held = std::max<SteadyClock::duration>(impl.writer.held, longest_turn / 4);
-    impl.step = std::clamp<std::int64_t>(impl.step * longest_turn / held, 1, 2000);
+    const auto held = std::max<SteadyClock::duration>(impl.writer.held, turn_max / 4);
+    impl.step = std::clamp<std::int64_t>(impl.step * turn_max / held, 1, 2000);
     return static_cast<std::size_t>(count);
 }
 

@@ -53,7 +53,7 @@ constexpr std::array<std::string_view, 11> long_operators = {
 
 std::size_t operator_size(std::string_view rest)
 {
-    for (std::string_view const known : long_operators)
+    for (const std::string_view known : long_operators)
         if (rest.starts_with(known))
             return known.size();
     return 1;

@@ -89,7 +89,7 @@ Tokens Parser::group()
 
 bool Parser::begins_constraint() const
 {
-    for (std::string_view const word :
+    for (const std::string_view word :
          {"constraint", "primary", "not", "null", "unique", "check", "default", "collate", "references", "foreign",
           "generated", "as"})
         if (at(word))
