@@ -35,8 +35,8 @@ std::vector<KeyDeclaration> keys_of(ProviderDeclaration const& kind);
 /// Of them, those that its provider is made from.
 std::vector<KeyDeclaration> provider_keys(ProviderDeclaration const& kind);
 
-/// What can be done although no vendor revokes a token. The keys are read for every kind, and refused where they do not
-/// apply.
+/// Keys that limit how long a token works, since no vendor revokes one. They are read for every kind, and refused where
+/// they do not apply.
 std::vector<KeyDeclaration> policy_keys();
 
 std::vector<std::string_view> key_names(std::span<KeyDeclaration const> keys);

@@ -396,7 +396,7 @@ void Planner::plan_order()
                 (!meeting_.participants[i].present || meeting_.participants[i].blocked))
                 plan_.withdraw.push_back({i, why_withdrawn(meeting_.participants[i], false)});
     }
-    if (meeting_.staged) // it is of no use any more; the tokens of the published one are seen once it is taken off
+    if (meeting_.staged) // it is taken off; only then are the tokens of the published one read
         next_look_.at(now_ + seconds{1});
 
     plan_.inputs = inputs_of(row(), *project_);

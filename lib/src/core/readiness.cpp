@@ -5,8 +5,8 @@ namespace usher {
 
 namespace {
 
-/// Whether what is wanted has been missing for too long. Where no row tells since when it is wanted, it may have been
-/// written a moment ago: then only a meeting that has no time to wait counts.
+/// Whether what is wanted has been missing for too long. Where no row tells since when it is wanted, the meeting may
+/// have been written a moment ago, and is late only if it has no time to wait.
 bool is_late(MeetingFacts const& facts, sys_seconds now)
 {
     if (facts.wanted_since)

@@ -59,8 +59,8 @@ struct Connection {
 
     tcp::socket& socket() { return stream.next_layer(); }
 
-    /// Whether nothing is there to be read, neither in the socket nor in what was taken from it and not deciphered yet:
-    /// no answer to a question that was not asked, no alert, no end.
+    /// Whether there is nothing to read, neither in the socket nor among bytes that are not deciphered yet: no answer
+    /// to a request that was not sent, no alert, no end.
     bool is_silent()
     {
         char byte = 0;
@@ -188,7 +188,7 @@ public:
         asio::co_spawn(attempt->server_->executor, run(attempt), std::move(on_end));
     }
 
-    /// Lets go of what the attempt waits for; what comes nevertheless falls on the floor.
+    /// Cancels what the attempt waits for; what comes nevertheless is dropped.
     void abandon()
     {
         abandoned_ = true;

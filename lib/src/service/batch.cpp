@@ -10,7 +10,7 @@ namespace usher {
 
 namespace {
 
-/// A part of the database is damaged: each meeting by itself, so that those that lie elsewhere are served.
+/// Where a part of the database is damaged: reads each meeting by itself, so that the others are served.
 void read_each(Batch& batch)
 {
     for (const MeetingNo meeting : batch.wanted) {

@@ -15,21 +15,21 @@ constexpr seconds probe_cap{30};
 constexpr seconds probe_cap_for_people{300};
 constexpr seconds pause_cap{24 * 3600}; // whatever a provider asks for
 constexpr double ahead_seconds = 0.1;   // longer than a commit takes
-// Of a call: what is saved beyond the burst. It never makes a whole call, but a thread that wakes up late does not lose
-// what went by until then; with a burst of 1 the rate would be missed by that.
+// The part of a call that may be saved beyond the burst. It never makes a whole call. Without it a thread that wakes up
+// late would lose the time since, and with a burst of 1 it would then miss the rate.
 constexpr double lateness = 0.9;
 
 } // namespace
 
 Pace::Pace(std::string name, PaceSettings settings, Instant now)
-    : name_{std::move(name)}, settings_{settings}, tokens_{settings.burst}, refilled_{now}
+    : name_{std::move(name)}, settings_{settings}, calls_left_{settings.burst}, refilled_{now}
 {}
 
 void Pace::refill(Instant now)
 {
     const double passed = std::chrono::duration<double>(now - refilled_).count();
     if (passed > 0)
-        tokens_ = std::min(settings_.burst + lateness, tokens_ + passed * settings_.rate);
+        calls_left_ = std::min(settings_.burst + lateness, calls_left_ + passed * settings_.rate);
     refilled_ = now;
 }
 
@@ -39,7 +39,7 @@ std::size_t Pace::allowance(Instant now)
     if (open_)
         return now >= probe_at_ && running_ == 0 ? 1 : 0;
     const std::size_t places = settings_.concurrency - std::min(running_, settings_.concurrency);
-    return std::min(places, static_cast<std::size_t>(std::max(tokens_, 0.0)));
+    return std::min(places, static_cast<std::size_t>(std::max(calls_left_, 0.0)));
 }
 
 std::size_t Pace::at_hand(Instant now)
@@ -48,7 +48,7 @@ std::size_t Pace::at_hand(Instant now)
         return allowance(now);
     refill(now);
     const std::size_t places = settings_.concurrency - std::min(running_, settings_.concurrency);
-    const double soon = tokens_ + settings_.rate * ahead_seconds;
+    const double soon = calls_left_ + settings_.rate * ahead_seconds;
     return std::min(places + settings_.concurrency, static_cast<std::size_t>(std::max(soon, 0.0)));
 }
 
@@ -59,16 +59,16 @@ std::optional<Pace::Instant> Pace::next(Instant now)
         return running_ == 0 ? std::optional{std::max(now, probe_at_)} : std::nullopt;
     if (running_ >= settings_.concurrency)
         return std::nullopt;
-    if (tokens_ >= 1)
+    if (calls_left_ >= 1)
         return now;
-    const std::chrono::duration<double> wait{(1 - tokens_) / settings_.rate};
+    const std::chrono::duration<double> wait{(1 - calls_left_) / settings_.rate};
     return now + std::chrono::duration_cast<std::chrono::steady_clock::duration>(wait) + std::chrono::microseconds{1};
 }
 
 void Pace::started()
 {
     ++running_;
-    tokens_ -= 1;
+    calls_left_ -= 1;
     probing_ = open_;
 }
 

@@ -274,7 +274,7 @@ bool Provisioner::start_batch()
         return false;
     Batch& batch = add_batch(due.near);
     batch.wanted = std::move(due.meetings);
-    batch.participants_max = 2 * batch_participants_; // seldom reached: then what is needed first is not put off
+    batch.participants_max = 2 * batch_participants_; // seldom reached, and the meetings needed first are read
     batch.started = clock_.steady_now();
     batch.seen = due.seen;
     batch.now = now;
@@ -328,7 +328,7 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
         in_hand_.erase(meeting);
     suspects_.put_back(batch.unread);
     readers_.push_back(std::move(batch.reader));
-    // Where a batch was made it is destroyed, which takes longer than one thinks.
+    // The workers destroy the batch, since freeing all its texts takes long.
     boost::asio::post(workers_.executor, [done = std::move(batches_.front())] {});
     batches_.pop_front();
     co_return result;
@@ -354,8 +354,9 @@ void Provisioner::note_looks(Batch const& batch)
     }
 }
 
-/// Told once. Another file that somebody copies into the database's place looks damaged too, and nothing may be written
-/// to that: so it has to be there when the daemon starts. What is damaged later ends it.
+/// Tells of damage once, and serves what lies elsewhere, if the damage was there when the daemon started. Later damage
+/// ends the daemon: a file that somebody copies into the database's place looks damaged too, and must not be written
+/// to.
 void Provisioner::note_damage(std::string const& reason)
 {
     store_.check_after_failure();

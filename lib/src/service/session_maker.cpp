@@ -50,7 +50,7 @@ std::vector<T> take_first(std::vector<T>& items, std::size_t most)
     return first;
 }
 
-/// The opposite of it.
+/// Puts back in front what take_first() took.
 template <class T>
 void put_first(std::vector<T>& items, std::vector<T> first)
 {
@@ -124,7 +124,7 @@ void SessionMaker::want(
     wakeup_.notify();
 }
 
-/// While the circuit is open: the meeting that opens first may not be able to wait as long as was asked for.
+/// While the circuit is open: has the next probe come in time for the meeting that opens first.
 void SessionMaker::weigh(ProjectCalls& project)
 {
     if (!project.pace.open() || project.queue.empty())
@@ -216,8 +216,8 @@ boost::asio::awaitable<SteadyClock::duration> SessionMaker::step()
     co_return has_news() ? SteadyClock::duration::zero() : wait;
 }
 
-/// Which orders begin: those that can be called now, and some that wait for a place, so that none is idle while the
-/// database is written to. And what is to be recorded, as much as one transaction may write.
+/// Takes the orders that begin: those that can be called now, and some more, so that no place stays empty while the
+/// database is written to. Takes also what is to be recorded, as much as one transaction may write.
 SessionMaker::News SessionMaker::take_news()
 {
     News news;
@@ -409,7 +409,7 @@ void SessionMaker::hear(FinishedCall result)
     results_.push_back(std::move(result));
 }
 
-/// How any call of a project ended, as far as it concerns the others. `opens` is of the meeting that it was for.
+/// What the end of any call of a project means for its other calls. `opens` is of the meeting that the call was for.
 void SessionMaker::hear(
     ProjectCalls& project, ProviderFailure const* failure, std::optional<seconds> clock_ahead, sys_seconds opens
 )

@@ -23,8 +23,8 @@ struct ConfigError {
     std::string text() const;
 };
 
-/// Whether the secrets that a configuration names are read. Who only looks at the database needs none of them, and may
-/// have no right to them: keys are empty then.
+/// Whether the secrets that a configuration names are read. A program that only looks at the database needs none of
+/// them, and may have no right to read them. Without secrets all keys are empty.
 enum class Secrets : std::uint8_t { read, leave };
 
 /// Reads and checks a configuration file and the secrets it names; projects may have providers of these kinds. All

@@ -20,9 +20,9 @@ struct ClockRecord {
     friend bool operator==(ClockRecord const&, ClockRecord const&) = default;
 };
 
-/// What a start makes of it. The very first one has no reason to doubt its clock. A clock that was set since an earlier
-/// start is not believed by starting again; where the machine was started too, it is believed as far as it had come an
-/// hour ago or longer.
+/// What a start makes of it. The very first start believes its clock. If the clock was set since an earlier start, a
+/// new start does not believe it either. If the machine was booted meanwhile, the start believes only what the clock
+/// showed before, and only if that was an hour ago or longer.
 inline ClockRecord at_start(ClockRecord const& kept, sys_seconds now, std::chrono::steady_clock::time_point steady_now)
 {
     const auto steady = std::chrono::floor<seconds>(steady_now.time_since_epoch());
@@ -45,8 +45,8 @@ class CertainTime {
 public:
     using Instant = std::chrono::steady_clock::time_point;
 
-    /// `start`: what this run's start made of what was kept. That an instant has certainly come does not say that the
-    /// clock is right: one that was set back shows nothing else.
+    /// `start` is what at_start() returned for this run. An instant that has certainly come does not prove that the
+    /// clock is right: a clock that was set back shows such instants only.
     CertainTime(ClockRecord const& start, sys_seconds now, Instant steady)
         : base_{std::min(start.certain, now)},
           base_at_{steady},

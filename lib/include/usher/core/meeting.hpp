@@ -139,14 +139,14 @@ struct MeetingSnapshot {
     std::optional<sys_seconds> opens;   ///< As last planned.
     std::optional<sys_seconds> closes;  ///< As last planned.
     std::optional<sys_seconds> gone_at; ///< When the meeting's own row was first found deleted.
-    bool edited_early = false;  ///< What a session is made for was changed before it opened; until that is settled.
-    bool has_removals = false;  ///< Rows in `removal`: people were removed before it opened, and are not back.
-    bool removed_early = false; ///< One of them has a token that opens `published` when the meeting starts.
-    bool has_past = false;      ///< There are sessions or history to be purged.
-    sys_seconds next_at{};      ///< No network call before this.
-    int attempts = 0;           ///< Failed network calls in a row.
-    std::uint64_t failed_inputs = 0; ///< What the last of them was for: see inputs_of().
-    std::int64_t generation = 0;     ///< That its tokens must have: see wanted_generation().
+    bool edited_early = false;          ///< An edit before it opened may need another session, and is not settled yet.
+    bool has_removals = false;          ///< Rows in `removal`: people were removed before it opened, and are not back.
+    bool removed_early = false;         ///< One of them has a token that opens `published` when the meeting starts.
+    bool has_past = false;              ///< There are sessions or history to be purged.
+    sys_seconds next_at{};              ///< No network call before this.
+    int attempts = 0;                   ///< Failed network calls in a row.
+    std::uint64_t failed_inputs = 0;    ///< inputs_of() the last of them.
+    std::int64_t generation = 0;        ///< Its tokens must have it: see wanted_generation().
     Renewal renew_session = Renewal::no;
     std::vector<OpenWork> requests; ///< What requests ask of it, by number.
     std::uint64_t policy_hash = 0;

@@ -13,8 +13,8 @@
 
 namespace usher {
 
-/// Why a project's provider has not been giving sessions of late, though meetings need some. It begins when the
-/// provider is not asked any more, and lasts until that has gone well for a while: meetings are told of it once.
+/// Why a project's provider makes no sessions at present, though meetings need some. An outage begins when usher stops
+/// asking the provider, and ends when calls have gone well for a while. Each meeting is told of it once.
 struct Outage {
     State state = State::pending; ///< Of the meetings that wait for it: pending, or failed when it needs somebody.
     std::string reason;

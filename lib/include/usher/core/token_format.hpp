@@ -60,8 +60,8 @@ struct TokenFormatDeclaration {
     std::span<std::string_view const> algorithms;
     /// Whether identity and name stand in the token, which is then signed anew when the name changes.
     bool carries_person = false;
-    /// Whether a text is meant to be a token of this format. Null in one format only: the text that no other format
-    /// knows is read by it.
+    /// Whether a text is meant to be a token of this format. Null in one format only, which reads every text that no
+    /// other format recognises.
     bool (*recognises)(std::string_view token) = nullptr;
     /// Errors: token_malformed.
     Result<DecodedToken> (*decode)(std::string_view token) = nullptr;

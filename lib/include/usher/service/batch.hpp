@@ -38,7 +38,7 @@ struct Batch {
     sys_seconds now;
     Projects projects;
 
-    // From here on all are by meeting, those that are needed first coming first.
+    // These have one entry for each meeting, in order of need.
     std::vector<MeetingSnapshot> meetings;
     std::vector<Plan> plans;
     std::vector<std::optional<SessionRow>> sessions; ///< What tokens are signed for.
@@ -48,7 +48,7 @@ struct Batch {
     std::exception_ptr error;
 };
 
-/// Whether nothing is to be written, not even what its row shows of it.
+/// Whether nothing is to be written, not even the state and times that its row shows.
 bool is_as_planned(MeetingSnapshot const& meeting, Plan const& planned);
 
 /// Does what needs no write: reads the meetings of a batch, plans them, finds or makes their sessions, and signs their

@@ -42,7 +42,7 @@ public:
     /// The last resort, should every notice be lost.
     static constexpr Duration wait_max = std::chrono::seconds{30};
 
-    /// `hurried`: the first sweep takes no rests, since the clock was put back while no daemon ran. No wait is longer
+    /// `hurried`: the first sweep takes no rests, because the clock was put back while no daemon ran. No wait is longer
     /// than `at_most`.
     Engine(Mode mode, Instant now, bool hurried, Duration at_most = wait_max);
 

@@ -27,16 +27,16 @@ public:
 
     /// How many calls may start now.
     std::size_t allowance(Instant now);
-    /// How many should be at hand, so that a place that becomes free is taken at once; no more than the rate allows in
-    /// the next moment.
+    /// How many calls should be prepared, so that one can start at once when a place becomes free; no more than the
+    /// rate allows in the next moment.
     std::size_t at_hand(Instant now);
-    /// The next instant at which one may, should none end before; nothing while all places are taken.
+    /// The next instant at which a call may start if no call ends before; nothing while all places are taken.
     std::optional<Instant> next(Instant now);
 
     void started();
     void succeeded(); ///< Or failed for a reason of its own: the provider is there.
-    /// `patience` is how long can be waited at most, for the meeting that opens first. Whether the circuit opens by it,
-    /// or stays open.
+    /// `patience` is how long the meeting that opens first can wait. Returns whether the circuit opens, or stays open,
+    /// because of this failure.
     bool failed(ProviderFailure const& failure, Instant now, seconds patience);
     /// While open: the next probe comes at `by` at the latest, whatever was asked for.
     void hurry(Instant by);
@@ -44,7 +44,7 @@ public:
     bool open() const { return open_; }
     /// While open: the next probe.
     Instant probe_at() const { return probe_at_; }
-    /// While open: the last failure that had a say in it.
+    /// While open: the last failure that opened it or kept it open.
     Instant failed_at() const { return failed_at_; }
     std::size_t running() const { return running_; }
 
@@ -53,13 +53,13 @@ private:
 
     std::string name_;
     PaceSettings settings_;
-    double tokens_;
+    double calls_left_; ///< By the rate; less than one: none.
     Instant refilled_;
     std::size_t running_ = 0;
     int failures_ = 0; ///< In a row.
     int openings_ = 0; ///< Since the last success.
     bool open_ = false;
-    bool probing_ = false; ///< The call that runs is a probe, and none that was under way when the circuit opened.
+    bool probing_ = false; ///< The call under way is a probe: it began after the circuit opened.
     Instant probe_at_{};
     Instant failed_at_{};
 };

@@ -81,15 +81,17 @@ public:
     /// The instant from which on find_stale() may put back more, if there is something.
     std::optional<std::chrono::steady_clock::time_point> inspect_again_at() const;
 
-    /// The rest in chunks, to be done beside the passes: from the beginning, and whether there is more to do. What is
-    /// published meanwhile has been compared then. No pass may be under way when a sweep starts.
+    /// The rest of reconcile() in chunks, beside the passes. start_sweep() begins it, while no pass is under way;
+    /// sweep() does one chunk and returns whether there is more to do. What a pass publishes meanwhile needs no
+    /// comparison.
     void start_sweep();
     boost::asio::awaitable<bool> sweep();
 
-    /// How long to wait at least while meetings are set aside: their rows say that they are due. Zero without any.
+    /// How long to wait at least, since the rows of meetings that are set aside say that they are due. Else zero.
     std::chrono::steady_clock::duration rest() const;
 
-    /// Whether rows were found that only a sweep can mend, or older ones came back; asking takes the wish back.
+    /// Whether a sweep is needed: rows were found that only a sweep can mend, or older rows came back. Asking resets
+    /// it.
     bool take_sweep_wish();
 
     /// Ends settle() after the transaction in hand.
@@ -99,13 +101,13 @@ public:
         store_.request_stop();
     }
 
-    /// Ends settle() after the batch in hand, for once: something else is to be done before the next.
+    /// Ends the settle() under way after the batch in hand: something else is to be done before the next batch.
     void request_pause() { pausing_ = true; }
 
     Projects const& projects() const { return projects_; }
     /// Records that a daemon has looked, where nothing was to be published, and what time it is for certain.
     boost::asio::awaitable<void> beat();
-    /// Puts back what the views know of doors: without it they show nobody's token.
+    /// Puts back the rows of `door`: without them the views show nobody's token.
     boost::asio::awaitable<void> keep_doors();
     /// Whether a published token is signed by its project and says what its row says: session, role, times, key.
     Result<void> check_signature(std::string_view project, Credential const& credential) const;

@@ -11,9 +11,9 @@
 
 namespace usher {
 
-/// Meetings that are not looked at for a while: those whose rows stay due though there is nothing to do, as a foreign
-/// trigger or a damaged index makes them, and those that cannot be written. All others are served meanwhile. Pure:
-/// instants come in as arguments, from the steady clock.
+/// Meetings that are not looked at for a while, so that all others are served. Either their rows stay due though there
+/// is nothing to do, because of a foreign trigger or a damaged index; or their rows cannot be written. Pure: instants
+/// come in as arguments, from the steady clock.
 class SetAside {
 public:
     using Instant = std::chrono::steady_clock::time_point;

@@ -27,12 +27,12 @@
 
 namespace usher {
 
-/// Meetings that began or will begin within this time are served in the order of their starts. All others in the order
-/// of their days: within a day in that of the tables, which takes far fewer pages.
+/// Meetings that began or will begin within this time are served in the order of their starts. All others are served
+/// day by day. Meetings of one day are served in the order of their rows, which reads far less.
 inline constexpr seconds near_before = std::chrono::hours{24};
 inline constexpr seconds near_after = std::chrono::hours{2};
 
-/// What a store had seen at an instant: while it is the same, nobody has written but publish(). The numbers mean
+/// What a store had seen at an instant. While it is the same, only publish() has written. The numbers mean
 /// something to the store alone.
 struct Seen {
     std::int64_t of_others = 0;

@@ -331,7 +331,7 @@ Restore::Result Restore::Impl::commit()
         result.still_open = alone == nullptr;
         for (const std::string suffix : {"-wal", "-shm"})
             ::unlink((result.replaced + suffix).c_str());
-        // The name is nobody's for a moment: whoever came upon the old -wal and the new file would mix them.
+        // For a moment no file has the name. Else somebody could open the new file together with the old -wal.
         move(database_, result.replaced);
         struct stat status {};
         if (::stat(log.c_str(), &status) == 0 && status.st_size > 0)

@@ -32,7 +32,7 @@ inline std::int64_t number(SessionNo value)
     return static_cast<std::int64_t>(value);
 }
 
-/// Nothing that usher writes is beyond these; what others write must not overflow when it is reckoned with.
+/// Cuts what others wrote, so that calculations with it do not overflow. What usher writes stays as it is.
 inline sys_seconds bounded_instant(std::int64_t value)
 {
     constexpr std::int64_t far = 1'000'000'000'000;

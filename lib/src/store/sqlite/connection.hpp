@@ -28,8 +28,8 @@ enum class Access : std::uint8_t { read_only, read_write };
 std::unique_ptr<SQLite::Database>
 open_connection(std::string const& path, Access access, std::chrono::milliseconds patience = lock_patience);
 
-/// For a load of many rows: as open_connection() for writing, with a database `scratch` for what is noted of them, and
-/// with commits that wait for no disk; who loads sees to that once, at the end.
+/// For a load of many rows: like open_connection() for writing, with a database `scratch` for notes about them. Its
+/// commits do not wait for the disk; the caller does that once, at the end.
 std::unique_ptr<SQLite::Database> open_for_loading(std::string const& path, std::chrono::milliseconds patience);
 
 /// How open_as_it_is() reads: a file that nobody writes to needs no locks, and its -wal is left aside.
@@ -88,7 +88,7 @@ std::string shown_text(SQLite::Column const& column, std::size_t bytes_max = sho
 /// For reports, which cut what they show: a value that is too large for anything else hides no row beside it.
 void read_any_size(SQLite::Database& database);
 
-/// Waits for nobody: what others are in the way of is not done. Whether all of it was done. Throws
+/// Moves what nobody else keeps it from moving, without waiting. Returns whether that was all. Throws
 /// SQLite::Exception when the disk fails: what was moved may be lost then.
 bool move_wal(SQLite::Database& database, CheckpointMode mode);
 

@@ -95,8 +95,8 @@ int why_not_opened(std::string const& path)
 
 std::unique_ptr<SQLite::Database> open_file(std::string const& path, int flags, std::chrono::milliseconds patience)
 {
-    // Without its count of memory SQLite needs no lock that all connections share. Too late if it has been used: no
-    // harm.
+    // SQLite counts its memory under a lock that all connections share, so the count is turned off. After the first
+    // use of SQLite this call fails, which does no harm.
     [[maybe_unused]] static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     try {
         auto database = std::make_unique<SQLite::Database>(path, flags | SQLite::OPEN_NOMUTEX);

@@ -48,7 +48,7 @@ StoreFile DatabaseKeeper::open()
     return StoreFile::open(path_);
 }
 
-/// Who has the database open through what was removed writes over what we would, and we over theirs.
+/// A process that has the removed files open and this one would write over each other's pages.
 void DatabaseKeeper::expect_nobody_separated() const
 {
     if (const auto user = DatabaseFiles{path_}.user_of_separated(lock_.note()))
@@ -79,7 +79,7 @@ std::string DatabaseKeeper::notice(boost::asio::any_io_executor executor, std::f
 
 void DatabaseKeeper::wait_for_notice()
 {
-    // Once the descriptor is closed, which its error tells, there may be no keeper any more.
+    // An error says that the descriptor was closed, and the keeper may be gone then.
     notices_->async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
         if (error || !notices_)
             return;
@@ -117,8 +117,8 @@ void DatabaseKeeper::check(Instant now)
 {
     expect_not_lost();
     if (files_->replaced()) {
-        // What is in -wal belongs to the file that was here. It is moved there, wherever that one is now, and must not
-        // be played into the new one.
+        // What is in -wal belongs to the file that was here before. It is moved into that file, wherever it is now, and
+        // must not get into the new one.
         store_->checkpoint(StoreFile::Checkpoint::passive);
         store_->checkpoint(StoreFile::Checkpoint::truncate);
         files_->remove_log();
@@ -175,7 +175,7 @@ void DatabaseKeeper::check_contents()
         );
 }
 
-/// Somebody has seen it before: what there was to save is saved, and the files are not what they were.
+/// After the first DatabaseLost the files are left alone: what could be saved has been saved.
 void DatabaseKeeper::expect_not_lost() const
 {
     if (lost_)

@@ -67,7 +67,7 @@ InstanceLock::InstanceLock(std::string const& database, std::string const& who)
     const uid_t owner = ::stat(database.c_str(), &file) == 0 ? file.st_uid : ::geteuid();
     for (;;) {
         descriptor_ = open_lock(path_, owner);
-        // A lock of the open file, not flock(): whoever may read the file could hold the latter.
+        // A lock of the open file. Anybody who may read the file could hold a flock() on it.
         struct flock whole {};
         whole.l_type = F_WRLCK;
         whole.l_whence = SEEK_SET;
@@ -102,7 +102,7 @@ void InstanceLock::leave_note(std::string_view line)
     write_lines(note_);
 }
 
-/// What cannot be written is left out: it is for messages, and for a look at what the last daemon left.
+/// Failures are ignored: the lines serve messages, and the next start, which can do without them.
 void InstanceLock::write_lines(std::string_view note)
 {
     const std::string text = who_ + "\n" + std::string{note} + "\n";

@@ -53,8 +53,8 @@ std::string constraint_of(std::string_view message)
 
 } // namespace
 
-/// Others have their turn as they have it beside the daemon. Whoever waits for the lock only looks for it now and then,
-/// so it is left alone for a while even when nobody is known to write.
+/// Leaves turns to others, as the daemon does. Somebody who waits for the lock only tries it now and then, so it is
+/// left alone for a while even when nobody is known to write.
 struct PlatformWriter::Impl {
     explicit Impl(std::string const& file)
         : path{file},

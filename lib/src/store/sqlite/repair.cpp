@@ -366,8 +366,8 @@ void Repairer::create(Contract::TableContract const& table)
         database_.exec(seed);
 }
 
-/// A tool that builds a table anew and stops in the middle leaves the rows in its copy: with an empty table in its
-/// place usher would take all meetings for deleted.
+/// A tool that builds a table anew and stops in the middle leaves the rows in its copy. If the repair then made an
+/// empty table, usher would take all meetings for deleted.
 void Repairer::refuse_lost_rows(Contract::TableContract const& table)
 {
     std::vector<std::string> names;

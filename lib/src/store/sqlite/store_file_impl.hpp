@@ -216,8 +216,8 @@ struct StoreFile::Impl : Statements {
     /// In a transaction. Gives the database its id, and finds out whether older rows came back while no daemon ran.
     void know_database();
     void read_database_id();
-    /// Rows that usher never wrote, and that would stop everybody: numbers at the end of their range leave no room for
-    /// the next, and a row of `daemon` that is missing or unreadable none for this one: whether that was so.
+    /// Removes rows that usher never wrote and that would stop everybody: rows with a number after which there is none,
+    /// and a row of `daemon` that cannot be read. Returns whether that row was missing or unreadable.
     bool discard_foreign_rows();
     /// Records that somebody is at work, in the transaction at hand.
     void look(sys_seconds now);
@@ -227,7 +227,7 @@ struct StoreFile::Impl : Statements {
     /// `statement`: its columns; the row's id and the name come last.
     ParticipantRow participant_at(SQLite::Statement& statement);
     std::vector<ParticipantRow> read_participants(std::string const& meeting_id);
-    /// One of them holds a value that is too large to be read. The others are served.
+    /// For a meeting with a value that is too large to be read: all the other participants are served.
     std::vector<ParticipantRow> read_participants_one_by_one(std::string const& meeting_id);
     /// Participants, their tokens and their problems come in the same order, by id, and are merged: that takes three
     /// seeks, however many they are.
@@ -244,8 +244,8 @@ struct StoreFile::Impl : Statements {
     // sessions.cpp
     /// A session of usher's making for this meeting; nothing for any other.
     std::optional<SessionRow> sealed_session(std::int64_t session_no, std::string const& meeting_id);
-    /// A meeting's sessions from its last one back, at most `chain_max`. Numbers go down; a chain that does not is not
-    /// of usher's making, and ends there.
+    /// A meeting's sessions from its last one back, at most `chain_max`. Their numbers go down; where they do not, the
+    /// chain is not of usher's making, and ends.
     std::vector<SessionNo> sessions_since(std::optional<SessionNo> next);
     std::optional<SessionNo> session_before(SessionNo session);
     std::string meeting_id(MeetingNo meeting);

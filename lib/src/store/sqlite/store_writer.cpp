@@ -24,10 +24,11 @@ constexpr std::size_t deletes_min = 64;   // in a slice
 constexpr int request_steps = 4;          // between two batches
 constexpr int turns_max = 100;            // that others may take before the lock is taken all the same
 constexpr Duration others_turn = 1ms;
-// A platform's own commits begin to move pages at 1000, in the platform's time; beside one the WAL is kept below that.
+// From 1000 pages on a platform's own commits would move them, and take longer; beside a platform the WAL stays
+// smaller.
 constexpr int log_pages_max = 3500;
 constexpr int log_pages_max_beside_a_writer = 700; // and then comes one slice more
-// While somebody reads in the WAL it cannot start anew. It may grow to this without anybody's being slowed down.
+// While somebody reads in the WAL it cannot start anew. Up to this size it slows nobody down.
 constexpr int log_pages_held_max = 4 * (held_log_bytes / page_size);
 constexpr int log_pages_worth_moving = 32; // near the end: then little is left for in between
 constexpr int restart_tries = 50;
@@ -295,7 +296,7 @@ boost::asio::awaitable<void> StoreWriter::keep_log_small()
     co_await come_to_rest();
     start_checkpoint();
     co_await come_to_rest();
-    // Who reads in the WAL since before all of it was moved is waited for, with no lock in our hands.
+    // Waits, without the lock, for readers that began before all of the WAL was moved.
     const bool stays = log_held_ && clock_.steady_now() - log_held_->since >= reader_stays;
     co_await take_turn();
     bool restarted = store_.checkpoint(StoreFile::Checkpoint::restart);

@@ -177,7 +177,7 @@ Store::Outdated StoreFile::find_outdated(Store::Outdated::Cursor place, sys_seco
             found.next.after = *session_no;
         }
     };
-    // Of a number, and whether the row can go. CASE, since AND looks at both sides, and nearly all rows are too young.
+    // `sql` selects a number and whether the row can go. It uses CASE, since AND evaluates both sides.
     const auto look_at_rows = [&](char const* sql) {
         SQLite::Statement& statement = impl.prepared(sql);
         const Rewind rewind{statement};

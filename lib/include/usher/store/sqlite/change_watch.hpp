@@ -6,7 +6,7 @@
 namespace usher {
 
 /// Tells that somebody may have committed to the database: inotify on its directory. A notice is only a hint, since
-/// the WAL is written before the commit is visible; what decides is Store::data_version().
+/// the WAL is written before the commit is visible; StoreFile::data_version() decides.
 class ChangeWatch {
 public:
     /// `path` is a real path. Where nothing can be watched, problem() says why, and there are no notices.

@@ -25,8 +25,8 @@ public:
     /// Whether the database is reached by another name as well: each would have a -wal of its own.
     bool has_other_names() const;
 
-    /// What somebody who is not SQLite did to -wal or -shm since they were opened. Who had them open goes on with what
-    /// has no name any more, beside those who come later: neither sees what the other commits.
+    /// What somebody who is not SQLite did to -wal or -shm since they were opened. Processes that had them open go on
+    /// with files that have no name any more. Neither they nor those who come later see what the others commit.
     enum class LogFault {
         none,
         removed, ///< All that was committed is in the -wal that was opened: a checkpoint saves it.
@@ -48,19 +48,19 @@ public:
     /// nobody has, or where the system does not tell.
     std::optional<std::string> user_of_separated(std::string_view note) const;
 
-    /// Whether -wal was begun beside other contents than the database's: what it had written there is gone. `note` is a
-    /// note() taken before, maybe by a process that was killed. False where nothing tells.
+    /// Whether -wal was begun beside other contents than those the database has now. `note` is a note() taken before,
+    /// maybe by a process that was killed. False where nothing tells.
     bool log_is_foreign(std::string_view note) const;
 
     /// Whether somebody wrote to the database after the last commit to its -wal, which a checkpoint does too, and
     /// log_is_foreign() may not be able to tell: then see log_does_not_fit().
     bool written_after_log() const;
 
-    /// What the database is while -wal has been begun and nothing of it is moved. Empty when that is not so, and when
-    /// `last` was taken beside the same -wal.
+    /// Describes the database while -wal has been begun and nothing of it is moved. Empty at other times, and when
+    /// `last` describes it beside the same -wal.
     std::string note(std::string_view last) const;
 
-    /// What the database is while -wal is empty, which only a commit may change; empty when -wal is not.
+    /// Describes the database while -wal is empty, as it stays until a commit; empty while -wal is not.
     std::string note_without_log() const;
 
     /// Takes -wal and -shm away from beside another database, where they still are the ones that were opened.

@@ -37,13 +37,13 @@ public:
     /// Whether the database's own file was written to, and check() has not looked yet.
     virtual bool is_file_noticed() const = 0;
 
-    /// Errors: DatabaseLost, from now on at each call. As much is saved as can be without touching what others do; the
+    /// Errors: DatabaseLost, and from then on at each call. It saves what it can without touching what others do; the
     /// next start works on what is there then.
     virtual void check(Instant now) = 0;
     /// The part of it that tells why something else may have failed.
     virtual void check_log() = 0;
 
-    /// Before what is in the -wal is moved: whether it would go into another file.
+    /// To be called before the -wal is moved into the database. Errors: DatabaseLost, if it would go into another file.
     virtual void check_contents() = 0;
 
     /// The files are as they should be after all that is committed.

@@ -24,8 +24,8 @@
 namespace usher {
 
 /// The store in one SQLite file: StoreFile reads and writes the rows, StoreWriter has others take their turns, and a
-/// FileGuard watches the file. What is left to do here is the file's house: when its WAL is emptied, and when others
-/// have committed.
+/// FileGuard watches the file. This class decides when the WAL is emptied, and
+/// notices when others have committed.
 class SqliteStore final : public Store {
 public:
     /// `who` names this daemon to the next one. `background` is where the WAL is moved while the daemon works; it may

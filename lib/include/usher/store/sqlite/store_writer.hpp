@@ -20,9 +20,9 @@
 
 namespace usher {
 
-/// All that the daemon writes while it works, in turns: the write lock is held for a few milliseconds at a time, others
-/// have a gap to write in whenever they do, and the WAL stays small. On one executor; the lock is never held across a
-/// wait. Errors: those of StoreFile.
+/// Writes all that the daemon writes while it works, in turns. A turn holds the write lock for a few milliseconds;
+/// while others write too, a gap follows in which they can; the WAL stays small. On one executor; no turn waits while
+/// it holds the lock. Errors: those of StoreFile.
 class StoreWriter {
 public:
     using Duration = std::chrono::steady_clock::duration;
@@ -39,16 +39,16 @@ public:
     /// Stores tokens and settles meetings, in the order given. Ends early after request_stop(). What publications refer
     /// to must live until it returns.
     boost::asio::awaitable<Published> publish(std::vector<Publication> publications);
-    /// Of about so many tokens, as many as are published without a slice that is nearly empty.
+    /// The number of tokens, near `tokens`, that fills all its slices: no slice is nearly empty.
     std::size_t fill(std::size_t tokens) const { return slice_size_.fill(tokens); }
 
     /// A few steps for requests, as StoreFile::advance_requests().
     boost::asio::awaitable<Store::RequestStep> advance_requests();
 
-    /// Goes before what publish() has still to do: it holds the lock seldom, and for a moment.
+    /// Goes before the rest of publish(), since it takes the lock seldom and holds it for a moment.
     boost::asio::awaitable<CallRecord> record_calls(CallNews news);
 
-    /// As those of Store, each in its turn. Where there is nothing to write the lock is not taken.
+    /// Like those of Store, each in its turn. None takes the lock where there is nothing to write.
     boost::asio::awaitable<Inspection> inspect();
     boost::asio::awaitable<void> record_doors(Policy policy);
     boost::asio::awaitable<void> beat(sys_seconds certain);
