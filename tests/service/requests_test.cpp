@@ -391,6 +391,21 @@ TEST_F(Requests, ACounterThatSomebodySetToTheLargestNumberIsNotGoneOnWith)
     EXPECT_NE(tokens(), old);
 }
 
+TEST_F(Requests, ACounterThatWasLostIsTakenFromTheRows)
+{
+    meetings(1);
+    for (int i = 0; i < 2; ++i) {
+        sql("INSERT INTO request (action, meeting_id) VALUES ('rotate', 'm0')");
+        settle();
+    }
+    const std::string old = tokens();
+    sql("UPDATE daemon SET work_no = 0"); // as in a row that somebody took away and usher wrote again
+    sql("INSERT INTO request (action, meeting_id) VALUES ('rotate', 'm0')");
+    settle();
+    EXPECT_EQ(request(3), "done|1|1|0|2");
+    EXPECT_NE(tokens(), old);
+}
+
 TEST_F(Requests, IdsNearTheLargestOneAreRefusedAndNothingEndsTheirSequence)
 {
     meetings(1);

@@ -483,10 +483,11 @@ void RequestBook::mark(std::string const& action, std::int64_t work_no, std::int
         db_.run("UPDATE agenda SET marked_by = ? WHERE meeting_no = ?", work_no, meeting_no);
 }
 
+/// A row of the daemon's that was written anew begins with 0, though there may be tokens of later numbers.
 std::int64_t RequestBook::new_work()
 {
     const auto last_given = db_.integer(
-        "SELECT work_no FROM daemon WHERE id = 1 AND typeof(work_no) = 'integer' AND work_no BETWEEN 0 AND ?",
+        "SELECT work_no FROM daemon WHERE id = 1 AND typeof(work_no) = 'integer' AND work_no BETWEEN 1 AND ?",
         number_max
     );
     const std::int64_t last = last_given ? *last_given
