@@ -380,11 +380,11 @@ ProviderFailure failure_of(HttpFailure const& failure)
         return {kind, "provider_timeout", failure.message};
     switch (failure.stage) {
     case HttpStage::resolve: return {kind, "provider_host_unknown", failure.message, true};
-    case HttpStage::connect: return {kind, "provider_unreachable", failure.message};
     case HttpStage::proxy: return {kind, "provider_proxy", failure.message, true};
     case HttpStage::tls: return {kind, "provider_tls", failure.message};
-    case HttpStage::exchange: return {kind, "provider_unreachable", failure.message};
     case HttpStage::answer: return {kind, "provider_answer_invalid", failure.message};
+    case HttpStage::connect:
+    case HttpStage::exchange: break;
     }
     return {kind, "provider_unreachable", failure.message};
 }
