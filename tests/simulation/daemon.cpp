@@ -45,6 +45,7 @@ Daemon::Daemon(Surroundings surroundings, ProcessId process, Setting setting, st
       setting_{std::move(setting)},
       clock_{surroundings_.clock}
 {
+    surroundings_.vfs.charge(process_);
     const As as{surroundings_.vfs, process_};
     auto file = std::make_unique<test::UnwatchedFile>(surroundings_.database);
     file_ = file.get();

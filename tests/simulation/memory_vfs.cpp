@@ -8,6 +8,7 @@
 #include <new>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sqlite3.h>
@@ -22,6 +23,9 @@ constexpr std::size_t block_bytes = 4096; // what a power loss keeps or takes as
 constexpr sqlite3_int64 page_bytes = 8192;
 constexpr std::size_t region_bytes = 32768; // of shared memory, as SQLite asks for it
 constexpr int name_bytes_max = 512;
+constexpr std::size_t lock_of_writers = 0; // places in shared memory, as SQLite has them
+constexpr std::size_t lock_of_recovery = 2;
+constexpr off_t torn_at = 8;
 constexpr std::int64_t julian_of_1970 = 210'866'760'000'000; // in milliseconds
 
 MemoryVfs* current = nullptr; // SQLite's calls come with no more than its own structures
@@ -47,6 +51,7 @@ struct MemoryVfs::File {
 
     int memory = -1; ///< Shared; every connection maps it for itself, so that a dead one can be cut off.
     std::size_t memory_bytes = 0;
+    bool is_recovered = false;                        ///< By somebody who has not finished.
     std::array<int, SQLITE_SHM_NLOCK> memory_locks{}; ///< -1: exclusive; else how many share it.
 
     void keep_block(std::size_t block)
@@ -93,6 +98,7 @@ struct MemoryVfs::File {
         sync();
         levels.clear();
         memory_locks.fill(0);
+        is_recovered = false;
         if (memory >= 0) {
             ::close(memory);
             memory = -1;
@@ -491,6 +497,23 @@ struct MemoryVfs::Calls {
 
     static int last_error(sqlite3_vfs*, int, char*) { return 0; }
 
+    /// Of each new connection.
+    static int opened(sqlite3* connection, char**, void const*)
+    {
+        constexpr int steps = 1000;
+        if (current != nullptr && current->charged_.contains(current->process_))
+            sqlite3_progress_handler(
+                connection, steps,
+                [](void*) {
+                    if (current != nullptr)
+                        current->clock_.charge(current->costs.work);
+                    return 0;
+                },
+                nullptr
+            );
+        return SQLITE_OK;
+    }
+
     static sqlite3_vfs& table()
     {
         static sqlite3_vfs vfs{2,        sizeof(Handle), name_bytes_max, nullptr,   "usher-memory",   nullptr,
@@ -508,11 +531,13 @@ MemoryVfs::MemoryVfs(VirtualClock& clock, std::uint64_t seed) : clock_{clock}, d
     current = this;
     sqlite3_initialize();
     sqlite3_vfs_register(&Calls::table(), 1);
+    sqlite3_auto_extension(reinterpret_cast<void (*)()>(&Calls::opened));
     sqlite3_randomness(0, nullptr);
 }
 
 MemoryVfs::~MemoryVfs()
 {
+    sqlite3_cancel_auto_extension(reinterpret_cast<void (*)()>(&Calls::opened));
     sqlite3_vfs_unregister(&Calls::table());
     sqlite3_randomness(0, nullptr);
     current = nullptr;
@@ -594,6 +619,33 @@ void MemoryVfs::put(std::string const& name, std::string bytes)
     file->bytes = std::move(bytes);
     file->sync();
     files_[name] = file;
+}
+
+bool MemoryVfs::begin_recovery(std::string const& name)
+{
+    const auto found = files_.find(name);
+    if (found == files_.end() || found->second->memory < 0)
+        return false;
+    File& file = *found->second;
+    if (file.memory_locks[lock_of_writers] != 0 || file.memory_locks[lock_of_recovery] != 0)
+        return false;
+    file.memory_locks[lock_of_writers] = file.memory_locks[lock_of_recovery] = -1;
+    file.is_recovered = true;
+    // Of the two copies of its header the first is torn.
+    std::uint64_t word = 0;
+    if (::pread(file.memory, &word, sizeof word, torn_at) != ssize_t{sizeof word})
+        return false;
+    word = ~word;
+    return ::pwrite(file.memory, &word, sizeof word, torn_at) == ssize_t{sizeof word};
+}
+
+void MemoryVfs::end_recovery(std::string const& name)
+{
+    const auto found = files_.find(name);
+    if (found == files_.end() || !std::exchange(found->second->is_recovered, false))
+        return;
+    // Whoever comes next makes it anew.
+    found->second->memory_locks[lock_of_writers] = found->second->memory_locks[lock_of_recovery] = 0;
 }
 
 void MemoryVfs::remove(std::string const& name)

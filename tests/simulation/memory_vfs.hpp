@@ -24,6 +24,7 @@ struct DiskCosts {
     Duration sync = std::chrono::microseconds{500};
     int slow_syncs = 3;                                ///< Of a hundred; these take
     Duration slow_sync = std::chrono::milliseconds{2}; ///< up to so long.
+    Duration work = std::chrono::microseconds{100};    ///< Of the processor, for each thousand steps of a statement.
 };
 
 enum class DiskFault : std::uint8_t {
@@ -58,6 +59,9 @@ public:
     void run_as(ProcessId process) { process_ = process; }
     ProcessId running() const { return process_; }
 
+    /// What its statements take of the processor takes time from now on: of connections that it has yet to open.
+    void charge(ProcessId process) { charged_.insert(process); }
+
     /// Its locks are released, and whatever its connections still do has no effect.
     void kill(ProcessId process);
     bool is_dead(ProcessId process) const { return dead_.contains(process); }
@@ -69,6 +73,7 @@ public:
     void plan(ProcessId process, DiskFault fault, std::int64_t nth, std::int64_t times = 1);
     /// What was planned and has not happened does not.
     void forget_plans() { plans_.clear(); }
+    void forget_plan(ProcessId process) { plans_.erase(process); }
     /// How many operations met a planned fault.
     std::int64_t faults_met() const { return faults_met_; }
 
@@ -77,6 +82,10 @@ public:
     void remove(std::string const& name);
     /// While nobody has it open: as if somebody else had written to it, synced.
     void put(std::string const& name, std::string bytes);
+    /// Somebody died in the middle of a commit, and somebody else, who found that out, is at work on what connections
+    /// to the file share: they can neither read nor write until it ends. False when one of them writes.
+    bool begin_recovery(std::string const& name);
+    void end_recovery(std::string const& name);
     std::int64_t power_losses() const { return power_losses_; }
     std::int64_t operations() const { return operations_; }
     /// Writes to files whose name ends in -wal, by any process.
@@ -111,6 +120,7 @@ private:
     std::map<std::string, std::shared_ptr<File>> files_;
     std::set<Handle*> handles_;
     std::set<ProcessId> dead_;
+    std::set<ProcessId> charged_;
     std::map<ProcessId, Plan> plans_;
     std::int64_t faults_met_ = 0;
     std::int64_t operations_ = 0;

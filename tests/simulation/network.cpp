@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulation/network.hpp"
 
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -17,7 +18,32 @@ HttpFailure broken(HttpStage stage, bool timed_out, bool sent, std::string messa
     return {stage, timed_out, sent, std::move(message)};
 }
 
+constexpr std::array answers{
+    OddAnswer{"request-timeout", 408, ""},
+    OddAnswer{"payment-required", 402, R"({"message":"The account has no credit"})"},
+    OddAnswer{"bad-request", 400, R"({"message":"Bad Request"})"},
+    OddAnswer{"not-found", 404, "<html><h1>Not Found</h1></html>"},
+    OddAnswer{"moved", 302, ""},
+    OddAnswer{"accepted", 202, R"({"title":"Accepted"})"},
+    OddAnswer{"nothing", 200, ""},
+    OddAnswer{"text", 200, "OK"},
+    OddAnswer{"object", 200, "{}"},
+    OddAnswer{"another-project", 200, R"([{"session_id":"1_MX45OTk5OTl-fjE4MDAwMDAwMDAwMDB-YWJjZGVmZ2hpamtsfn5-"}])"},
+    OddAnswer{"odd-id", 200, R"([{"session_id":"../room"}])"},
+    OddAnswer{"too-late", 403, R"({"message":"The token has expired"})"},
+    OddAnswer{"from-the-future", 403, R"({"message":"issued time cannot be greater than current time"})"},
+    OddAnswer{"bad-signature", 403, R"([{"message":"Invalid signature"}])"},
+    OddAnswer{"unknown-issuer", 403, R"({"title":"Unauthorized","detail":"Issuer not found"})"},
+    OddAnswer{"other-credentials", 401, "<error><message>No suitable authentication found</message></error>"},
+    OddAnswer{"suspended", 403, R"(<error message="The account is suspended"/>)"},
+};
+
 } // namespace
+
+std::span<OddAnswer const> odd_answers()
+{
+    return answers;
+}
 
 class Network::Wire final : public HttpTransport {
 public:
@@ -28,6 +54,8 @@ public:
         if (network_.on_disconnect && request.method == "GET")
             if (const std::string session = session_of(request.target); !session.empty())
                 network_.on_disconnect(session);
+        if (network_.on_call)
+            network_.on_call();
         tl::expected<HttpReply, HttpFailure> answer = co_await exchange(std::move(request));
         if (!answer || answer->status >= 300)
             ++network_.calls_failed_;
@@ -53,9 +81,27 @@ private:
         const Duration there{net.dice_.below(net.latency_max.count())};
         const Duration back{net.dice_.below(net.latency_max.count())};
         co_await net.clock_.wait(there);
+        if (net.broken_at) {
+            const bool sent = *net.broken_at == HttpStage::answer;
+            net.note_fault("a call fails on its way");
+            co_return tl::unexpected{broken(*net.broken_at, false, sent, "the way to the vendor is broken")};
+        }
         if (net.vendor.refuses_connection()) {
             net.note_fault("the vendor refuses the connection");
             co_return tl::unexpected{broken(HttpStage::connect, false, false, "the connection was refused")};
+        }
+        if (!net.odd.empty()) {
+            const OddAnswer answer = net.odd.front();
+            net.odd.pop_front();
+            const bool is_opentok = request.headers.front().first == "X-OPENTOK-AUTH";
+            if (!is_opentok && answer.status == 200) // the ids of the other platform name no project
+                co_return co_await exchange(std::move(request));
+            net.note_fault(std::string{"an odd answer comes back: "} + answer.name);
+            HttpReply reply;
+            reply.status = answer.status;
+            reply.body = answer.body;
+            co_await net.clock_.wait(back);
+            co_return reply;
         }
         if (net.is_beyond_quota())
             net.vendor.behaviour.next.push_front(vendor::fault_of(vendor::FaultKind::too_many));

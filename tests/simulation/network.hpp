@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 
 #include <usher/provider/http_transport.hpp>
@@ -15,6 +18,16 @@
 #include "vendor/model.hpp"
 
 namespace usher::simulation {
+
+/// What somebody on the way answers, or the vendor on a bad day: nothing is done.
+struct OddAnswer {
+    char const* name;
+    int status;
+    char const* body;
+};
+
+/// One for each thing that an answer can tell.
+std::span<OddAnswer const> odd_answers();
 
 /// The vendor and the way there. The vendor's clock shows the true time, unless its behaviour says otherwise.
 class Network {
@@ -27,7 +40,11 @@ public:
     int late_in_a_hundred = 0;  ///< Answers that come after the caller has given up.
     std::int64_t quota = 1000;  ///< Requests in one second; those beyond are refused.
     Duration latency_max = std::chrono::milliseconds{200};
+    std::optional<HttpStage> broken_at; ///< Where every call fails, on its way.
+    std::deque<OddAnswer> odd;          ///< Each is the answer to one request.
 
+    /// Told of each call, before it is under way.
+    std::function<void()> on_call;
     /// Told when somebody asks who is in a session, to throw them out.
     std::function<void(std::string const& session_id)> on_disconnect;
 

@@ -12,10 +12,17 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t story_lines = 60;
 constexpr auto minutes_of_drift = 5min;
+constexpr auto views_back_within = 70min; // two of the daemon's slow looks, and a minute between two repairs
 constexpr char changed_sql[] = "SELECT meeting_id, seq FROM agenda WHERE seq > ? ORDER BY seq";
 constexpr char credentials_sql[] =
     "SELECT participant_id, project, project_key, session_id, token, role, issued_at, expires_at FROM join_credential "
     "WHERE meeting_id = ? ORDER BY participant_id";
+
+/// Of a request.
+bool is_open(std::string_view state)
+{
+    return state == "filed" || state == "running";
+}
 
 } // namespace
 
@@ -29,7 +36,6 @@ void Oracle::open(ProcessId process)
     const As as{vfs_, process_};
     connection_ = std::make_unique<SQLite::Database>(database_, SQLite::OPEN_READONLY);
     changed_ = std::make_unique<SQLite::Statement>(*connection_, changed_sql);
-    credentials_ = std::make_unique<SQLite::Statement>(*connection_, credentials_sql);
     followed_row_ = std::make_unique<SQLite::Statement>(*connection_, "SELECT seq, restores FROM daemon WHERE id = 1");
     store_.emplace(StoreFile::open_read_only(database_));
 }
@@ -39,6 +45,7 @@ void Oracle::close()
     const As as{vfs_, process_};
     changed_.reset();
     credentials_.reset();
+    request_state_.reset();
     followed_row_.reset();
     connection_.reset();
     store_.reset();
@@ -73,6 +80,49 @@ void Oracle::report(std::string promise, std::string const& meeting, std::string
     story_so_far_ = story_.last(meeting, story_lines);
 }
 
+template <class Read>
+bool Oracle::sees(Read read)
+{
+    try {
+        read();
+    } catch (SQLite::Exception const& error) {
+        if (std::string_view{error.what()}.find("no such table") == std::string_view::npos)
+            throw;
+        credentials_.reset();
+        request_state_.reset();
+        if (!missing_since_)
+            missing_since_ = clock_.steady_now();
+        story_.tell(std::string{"a reader is told: "} + error.what());
+        return false;
+    }
+    return true;
+}
+
+/// Made when it is wanted: it cannot be while its view is gone.
+SQLite::Statement& Oracle::credentials_of(std::string const& meeting)
+{
+    if (!credentials_)
+        credentials_ = std::make_unique<SQLite::Statement>(*connection_, credentials_sql);
+    credentials_->tryReset();
+    credentials_->bind(1, meeting);
+    return *credentials_;
+}
+
+void Oracle::check_views()
+{
+    if (blind_ || !missing_since_)
+        return;
+    const As as{vfs_, process_};
+    const bool is_back = sees([&] {
+        for (std::string const view : {"join_credential", "request_status"})
+            SQLite::Statement{*connection_, "SELECT 1 FROM " + view + " LIMIT 1"}.executeStep();
+    });
+    if (is_back)
+        missing_since_.reset();
+    else if (clock_.steady_now() - *missing_since_ > views_back_within)
+        report("P1", "", "a view that was dropped is not put back");
+}
+
 void Oracle::look()
 {
     if (blind_)
@@ -86,6 +136,12 @@ void Oracle::look()
         last_seq_ = changed_->getColumn(1).getInt64();
     }
     changed_->reset();
+    // What is said to be done, maybe with nothing published.
+    sees([&] {
+        for (auto const& [meeting, asked] : asked_)
+            if (!is_open(request_state(asked.request_id)))
+                meetings.push_back(meeting);
+    });
     for (std::string const& meeting : meetings)
         check(meeting);
 }
@@ -95,6 +151,11 @@ void Oracle::check(std::string const& meeting)
     if (blind_)
         return;
     const As as{vfs_, process_};
+    sees([&] { check_one(meeting); });
+}
+
+void Oracle::check_one(std::string const& meeting)
+{
     const sys_seconds now = clock_.now();
     std::optional<MeetingSnapshot> read = store_->read_one(meeting);
     if (!read || read->is_unreadable)
@@ -105,10 +166,10 @@ void Oracle::check(std::string const& meeting)
     if (evidence.due && tainted_.contains(meeting))
         return;
     tainted_.erase(meeting);
-    credentials_->bind(1, meeting);
-    while (credentials_->executeStep()) {
-        const auto column = [&](int i) { return credentials_->getColumn(i).getString(); };
-        const auto instant = [&](int i) { return from_unix(credentials_->getColumn(i).getInt64()); };
+    SQLite::Statement& credentials = credentials_of(meeting);
+    while (credentials.executeStep()) {
+        const auto column = [&](int i) { return credentials.getColumn(i).getString(); };
+        const auto instant = [&](int i) { return from_unix(credentials.getColumn(i).getInt64()); };
         evidence.published.push_back(
             {column(0), column(1), column(2), column(3), column(4), column(5), instant(6), instant(7)}
         );
@@ -118,7 +179,7 @@ void Oracle::check(std::string const& meeting)
         story_.add_to_hash(column(4));
         ++rows_seen_;
     }
-    credentials_->reset();
+    credentials.reset();
     const SignatureCheck verify = [this](std::string_view, Credential const& credential) -> Result<void> {
         Result<void> result = fail(Errc::token_malformed, "is of no project that was ever configured");
         const auto found = signers_.find(credential.project_key);
@@ -173,7 +234,7 @@ void Oracle::check_requests(std::string const& meeting, MeetingEvidence const& e
     auto [asked, end] = asked_.equal_range(meeting);
     while (asked != end) {
         const std::string state = request_state(asked->second.request_id);
-        if (state == "filed" || state == "running") {
+        if (is_open(state)) {
             ++asked;
             continue;
         }
@@ -247,18 +308,26 @@ std::optional<std::int64_t> Oracle::last_request(std::string const& meeting)
 
 std::string Oracle::request_state(std::int64_t request_id)
 {
-    SQLite::Statement query{*connection_, "SELECT state FROM request_status WHERE id = ?"};
+    if (!request_state_)
+        request_state_ =
+            std::make_unique<SQLite::Statement>(*connection_, "SELECT state FROM request_status WHERE id = ?");
+    SQLite::Statement& query = *request_state_;
+    query.tryReset();
     query.bind(1, request_id);
-    return query.executeStep() && !query.getColumn(0).isNull() ? query.getColumn(0).getString() : std::string{};
+    std::string state;
+    if (query.executeStep() && !query.getColumn(0).isNull())
+        state = query.getColumn(0).getString();
+    query.reset();
+    return state;
 }
 
 std::set<std::string> Oracle::tokens_of(std::string const& meeting)
 {
     std::set<std::string> tokens;
-    credentials_->bind(1, meeting);
-    while (credentials_->executeStep())
-        tokens.insert(credentials_->getColumn(4).getString());
-    credentials_->reset();
+    SQLite::Statement& credentials = credentials_of(meeting);
+    while (credentials.executeStep())
+        tokens.insert(credentials.getColumn(4).getString());
+    credentials.reset();
     return tokens;
 }
 
@@ -267,8 +336,10 @@ void Oracle::asked_to_rotate(std::string const& meeting)
     if (blind_)
         return;
     const As as{vfs_, process_};
-    if (const auto id = last_request(meeting))
-        asked_.emplace(meeting, Asked{*id, tokens_of(meeting)});
+    sees([&] {
+        if (const auto id = last_request(meeting))
+            asked_.emplace(meeting, Asked{*id, tokens_of(meeting), {}, clock_.steady_now()});
+    });
 }
 
 void Oracle::asked_to_replace(std::string const& meeting)
@@ -280,6 +351,23 @@ void Oracle::asked_to_replace(std::string const& meeting)
     const auto id = last_request(meeting);
     if (id && session != sessions_.end())
         asked_.emplace(meeting, Asked{*id, {}, session->second});
+}
+
+void Oracle::check_rotations(Duration calm)
+{
+    if (blind_)
+        return;
+    const As as{vfs_, process_};
+    sees([&] {
+        for (auto const& [meeting, asked] : asked_) {
+            const bool is_rotation = asked.session.empty();
+            if (!is_rotation || clock_.steady_now() - asked.at < calm || !is_open(request_state(asked.request_id)))
+                continue;
+            const std::optional<MeetingSnapshot> read = store_->read_one(meeting);
+            if (read && read->state == State::ready && read->due_at > unix_seconds(clock_.now()))
+                report("P8", meeting, "a rotation is not done, though its meeting is ready after a calm");
+        }
+    });
 }
 
 void Oracle::check_upkeep()
@@ -334,8 +422,12 @@ void Oracle::check_session(std::string const& meeting, std::string const& sessio
         report("P4", meeting, "publishes a session that the vendor did not make: " + session);
     if (!adopted && before != sessions_.end() && !free_.contains(meeting))
         report("P4", meeting, "its session became another one for no reason");
+    const auto has_it = [&](std::string const& other) { // and was not purged since
+        const std::optional<MeetingSnapshot> read = store_->read_one(other);
+        return read && read->published && read->published->session_id == session;
+    };
     for (auto const& [other, theirs] : sessions_)
-        if (!adopted && other != meeting && theirs == session)
+        if (!adopted && other != meeting && theirs == session && has_it(other))
             report("P4", meeting, "has the session of " + other);
     if (!adopted && withdrawn_.contains(session))
         report("P5", meeting, "is given the session again that was taken off when it was cancelled");
@@ -406,16 +498,20 @@ void Oracle::check_all(bool all_must_be_done)
         );
 }
 
-std::string Oracle::published()
+std::optional<std::string> Oracle::published()
 {
+    if (blind_)
+        return std::nullopt;
     const As as{vfs_, process_};
     std::string all;
-    SQLite::Statement statement{
-        *connection_, "SELECT meeting_id || ' ' || participant_id || ' ' || token || ' ' || expires_at "
-                      "FROM join_credential ORDER BY meeting_id, participant_id"};
-    while (statement.executeStep())
-        all += statement.getColumn(0).getString() + "\n";
-    return all;
+    const bool seen = sees([&] {
+        SQLite::Statement statement{
+            *connection_, "SELECT meeting_id || ' ' || participant_id || ' ' || token || ' ' || expires_at "
+                          "FROM join_credential ORDER BY meeting_id, participant_id"};
+        while (statement.executeStep())
+            all += statement.getColumn(0).getString() + "\n";
+    });
+    return seen ? std::optional{std::move(all)} : std::nullopt;
 }
 
 } // namespace usher::simulation

@@ -48,11 +48,15 @@ public:
     void taint(std::string const& meeting) { tainted_.insert(meeting); }
     /// While views or triggers are gone nobody can be asked.
     void set_blind(bool blind) { blind_ = blind; }
+    /// A view that somebody dropped is put back before long.
+    void check_views();
     /// Older rows came back: followers are to be told.
     void begin_anew();
     /// A request has been filed: none of the tokens that are there now may be left when it is done, or not the session.
     void asked_to_rotate(std::string const& meeting);
     void asked_to_replace(std::string const& meeting);
+    /// After a calm of so long: what could be rotated is.
+    void check_rotations(Duration calm);
     /// The platform cancelled it, if it is there: should it come back, it gets another session.
     void cancelled(std::string const& meeting);
     /// After a calm: what is over was cleared away, and no call is left without an end.
@@ -62,8 +66,8 @@ public:
     /// What anybody saw is there still, and the file is sound.
     void check_survival();
 
-    /// All that readers see now.
-    std::string published();
+    /// All that readers see now; nothing while they cannot read.
+    std::optional<std::string> published();
 
     void report(std::string promise, std::string const& meeting, std::string const& what);
     std::vector<Violation> const& violations() const { return violations_; }
@@ -78,13 +82,19 @@ private:
         std::int64_t request_id = 0;
         std::set<std::string> tokens{}; ///< That were published then.
         std::string session{};          ///< Likewise, if it was to be replaced.
+        Instant at{};
     };
 
+    void check_one(std::string const& meeting);
     void check_session(std::string const& meeting, std::string const& session, bool adopted, bool is_sandbox);
     void check_rows(std::string const& meeting, MeetingSnapshot const& read);
     void check_requests(std::string const& meeting, MeetingEvidence const& evidence);
     void check_keys(std::string const& meeting, std::vector<Credential> const& published);
     void check_followers();
+    /// Whether `read` could read: a view that somebody has dropped shows nothing, which is nobody's fault for a while.
+    template <class Read>
+    bool sees(Read read);
+    SQLite::Statement& credentials_of(std::string const& meeting);
     std::optional<std::int64_t> last_request(std::string const& meeting);
     std::string request_state(std::int64_t request_id);
     std::set<std::string> tokens_of(std::string const& meeting);
@@ -99,11 +109,13 @@ private:
     std::unique_ptr<SQLite::Statement> changed_;
     std::unique_ptr<SQLite::Statement> followed_row_;
     std::unique_ptr<SQLite::Statement> credentials_;
+    std::unique_ptr<SQLite::Statement> request_state_;
     std::optional<StoreFile> store_;
     Projects projects_;
     std::map<std::string, std::vector<TokenSigner>, std::less<>> signers_; ///< By the vendor's name for a project.
     bool sound_ = false;
     bool blind_ = false;
+    std::optional<Instant> missing_since_; ///< A view.
     std::int64_t last_seq_ = 0;
     std::int64_t rows_seen_ = 0;
     std::map<std::string, std::string, std::less<>> sessions_; ///< That were published last, by meeting.

@@ -54,14 +54,14 @@ struct EditKind {
 };
 
 constexpr std::array edit_kinds{
-    EditKind{Edit::sign_up, "sign-up", 33}, EditKind{Edit::role, "role", 10},
+    EditKind{Edit::sign_up, "sign-up", 32}, EditKind{Edit::role, "role", 10},
     EditKind{Edit::details, "details", 5},  EditKind{Edit::layout, "layout", 2},
     EditKind{Edit::removal, "removal", 6},  EditKind{Edit::move, "move", 7},
     EditKind{Edit::length, "length", 4},    EditKind{Edit::cancel, "cancel", 4},
     EditKind{Edit::block, "block", 4},      EditKind{Edit::unblock, "unblock", 3},
     EditKind{Edit::replace, "replace", 3},  EditKind{Edit::sync, "sync", 4},
     EditKind{Edit::deletion, "delete", 2},  EditKind{Edit::options, "options", 3},
-    EditKind{Edit::project, "project", 1},  EditKind{Edit::doors, "doors", 3},
+    EditKind{Edit::project, "project", 2},  EditKind{Edit::doors, "doors", 3},
     EditKind{Edit::adoption, "adopt", 2},   EditKind{Edit::request, "request", 2},
     EditKind{Edit::title, "title", 1},      EditKind{Edit::save_by_key, "save-by-key", 1},
 };
@@ -410,10 +410,19 @@ void Platform::plan_edit(Life const& life, Duration when, Dice dice)
         case Edit::deletion: return change({"DELETE FROM meeting" + life.where()});
         case Edit::options:
             return set("media_mode = " + std::string{dice.some<char const*>({"'routed'", "'relayed'"})});
-        case Edit::project:
-            return set(
-                "project = " + std::string{dice.some<char const*>({"'default'", "'second'", "'mobile'", "'unknown'"})}
-            );
+        case Edit::project: {
+            const std::string project = dice.some<char const*>({"'default'", "'second'", "'mobile'", "'unknown'"});
+            set("project = " + project);
+            if (project == "'unknown'" && dice.one_in(2)) { // nothing can be signed, until somebody mends it
+                events_.after(Duration{dice.below(Duration{20min}.count())}, [this, life, id] {
+                    edit(life.id, {"INSERT INTO request (action, meeting_id) VALUES ('rotate', " + id + ")"});
+                });
+                events_.after(20min + Duration{dice.below(Duration{1h}.count())}, [this, life] {
+                    edit(life.id, {"UPDATE meeting SET project = 'default'" + life.where()});
+                });
+            }
+            return;
+        }
         case Edit::doors: {
             const std::string early = dice.some<char const*>({"NULL", "0", "3600"});
             return set("early_join = " + early + ", grace = " + dice.some<char const*>({"NULL", "0", "3600"}));

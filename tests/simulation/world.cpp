@@ -27,6 +27,7 @@
 #include "simulation/folder.hpp"
 #include "simulation/memory_vfs.hpp"
 #include "simulation/network.hpp"
+#include "simulation/operators.hpp"
 #include "simulation/oracle.hpp"
 #include "simulation/platform.hpp"
 #include "simulation/story.hpp"
@@ -42,6 +43,7 @@ constexpr sys_seconds start{1'800'000'000s - 1'800'000'000s % std::chrono::secon
 constexpr Duration calm_at_the_end = 4h + 10min; // ends at an instant at which nothing begins or ends
 constexpr Duration recovery = 45min;             // after a trouble, until all is well again
 constexpr std::int64_t faults_a_day = 4;
+constexpr int commands_a_day = 3;
 constexpr Duration lock_held_max = 10ms;
 constexpr Duration gap_error = 50us;     // the daemon does not know to the microsecond for how long it held the lock
 constexpr Duration clock_error_max = 8s; // that changes nothing
@@ -109,7 +111,10 @@ public:
           network_{clock_, story_, dice_.next()},
           random_{dice_.next()},
           events_{clock_},
-          oracle_{clock_, vfs_, story_, network_, database_}
+          oracle_{clock_, vfs_, story_, network_, database_},
+          operators_{vfs_, clock_, story_, database_, [this](std::string const& meeting, std::string const& what) {
+                         oracle_.report("run", meeting, what);
+                     }}
     {
         const auto logger =
             std::make_shared<spdlog::logger>("simulation", std::make_shared<StorySink>(story_, database_));
@@ -128,6 +133,11 @@ public:
     {
         random_.before_next = [this] { meanwhile(); };
         vfs_.on_release = [this](ProcessId process, Instant from) { released(process, from); };
+        network_.on_call = [this] {
+            if (std::exchange(recovery_at_call_, false))
+                begin_recovery();
+        };
+        operators_.on_rotation = [this](std::string const& meeting) { oracle_.asked_to_rotate(meeting); };
         network_.on_disconnect = [this](std::string const& session) {
             if (sound_ && is_calm())
                 oracle_.check_disconnect(session);
@@ -181,6 +191,7 @@ public:
             {"power-at-operation", 1, &Month::plan_power_loss},
             {"outage", 2, &Month::outage},
             {"vendor-chance", 3, &Month::chance_failures},
+            {"odd-answers", 3, &Month::answer_oddly},
             {"quota", 1, &Month::dip_quota},
             {"garble", 1, &Month::garble_answers},
             {"same-ids", 1, &Month::repeat_ids},
@@ -192,8 +203,11 @@ public:
             {"second-daemon", 1, &Month::start_second},
             {"restore", 1, &Month::restore},
             {"drop", 2, &Month::drop_something},
+            {"unmarked-edit", 2, &Month::edit_unmarked},
             {"lost-notices", 1, &Month::lose_notices},
             {"platform-holds-lock", 1, &Month::hold_lock},
+            {"recovery", 1, &Month::recover},
+            {"odd-daemon-row", 1, &Month::write_odd_daemon_row},
             {"snapshot", 2, &Month::hold_snapshot},
             {"forged-session", 1, &Month::forge_session},
             {"odd-rows", 2, &Month::write_odd_rows},
@@ -210,7 +224,9 @@ private:
         std::ofstream{database_ + ".key"} << hex(dice_, 64) << "\n";
         std::ofstream{database_ + ".mark"} << hex(dice_, 32) << " 0\n";
         create_database(database_, FileAccess::group);
+        objects_ = objects_of(reader());
         setting_.policy.retention = std::chrono::days{10};
+        setting_.policy.disconnect_at_close = setting_.policy.disconnect_on_cancel = !options_.calm;
         setting_.projects = {
             {"default", "123456", "secret"},
             {"second", "654321", "secret", ProjectSetting::Kind::sandbox},
@@ -228,15 +244,29 @@ private:
         platforms_[1]->plan(setting, span_);
         start_daemon();
         events_.after(30min, [this] { half_hour(); });
-        if (!options_.calm)
+        if (!options_.calm) {
             plan_faults();
+            plan_operators();
+        }
+    }
+
+    void plan_operators()
+    {
+        for (int number = 0; number < options_.days * commands_a_day; ++number) {
+            Dice dice = dice_.fork();
+            events_.after(Duration{dice.below(span_.count())}, [this, dice] {
+                if (!blind_ && !damaged_)
+                    operators_.act(++processes_, setting_.policy, dice);
+            });
+        }
     }
 
     /// Somebody edits while the daemon is in the middle of its work.
     void meanwhile()
     {
         clock_.charge(2us);
-        if (meanwhile_dice_.one_in(30) && !in_between_) {
+        const bool is_rotating = clock_.steady_now() < rotates_until_;
+        if (meanwhile_dice_.one_in(is_rotating ? 5 : 30) && !in_between_) {
             in_between_ = true;
             events_.hurry(3h);
             in_between_ = false;
@@ -329,9 +359,21 @@ private:
         return worked;
     }
 
+    /// Views, triggers and indexes: what usherd puts back.
+    static std::int64_t objects_of(SQLite::Database& database)
+    {
+        SQLite::Statement count{
+            database, "SELECT count(*) FROM sqlite_master WHERE type IN ('view', 'trigger') OR (type = 'index' AND sql "
+                      "LIKE 'CREATE INDEX%')"};
+        count.executeStep();
+        return count.getColumn(0).getInt64();
+    }
+
     void become_sound()
     {
         if (sound_ || std::chrono::abs(clock_.offset()) > clock_error_max || daemon_->is_damaged() || damaged_)
+            return;
+        if (blind_ && objects_of(reader()) < objects_) // dropped after that round had looked at the schema
             return;
         sound_ = true;
         blind_ = false;
@@ -430,9 +472,13 @@ private:
             oracle_.cancelled(meeting);
         if (statements.front().find("'rotate'") != std::string::npos && statements.front().starts_with("INSERT")) {
             oracle_.asked_to_rotate(meeting);
-            // While that is signed, maybe, somebody edits.
-            events_.about(clock_.steady_now() + 1s, [this, meeting] {
-                platforms_[0]->edit(meeting, {"UPDATE meeting SET title = 'y' || title WHERE id = '" + meeting + "'"});
+            // While that is signed, maybe, somebody edits: what no token depends on, or the meeting's doors.
+            rotates_until_ = clock_.steady_now() + 1s;
+            const std::string what = meanwhile_dice_.one_in(2) ? "title = 'y' || title"
+                                                               : "early_join = CASE early_join WHEN 600 THEN 660 ELSE "
+                                                                 "600 END";
+            events_.about(rotates_until_, [this, meeting, what] {
+                platforms_[0]->edit(meeting, {"UPDATE meeting SET " + what + " WHERE id = '" + meeting + "'"});
             });
         }
         if (statements.front().find("'replace_session'") != std::string::npos)
@@ -468,14 +514,19 @@ private:
         events_.after(30min, [this] { half_hour(); });
         check_rounds();
         check_calls();
+        if (sound_)
+            oracle_.check_views();
         spins_ = false;
         rounds_before_ = rounds_;
         edits_in_this_hour_ = 0;
         ++half_hours_;
         sound_half_hours_ += sound_ ? 1 : 0;
-        if (is_calm() && sound_) {
+        if (sound_ && !blind_)
+            look_at_what_is_live();
+        if (is_calm() && sound_ && !blind_) {
             ++calm_half_hours_;
             look_at_doors();
+            oracle_.check_rotations(recovery);
         }
         if (clock_.true_now().time_since_epoch() % 24h < 30min) {
             oracle_.check_all(false);
@@ -484,16 +535,36 @@ private:
         }
     }
 
+    /// What people join now, or soon, is looked at again, though nothing was published; and somebody comes.
+    void look_at_what_is_live()
+    {
+        std::vector<std::pair<std::string, std::string>> live; // its session, if it began not long ago
+        {
+            SQLite::Statement query{
+                reader(), "SELECT a.meeting_id, iif(a.opens > ?1 - 7200, s.session_id, '') FROM agenda a JOIN session "
+                          "s USING (session_no) WHERE "
+                          "a.state = 'ready' AND a.opens < ?1 + 3600 AND a.closes > ?1 ORDER BY a.meeting_no"};
+            query.bind(1, unix_seconds(clock_.now()));
+            while (query.executeStep())
+                live.emplace_back(query.getColumn(0).getString(), query.getColumn(1).getString());
+        }
+        const auto now = std::chrono::floor<std::chrono::milliseconds>(clock_.true_time());
+        for (auto const& [meeting, session] : live) {
+            oracle_.check(meeting);
+            if (!session.empty())
+                network_.vendor.connect(session, now);
+        }
+    }
+
     /// After a calm, whoever comes when his meeting starts is served.
     void look_at_doors()
     {
         SQLite::Database& database = reader();
         SQLite::Statement query{
-            database,
-            "SELECT a.meeting_id, a.state, a.reason, a.next_at - ?1, a.due_at - ?1 FROM agenda a JOIN meeting m ON "
-            "m.id = a.meeting_id WHERE "
-            "m.status = 'scheduled' AND m.starts_at > ?1 - 1800 AND m.starts_at <= ?1 AND m.ends_at > ?1 AND a.state "
-            "NOT IN ('ready', 'ended')"};
+            database, "SELECT m.id, coalesce(a.state, 'unknown'), coalesce(a.reason, ''), coalesce(a.next_at - ?1, 0), "
+                      "coalesce(a.due_at - ?1, 0) FROM meeting m LEFT JOIN agenda a ON a.meeting_id = m.id WHERE "
+                      "m.status = 'scheduled' AND m.starts_at > ?1 - 1800 AND m.starts_at <= ?1 AND m.ends_at > ?1 AND "
+                      "coalesce(a.state, 'unknown') NOT IN ('ready', 'ended')"};
         query.bind(1, unix_seconds(clock_.now()));
         while (query.executeStep()) {
             const std::string meeting = query.getColumn(0).getString();
@@ -631,10 +702,10 @@ private:
         if (!daemon_)
             return;
         tell_fault("usherd is killed");
-        const std::string before = blind_ ? std::string{} : oracle_.published();
+        const std::optional<std::string> before = oracle_.published();
         vfs_.kill(daemon_->process());
         bury(daemon_);
-        if (!blind_ && oracle_.published() != before)
+        if (before && oracle_.published() != before)
             oracle_.report("P7", "", "what was published is another after the daemon was killed");
     }
 
@@ -651,10 +722,10 @@ private:
     void lose_power()
     {
         tell_fault("power fails");
-        const std::string before = blind_ ? std::string{} : oracle_.published();
+        const std::optional<std::string> before = oracle_.published();
         vfs_.power_loss();
         come_back();
-        if (!blind_ && oracle_.published() != before)
+        if (before && oracle_.published() != before)
             oracle_.report("P7", "", "what was published is another after a power loss");
     }
 
@@ -679,11 +750,30 @@ private:
     void outage()
     {
         tell_fault("the vendor is away");
-        network_.vendor.behaviour.outage = fault_dice_.some({vendor::Outage::unavailable, vendor::Outage::refused});
+        if (fault_dice_.one_in(2))
+            network_.vendor.behaviour.outage = fault_dice_.some({vendor::Outage::unavailable, vendor::Outage::refused});
+        else
+            network_.broken_at =
+                fault_dice_.some({HttpStage::resolve, HttpStage::proxy, HttpStage::tls, HttpStage::answer});
         end_after(some_time(1min, 90min), outage_no_, [this] {
-            network_.vendor.behaviour.outage = vendor::Outage::none;
+            end_outage();
             story_.tell("the vendor is back");
         });
+    }
+
+    void end_outage()
+    {
+        network_.vendor.behaviour.outage = vendor::Outage::none;
+        network_.broken_at.reset();
+    }
+
+    void answer_oddly()
+    {
+        tell_fault("some answers are odd");
+        for (int i = 0; i < 3; ++i)
+            network_.odd.push_back(odd_answers()[static_cast<std::size_t>(fault_dice_.below(std::ssize(odd_answers())))]
+            );
+        end_after(some_time(1h, 6h), odd_no_, [this] { network_.odd.clear(); });
     }
 
     void chance_failures()
@@ -823,8 +913,8 @@ private:
         if (project.kind != ProjectSetting::Kind::sandbox)
             network_.vendor.add_opentok(project.key, project.secret);
         story_.tell("the vendor has another secret for " + project.name);
-        events_.after(some_time(0s, 20min), [this] { take_setting("the secret is another one"); });
-        trouble(20min);
+        events_.after(some_time(0s, 2h), [this] { take_setting("the secret is another one"); });
+        trouble(2h);
     }
 
     void start_second()
@@ -876,7 +966,7 @@ private:
 
     void drop_something()
     {
-        if (damaged_)
+        if (damaged_ || is_recovered_)
             return;
         SQLite::Database& database = reader();
         std::vector<std::pair<std::string, std::string>> all;
@@ -901,8 +991,70 @@ private:
         }
         disturb();
         trouble(5min);
+        if (fault_dice_.one_in(3)) // as it is put back
+            plan_on_disk(
+                "the disk fails",
+                fault_dice_.some({DiskFault::read_error, DiskFault::write_error, DiskFault::full, DiskFault::busy}),
+                fault_dice_.between(1, 12), fault_dice_.between(1, 3)
+            );
+        if (fault_dice_.one_in(3))
+            events_.after(some_time(0s, 2s), [this, dice = fault_dice_.fork()] {
+                if (!damaged_ && !is_recovered_)
+                    operators_.repair(++processes_, dice);
+            });
         if (daemon_ && fault_dice_.one_in(2)) // else with the next edit, which is not marked then
             daemon_->notice();
+    }
+
+    /// The triggers that mark what people edit are gone, and somebody edits before they are back.
+    void edit_unmarked()
+    {
+        if (blind_ || damaged_)
+            return;
+        SQLite::Database& database = reader();
+        std::string meeting;
+        std::string person;
+        std::string drops;
+        {
+            SQLite::Statement query{
+                database,
+                "SELECT a.meeting_id, min(t.participant_id) FROM agenda a JOIN token t USING (session_no) JOIN "
+                "meeting m ON m.id = a.meeting_id WHERE a.state = 'ready' AND m.status = 'scheduled' AND "
+                "m.ends_at > ?1 + 3600 GROUP BY a.meeting_no ORDER BY a.opens LIMIT 1"};
+            query.bind(1, unix_seconds(clock_.now()));
+            if (!query.executeStep())
+                return;
+            meeting = query.getColumn(0).getString();
+            person = query.getColumn(1).getString();
+            SQLite::Statement triggers{
+                database, "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('participant', "
+                          "'block') ORDER BY name"};
+            while (triggers.executeStep())
+                drops += "DROP TRIGGER " + triggers.getColumn(0).getString() + ";";
+        }
+        if (sqlite3_exec(
+                database.getHandle(), ("BEGIN IMMEDIATE;" + drops + "COMMIT").c_str(), nullptr, nullptr, nullptr
+            ) != SQLITE_OK) {
+            sqlite3_exec(database.getHandle(), "ROLLBACK", nullptr, nullptr, nullptr);
+            return;
+        }
+        tell_fault("nobody is told of edits of people, and " + person + " of " + meeting + " is edited");
+        blind_ = true;
+        oracle_.set_blind(true);
+        disturb();
+        trouble(5min);
+        const std::string who = "'" + meeting + "' AND participant_id = '" + person + "'";
+        const std::string values = "'" + meeting + "', '" + person + "'";
+        platforms_[0]->edit(
+            meeting, {fault_dice_.some<std::string>(
+                         {"DELETE FROM participant WHERE meeting_id = " + who,
+                          "UPDATE participant SET role = CASE role WHEN 'moderator' THEN 'subscriber' ELSE 'moderator' "
+                          "END WHERE "
+                          "meeting_id = " +
+                              who,
+                          "INSERT OR IGNORE INTO block (meeting_id, participant_id) VALUES (" + values + ")"}
+                     )}
+        );
     }
 
     /// Somebody puts a session of his own where usher keeps its.
@@ -965,6 +1117,8 @@ private:
              "UPDATE meeting SET ends_at = starts_at WHERE id = '" + meeting + "'",
              "UPDATE meeting SET title = printf('%.1000100c', 'x') WHERE id = '" + meeting + "'",
              "UPDATE agenda SET detail = zeroblob(1000100) WHERE meeting_no" + its,
+             "UPDATE session SET disconnect = 1 WHERE session_no = (SELECT session_no FROM agenda WHERE meeting_no" +
+                 its + ")",
              "UPDATE token SET key_id = zeroblob(1000100) WHERE session_no = (SELECT session_no FROM agenda WHERE "
              "meeting_no" +
                  its + ")",
@@ -990,7 +1144,60 @@ private:
         platforms_[1]->edit(
             meeting, {"INSERT OR IGNORE INTO block (meeting_id, participant_id) VALUES ('" + meeting + "', 'nobody')"}
         );
+        if (what.starts_with("UPDATE meeting")) // nothing can be signed until its row is mended
+            platforms_[0]->edit(
+                meeting, {"INSERT INTO request (action, meeting_id) VALUES ('rotate', '" + meeting + "')"}
+            );
         events_.after(span, [this] { mend_odd_rows(); });
+    }
+
+    /// Likewise, in the row that usher keeps of itself.
+    void write_odd_daemon_row()
+    {
+        if (blind_ || second_)
+            return;
+        if (sqlite3_exec(
+                reader().getHandle(), "UPDATE daemon SET who = zeroblob(1000100)", nullptr, nullptr, nullptr
+            ) != SQLITE_OK)
+            return;
+        tell_fault("somebody writes into usher's own row");
+        older_rows_came_back();
+        if (!daemon_)
+            return;
+        vfs_.kill(daemon_->process());
+        bury(daemon_);
+    }
+
+    /// Somebody died while he wrote, and whoever came next has not brought it in order yet.
+    void recover()
+    {
+        if (fault_dice_.one_in(2))
+            return begin_recovery();
+        recovery_at_call_ = true; // just before an answer of the vendor comes
+    }
+
+    void begin_recovery()
+    {
+        if (blind_ || damaged_ || !vfs_.begin_recovery(database_))
+            return;
+        tell_fault("the log is being recovered by somebody");
+        blind_ = is_recovered_ = true;
+        oracle_.set_blind(true);
+        const Duration span{dice_.between(100, 20'000) * Duration{1ms}};
+        trouble(span);
+        if (daemon_)
+            daemon_->notice();
+        events_.after(span, [this] { end_recovery(); });
+    }
+
+    void end_recovery()
+    {
+        vfs_.end_recovery(database_);
+        recovery_at_call_ = false;
+        if (!std::exchange(is_recovered_, false))
+            return;
+        blind_ = false;
+        oracle_.set_blind(false);
     }
 
     void mend_odd_rows()
@@ -1106,7 +1313,9 @@ private:
         ++clock_no_;
         set_clock(Duration::zero());
         disturb();
-        network_.vendor.behaviour.outage = vendor::Outage::none;
+        end_outage();
+        end_recovery();
+        network_.odd.clear();
         network_.vendor.behaviour.chance = 0;
         network_.vendor.behaviour.repeats.clear();
         network_.quota = 1000;
@@ -1232,6 +1441,7 @@ private:
     DiceSource random_;
     Events events_;
     Oracle oracle_;
+    Operators operators_;
     Setting setting_;
     std::vector<std::unique_ptr<Platform>> platforms_;
     std::unique_ptr<SQLite::Database> reader_;
@@ -1243,6 +1453,7 @@ private:
     ProcessId processes_ = 0;
     Dice meanwhile_dice_{dice_.next()};
     bool in_between_ = false;
+    Instant rotates_until_{};     ///< A request for it came just now.
     std::int64_t log_writes_ = 0; // when the lock was released last
     ProcessId ours_ = 0;          // the daemon's, also while it starts
     ProcessId daemon_before_ = 0;
@@ -1252,9 +1463,12 @@ private:
     Duration held_{};
     Duration most_held_{};
     bool sound_ = false;
-    bool blind_ = false;   ///< Views or triggers are gone.
-    bool damaged_ = false; ///< A page is.
-    bool quiet_ = false;   ///< No more faults.
+    bool blind_ = false; ///< Views or triggers are gone.
+    std::int64_t objects_ = 0;
+    bool damaged_ = false;      ///< A page is.
+    bool is_recovered_ = false; ///< The log is, and nobody can read.
+    bool recovery_at_call_ = false;
+    bool quiet_ = false; ///< No more faults.
     bool notices_get_lost_ = false;
     bool drifts_ = false;
     Instant trouble_until_{};
@@ -1265,6 +1479,7 @@ private:
     std::uint64_t disk_no_ = 0;
     std::uint64_t outage_no_ = 0;
     std::uint64_t chance_no_ = 0;
+    std::uint64_t odd_no_ = 0;
     std::uint64_t quota_no_ = 0;
     std::uint64_t garble_no_ = 0;
     std::uint64_t repeat_no_ = 0;

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <usher/core/policy.hpp>
+
+#include "simulation/dice.hpp"
+#include "simulation/memory_vfs.hpp"
+#include "simulation/story.hpp"
+#include "simulation/virtual_clock.hpp"
+
+namespace usher::simulation {
+
+/// People at a terminal. What they do goes through the library, as usherctl does it: each command is a process of its
+/// own, for which the disk may fail too. What they are told is held against the rows.
+class Operators {
+public:
+    /// Told what they were told wrongly.
+    using Complain = std::function<void(std::string const& meeting, std::string const& what)>;
+
+    Operators(MemoryVfs& vfs, VirtualClock& clock, Story& story, std::string database, Complain complain);
+
+    /// What is being done for a meeting is told to the caller by its id, and a rotation asked for.
+    std::function<void(std::string const& meeting)> on_rotation;
+
+    /// One of the commands that read, or a request.
+    void act(ProcessId process, Policy const& policy, Dice dice);
+    /// `usherctl init --repair`.
+    void repair(ProcessId process, Dice dice);
+
+private:
+    void perform(ProcessId process, char const* command, Dice& dice, std::function<void()> const& work);
+    void ask_for_status(Policy const& policy);
+    void ask_about_meeting(Policy const& policy, std::string const& meeting);
+    void file_request(std::string const& meeting, Dice& dice);
+    std::string some_meeting(Dice& dice) const;
+
+    MemoryVfs& vfs_;
+    VirtualClock& clock_;
+    Story& story_;
+    std::string database_;
+    Complain complain_;
+};
+
+} // namespace usher::simulation
