@@ -63,7 +63,9 @@ int run_program(int argc, char** argv, Patience& patience)
     options.add_flag(
         "--words", words, "Print the words with a fixed meaning, such as the names of log events, and exit"
     );
-    options.set_version_flag("--version", "usherd " USHER_VERSION);
+    options.set_version_flag(
+        "--version", "usherd " USHER_VERSION ", schema " + std::to_string(usher::schema_version_known())
+    );
     try {
         options.parse(argc, argv);
     } catch (CLI::ParseError const& error) {
