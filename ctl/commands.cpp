@@ -119,6 +119,33 @@ bool wants_json(int argc, char const* const* argv)
     });
 }
 
+ArgumentShape shape_of(CLI::Option const& option)
+{
+    ArgumentShape shape;
+    for (std::string const& name : option.get_snames())
+        shape.names.push_back("-" + name);
+    for (std::string const& name : option.get_lnames())
+        shape.names.push_back("--" + name);
+    if (shape.names.empty())
+        shape.names.push_back(option.get_name());
+    if (option.get_items_expected_max() > 0)
+        shape.value = option.get_type_name();
+    shape.about = option.get_description();
+    shape.required = option.get_required();
+    return shape;
+}
+
+CommandShape shape_of(CLI::App& app)
+{
+    CommandShape shape{app.get_name(), app.get_description(), {}, {}, {}};
+    for (CLI::Option const* const option : app.get_options())
+        if (!option->get_group().empty())
+            (option->nonpositional() ? shape.options : shape.words).push_back(shape_of(*option));
+    for (CLI::App* const below : app.get_subcommands([](CLI::App*) { return true; }))
+        shape.below.push_back(shape_of(*below));
+    return shape;
+}
+
 int report(Context& context, std::string_view code, std::string const& message, int status)
 {
     if (!context.json) {
@@ -263,6 +290,7 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
     add_decode(app, context);
     add_explain(app, context);
     add_requests(app, context);
+    add_completion(app, context, [&app] { return shape_of(app); });
     context.json = wants_json(argc, argv);
     try {
         app.parse(argc, argv);

@@ -13,6 +13,7 @@
 #include <usher/core/exit_status.hpp>
 #include <usher/core/time.hpp>
 
+#include "command_shape.hpp"
 #include "page.hpp"
 #include "printer.hpp"
 
@@ -118,6 +119,7 @@ private:
 };
 
 void add_backup(CLI::App& app, Context& context);
+void add_completion(CLI::App& app, Context& context, std::function<CommandShape()> shape);
 void add_init(CLI::App& app, Context& context);
 void add_import(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);
