@@ -1,27 +1,41 @@
-# Installs the programs with what the system needs to run them, and the token formats as a library:
-# find_package(usher) gives usher::core and usher::crypto.
+# Installs the programs with what the system needs to run them (component `usher`), and the token formats as a library
+# (component `libusher-dev`): find_package(usher) gives usher::core and usher::crypto.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
+# Debian 12 looks for units in /lib, and for the rest in /usr/lib.
+set(USHER_UNIT_DIR lib/systemd/system CACHE STRING "Where systemd's units go; below the prefix, or a full path")
+
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME usher)
 install(TARGETS usherd usherctl)
 
-# The unit names the daemon by its full path, which is only known when it is installed.
+# The unit names the programs by their full paths, which are only known when they are installed.
 install(CODE "
   file(READ \"${PROJECT_SOURCE_DIR}/systemd/usher.service\" unit)
-  string(REPLACE /usr/bin/usherd \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/usherd\" unit \"\${unit}\")
+  string(REPLACE /usr/bin/usher \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/usher\" unit \"\${unit}\")
   file(WRITE \"${PROJECT_BINARY_DIR}/generated/usher.service\" \"\${unit}\")")
-install(FILES ${PROJECT_BINARY_DIR}/generated/usher.service DESTINATION lib/systemd/system)
+install(FILES ${PROJECT_BINARY_DIR}/generated/usher.service DESTINATION ${USHER_UNIT_DIR})
 install(FILES systemd/usher.sysusers DESTINATION lib/sysusers.d RENAME usher.conf)
 install(FILES systemd/usher.tmpfiles DESTINATION lib/tmpfiles.d RENAME usher.conf)
 
-install(FILES README.md LICENSE config/usher.example.yaml TYPE DOC OPTIONAL)
-install(DIRECTORY docs/ TYPE DOC OPTIONAL FILES_MATCHING PATTERN *.md)
+install(FILES README.md LICENSE CHANGELOG.md config/usher.example.yaml TYPE DOC OPTIONAL)
+install(DIRECTORY docs/ TYPE DOC OPTIONAL FILES_MATCHING PATTERN *.md PATTERN man EXCLUDE)
 install(DIRECTORY examples TYPE DOC)
 
-install(TARGETS usher_crypto usher_core EXPORT usher FILE_SET HEADERS)
-install(EXPORT usher NAMESPACE usher:: FILE usher-targets.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/usher)
+include(${CMAKE_CURRENT_LIST_DIR}/usher_pages.cmake)
+install(FILES ${usher_pages}/usherctl.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${usher_pages}/usher.yaml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+install(FILES ${usher_pages}/usher-contract.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
+install(FILES ${usher_pages}/usherd.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES ${usher_pages}/bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME usherctl)
+install(FILES ${usher_pages}/zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions RENAME _usherctl)
+install(FILES ${usher_pages}/fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d RENAME usherctl.fish)
+
+install(TARGETS usher_crypto usher_core EXPORT usher COMPONENT libusher-dev FILE_SET HEADERS COMPONENT libusher-dev)
+install(EXPORT usher NAMESPACE usher:: FILE usher-targets.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/usher
+  COMPONENT libusher-dev)
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/usher-config.cmake.in ${PROJECT_BINARY_DIR}/usher-config.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/usher)
-write_basic_package_version_file(${PROJECT_BINARY_DIR}/usher-config-version.cmake COMPATIBILITY SameMinorVersion)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/usher-config-version.cmake COMPATIBILITY SameMajorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/usher-config.cmake ${PROJECT_BINARY_DIR}/usher-config-version.cmake
-  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/usher)
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/usher COMPONENT libusher-dev)
