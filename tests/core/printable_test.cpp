@@ -116,6 +116,22 @@ TEST(Printable, QuotesSoThatTheTextCannotEndTheQuotes)
     EXPECT_EQ(in_quotes(std::string(65, 'x')), '"' + std::string(64, 'x') + "...\"");
 }
 
+TEST(Printable, QuotesAValueThatCouldPassForAnother)
+{
+    constexpr std::size_t longest = 10;
+    for (char const* const plain : {"m1", "a-b_c/d:e", "~", "10:30Z"})
+        EXPECT_EQ(quoted_value(plain, longest), plain);
+    EXPECT_EQ(quoted_value("", longest), R"("")");
+    EXPECT_EQ(quoted_value("a b", longest), R"("a b")");
+    EXPECT_EQ(quoted_value("a=b", longest), R"("a=b")");
+    EXPECT_EQ(quoted_value(R"(a"b)", longest), R"("a\"b")");
+    EXPECT_EQ(quoted_value(R"(a\)", longest), R"("a\\")");
+    EXPECT_EQ(quoted_value("a\nb", longest), R"("a\x0ab")");
+    EXPECT_EQ(quoted_value("\xc3\xab", longest), "\"\xc3\xab\"");
+    EXPECT_EQ(quoted_value("0123456789", longest), "0123456789");
+    EXPECT_EQ(quoted_value("0123456789a", longest), R"("0123456789...")");
+}
+
 TEST(Printable, QuotesWhatAShellWouldActOn)
 {
     EXPECT_EQ(shell_word("/var/lib/usher/board-2026_05.db"), "/var/lib/usher/board-2026_05.db");

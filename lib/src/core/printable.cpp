@@ -65,8 +65,8 @@ std::string escaped(Utf8Character character)
     return "\\u{" + in_hex(character.code, character.code < 0x100 ? 2 : character.code < 0x10000 ? 4 : 5) + '}';
 }
 
-/// `quoted`: it will stand in quotes.
-std::string printable_part(std::string_view text, std::size_t longest, bool quoted)
+/// Printable characters among `marked` get a backslash.
+std::string printable_part(std::string_view text, std::size_t longest, std::string_view marked)
 {
     std::string out;
     for (std::size_t at = 0; at < text.size();) {
@@ -78,7 +78,7 @@ std::string printable_part(std::string_view text, std::size_t longest, bool quot
         if (!character.valid || is_unprintable(character.code)) {
             out += escaped(character);
         } else {
-            if (quoted && character.code == '"')
+            if (character.size == 1 && marked.find(text[at]) != std::string_view::npos)
                 out += '\\';
             out += text.substr(at, character.size);
         }
@@ -91,12 +91,22 @@ std::string printable_part(std::string_view text, std::size_t longest, bool quot
 
 std::string printable(std::string_view text, std::size_t longest)
 {
-    return printable_part(text, longest, false);
+    return printable_part(text, longest, {});
 }
 
 std::string in_quotes(std::string_view text, std::size_t longest)
 {
-    return '"' + printable_part(text, longest, true) + '"';
+    return '"' + printable_part(text, longest, "\"") + '"';
+}
+
+std::string quoted_value(std::string_view text, std::size_t longest)
+{
+    const bool is_plain = !text.empty() && text.size() <= longest && std::all_of(text.begin(), text.end(), [](char c) {
+        return c > ' ' && c <= '~' && c != '"' && c != '=' && c != '\\';
+    });
+    if (is_plain)
+        return std::string{text};
+    return '"' + printable_part(text, longest, "\"\\") + '"';
 }
 
 std::string shell_word(std::string_view text)

@@ -15,6 +15,10 @@ std::string printable(std::string_view text, std::size_t longest = 255);
 /// As above, as a part of a sentence: in quotes, and with `\"` for a quote.
 std::string in_quotes(std::string_view text, std::size_t longest = 64);
 
+/// As above, as the value of a `key=value`: as it is where nothing else can be meant, else in quotes, with `\"` for a
+/// quote and `\\` for a backslash.
+std::string quoted_value(std::string_view text, std::size_t longest);
+
 /// As above, as one word of a command that somebody is told to type: in single quotes where a shell would act on it.
 std::string shell_word(std::string_view text);
 
