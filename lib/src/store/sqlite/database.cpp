@@ -370,9 +370,8 @@ std::string real_path(std::string const& path)
     return result;
 }
 
-/// Everything that is to be set before the shield.
 std::unique_ptr<SQLite::Database>
-open_unshielded(std::string const& path, Access access, std::chrono::milliseconds patience)
+open_for_tables(std::string const& path, Access access, std::chrono::milliseconds patience)
 {
     expect_file(path);
     auto database =
@@ -401,7 +400,7 @@ open_unshielded(std::string const& path, Access access, std::chrono::millisecond
 std::unique_ptr<SQLite::Database>
 open_connection(std::string const& path, Access access, std::chrono::milliseconds patience)
 {
-    auto database = open_unshielded(path, access, patience);
+    auto database = open_for_tables(path, access, patience);
     try {
         shield(database->getHandle());
     } catch (SQLite::Exception const& error) {
@@ -412,7 +411,7 @@ open_connection(std::string const& path, Access access, std::chrono::millisecond
 
 std::unique_ptr<SQLite::Database> open_for_loading(std::string const& path, std::chrono::milliseconds patience)
 {
-    auto database = open_unshielded(path, Access::read_write, patience);
+    auto database = open_for_tables(path, Access::read_write, patience);
     try {
         database->exec("PRAGMA synchronous = NORMAL");
         database->exec("PRAGMA wal_autocheckpoint = 1000"); // no daemon may be there to keep the WAL small

@@ -15,6 +15,7 @@ find_violations(std::string const& database, Projects const& projects, Signature
     // A connection of its own, so that rows and view are read at one instant, by the clock that is asked about.
     StoreFile::Impl impl{database, Access::read_only};
     impl.guarded([&] {
+        shield(impl.database->getHandle());
         return impl.unbounded([&] {
             std::int64_t clock = unix_seconds(now);
             const auto read_clock = [](sqlite3_context* context, int, sqlite3_value**) {

@@ -25,7 +25,7 @@ namespace usher {
 /// A connection, and what is done on it. A file for each theme, named above its functions.
 struct StoreFile::Impl : Statements {
     Impl(std::string file, Access access)
-        : Statements{open_connection(file, access, busy_timeout)}, path{std::move(file)}
+        : Statements{open_for_tables(file, access, busy_timeout)}, path{std::move(file)}
     {
         // Only checkpoint() moves what is in the WAL: the file may have been replaced when this is closed.
         sqlite3_db_config(database->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
