@@ -46,9 +46,10 @@ Provisioner::Provisioner(
       executor_{executor},
       workers_{std::move(workers)},
       certain_{settings.clock.value_or(at_start({}, clock.now(), clock.steady_now())), clock.now(), clock.steady_now()},
+      readers_{store},
       preparer_{random, workers_, by_name_},
       prepared_{clock, executor},
-      sweep_{store, clock, executor, workers_}
+      sweep_{store, readers_, clock, executor, workers_}
 {
     configure(std::move(projects), settings);
 }
@@ -135,7 +136,7 @@ boost::asio::awaitable<void> Provisioner::find_stale()
     co_await inspect_schema();
     co_await keep_doors();
     const auto found = std::make_shared<std::vector<Suspect>>();
-    const std::shared_ptr<StoreReader> reader = store_.reader();
+    std::shared_ptr<StoreReader> reader = readers_.take();
     std::function<void()> work = [found, reader, projects = projects_, now = clock_.now()] {
         *found = stale_meetings(*reader, projects, now);
     };
@@ -144,6 +145,7 @@ boost::asio::awaitable<void> Provisioner::find_stale()
     } catch (DatabaseDamaged const& error) {
         note_damage(error.what());
     }
+    readers_.put_back(std::move(reader));
     suspects_.add(*found, clock_.now());
 }
 
@@ -255,10 +257,7 @@ Store::DueMeetings Provisioner::next_meetings(sys_seconds now)
 /// An urgent one overtakes those that are not, but each of them once at most.
 Batch& Provisioner::add_batch(bool urgent)
 {
-    if (readers_.empty())
-        readers_.push_back(store_.reader());
-    auto batch = std::make_unique<Batch>(std::move(readers_.back()));
-    readers_.pop_back();
+    auto batch = std::make_unique<Batch>(readers_.take());
     batch->keeps_place = urgent;
     auto place = batches_.end();
     while (urgent && place != batches_.begin() && !(*std::prev(place))->keeps_place)
@@ -327,7 +326,7 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     for (const MeetingNo meeting : batch.wanted)
         in_hand_.erase(meeting);
     suspects_.put_back(batch.unread);
-    readers_.push_back(std::move(batch.reader));
+    readers_.put_back(std::move(batch.reader));
     // The workers destroy the batch, since freeing all its texts takes long.
     boost::asio::post(workers_.executor, [done = std::move(batches_.front())] {});
     batches_.pop_front();

@@ -92,8 +92,8 @@ std::vector<Suspect> stale_meetings(StoreReader const& reader, Projects const& p
     }
 }
 
-Sweep::Sweep(Store& store, Clock& clock, boost::asio::any_io_executor executor, Workers workers)
-    : store_{store}, clock_{clock}, executor_{std::move(executor)}, workers_{std::move(workers)}
+Sweep::Sweep(Store& store, Readers& readers, Clock& clock, boost::asio::any_io_executor executor, Workers workers)
+    : store_{store}, readers_{readers}, clock_{clock}, executor_{std::move(executor)}, workers_{std::move(workers)}
 {}
 
 void Sweep::start()
@@ -108,7 +108,7 @@ void Sweep::start()
 boost::asio::awaitable<Sweep::Chunk> Sweep::next(Projects projects, sys_seconds outdated_before)
 {
     if (!reader_)
-        reader_ = store_.reader();
+        reader_ = readers_.take();
     try {
         co_return co_await look(std::move(projects), outdated_before);
     } catch (DatabaseDamaged const&) {
@@ -133,7 +133,7 @@ boost::asio::awaitable<Sweep::Chunk> Sweep::look(Projects projects, sys_seconds 
     co_await remove_outdated(outdated_before);
     chunk.more = outdated_.table != Store::Outdated::OldTable::none;
     if (!chunk.more)
-        reader_.reset();
+        readers_.put_back(std::move(reader_));
     co_return chunk;
 }
 

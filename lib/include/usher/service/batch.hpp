@@ -24,9 +24,9 @@ namespace usher {
 
 /// Meetings on their way from the rows to the view.
 struct Batch {
-    explicit Batch(std::unique_ptr<StoreReader> with) : reader{std::move(with)} {}
+    explicit Batch(std::shared_ptr<StoreReader> with) : reader{std::move(with)} {}
 
-    std::unique_ptr<StoreReader> reader;
+    std::shared_ptr<StoreReader> reader;
     std::vector<MeetingNo> wanted;
     std::vector<MeetingNo> unread; ///< Of these, what would have been too much.
     std::vector<MeetingNo> unreadable;

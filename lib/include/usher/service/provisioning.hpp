@@ -22,6 +22,7 @@
 #include <usher/service/batch.hpp>
 #include <usher/service/project.hpp>
 #include <usher/service/random.hpp>
+#include <usher/service/readers.hpp>
 #include <usher/service/session_maker.hpp>
 #include <usher/service/set_aside.hpp>
 #include <usher/service/suspects.hpp>
@@ -143,8 +144,8 @@ private:
     Inspection inspection_;                             ///< The last one,
     std::chrono::steady_clock::time_point inspected_{}; ///< and when it was.
 
-    std::deque<std::unique_ptr<Batch>> batches_;        ///< In hand, in the order in which they are published.
-    std::vector<std::unique_ptr<StoreReader>> readers_; ///< Those that no batch uses.
+    std::deque<std::unique_ptr<Batch>> batches_; ///< In hand, in the order in which they are published.
+    Readers readers_;
     std::set<MeetingNo> in_hand_;
     SetAside set_aside_;
     bool sweep_wish_ = false;

@@ -12,6 +12,7 @@
 
 #include <usher/async/clock.hpp>
 #include <usher/core/plan.hpp>
+#include <usher/service/readers.hpp>
 #include <usher/service/suspects.hpp>
 #include <usher/service/workers.hpp>
 #include <usher/store/store.hpp>
@@ -31,7 +32,7 @@ public:
     };
 
     /// `executor` is where all members are called.
-    Sweep(Store& store, Clock& clock, boost::asio::any_io_executor executor, Workers workers);
+    Sweep(Store& store, Readers& readers, Clock& clock, boost::asio::any_io_executor executor, Workers workers);
 
     /// From the beginning. What is published from now on has been compared then.
     void start();
@@ -46,6 +47,7 @@ private:
     boost::asio::awaitable<void> remove_outdated(sys_seconds before);
 
     Store& store_;
+    Readers& readers_;
     Clock& clock_;
     boost::asio::any_io_executor executor_;
     Workers workers_;
