@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "simulation/lean_sqlite.hpp"
+
 namespace usher::simulation {
 
 namespace {
@@ -529,6 +531,7 @@ MemoryVfs::MemoryVfs(VirtualClock& clock, std::uint64_t seed) : clock_{clock}, d
     if (current != nullptr)
         throw std::logic_error{"there is a VFS in memory already"};
     current = this;
+    make_sqlite_lean();
     sqlite3_initialize();
     sqlite3_vfs_register(&Calls::table(), 1);
     sqlite3_auto_extension(reinterpret_cast<void (*)()>(&Calls::opened));
