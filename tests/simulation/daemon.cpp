@@ -2,6 +2,7 @@
 #include "simulation/daemon.hpp"
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 #include <utility>
 
@@ -34,8 +35,19 @@ char const* ProjectSetting::provider() const
 
 TokenSigner ProjectSetting::signer() const
 {
-    if (kind == Kind::vonage)
-        return *TokenSigner::for_application(key, *RsaSigner::from_pem(Secret{secret}));
+    if (kind == Kind::vonage) {
+        // To read the key takes as long as a few signatures, and every daemon and the oracle ask for it.
+        static std::map<std::pair<std::string, std::string>, TokenSigner> known;
+        auto found = known.find({key, secret});
+        if (found == known.end())
+            found =
+                known
+                    .emplace(
+                        std::pair{key, secret}, *TokenSigner::for_application(key, *RsaSigner::from_pem(Secret{secret}))
+                    )
+                    .first;
+        return found->second;
+    }
     return *TokenSigner::for_api_key(TokenFormat::jwt, key, Secret{secret});
 }
 

@@ -26,6 +26,14 @@ bool is_open(std::string_view state)
 
 } // namespace
 
+bool Oracle::Verified::says_the_same_as(Credential const& other) const
+{
+    return credential.token == other.token && credential.session_id == other.session_id &&
+           credential.role == other.role && credential.issued_at == other.issued_at &&
+           credential.expires_at == other.expires_at && credential.project_key == other.project_key &&
+           !credential.token.empty();
+}
+
 Oracle::Oracle(VirtualClock& clock, MemoryVfs& vfs, Story& story, Network& network, std::string database)
     : clock_{clock}, vfs_{vfs}, story_{story}, network_{network}, database_{std::move(database)}
 {}
@@ -180,15 +188,8 @@ void Oracle::check_one(std::string const& meeting)
         ++rows_seen_;
     }
     credentials.reset();
-    const SignatureCheck verify = [this](std::string_view, Credential const& credential) -> Result<void> {
-        Result<void> result = fail(Errc::token_malformed, "is of no project that was ever configured");
-        const auto found = signers_.find(credential.project_key);
-        if (found == signers_.end())
-            return result;
-        for (auto signer = found->second.rbegin(); signer != found->second.rend(); ++signer)
-            if ((result = check_token(*signer, credential)))
-                break;
-        return result;
+    const SignatureCheck verify = [&](std::string_view, Credential const& credential) {
+        return verified(meeting, credential);
     };
     for (Violation const& violation : check_promises(evidence, projects_, verify, now))
         report(violation.promise, violation.meeting_id, violation.what);
@@ -214,6 +215,24 @@ void Oracle::check_one(std::string const& meeting)
             report("P6", meeting, "its session is purged before the retention is over");
     }
     story_.tell(std::move(line), meeting);
+}
+
+/// By any key that was ever configured. What was found out of exactly this credential at the last look is true still.
+Result<void> Oracle::verified(std::string const& meeting, Credential const& credential)
+{
+    Result<void> result = fail(Errc::token_malformed, "is of no project that was ever configured");
+    const auto found = signers_.find(credential.project_key);
+    if (found == signers_.end())
+        return result;
+    Verified& known = verified_[meeting][credential.participant_id];
+    if (known.says_the_same_as(credential))
+        return {};
+    for (auto signer = found->second.rbegin(); signer != found->second.rend(); ++signer)
+        if ((result = check_token(*signer, credential))) {
+            known = {credential, std::string{signer->key_id()}};
+            break;
+        }
+    return result;
 }
 
 /// Rows of usher's own that no reader sees now, and that would show later.
@@ -263,7 +282,9 @@ void Oracle::check_keys(std::string const& meeting, std::vector<Credential> cons
         const auto found = signers_.find(credential.project_key);
         if (found == signers_.end() || found->second.size() < 2)
             continue;
-        if (!check_token(found->second.back(), credential))
+        Verified const& known = verified_[meeting][credential.participant_id];
+        const bool is_of_last = known.says_the_same_as(credential) && known.key_id == found->second.back().key_id();
+        if (!is_of_last && !check_token(found->second.back(), credential))
             report("P1", meeting, "the token of " + credential.participant_id + " is signed with a key of before");
     }
 }

@@ -85,7 +85,16 @@ private:
         Instant at{};
     };
 
+    /// A credential that a key was found for.
+    struct Verified {
+        Credential credential;
+        std::string key_id{};
+
+        bool says_the_same_as(Credential const& other) const;
+    };
+
     void check_one(std::string const& meeting);
+    Result<void> verified(std::string const& meeting, Credential const& credential);
     void check_session(std::string const& meeting, std::string const& session, bool adopted, bool is_sandbox);
     void check_rows(std::string const& meeting, MeetingSnapshot const& read);
     void check_requests(std::string const& meeting, MeetingEvidence const& evidence);
@@ -113,6 +122,7 @@ private:
     std::optional<StoreFile> store_;
     Projects projects_;
     std::map<std::string, std::vector<TokenSigner>, std::less<>> signers_; ///< By the vendor's name for a project.
+    std::map<std::string, std::map<std::string, Verified>> verified_;      ///< By meeting and participant.
     bool sound_ = false;
     bool blind_ = false;
     std::optional<Instant> missing_since_; ///< A view.
