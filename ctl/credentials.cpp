@@ -69,7 +69,7 @@ void print_hidden(Page& page, Listing<CredentialReport> const& found, bool one, 
         page.sentence(id + "  " + whole(credential.role) + ", works until " + times.relative(credential.expires_at));
     }
     if (found.total > found.items.size())
-        page.sentence(grouped(static_cast<std::int64_t>(found.total - found.items.size())) + " more");
+        page.sentence(grouped(static_cast<std::int64_t>(found.total - found.items.size())) + " more credentials");
 }
 
 /// Of a meeting of which nobody has a credential that is shown.

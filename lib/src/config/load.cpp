@@ -218,8 +218,9 @@ private:
         for (TokenFormat const& other : kind.formats)
             own.push_back(other.id());
         walker_.add(
-            found->second, "expected " + listed(own) + (own.size() == 1 ? ", the only format" : ", the formats") +
-                               " of provider " + std::string{kind.name} + ", got " + in_quotes(format.id())
+            found->second, "expected " + listed(own) +
+                               (own.size() == 1 ? ", the only format of provider " : ", the formats of provider ") +
+                               std::string{kind.name} + ", got " + in_quotes(format.id())
         );
         return kind.standard_format;
     }

@@ -241,9 +241,9 @@ std::vector<std::int64_t> RequestBook::find_orphans()
 std::vector<RequestBook::Refusal> RequestBook::find_invalid()
 {
     SQLite::Statement& statement = db_.prepared(
-        R"sql(SELECT request_no, substr(action, 1, 64), substr(meeting_id, 1, 64), substr(project, 1, 64),
+        R"sql(SELECT request_no, substr(r.action, 1, 64), substr(meeting_id, 1, 64), substr(project, 1, 64),
                      typeof(COALESCE(meeting_id, project)), length(COALESCE(meeting_id, project)) > 255
-                FROM request_result WHERE state = 'filed' LIMIT ?)sql"
+                FROM request_result AS r WHERE state = 'filed' LIMIT ?)sql"
     );
     const Rewind rewind{statement};
     statement.bind(1, begun_max);
@@ -512,9 +512,9 @@ void RequestBook::record(std::int64_t id)
     );
     db_.run(
         R"sql(INSERT INTO request_result (request_id, action, meeting_id, project, requested_at)
-              SELECT id, substr(action, 1, 64), substr(meeting_id, 1, 256), substr(project, 1, 256),
+              SELECT id, substr(r.action, 1, 64), substr(meeting_id, 1, 256), substr(project, 1, 256),
                      CASE typeof(requested_at) WHEN 'integer' THEN requested_at END
-                FROM request WHERE id = ?)sql",
+                FROM request AS r WHERE id = ?)sql",
         id
     );
 }
