@@ -30,7 +30,7 @@ bool is_rotated(std::int64_t generation, MeetingSnapshot const& meeting, Plan co
 {
     if (plan.delete_tokens || plan.session == SessionStep::drop)
         return true;
-    // The snapshot has the tokens of the staged session; those of the published one are looked at once it is off.
+    // The snapshot has the tokens of the staged session only; those of the published one are read once it is gone.
     if (meeting.staged && meeting.published && plan.session == SessionStep::order)
         return false;
     std::vector<bool> replaced(meeting.participants.size());

@@ -75,14 +75,6 @@ void Provisioner::configure(std::vector<Project> projects, ProvisioningSettings 
     maker_.configure(std::move(called), settings_.base);
 }
 
-boost::asio::awaitable<void> Provisioner::reconcile()
-{
-    co_await find_stale();
-    start_sweep();
-    for (bool more = true; more && !stopping_;)
-        more = co_await sweep();
-}
-
 bool Provisioner::take_sweep_wish()
 {
     if (store_.take_restored()) {

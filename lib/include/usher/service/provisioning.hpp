@@ -66,13 +66,11 @@ public:
     /// Passes until nothing is due or a stop is requested.
     boost::asio::awaitable<PassResult> settle();
 
-    /// Takes a new configuration; reconcile() makes it visible to the rows. Not while a pass runs.
+    /// Takes a new configuration; find_stale() finds what it changes. Not while a pass runs.
     void configure(std::vector<Project> projects, ProvisioningSettings settings);
 
-    /// Inspects the schema, and finds what the configuration or a lost trigger makes due. In chunks, but all of it.
-    boost::asio::awaitable<void> reconcile();
-
-    /// The first part of it, and quick: the schema, and meetings that were planned under another configuration.
+    /// What a start and another configuration need, and quick: inspects the schema, and finds meetings that were
+    /// planned under another configuration.
     boost::asio::awaitable<void> find_stale();
 
     /// Puts back what others took from the schema, as far as that may be done beside platforms, and logs the rest.
@@ -82,7 +80,7 @@ public:
     /// The instant from which on find_stale() may put back more, if there is something.
     std::optional<std::chrono::steady_clock::time_point> inspect_again_at() const;
 
-    /// The rest of reconcile() in chunks, beside the passes. start_sweep() begins it, while no pass is under way;
+    /// Compares all rows in chunks, beside the passes. start_sweep() begins it, while no pass is under way;
     /// sweep() does one chunk and returns whether there is more to do. What a pass publishes meanwhile needs no
     /// comparison.
     void start_sweep();
