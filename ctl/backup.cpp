@@ -65,7 +65,7 @@ int restore(Context& context, BackupArguments const& arguments)
         "What was written since " + Times{context.now(), context.local}.relative(copy->taken_at()) + " is lost.";
     if (!arguments.yes && !agreed(context, "restore", lost))
         return exit_could_not;
-    const Restore::Result result = copy->commit();
+    const Restore::Replaced result = copy->commit();
     if (context.json) {
         print(
             context.out,

@@ -30,13 +30,13 @@ public:
     /// The last instant that the copy's rows, or its file, know of.
     sys_seconds taken_at() const;
 
-    struct Result {
+    struct Replaced {
         std::string replaced;    ///< Where the former file is; empty when there was none.
         bool still_open = false; ///< Others have the former file open, and go on with it.
     };
     /// The copy gets the mode and owner of the former file, whose companions are gone afterwards. DATABASE.mark
     /// stays: by it usherd sees that the rows are older than what was read already.
-    Result commit();
+    Replaced commit();
 
 private:
     struct Impl;

@@ -248,7 +248,7 @@ struct Restore::Impl {
     Impl(Impl const&) = delete;
     Impl& operator=(Impl const&) = delete;
     ~Impl();
-    Result commit();
+    Replaced commit();
 
     std::string database_;
     std::string backup_;
@@ -269,7 +269,7 @@ sys_seconds Restore::taken_at() const
     return impl_->taken_at_;
 }
 
-Restore::Result Restore::commit()
+Restore::Replaced Restore::commit()
 {
     return impl_->commit();
 }
@@ -321,9 +321,9 @@ Restore::Impl::~Impl()
         ::unlink(key_->c_str());
 }
 
-Restore::Result Restore::Impl::commit()
+Restore::Replaced Restore::Impl::commit()
 {
-    Result result;
+    Replaced result;
     const std::string log = database_ + "-wal";
     if (exists(database_)) {
         result.replaced = database_ + ".replaced";
