@@ -94,7 +94,7 @@ if(DEFINED SELF_TEST)
     "tests/service/a.hpp|    SQLite::Database platform|names what only store/sqlite knows"
     "lib/src/store/sqlite/database.cpp|    SQLite::Database copy{path}|-"
     "lib/src/store/sqlite/a.cpp|void read(SQLite::Database& database)|-"
-    "lib/src/store/sqlite/a.cpp|    std::unique_ptr<SQLite::Database> database;|-"
+    "lib/src/store/sqlite/a.cpp|    std::unique_ptr<SQLite::Database> database|-"
     "lib/src/store/sqlite/a.cpp|    SQLite::Database copy{path}|opens a database"
     "lib/src/store/sqlite/a.cpp|    SQLite::Database{path}.exec(sql)|opens a database"
     "lib/src/store/sqlite/a.cpp|    auto copy = std::make_unique<SQLite::Database>(path)|opens a database"
