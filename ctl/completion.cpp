@@ -178,7 +178,7 @@ std::string bash_completion(CommandShape const& program)
                     " options=" + in_single_quotes(joined(names_of(options_within(program, command)), " ")) + more +
                     " ;;\n";
     });
-    const std::string& name = program.name;
+    std::string const& name = program.name;
     return "# Completion of " + name + " for bash; made by '" + name +
            " completion bash'.\n" //
            "_" +

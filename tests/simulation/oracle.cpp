@@ -122,7 +122,7 @@ void Oracle::check_views()
         return;
     const As as{vfs_, process_};
     const bool is_back = sees([&] {
-        for (std::string const view : {"join_credential", "request_status"})
+        for (const std::string view : {"join_credential", "request_status"})
             SQLite::Statement{*connection_, "SELECT 1 FROM " + view + " LIMIT 1"}.executeStep();
     });
     if (is_back)
