@@ -19,8 +19,6 @@ std::string_view to_text(Errc code)
     case Errc::api_secret_empty: return "api_secret_empty";
     case Errc::application_id_not_uuid: return "application_id_not_uuid";
     case Errc::rsa_key_missing: return "rsa_key_missing";
-    case Errc::rsa_key_too_short: return "rsa_key_too_short";
-    case Errc::key_not_rsa: return "key_not_rsa";
     case Errc::token_malformed: return "token_malformed";
     case Errc::token_too_long: return "token_too_long";
     case Errc::signature_mismatch: return "signature_mismatch";

@@ -26,8 +26,6 @@ enum class Errc {
     api_secret_empty,
     application_id_not_uuid,
     rsa_key_missing,
-    rsa_key_too_short,
-    key_not_rsa,
     // token text
     token_malformed,
     token_too_long,

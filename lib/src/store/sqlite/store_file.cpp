@@ -200,11 +200,6 @@ std::string StoreFile::Impl::owner()
     return statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
 }
 
-std::string StoreFile::owner() const
-{
-    return impl_->guarded([&] { return impl_->owner(); });
-}
-
 std::int64_t StoreFile::Impl::next_seq(sys_seconds now)
 {
     if (last_seq == 0)

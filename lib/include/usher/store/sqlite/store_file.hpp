@@ -55,7 +55,6 @@ public:
     bool renumber(std::size_t limit, sys_seconds now);
     /// Seals all sessions that are there anew, after the key was lost; returns how many. Needs no epoch.
     std::int64_t adopt_sessions();
-    std::string owner() const; ///< Who holds the epoch, for messages.
 
     /// Compares the schema with the contract; puts back views, triggers and indexes, each at most once a minute. `now`
     /// is of a steady clock.
