@@ -61,8 +61,8 @@ constexpr std::array edit_kinds{
     EditKind{Edit::block, "block", 4},      EditKind{Edit::unblock, "unblock", 3},
     EditKind{Edit::replace, "replace", 3},  EditKind{Edit::sync, "sync", 4},
     EditKind{Edit::deletion, "delete", 2},  EditKind{Edit::options, "options", 3},
-    EditKind{Edit::project, "project", 2},  EditKind{Edit::doors, "doors", 3},
-    EditKind{Edit::adoption, "adopt", 2},   EditKind{Edit::request, "request", 2},
+    EditKind{Edit::project, "project", 1},  EditKind{Edit::doors, "doors", 3},
+    EditKind{Edit::adoption, "adopt", 2},   EditKind{Edit::request, "request", 3},
     EditKind{Edit::title, "title", 1},      EditKind{Edit::save_by_key, "save-by-key", 1},
 };
 
@@ -410,25 +410,22 @@ void Platform::plan_edit(Life const& life, Duration when, Dice dice)
         case Edit::deletion: return change({"DELETE FROM meeting" + life.where()});
         case Edit::options:
             return set("media_mode = " + std::string{dice.some<char const*>({"'routed'", "'relayed'"})});
-        case Edit::project: {
-            const std::string project = dice.some<char const*>({"'default'", "'second'", "'mobile'", "'unknown'"});
-            set("project = " + project);
-            if (project == "'unknown'" && dice.one_in(2)) { // nothing can be signed, until somebody mends it
-                events_.after(Duration{dice.below(Duration{20min}.count())}, [this, life, id] {
-                    edit(life.id, {"INSERT INTO request (action, meeting_id) VALUES ('rotate', " + id + ")"});
-                });
-                events_.after(20min + Duration{dice.below(Duration{1h}.count())}, [this, life] {
-                    edit(life.id, {"UPDATE meeting SET project = 'default'" + life.where()});
-                });
-            }
-            return;
-        }
+        case Edit::project:
+            return set(
+                "project = " + std::string{dice.some<char const*>({"'default'", "'second'", "'mobile'", "'unknown'"})}
+            );
         case Edit::doors: {
             const std::string early = dice.some<char const*>({"NULL", "0", "3600"});
             return set("early_join = " + early + ", grace = " + dice.some<char const*>({"NULL", "0", "3600"}));
         }
         case Edit::adoption: return set("session_id = " + std::string{dice.some<char const*>({"NULL", "'room-1'"})});
         case Edit::request:
+            if (dice.one_in(3)) { // nothing can be signed then, until somebody mends it
+                set("project = 'unknown'");
+                events_.after(20min + Duration{dice.below(Duration{1h}.count())}, [this, life] {
+                    edit(life.id, {"UPDATE meeting SET project = 'default'" + life.where()});
+                });
+            }
             return change(
                 {"INSERT INTO request (action, meeting_id) VALUES (" +
                  std::string{dice.some<char const*>({"'rotate'", "'rotate'", "'retry'", "'replace_session'"})} + ", " +
