@@ -160,7 +160,7 @@ public:
         daemon_.reset();
         second_.reset();
         twin_.reset();
-        reader_.reset();
+        forget_reader();
         snapshot_.reset();
         backup_.reset();
         for (auto const& platform : platforms_)
@@ -540,10 +540,12 @@ private:
     {
         std::vector<std::pair<std::string, std::string>> live; // its session, if it began not long ago
         {
-            SQLite::Statement query{
-                reader(), "SELECT a.meeting_id, iif(a.opens > ?1 - 7200, s.session_id, '') FROM agenda a JOIN session "
-                          "s USING (session_no) WHERE "
-                          "a.state = 'ready' AND a.opens < ?1 + 3600 AND a.closes > ?1 ORDER BY a.meeting_no"};
+            const Question question{question_of(
+                live_, "SELECT a.meeting_id, iif(a.opens > ?1 - 7200, s.session_id, '') FROM agenda a JOIN session s "
+                       "USING (session_no) WHERE a.state = 'ready' AND a.opens < ?1 + 3600 AND a.closes > ?1 "
+                       "ORDER BY a.meeting_no"
+            )};
+            SQLite::Statement& query = question.statement;
             query.bind(1, unix_seconds(clock_.now()));
             while (query.executeStep())
                 live.emplace_back(query.getColumn(0).getString(), query.getColumn(1).getString());
@@ -559,12 +561,14 @@ private:
     /// After a calm, whoever comes when his meeting starts is served.
     void look_at_doors()
     {
-        SQLite::Database& database = reader();
-        SQLite::Statement query{
-            database, "SELECT m.id, coalesce(a.state, 'unknown'), coalesce(a.reason, ''), coalesce(a.next_at - ?1, 0), "
-                      "coalesce(a.due_at - ?1, 0) FROM meeting m LEFT JOIN agenda a ON a.meeting_id = m.id WHERE "
-                      "m.status = 'scheduled' AND m.starts_at > ?1 - 1800 AND m.starts_at <= ?1 AND m.ends_at > ?1 AND "
-                      "coalesce(a.state, 'unknown') NOT IN ('ready', 'ended')"};
+        const Question question{question_of(
+            at_the_door_,
+            "SELECT m.id, coalesce(a.state, 'unknown'), coalesce(a.reason, ''), coalesce(a.next_at - ?1, 0), "
+            "coalesce(a.due_at - ?1, 0) FROM meeting m LEFT JOIN agenda a ON a.meeting_id = m.id WHERE "
+            "m.status = 'scheduled' AND m.starts_at > ?1 - 1800 AND m.starts_at <= ?1 AND m.ends_at > ?1 AND "
+            "coalesce(a.state, 'unknown') NOT IN ('ready', 'ended')"
+        )};
+        SQLite::Statement& query = question.statement;
         query.bind(1, unix_seconds(clock_.now()));
         while (query.executeStep()) {
             const std::string meeting = query.getColumn(0).getString();
@@ -583,6 +587,31 @@ private:
                         query.getColumn(4).getString() + " s"
                 );
         }
+    }
+
+    /// Rewound when it is answered: else it keeps its snapshot.
+    struct Question {
+        explicit Question(SQLite::Statement& of) : statement{of} {}
+        Question(Question const&) = delete;
+        Question& operator=(Question const&) = delete;
+        ~Question() { statement.tryReset(); }
+
+        SQLite::Statement& statement;
+    };
+
+    /// One that is asked so often that it is prepared once.
+    SQLite::Statement& question_of(std::optional<SQLite::Statement>& kept, char const* sql)
+    {
+        if (!kept)
+            kept.emplace(reader(), sql);
+        return *kept;
+    }
+
+    void forget_reader()
+    {
+        live_.reset();
+        at_the_door_.reset();
+        reader_.reset();
     }
 
     SQLite::Database& reader()
@@ -738,7 +767,7 @@ private:
             bury(daemon_);
         if (second_)
             bury(second_);
-        reader_.reset();
+        forget_reader();
         snapshot_.reset();
         for (auto const& platform : platforms_)
             platform->close();
@@ -1256,7 +1285,7 @@ private:
             vfs_.kill(daemon_->process());
             bury(daemon_);
         }
-        reader_.reset();
+        forget_reader();
         snapshot_.reset();
         for (auto const& platform : platforms_)
             platform->close();
@@ -1445,6 +1474,8 @@ private:
     Setting setting_;
     std::vector<std::unique_ptr<Platform>> platforms_;
     std::unique_ptr<SQLite::Database> reader_;
+    std::optional<SQLite::Statement> live_; ///< Questions to it.
+    std::optional<SQLite::Statement> at_the_door_;
     std::unique_ptr<SQLite::Database> snapshot_;
     std::unique_ptr<SQLite::Database> backup_;
     std::unique_ptr<Daemon> daemon_;
