@@ -31,6 +31,8 @@ struct PlatformTable {
 /// others have on the platform's tables are not run: they would be run with the rights of whoever loads, who is often
 /// root. Errors: DatabaseError, DatabaseBusy.
 class PlatformWriter {
+    struct Impl;
+
 public:
     /// How long others may keep the database busy.
     static constexpr std::chrono::seconds patience{10};
@@ -54,8 +56,7 @@ public:
         void commit();
 
     private:
-        struct Impl;
-        std::unique_ptr<Impl> impl_;
+        Impl& writer_;
     };
     /// After a turn that another one follows: waits until others have had theirs.
     void let_others();
@@ -108,7 +109,6 @@ public:
     };
 
 private:
-    struct Impl;
     std::unique_ptr<Impl> impl_;
 };
 

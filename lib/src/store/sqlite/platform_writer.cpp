@@ -3,24 +3,18 @@
 
 #include <algorithm>
 #include <string_view>
-#include <thread>
 #include <utility>
 
 #include <sqlite3.h>
 
 #include <usher/core/nearest.hpp>
-#include <usher/store/sqlite/lock_gap.hpp>
 
 #include "connection.hpp"
+#include "write_turns.hpp"
 
 namespace usher {
 
 namespace {
-
-using SteadyClock = std::chrono::steady_clock;
-
-constexpr std::chrono::milliseconds turn_max{4}; // of the lock, of 10 with the COMMIT and what is late
-constexpr std::chrono::milliseconds pause_min{2};
 
 void bind_value(SQLite::Statement& statement, int index, PlatformValue const& value)
 {
@@ -53,35 +47,16 @@ std::string constraint_of(std::string_view message)
 
 } // namespace
 
-/// Leaves turns to others, as the daemon does. Somebody who waits for the lock only tries it now and then, so it is
-/// left alone for a while even when nobody is known to write.
 struct PlatformWriter::Impl {
-    explicit Impl(std::string const& file)
-        : path{file},
-          database{open_for_loading(file, patience)},
-          version{*database, "PRAGMA main.data_version"},
-          gap{data_version()}
-    {}
+    explicit Impl(std::string const& file) : path{file}, database{open_for_loading(file, patience)}, turns{*database} {}
 
     std::string path;
     std::unique_ptr<SQLite::Database> database;
-    SQLite::Statement version; // is not moved by this connection
-    LockGap gap;
-    SteadyClock::time_point locked{};
-    SteadyClock::duration held{};
+    WriteTurns turns;
     std::optional<SQLite::Statement> find_meeting;
     std::optional<SQLite::Statement> find_noted_meeting;
     std::optional<SQLite::Statement> find_work;
     std::optional<std::vector<std::string>> meeting_ids;
-
-    std::int64_t data_version()
-    {
-        version.reset();
-        version.executeStep();
-        const std::int64_t value = version.getColumn(0).getInt64();
-        version.reset();
-        return value;
-    }
 
     template <class Work>
     auto guarded(Work&& work)
@@ -103,56 +78,34 @@ std::int64_t PlatformWriter::count_rows(std::string const& table) const
     return impl_->guarded([&] { return impl_->database->execAndGet("SELECT count(*) FROM main." + table).getInt64(); });
 }
 
-struct PlatformWriter::Turn::Impl {
-    explicit Impl(PlatformWriter::Impl& of)
-        : writer{of},
-          asked{SteadyClock::now()},
-          transaction{*of.database, SQLite::TransactionBehavior::IMMEDIATE},
-          locked{SteadyClock::now()}
-    {}
-
-    PlatformWriter::Impl& writer;
-    SteadyClock::time_point asked;
-    SQLite::Transaction transaction;
-    SteadyClock::time_point locked;
-};
-
-PlatformWriter::Turn::Turn(PlatformWriter& writer)
+PlatformWriter::Turn::Turn(PlatformWriter& writer) : writer_{*writer.impl_}
 {
-    writer.impl_->guarded([&] { impl_ = std::make_unique<Impl>(*writer.impl_); });
-    writer.impl_->locked = impl_->locked;
+    writer_.guarded([&] { writer_.turns.begin(); });
 }
 
-PlatformWriter::Turn::~Turn() = default;
+PlatformWriter::Turn::~Turn()
+{
+    writer_.turns.end();
+}
 
 bool PlatformWriter::Turn::is_over() const
 {
-    return SteadyClock::now() - impl_->locked >= turn_max;
+    return writer_.turns.is_over();
 }
 
 void PlatformWriter::Turn::commit()
 {
-    impl_->writer.guarded([&] { impl_->transaction.commit(); });
+    writer_.guarded([&] { writer_.turns.commit(); });
 }
 
 void PlatformWriter::let_others()
 {
-    const auto now = SteadyClock::now();
-    impl_->held = now - impl_->locked;
-    impl_->gap.lock(true, impl_->locked);
-    impl_->gap.lock(false, now);
-    impl_->guarded([&] { impl_->gap.look(impl_->data_version(), now); });
-    std::this_thread::sleep_for(std::max<SteadyClock::duration>({impl_->gap.left(now), impl_->held / 4, pause_min}));
+    impl_->guarded([&] { impl_->turns.let_others(); });
 }
 
-/// Once for all commits: each would otherwise keep the lock while it waits for the disk.
 void PlatformWriter::make_durable()
 {
-    sqlite3_file* log = nullptr; // what a checkpoint has moved to the database was made durable before
-    if (sqlite3_file_control(impl_->database->getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
-        log == nullptr || log->pMethods == nullptr)
-        return;
-    if (log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK)
+    if (!sync_log(*impl_->database))
         throw DatabaseError{impl_->path + ": what is loaded could not be written to the disk for good; import again"};
 }
 
@@ -396,8 +349,9 @@ std::optional<std::size_t> PlatformWriter::Rows::remove_others()
     }
     impl.removed += impl.step;
     impl.owner.let_others();
-    const auto held = std::max<SteadyClock::duration>(impl.writer.held, turn_max / 4);
-    impl.step = std::clamp<std::int64_t>(impl.step * turn_max / held, 1, 2000);
+    const auto held =
+        std::max<WriteTurns::SteadyClock::duration>(impl.writer.turns.last_held(), WriteTurns::turn_max / 4);
+    impl.step = std::clamp<std::int64_t>(impl.step * WriteTurns::turn_max / held, 1, 2000);
     return static_cast<std::size_t>(count);
 }
 
