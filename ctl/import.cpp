@@ -14,19 +14,17 @@
 #include <variant>
 #include <vector>
 
-#include <unistd.h>
-
 #include <usher/core/printable.hpp>
 #include <usher/store/platform_writer.hpp>
 
+#include "calendar.hpp"
 #include "output.hpp"
+#include "progress.hpp"
 #include "schedule_csv.hpp"
 #include "times.hpp"
 
 namespace usher::ctl {
 namespace {
-
-using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t rows_at_once = 512; // that are read before a turn begins
 constexpr std::size_t told_meetings = 20;
@@ -55,55 +53,6 @@ std::size_t count_lines(std::string const& path)
         lines += static_cast<std::size_t>(std::count(buffer.data(), buffer.data() + in.gcount(), '\n'));
     return lines;
 }
-
-/// One line on a terminal, once the import has taken a second: `importing [######    ] 61 %, 183 of 300, 9s left`.
-class ImportProgress {
-public:
-    ImportProgress(ImportOptions const& options, Printer& out)
-        : out_{out}, shown_{options.progress && isatty(STDERR_FILENO) == 1}
-    {
-        if (!shown_)
-            return;
-        for (std::string const* path : {&options.meetings_path, &options.participants_path})
-            if (!path->empty())
-                total_ += count_lines(*path);
-    }
-    ImportProgress(ImportProgress const&) = delete;
-    ImportProgress& operator=(ImportProgress const&) = delete;
-    ~ImportProgress() { clear(); }
-
-    void add(std::size_t rows)
-    {
-        rows_ += rows;
-        const auto now = SteadyClock::now();
-        if (!shown_ || now - start_ < std::chrono::seconds{1} || now - last_ < std::chrono::milliseconds{200})
-            return;
-        last_ = now;
-        const std::size_t total = std::max(total_, rows_);
-        const std::size_t tenths = rows_ * 10 / total;
-        const auto left =
-            std::chrono::ceil<seconds>((now - start_) * (total - rows_) / std::max<std::size_t>(rows_, 1));
-        out_ << "\r\033[Kimporting [" << std::string(tenths, '#') << std::string(10 - tenths, ' ') << "] "
-             << rows_ * 100 / total << " %, " << rows_ << " of " << total << ", " << to_text(left) << " left";
-        written_ = true;
-    }
-
-    /// Before anything else is printed.
-    void clear()
-    {
-        if (std::exchange(written_, false))
-            out_ << "\r\033[K";
-    }
-
-private:
-    Printer& out_;
-    bool shown_;
-    bool written_ = false;
-    std::size_t total_ = 0;
-    std::size_t rows_ = 0;
-    SteadyClock::time_point start_ = SteadyClock::now();
-    SteadyClock::time_point last_ = start_;
-};
 
 std::ifstream open_schedule(std::string const& path)
 {
@@ -181,27 +130,45 @@ private:
     Times times_;
 };
 
+struct OpenFile {
+    explicit OpenFile(std::string const& path) : in{open_schedule(path)} {}
+
+    std::ifstream in;
+};
+
+/// A CSV file whose header was read.
 template <class Table>
+class CsvFile : private OpenFile, public ScheduleReader<Table> {
+public:
+    CsvFile(std::string const& path, ImportOptions const& options)
+        : OpenFile{path}, ScheduleReader<Table>{in, path, options.separator, options.exact}
+    {
+        if (auto header = this->read_header(); !header)
+            throw ImportError{header.error()};
+    }
+};
+
+template <class Table, class Reader>
 class Import {
 public:
-    using Reader = ScheduleReader<Table>;
-
-    Import(PlatformWriter& writer, ImportOptions const& options, std::string path, Printer& problems)
+    /// The last arguments are those of the reader.
+    template <class... Arguments>
+    Import(
+        PlatformWriter& writer, ImportOptions const& options, std::string path, Printer& problems,
+        Arguments&&... arguments
+    )
         : writer_{writer},
           options_{options},
           path_{std::move(path)},
           problems_{problems},
-          in_{open_schedule(path_)},
-          reader_{in_, path_, options.separator}
+          reader_{std::forward<Arguments>(arguments)...}
     {
-        if (auto header = reader_.read_header(); !header)
-            throw ImportError{header.error()};
         for (std::string const& note : reader_.notes())
             problems_ << note << '\n';
         refuse_to_empty();
     }
 
-    void load(seconds shift, ImportProgress& progress);
+    void load(seconds shift, Progress& progress);
     void prune();
 
     ImportCounts const& counts() const { return counts_; } ///< Of what is committed.
@@ -214,13 +181,13 @@ private:
 
     void refuse_to_empty();
     void prepare();
-    std::vector<Record<Table>> read(seconds shift, ImportProgress& progress);
-    bool seen_before(Record<Table> const& row, ImportProgress& progress);
-    Count write(Record<Table> const& row, ImportProgress& progress);
+    std::vector<Record<Table>> read(seconds shift, Progress& progress);
+    bool seen_before(Record<Table> const& row, Progress& progress);
+    Count write(Record<Table> const& row, Progress& progress);
     std::optional<ScheduleRow<Table>> find(ScheduleRow<Table> const& row);
-    void tell(std::string const& problem, ImportProgress& progress);
-    void tell_refusal(std::string const& problem, ImportProgress& progress);
-    void tell_of_its_meeting(Record<Table> const& row, ImportProgress& progress);
+    void tell(std::string const& problem, Progress& progress);
+    void tell_refusal(std::string const& problem, Progress& progress);
+    void tell_of_its_meeting(Record<Table> const& row, Progress& progress);
 
     PlatformWriter& writer_;
     ImportOptions const& options_;
@@ -229,7 +196,6 @@ private:
     std::size_t would_count_ = 0;
     std::string path_;
     Printer& problems_;
-    std::ifstream in_;
     Reader reader_;
     std::optional<PlatformWriter::Rows> rows_;
     std::set<std::string> unknown_meetings_; ///< that were told
@@ -238,8 +204,8 @@ private:
     bool more_ = true; ///< rows in the file
 };
 
-template <class Table>
-void Import<Table>::refuse_to_empty()
+template <class Table, class Reader>
+void Import<Table, Reader>::refuse_to_empty()
 {
     if (!options_.prune || options_.force || options_.dry_run || reader_.has_more())
         return;
@@ -252,8 +218,8 @@ void Import<Table>::refuse_to_empty()
             "name the full file, or add --force"};
 }
 
-template <class Table>
-void Import<Table>::prepare()
+template <class Table, class Reader>
+void Import<Table, Reader>::prepare()
 {
     std::vector<bool> written;
     for (std::size_t i = 0; i < Table::size; ++i)
@@ -261,8 +227,8 @@ void Import<Table>::prepare()
     rows_.emplace(writer_, table_of<Table>(), std::move(written));
 }
 
-template <class Table>
-void Import<Table>::load(seconds shift, ImportProgress& progress)
+template <class Table, class Reader>
+void Import<Table, Reader>::load(seconds shift, Progress& progress)
 {
     prepare();
     std::vector<Record<Table>> rows;
@@ -297,15 +263,15 @@ void Import<Table>::load(seconds shift, ImportProgress& progress)
         throw ImportError{std::move(*error)};
 }
 
-template <class Table>
-void Import<Table>::tell(std::string const& problem, ImportProgress& progress)
+template <class Table, class Reader>
+void Import<Table, Reader>::tell(std::string const& problem, Progress& progress)
 {
     progress.clear();
     problems_ << problem << '\n';
 }
 
-template <class Table>
-void Import<Table>::tell_refusal(std::string const& problem, ImportProgress& progress)
+template <class Table, class Reader>
+void Import<Table, Reader>::tell_refusal(std::string const& problem, Progress& progress)
 {
     if (++refusals_ <= told_refusals)
         tell(problem, progress);
@@ -314,8 +280,8 @@ void Import<Table>::tell_refusal(std::string const& problem, ImportProgress& pro
 }
 
 /// The next rows of the file that are good in themselves.
-template <class Table>
-std::vector<Record<Table>> Import<Table>::read(seconds shift, ImportProgress& progress)
+template <class Table, class Reader>
+std::vector<Record<Table>> Import<Table, Reader>::read(seconds shift, Progress& progress)
 {
     std::vector<Record<Table>> rows;
     std::size_t lines = 0;
@@ -345,8 +311,8 @@ std::vector<Record<Table>> Import<Table>::read(seconds shift, ImportProgress& pr
     return rows;
 }
 
-template <class Table>
-bool Import<Table>::seen_before(Record<Table> const& row, ImportProgress& progress)
+template <class Table, class Reader>
+bool Import<Table, Reader>::seen_before(Record<Table> const& row, Progress& progress)
 {
     const auto line = rows_->note(row.values, static_cast<std::int64_t>(reader_.line()));
     if (!line)
@@ -364,8 +330,8 @@ bool Import<Table>::seen_before(Record<Table> const& row, ImportProgress& progre
     return true;
 }
 
-template <class Table>
-std::optional<ScheduleRow<Table>> Import<Table>::find(ScheduleRow<Table> const& row)
+template <class Table, class Reader>
+std::optional<ScheduleRow<Table>> Import<Table, Reader>::find(ScheduleRow<Table> const& row)
 {
     std::optional<std::vector<PlatformValue>> there = rows_->find(row);
     if (!there)
@@ -376,8 +342,8 @@ std::optional<ScheduleRow<Table>> Import<Table>::find(ScheduleRow<Table> const& 
 }
 
 /// Returns what the row counts as.
-template <class Table>
-typename Import<Table>::Count Import<Table>::write(Record<Table> const& row, ImportProgress& progress)
+template <class Table, class Reader>
+typename Import<Table, Reader>::Count Import<Table, Reader>::write(Record<Table> const& row, Progress& progress)
 {
     const std::optional<ScheduleRow<Table>> before = find(row.values);
     ScheduleRow<Table> completed = before ? *before : with_initials<Table>(row.values);
@@ -406,14 +372,16 @@ typename Import<Table>::Count Import<Table>::write(Record<Table> const& row, Imp
 }
 
 /// Once for each meeting that is not there, with the first of its people.
-template <class Table>
-void Import<Table>::tell_of_its_meeting(Record<Table> const& row, ImportProgress& progress)
+template <class Table, class Reader>
+void Import<Table, Reader>::tell_of_its_meeting(Record<Table> const& row, Progress& progress)
 {
     if constexpr (std::is_same_v<Table, Participants>) {
         auto const& meeting = std::get<std::string>(row.values[0]);
         if (meeting == last_known_ || unknown_meetings_.contains(meeting))
             return;
-        const bool meetings_too = options_.dry_run && !options_.meetings_path.empty(); // which are written nowhere else
+        // Which are written nowhere else.
+        const bool meetings_too =
+            options_.dry_run && (!options_.meetings_path.empty() || !options_.calendar_path.empty());
         if (writer_.has_meeting(meeting, meetings_too)) {
             last_known_ = meeting;
             return;
@@ -437,8 +405,8 @@ void Import<Table>::tell_of_its_meeting(Record<Table> const& row, ImportProgress
 }
 
 /// Deletes what was there when it began and is not in the file.
-template <class Table>
-void Import<Table>::prune()
+template <class Table, class Reader>
+void Import<Table, Reader>::prune()
 {
     const std::size_t others = rows_->find_others();
     if (options_.dry_run) {
@@ -460,7 +428,7 @@ seconds shift_of(ImportOptions const& options)
             options.meetings_path +
             ": must be a regular file to be shifted, since it is read twice. Nothing was done."};
     std::ifstream in = open_schedule(options.meetings_path);
-    const auto earliest = earliest_start(in, options.meetings_path, options.separator);
+    const auto earliest = earliest_start(in, options.meetings_path, options.separator, options.exact);
     if (!earliest)
         throw ImportError{earliest.error()};
     if (!*earliest)
@@ -468,36 +436,37 @@ seconds shift_of(ImportOptions const& options)
     return *options.shift_start - **earliest;
 }
 
-} // namespace
+/// Loads all that is given, people after their meetings; deletes in the other order. Nothing is deleted when a row was
+/// refused, which may be the one that names a meeting; then this is true.
+template <class MeetingsImport, class ParticipantsImport>
+bool load_and_prune(
+    std::optional<MeetingsImport>& meetings, std::optional<ParticipantsImport>& participants,
+    ImportOptions const& options, seconds shift, Progress& progress
+)
+{
+    if (meetings)
+        meetings->load(shift, progress);
+    if (participants)
+        participants->load(seconds{0}, progress);
+    if (!options.prune)
+        return false;
+    if ((meetings && meetings->counts().refused > 0) || (participants && participants->counts().refused > 0))
+        return true;
+    if (participants)
+        participants->prune();
+    if (meetings)
+        meetings->prune();
+    return false;
+}
 
-ImportReport import_schedule(ImportOptions const& options, Printer& problems)
+/// `work` loads; what is committed counts, however it ends.
+template <class MeetingsImport, class ParticipantsImport, class Work>
+ImportReport
+reported(std::optional<MeetingsImport>& meetings, std::optional<ParticipantsImport>& participants, Work work)
 {
     ImportReport report;
-    std::optional<PlatformWriter> writer;
-    std::optional<Import<Meetings>> meetings;
-    std::optional<Import<Participants>> participants;
     try {
-        writer.emplace(options.database_path);
-        // Both headers are read before anything is written.
-        if (!options.meetings_path.empty())
-            meetings.emplace(*writer, options, options.meetings_path, problems);
-        if (!options.participants_path.empty())
-            participants.emplace(*writer, options, options.participants_path, problems);
-        const seconds shift = shift_of(options);
-
-        ImportProgress progress{options, problems};
-        if (meetings)
-            meetings->load(shift, progress);
-        if (participants)
-            participants->load(seconds{0}, progress);
-        const bool refused =
-            (meetings && meetings->counts().refused > 0) || (participants && participants->counts().refused > 0);
-        report.prune_skipped = options.prune && refused; // a refused row may be the one that names a meeting
-        const bool prunes = options.prune && !refused;
-        if (prunes && participants)
-            participants->prune();
-        if (prunes && meetings)
-            meetings->prune();
+        work(report);
     } catch (ImportError const& error) {
         report.failure = error.what();
         report.to_do = error.to_do;
@@ -515,6 +484,66 @@ ImportReport import_schedule(ImportOptions const& options, Printer& problems)
     if (participants)
         report.participants = participants->counts();
     return report;
+}
+
+ImportReport import_csv(ImportOptions const& options, Printer& problems)
+{
+    std::optional<PlatformWriter> writer;
+    std::optional<Import<Meetings, CsvFile<Meetings>>> meetings;
+    std::optional<Import<Participants, CsvFile<Participants>>> participants;
+    return reported(meetings, participants, [&](ImportReport& report) {
+        writer.emplace(options.database_path);
+        // Both headers are read before anything is written.
+        std::string const& meetings_path = options.meetings_path;
+        std::string const& people_path = options.participants_path;
+        if (!meetings_path.empty())
+            meetings.emplace(*writer, options, meetings_path, problems, meetings_path, options);
+        if (!people_path.empty())
+            participants.emplace(*writer, options, people_path, problems, people_path, options);
+        const seconds shift = shift_of(options);
+
+        Progress progress{problems, progress_on_standard_error(options.progress), "importing"};
+        if (progress.is_shown())
+            progress.set_total(count_lines(meetings_path) + count_lines(people_path));
+        report.prune_skipped = load_and_prune(meetings, participants, options, shift, progress);
+    });
+}
+
+ImportReport import_calendar(ImportOptions const& options, Printer& problems)
+{
+    std::optional<PlatformWriter> writer;
+    std::optional<Import<Meetings, CalendarReader<Meetings>>> meetings;
+    std::optional<Import<Participants, CalendarReader<Participants>>> participants;
+    return reported(meetings, participants, [&](ImportReport& report) {
+        std::string const& path = options.calendar_path;
+        std::ifstream in = open_schedule(path);
+        auto calendar = read_calendar(in, path, {options.now - std::chrono::hours{24}, options.until});
+        if (!calendar)
+            throw ImportError{calendar.error()};
+        if (calendar->without_zone > 0)
+            problems << path << ": " << counted(static_cast<std::int64_t>(calendar->without_zone), "event")
+                     << (calendar->without_zone == 1 ? " has" : " have") << " times without a zone, taken in "
+                     << calendar->zone << '\n';
+        report.passed_over = calendar->passed_over;
+        writer.emplace(options.database_path);
+        Progress progress{
+            problems, progress_on_standard_error(options.progress), "importing",
+            calendar->meetings.size() + calendar->participants.size()};
+        meetings.emplace(
+            *writer, options, path, problems, path, std::move(calendar->meetings), std::move(calendar->problems)
+        );
+        participants.emplace(
+            *writer, options, path, problems, path, std::move(calendar->participants), std::vector<CalendarProblem>{}
+        );
+        report.prune_skipped = load_and_prune(meetings, participants, options, seconds{0}, progress);
+    });
+}
+
+} // namespace
+
+ImportReport import_schedule(ImportOptions const& options, Printer& problems)
+{
+    return options.calendar_path.empty() ? import_csv(options, problems) : import_calendar(options, problems);
 }
 
 } // namespace usher::ctl

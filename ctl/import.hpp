@@ -15,14 +15,17 @@ namespace usher::ctl {
 struct ImportOptions {
     std::string meetings_path;     ///< empty: none, and the table stays as it is
     std::string participants_path; ///< likewise
+    std::string calendar_path;     ///< Instead of both.
+    sys_seconds until{};           ///< Of a calendar: what begins then or later is passed over.
     std::string database_path;
     std::optional<char> separator; ///< else it is found
     /// Moves all meetings so that the first one begins then. Reads the meetings twice, so it takes a regular file.
     std::optional<sys_seconds> shift_start;
+    bool exact = false;    ///< Ids and words are what the file has, blanks at their ends included.
     bool prune = false;    ///< Delete what the files do not have; not done when a row of theirs is refused.
     bool force = false;    ///< Though a file has no rows.
     bool dry_run = false;  ///< Write nothing, and tell what would change.
-    bool progress = false; ///< Show progress on standard error, when that is a terminal.
+    bool progress = false; ///< Show progress on standard error.
     sys_seconds now;       ///< For what is told of meetings.
     bool local = false;    ///< Its times are in this machine's zone.
 };
@@ -41,6 +44,7 @@ struct ImportCounts {
 struct ImportReport {
     ImportCounts meetings;
     ImportCounts participants;
+    std::size_t passed_over = 0;    ///< Events of a calendar that are over, or begin too late.
     bool prune_skipped = false;     ///< asked for, and not done because of a refused row
     std::vector<std::string> would; ///< Of a dry run: what changes of the first meetings.
     std::size_t would_count = 0;    ///< How many meetings change.

@@ -15,7 +15,11 @@ struct ImportArguments {
     ImportOptions options;
     std::optional<std::string> shift_start;
     std::optional<std::string> separator;
+    std::optional<std::string> until;
 };
+
+constexpr seconds horizon_standard{90 * 24 * 3600};
+constexpr seconds horizon_max{1830 * 24 * 3600};
 
 Json json_of_counts(ImportCounts const& counts)
 {
@@ -98,12 +102,30 @@ char separator_of(std::string const& text)
     return text.front();
 }
 
+sys_seconds until_of(ImportArguments const& arguments, sys_seconds now)
+{
+    if (!arguments.until)
+        return now + horizon_standard;
+    if (arguments.options.calendar_path.empty())
+        throw UsageError{"--until bounds what recurs in a calendar; name it with --ics FILE"};
+    const auto until = parse_shift_start(*arguments.until, now);
+    if (!until)
+        throw UsageError{"--until: " + until.error().message};
+    if (*until <= now || *until > now + horizon_max)
+        throw UsageError{
+            "--until: expected an instant from now to " + to_text(horizon_max) + " from now, got " +
+            to_iso8601(*until)};
+    return *until;
+}
+
 int import(Context& context, ImportArguments const& arguments)
 {
     ImportOptions options = arguments.options;
-    if (options.meetings_path.empty() && options.participants_path.empty())
-        throw UsageError{"import needs --meetings FILE, --participants FILE, or both"};
+    const bool calendar = !options.calendar_path.empty();
+    if (options.meetings_path.empty() && options.participants_path.empty() && !calendar)
+        throw UsageError{"import needs --meetings FILE, --participants FILE, or both; or --ics FILE"};
     options.now = context.now();
+    options.until = until_of(arguments, options.now);
     options.local = context.local;
     if (arguments.shift_start) {
         if (options.meetings_path.empty())
@@ -143,6 +165,7 @@ int import(Context& context, ImportArguments const& arguments)
         document["dry_run"] = options.dry_run;
         document["meetings"] = json_of_counts(report.meetings);
         document["participants"] = json_of_counts(report.participants);
+        document["passed_over"] = report.passed_over;
         document["prune_skipped"] = report.prune_skipped;
         document["changes"] = {{"total", report.would_count}, {"items", report.would}};
         print(context.out, document);
@@ -153,10 +176,14 @@ int import(Context& context, ImportArguments const& arguments)
         context.out << change << '\n';
     if (report.would_count > report.would.size())
         context.out << report.would_count - report.would.size() << " more\n";
-    if (!options.dry_run && !options.meetings_path.empty())
+    if (!options.dry_run && (calendar || !options.meetings_path.empty()))
         context.out << "meetings   " << text_of(report.meetings) << '\n';
-    if (!options.dry_run && !options.participants_path.empty())
+    if (!options.dry_run && (calendar || !options.participants_path.empty()))
         context.out << "people     " << text_of(report.participants) << '\n';
+    if (report.passed_over > 0)
+        context.out << "note       " << counted(static_cast<std::int64_t>(report.passed_over), "event")
+                    << (report.passed_over == 1 ? " is" : " are") << " over, or "
+                    << (report.passed_over == 1 ? "begins" : "begin") << " after " << to_iso8601(options.until) << '\n';
     if (report.prune_skipped)
         context.err << "Nothing was deleted, since a row is refused.\n";
     return status;
@@ -168,12 +195,18 @@ void add_import(CLI::App& app, Context& context)
 {
     Command command{
         app, context, "import",
-        "Load a schedule from CSV files. New rows are added, and rows that differ are changed; what the file leaves "
+        "Load a schedule from CSV files, or a calendar. New rows are added, and rows that differ are changed; what the "
+        "file leaves "
         "empty, or has no column for, stays as it is. Nothing is deleted without --prune.",
         "usherctl import --meetings meetings.csv --participants participants.csv"};
     const auto arguments = std::make_shared<ImportArguments>();
     command.takes("--meetings", "FILE", arguments->options.meetings_path, "Meetings");
     command.takes("--participants", "FILE", arguments->options.participants_path, "Participants");
+    command.takes("--ics", "FILE", arguments->options.calendar_path, "Both, from a calendar: iCalendar");
+    command.takes(
+        "--until", "TIME", arguments->until,
+        "With --ics: pass over what begins later: ISO 8601, or +30d; 90 days from now unless given"
+    );
     command.takes(
         "--separator", "CHARACTER", arguments->separator,
         "Between two fields, if it is none of comma, semicolon and tab, which are found"
@@ -182,9 +215,15 @@ void add_import(CLI::App& app, Context& context)
         "--shift-start", "TIME", arguments->shift_start,
         "Move all meetings so that the first one begins then: ISO 8601, or +5m"
     );
+    command.takes(
+        "--exact", arguments->options.exact,
+        "Take ids and words with blanks at their ends and what cannot be seen as they are"
+    );
     command.takes("--prune", arguments->options.prune, "Delete what the files do not have");
     command.takes("--force", arguments->options.force, "With --prune, also when a file has no rows");
     command.takes("--dry-run", arguments->options.dry_run, "Write nothing; tell what would change");
+    for (char const* const other : {"--meetings", "--participants", "--separator", "--shift-start", "--exact"})
+        command.excludes("--ics", other);
     command.action([&context, arguments] { return import(context, *arguments); });
 }
 

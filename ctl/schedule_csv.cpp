@@ -93,7 +93,7 @@ struct BadCell {
     std::string message;
 };
 
-tl::expected<PlatformValue, BadCell> read_cell(ColumnKind kind, std::string const& field)
+tl::expected<PlatformValue, BadCell> read_cell(ColumnKind kind, std::string const& field, bool exact)
 {
     const auto bad = [&](std::string const& reason) {
         return tl::unexpected{BadCell{printable(field, 64) + ": " + reason}};
@@ -102,9 +102,11 @@ tl::expected<PlatformValue, BadCell> read_cell(ColumnKind kind, std::string cons
         return tl::unexpected{BadCell{"contains a NUL character"}};
     if (!is_utf8(field))
         return bad("is not UTF-8; save the file as CSV UTF-8");
-    const std::string_view text = trimmed(field);
+    const std::string_view text = exact ? std::string_view{field} : trimmed(field);
     switch (kind) {
     case ColumnKind::id:
+        if (exact)
+            return PlatformValue{field};
         if (is_blank_at_an_end(field))
             return tl::unexpected{BadCell{in_quotes(field) + ": has blanks at its ends, and would be another id"}};
         if (printable(field, field.size()) != field)
@@ -152,16 +154,45 @@ RowValue raw(PlatformValue const& value)
     return {};
 }
 
-std::optional<RowFault> fault_of(ScheduleRow<Meetings> const& row)
+std::optional<RowFault> fault_in(std::span<RowValue const, Meetings::size> row)
 {
     return check_row(RawMeeting{
-        raw(row[0]), raw(row[1]), raw(row[2]), raw(row[3]), raw(row[4]), raw(row[5]), raw(row[6]), raw(row[7]),
-        raw(row[8]), raw(row[9]), raw(row[10]), raw(row[11]), raw(row[12]), raw(row[13]), raw(row[14])});
+        row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10], row[11], row[12],
+        row[13], row[14]});
 }
 
-std::optional<RowFault> fault_of(ScheduleRow<Participants> const& row)
+std::optional<RowFault> fault_in(std::span<RowValue const, Participants::size> row)
 {
-    return check_row(RawParticipant{raw(row[0]), raw(row[1]), raw(row[2]), raw(row[3]), raw(row[4]), raw(row[5])});
+    return check_row(RawParticipant{row[0], row[1], row[2], row[3], row[4], row[5]});
+}
+
+template <class Table>
+std::optional<RowFault> fault_of(ScheduleRow<Table> const& row)
+{
+    std::array<RowValue, Table::size> values;
+    std::ranges::transform(row, values.begin(), raw);
+    return fault_in(values);
+}
+
+/// A value of a good row as a field.
+std::string text_of(ColumnKind kind, RowValue const& value)
+{
+    if (auto const* const number = std::get_if<std::int64_t>(&value))
+        return kind == ColumnKind::time ? to_iso8601(from_unix(*number)) : std::to_string(*number);
+    auto const* const text = std::get_if<std::string_view>(&value);
+    return std::string{text != nullptr ? *text : std::string_view{}};
+}
+
+void append_field(std::string& line, std::string_view field)
+{
+    if (field.find_first_of("\",\r\n") == std::string_view::npos) {
+        line += field;
+        return;
+    }
+    line += '"';
+    for (const char c : field)
+        line.append(c == '"' ? 2 : 1, c);
+    line += '"';
 }
 
 /// The contract's default is a new row's value, unless the column says another.
@@ -224,8 +255,8 @@ std::array<ScheduleColumn, Participants::size> const& Participants::columns()
 }
 
 template <class Table>
-ScheduleReader<Table>::ScheduleReader(std::istream& in, std::string name, std::optional<char> separator)
-    : name_{std::move(name)}, csv_{in}, separator_{separator}
+ScheduleReader<Table>::ScheduleReader(std::istream& in, std::string name, std::optional<char> separator, bool exact)
+    : name_{std::move(name)}, csv_{in}, separator_{separator}, exact_{exact}
 {}
 
 template <class Table>
@@ -393,7 +424,7 @@ CsvStep ScheduleReader<Table>::next()
             continue;
         std::string const& field = fields[*place_[i]];
         const ColumnKind kind = Table::columns()[i].kind;
-        auto value = read_cell(kind, field);
+        auto value = read_cell(kind, field, exact_);
         if (!value)
             return bad(bad_cell(i, value.error().message));
         if (i < Table::key_columns && field.empty())
@@ -409,27 +440,80 @@ template <class Table>
 std::optional<std::string>
 ScheduleReader<Table>::check(Record<Table> const& row, ScheduleRow<Table> const& completed) const
 {
+    const auto problem = problem_of<Table>(row, completed);
+    return problem ? std::optional{at(row, problem->column, problem->text)} : std::nullopt;
+}
+
+template <class Table>
+std::optional<RowProblem> problem_of(Record<Table> const& row, ScheduleRow<Table> const& completed)
+{
     auto const& columns = Table::columns();
     for (std::size_t i = 0; i < Table::size; ++i)
         if (columns[i].required && std::holds_alternative<std::monostate>(completed[i]))
-            return at(row, i, std::string{columns[i].name} + ": is empty");
-    const auto fault = fault_of(completed);
+            return RowProblem{i, std::string{columns[i].name} + ": is empty"};
+    const auto fault = fault_of<Table>(completed);
     if (!fault)
         return std::nullopt;
     const auto column =
         static_cast<std::size_t>(std::ranges::find(columns, fault->column, &ScheduleColumn::table) - columns.begin());
     const std::string value = row.written[column].empty() ? fault->value : printable(row.written[column], 64);
-    return at(row, column, std::string{columns[column].name} + ": " + value + ": " + fault->reason);
+    return RowProblem{column, std::string{columns[column].name} + ": " + value + ": " + fault->reason};
+}
+
+template <class Table>
+std::string schedule_header()
+{
+    std::string line;
+    for (ScheduleColumn const& column : Table::columns())
+        line.append(line.empty() ? "" : ",").append(column.name);
+    return line + "\n";
+}
+
+template <class Table>
+tl::expected<ScheduleLine, std::string> schedule_line(std::span<RowValue const> row)
+{
+    auto const& columns = Table::columns();
+    if (const auto fault = fault_in(row.template first<Table::size>()))
+        return tl::unexpected{
+            std::string{std::ranges::find(columns, fault->column, &ScheduleColumn::table)->name} + ": " + fault->value +
+            ": " + fault->reason};
+    ScheduleLine line;
+    for (std::size_t i = 0; i < Table::size; ++i) {
+        const std::string field = text_of(columns[i].kind, row[i]);
+        const auto bad = [&](std::string const& reason) {
+            return tl::unexpected{std::string{columns[i].name} + ": " + reason};
+        };
+        if (field.size() > CsvLimits{}.field_bytes)
+            return bad("has more than " + std::to_string(CsvLimits{}.field_bytes) + " bytes");
+        if (!is_utf8(field))
+            return bad(printable(field, 64) + ": is not UTF-8");
+        const auto exact = read_cell(columns[i].kind, field, true);
+        if (!exact)
+            return bad(exact.error().message);
+        const auto usual = read_cell(columns[i].kind, field, false);
+        line.needs_exact = line.needs_exact || !usual || *usual != *exact;
+        line.text += i == 0 ? "" : ",";
+        append_field(line.text, field);
+    }
+    line.text += '\n';
+    return line;
 }
 
 template class ScheduleReader<Meetings>;
 template class ScheduleReader<Participants>;
+template std::optional<RowProblem> problem_of<Meetings>(Record<Meetings> const&, ScheduleRow<Meetings> const&);
+template std::optional<RowProblem>
+problem_of<Participants>(Record<Participants> const&, ScheduleRow<Participants> const&);
+template std::string schedule_header<Meetings>();
+template std::string schedule_header<Participants>();
+template tl::expected<ScheduleLine, std::string> schedule_line<Meetings>(std::span<RowValue const> row);
+template tl::expected<ScheduleLine, std::string> schedule_line<Participants>(std::span<RowValue const> row);
 
 tl::expected<std::optional<sys_seconds>, FileError>
-earliest_start(std::istream& meetings, std::string name, std::optional<char> separator)
+earliest_start(std::istream& meetings, std::string name, std::optional<char> separator, bool exact)
 {
     using Reader = ScheduleReader<Meetings>;
-    Reader reader{meetings, std::move(name), separator};
+    Reader reader{meetings, std::move(name), separator, exact};
     if (auto header = reader.read_header(); !header)
         return tl::unexpected{std::move(header.error())};
     std::optional<sys_seconds> earliest;

@@ -15,6 +15,7 @@
 #include <tl/expected.hpp>
 
 #include <usher/core/failure.hpp>
+#include <usher/core/row_check.hpp>
 #include <usher/core/time.hpp>
 #include <usher/store/platform_writer.hpp>
 
@@ -70,6 +71,15 @@ struct Record {
     std::array<std::string, Table::size> written;     ///< Times, as the file has them.
 };
 
+/// What is wrong with a row of a file once it has been completed from the table.
+struct RowProblem {
+    std::size_t column;
+    std::string text; ///< `column: value: reason`
+};
+
+template <class Table>
+std::optional<RowProblem> problem_of(Record<Table> const& row, ScheduleRow<Table> const& completed);
+
 /// Why a file cannot be used, for people.
 struct FileError {
     std::string message;
@@ -81,8 +91,8 @@ template <class Table>
 class ScheduleReader {
 public:
     /// `name` is the file's, for messages. Without a separator it is found: one of comma, semicolon and tab, or what a
-    /// first line `sep=;` says.
-    ScheduleReader(std::istream& in, std::string name, std::optional<char> separator = {});
+    /// first line `sep=;` says. `exact`: ids and words are what the file has, blanks at their ends included.
+    ScheduleReader(std::istream& in, std::string name, std::optional<char> separator = {}, bool exact = false);
 
     /// To be called first.
     tl::expected<void, FileError> read_header();
@@ -121,6 +131,7 @@ private:
     std::string name_;
     CsvReader csv_;
     std::optional<char> separator_;
+    bool exact_;
     std::array<std::optional<std::size_t>, Table::size> place_;
     std::size_t width_ = 0; ///< Of the header.
     std::vector<std::string> notes_;
@@ -130,6 +141,20 @@ private:
 
 extern template class ScheduleReader<Meetings>;
 extern template class ScheduleReader<Participants>;
+
+/// A row of a table in a file that ScheduleReader reads.
+struct ScheduleLine {
+    std::string text;         ///< With its line end.
+    bool needs_exact = false; ///< It is read as the row that it was only when it is read `exact`.
+};
+
+/// The first line of a file with all columns.
+template <class Table>
+std::string schedule_header();
+
+/// `row` has the values of Table::columns(). Returns why there can be no such line, as `title: reason`.
+template <class Table>
+tl::expected<ScheduleLine, std::string> schedule_line(std::span<RowValue const> row);
 
 /// The row with what a new one gets where the file says nothing.
 template <class Table>
@@ -143,7 +168,7 @@ ScheduleRow<Table> with_initials(ScheduleRow<Table> row)
 
 /// The earliest start among the rows that can be read; nullopt when there is none.
 tl::expected<std::optional<sys_seconds>, FileError>
-earliest_start(std::istream& meetings, std::string name, std::optional<char> separator = {});
+earliest_start(std::istream& meetings, std::string name, std::optional<char> separator = {}, bool exact = false);
 
 /// What `--shift-start` takes: ISO 8601 with a zone, or `+5m` from `now`. Errors: Errc::bad_time, Errc::bad_duration.
 Result<sys_seconds> parse_shift_start(std::string_view text, sys_seconds now);

@@ -93,7 +93,7 @@ TEST_F(CommandLine, SaysWhatWentWrongInJsonToo)
     EXPECT_EQ(usage.status, 2);
     EXPECT_EQ(
         nlohmann::json::parse(usage.out), nlohmann::json::parse(R"({"version": 1, "error": {"code": "usage", "do": null,
-            "message": "import needs --meetings FILE, --participants FILE, or both"}})")
+            "message": "import needs --meetings FILE, --participants FILE, or both; or --ics FILE"}})")
     );
     EXPECT_EQ(usage.err, "");
 }

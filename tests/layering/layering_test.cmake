@@ -16,7 +16,7 @@ set(daemon_uses ${layers})
 set(ctl_uses ${layers})
 
 # Foreign headers that only some folders may name, so that each of these libraries stays behind one door.
-set(fenced sqlite asio https yaml log openssl json options)
+set(fenced sqlite asio https yaml log openssl json options ical)
 set(sqlite_headers "SQLiteCpp/|sqlite3")
 set(sqlite_folders lib/src/store/sqlite)
 # What only a store's own folder knows. Names of log events stay what they were.
@@ -36,6 +36,8 @@ set(openssl_headers "openssl/")
 set(openssl_folders lib/src/crypto lib/src/provider/beast_transport.cpp)
 set(json_headers "nlohmann/")
 set(json_folders lib/src/core lib/src/provider ctl daemon/log_setup.cpp)
+set(ical_headers "libical/")
+set(ical_folders ctl/calendar.cpp)
 set(options_headers "CLI/")
 set(options_folders daemon/main.cpp ctl/commands.cpp) # it takes seconds to compile
 
@@ -75,6 +77,8 @@ if(DEFINED SELF_TEST)
     "lib/src/store/a.cpp|#include <spdlog/spdlog.h>|log headers"
     "lib/src/core/a.cpp|#include <openssl/evp.h>|openssl headers"
     "lib/include/usher/core/a.hpp|#include <nlohmann/json.hpp>|json headers"
+    "ctl/calendar.cpp|#include <libical/ical.h>|-"
+    "ctl/import.cpp|#include <libical/ical.h>|ical headers"
     "lib/src/store/sqlite/a.cpp|    PRAGMA data_version|-"
     "lib/include/usher/store/sqlite/a.hpp|    int wal_pages() const|-"
     "tests/support/sqlite/a.hpp|    SQLite::Database platform|-"
