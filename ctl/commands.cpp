@@ -285,6 +285,7 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
     add_backup(app, context);
     add_init(app, context);
     add_import(app, context);
+    add_export(app, context);
     add_status(app, context);
     add_credentials(app, context);
     add_decode(app, context);

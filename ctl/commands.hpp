@@ -122,6 +122,7 @@ void add_backup(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context, std::function<CommandShape()> shape);
 void add_init(CLI::App& app, Context& context);
 void add_import(CLI::App& app, Context& context);
+void add_export(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);
 void add_credentials(CLI::App& app, Context& context);
 void add_decode(CLI::App& app, Context& context);

@@ -44,6 +44,9 @@ public:
         }
     }
 
+    /// A part of a file for a program to read, as it is: nothing that a terminal is shown.
+    void file(std::string_view bytes) { stream_ << bytes; }
+
     /// A whole JSON document.
     void json(std::string_view document) { stream_ << printable_json(document) << '\n'; }
 
