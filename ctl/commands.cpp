@@ -292,6 +292,7 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
     add_explain(app, context);
     add_requests(app, context);
     add_completion(app, context, [&app] { return shape_of(app); });
+    add_forget(app, context);
     context.json = wants_json(argc, argv);
     try {
         app.parse(argc, argv);
