@@ -283,6 +283,7 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
         ->type_name("FILE")
         ->excludes(config);
     add_backup(app, context);
+    add_config(app, context);
     add_init(app, context);
     add_import(app, context);
     add_export(app, context);

@@ -120,6 +120,7 @@ private:
 
 void add_backup(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context, std::function<CommandShape()> shape);
+void add_config(CLI::App& app, Context& context);
 void add_init(CLI::App& app, Context& context);
 void add_import(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
