@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies of the database: taken, and put in its place.
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <unistd.h>
@@ -19,6 +20,12 @@ struct BackupArguments {
     bool yes = false;
 };
 
+struct RestoreArguments {
+    std::optional<std::string> file;
+    bool yes = false;
+    bool noticed = false;
+};
+
 /// `u.db, u.db.key`.
 std::string file_list(std::vector<std::string> const& words)
 {
@@ -28,15 +35,15 @@ std::string file_list(std::vector<std::string> const& words)
     return list;
 }
 
-void expect_name(BackupArguments const& arguments)
+void expect_name(std::string const& file)
 {
-    if (arguments.file.empty()) // a variable of the shell that is not set
+    if (file.empty()) // a variable of the shell that is not set
         throw UsageError{"FILE: is empty"};
 }
 
 int backup(Context& context, BackupArguments const& arguments)
 {
-    expect_name(arguments);
+    expect_name(arguments.file);
     const std::string database = context.database();
     const bool there = ::access(arguments.file.c_str(), F_OK) == 0;
     if (there && !arguments.yes && !agreed(context, "backup", arguments.file + " is there already and is replaced."))
@@ -50,14 +57,40 @@ int backup(Context& context, BackupArguments const& arguments)
     return exit_done;
 }
 
-int restore(Context& context, BackupArguments const& arguments)
+int note_snapshot(Context& context, std::string const& who)
 {
-    expect_name(arguments);
-    const std::string database = context.database();
+    std::int64_t restores = 0;
+    try {
+        restores = note_restore(context.database(), who);
+    } catch (AlreadyAtWork const& error) {
+        return already_at_work(context, "restore", error);
+    }
+    if (context.json) {
+        print(
+            context.out,
+            Json{{"version", 1}, {"command", "restore"}, {"database", context.database()}, {"restores", restores}}
+        );
+        return exit_done;
+    }
+    context.out << "Noted: restores is " << restores << ", so that who follows changes starts anew.\n"
+                << "do: systemctl start usher\n";
+    return exit_done;
+}
+
+int restore(Context& context, RestoreArguments const& arguments)
+{
     const std::string who = "usherctl restore, pid " + std::to_string(::getpid());
+    if (arguments.noticed && arguments.file)
+        throw UsageError{"--noticed is for rows that are in place already; a FILE is noticed by itself"};
+    if (arguments.noticed)
+        return note_snapshot(context, who);
+    if (!arguments.file)
+        throw UsageError{"restore needs FILE, or --noticed"};
+    expect_name(*arguments.file);
+    const std::string database = context.database();
     std::optional<Restore> copy;
     try {
-        copy.emplace(database, arguments.file, who);
+        copy.emplace(database, *arguments.file, who);
     } catch (AlreadyAtWork const& error) {
         return already_at_work(context, "restore", error);
     }
@@ -88,30 +121,28 @@ int restore(Context& context, BackupArguments const& arguments)
     return exit_done;
 }
 
-void add_copy_command(
-    CLI::App& app, Context& context, std::string const& name, std::string const& summary, std::string const& example,
-    std::string const& yes, int (*run)(Context&, BackupArguments const&)
-)
-{
-    Command command{app, context, name, summary, example};
-    const auto arguments = std::make_shared<BackupArguments>();
-    command.needs("file", "FILE", arguments->file, "The copy");
-    command.takes("--yes", arguments->yes, yes);
-    command.action([&context, arguments, run] { return run(context, *arguments); });
-}
-
 } // namespace
 
 void add_backup(CLI::App& app, Context& context)
 {
-    add_copy_command(
-        app, context, "backup", "Copy the database, while usherd and platforms work on it", "usherctl backup u.db",
-        "Replace a file that is there already, without asking", backup
+    Command backup_command{
+        app, context, "backup", "Copy the database, while usherd and platforms work on it", "usherctl backup u.db"};
+    const auto to = std::make_shared<BackupArguments>();
+    backup_command.needs("file", "FILE", to->file, "The copy");
+    backup_command.takes("--yes", to->yes, "Replace a file that is there already, without asking");
+    backup_command.action([&context, to] { return backup(context, *to); });
+
+    Command restore_command{
+        app, context, "restore", "Put a copy in the database's place, while usherd is stopped",
+        "usherctl restore u.db"};
+    const auto from = std::make_shared<RestoreArguments>();
+    restore_command.takes("file", "FILE", from->file, "The copy");
+    restore_command.takes("--yes", from->yes, "Do not ask");
+    restore_command.takes(
+        "--noticed", from->noticed,
+        "Take none: a snapshot of the whole machine came back; who follows changes is to start anew"
     );
-    add_copy_command(
-        app, context, "restore", "Put a copy in the database's place, while usherd is stopped", "usherctl restore u.db",
-        "Do not ask", restore
-    );
+    restore_command.action([&context, from] { return restore(context, *from); });
 }
 
 } // namespace usher::ctl

@@ -47,6 +47,9 @@ public:
 
     void signal(int number) const { ::kill(process_, number); }
 
+    /// When somebody else has waited for it.
+    void forget() { process_ = -1; }
+
     /// Sends the signal, if any, and waits; the exit status, or minus the signal that ended it.
     int end(int signal = 0)
     {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,10 @@ namespace usher {
 /// whole, unless it is of `database` itself, or another daemon works on it; `who` is for one that starts meanwhile.
 /// Returns the files. Errors: AlreadyAtWork, DatabaseError, DatabaseBusy.
 std::vector<std::string> back_up(std::string const& database, std::string const& target, std::string const& who);
+
+/// Refuses a name of a file that `database` needs, or at which a restore puts something: nothing is to be written
+/// there. Errors: DatabaseError.
+void expect_other_file(std::string const& database, std::string const& target);
 
 /// Puts a copy of a database in its place, in two steps: what it takes is read and checked by the constructor, and
 /// nothing is replaced before commit(). No usherd can start meanwhile. Errors: AlreadyAtWork, DatabaseError,
@@ -35,12 +40,18 @@ public:
         bool still_open = false; ///< Others have the former file open, and go on with it.
     };
     /// The copy gets the mode and owner of the former file, whose companions are gone afterwards. DATABASE.mark
-    /// stays: by it usherd sees that the rows are older than what was read already.
+    /// stays: by it usherd sees that the rows are older than what was read already. Whenever this is interrupted, the
+    /// database is the former one or the copy, with its own key.
     Replaced commit();
 
 private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };
+
+/// For older rows that nothing tells of, since a snapshot of the whole machine came back and DATABASE.mark with it: has
+/// usherd number all meetings anew, so that who follows changes starts anew. Returns what `restores` is now. Errors: as
+/// above.
+std::int64_t note_restore(std::string const& database, std::string const& who);
 
 } // namespace usher

@@ -13,12 +13,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <usher/core/printable.hpp>
 #include <usher/store/process.hpp>
 #include <usher/store/sqlite/database_files.hpp>
 #include <usher/store/sqlite/instance_lock.hpp>
 
 #include "connection.hpp"
+#include "contract.hpp"
 #include "file.hpp"
+#include "waiting_key.hpp"
 
 namespace usher {
 
@@ -49,6 +52,16 @@ void move(std::string const& from, std::string const& to)
 {
     if (::rename(from.c_str(), to.c_str()) != 0)
         fail_by_errno(from, "cannot be renamed to " + to);
+}
+
+/// Gives each of the two files the name of the other at one instant. False where the file system has no such thing.
+bool exchange_names(std::string const& one, std::string const& other)
+{
+    if (::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) == 0)
+        return true;
+    if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
+        fail_by_errno(one, "cannot be exchanged with " + other);
+    return false;
 }
 
 bool exists(std::string const& path)
@@ -89,20 +102,6 @@ bool is_same_file(std::string const& one, std::string const& other)
            first.st_ino == second.st_ino;
 }
 
-/// A copy must not replace what the database needs, nor have a name at which a restore puts something else.
-void expect_foreign(std::string const& database, std::string const& target)
-{
-    const std::string own = real_path(database);
-    for (const std::string written : {"", ".partial", "-wal", "-shm", ".key", ".mark"})
-        for (const std::string suffix :
-             {"", "-wal", "-shm", "-journal", "-wal.foreign", ".key", ".key.new", ".mark", ".lock", ".restoring",
-              ".restoring.key", ".replaced", ".replaced-wal", ".replaced-shm", ".replaced.key"})
-            if (is_same_file(target + written, own + suffix))
-                throw DatabaseError{
-                    target + written + (suffix.empty() ? ": is" : ": belongs to") +
-                    " the database itself; name another file"};
-}
-
 /// `ok`, or the first thing that is wrong.
 std::string checked(SQLite::Database& database)
 {
@@ -127,6 +126,23 @@ void copy_pages(SQLite::Database& source, std::string const& from, std::string c
     const auto copy = open_as_it_is(to, Untouched::immutable);
     if (const std::string answer = checked(*copy); answer != "ok")
         throw DatabaseError{from + ": is damaged: " + answer};
+}
+
+/// What the copy lacks is mended there, and not while the database is waited for. One of an older schema is brought up
+/// to date by the next start, which looks at it then.
+void expect_contract(std::string const& copy, std::string const& from)
+{
+    const auto database = open_as_it_is(copy, Untouched::immutable);
+    if (database->execAndGet("PRAGMA user_version").getInt() < schema_version_known())
+        return;
+    const ContractState state = Contract::get().compare(*database).state();
+    if (state.damages.empty())
+        return;
+    const std::size_t others = state.damages.size() - 1;
+    throw DatabaseError{
+        from + ": the contract is damaged there: " + state.damages.front().sentence +
+        (others > 0 ? ", and " + std::to_string(others) + " more" : "") + "; mend the copy first: usherctl --db " +
+        shell_word(from) + " init --repair"};
 }
 
 /// Whoever is asked: the rows tell when they were last written to.
@@ -164,26 +180,39 @@ void take_rights(std::string const& path, std::string const& like)
         fail_by_errno(path, "cannot be given the owner and mode of " + like + "; run this as root or as its owner");
 }
 
-/// Moves all of -wal into the database, so that it is whole without it. Returns the connection, if it keeps everybody
-/// else out until it is closed.
-std::unique_ptr<SQLite::Database> close_for_good(std::string const& path)
+/// Who else has the former file, and what its -wal still holds.
+struct Closing {
+    std::unique_ptr<SQLite::Database> alone; ///< Keeps everybody else out until it is closed.
+    bool is_whole = false;                   ///< The file is, without its -wal.
+};
+
+/// Moves all of -wal into the database, so that it is whole without it. Errors: DatabaseBusy while somebody reads in a
+/// sound one.
+Closing close_for_good(std::string const& path)
 {
     try {
         auto alone = open_as_it_is(path, Untouched::writable, busy_timeout);
         alone->exec("PRAGMA locking_mode = EXCLUSIVE");
         alone->exec("BEGIN EXCLUSIVE; COMMIT");
-        move_wal(*alone, CheckpointMode::truncate);
-        return alone;
+        if (move_wal(*alone, CheckpointMode::truncate))
+            return {std::move(alone), true};
     } catch (SQLite::Exception const&) { // others have it open, or it is damaged
     }
     try {
         const auto beside = open_as_it_is(path, Untouched::writable, busy_timeout);
+        beside->execAndGet("SELECT count(*) FROM sqlite_master"); // which damage keeps it from
         move_wal(*beside, CheckpointMode::passive);
-        for (int tries = 1; !move_wal(*beside, CheckpointMode::truncate) && tries < empty_log_tries; ++tries)
+        for (int tries = 1; tries <= empty_log_tries; ++tries) {
+            if (move_wal(*beside, CheckpointMode::truncate))
+                return {nullptr, true};
             std::this_thread::sleep_for(empty_log_pause);
-    } catch (SQLite::Exception const&) { // its -wal is kept with it then
+        }
+    } catch (SQLite::Exception const&) { // it is damaged: its -wal is kept with it then
+        return {};
     }
-    return nullptr;
+    throw DatabaseBusy{
+        path + ": somebody reads in it, so that what was committed last cannot be kept with it; end or restart the "
+               "programs that have it open, and restore again. Nothing was done"};
 }
 
 } // namespace
@@ -208,9 +237,22 @@ bool log_does_not_fit(std::string const& database)
     }
 }
 
+void expect_other_file(std::string const& database, std::string const& target)
+{
+    const std::string own = real_path(database);
+    for (const std::string written : {"", ".partial", "-wal", "-shm", ".key", ".mark"})
+        for (const std::string suffix :
+             {"", "-wal", "-shm", "-journal", "-wal.foreign", ".key", ".key.new", ".mark", ".lock", ".restoring",
+              ".restoring.key", ".replaced", ".replaced-wal", ".replaced-shm", ".replaced.key"})
+            if (is_same_file(target + written, own + suffix))
+                throw DatabaseError{
+                    target + written + (suffix.empty() ? ": is" : ": belongs to") +
+                    " the database itself; name another file"};
+}
+
 std::vector<std::string> back_up(std::string const& database, std::string const& target, std::string const& who)
 {
-    expect_foreign(database, target);
+    expect_other_file(database, target);
     expect_regular(target);
     std::optional<InstanceLock> lock;
     if (const std::string replaced = real_path(target); exists(replaced + ".lock")) // a daemon works on it, or has
@@ -277,6 +319,7 @@ Restore::Replaced Restore::commit()
 Restore::Impl::Impl(std::string const& database, std::string const& backup, std::string const& who)
     : database_{real_path(database)}, backup_{backup}, lock_{database_, who}, copy_{database_ + ".restoring"}
 {
+    take_waiting_key(database_); // of a restore that was killed
     if (real_path(backup) == database_)
         throw DatabaseError{backup + ": is the database itself; name a copy"};
     struct stat copied {};
@@ -293,6 +336,7 @@ Restore::Impl::Impl(std::string const& database, std::string const& backup, std:
             const auto source = open_as_it_is(backup, has_log ? Untouched::shared : Untouched::immutable);
             check_version(*source, backup);
             copy_pages(*source, backup, copy_);
+            expect_contract(copy_, backup);
         } catch (SQLite::Exception const& error) {
             if (const int code = error.getErrorCode() & 0xff; code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
                 throw DatabaseError{backup + ": is no sound copy: " + error.what() + "; name another one"};
@@ -325,29 +369,60 @@ Restore::Replaced Restore::Impl::commit()
 {
     Replaced result;
     const std::string log = database_ + "-wal";
-    if (exists(database_)) {
-        result.replaced = database_ + ".replaced";
-        const auto alone = close_for_good(database_);
-        result.still_open = alone == nullptr;
-        for (const std::string suffix : {"-wal", "-shm"})
-            ::unlink((result.replaced + suffix).c_str());
-        // For a moment no file has the name. Else somebody could open the new file together with the old -wal.
-        move(database_, result.replaced);
-        struct stat status {};
-        if (::stat(log.c_str(), &status) == 0 && status.st_size > 0)
-            move(log, result.replaced + "-wal"); // it could not be moved into the file
+    const std::string aside = database_ + ".replaced";
+    const bool replaces = exists(database_);
+    Closing former;
+    if (replaces) {
+        former = close_for_good(database_);
+        result.replaced = aside;
+        result.still_open = former.alone == nullptr;
     }
+    if (key_)
+        move(*key_, waiting_key(database_, copy_));
+    else
+        ::unlink(waiting_key(database_, copy_).c_str()); // that waited for another file of this number
+    if (replaces) {
+        for (const std::string suffix : {"-wal", "-shm"})
+            ::unlink((aside + suffix).c_str());
+        move(copy_, aside);
+    }
+    make_durable(folder_of(database_));
+    // They go before the file gets its name: whoever came upon the old -wal and the new file would mix them.
+    if (struct stat status{}; !former.is_whole && ::stat(log.c_str(), &status) == 0 && status.st_size > 0 && replaces)
+        move(log, aside + "-wal");
     ::unlink(log.c_str());
     ::unlink((database_ + "-shm").c_str());
-    if (key_) {
-        if (exists(database_ + ".key"))
-            move(database_ + ".key", database_ + ".replaced.key");
-        move(*key_, database_ + ".key");
+    if (!replaces) {
+        move(copy_, database_);
+    } else if (!exchange_names(aside, database_)) { // the name is nobody's for a moment then
+        move(aside, copy_);
+        move(database_, aside);
+        move(copy_, database_);
     }
-    move(copy_, database_);
+    take_waiting_key(database_);
     make_durable(folder_of(database_));
+    former.alone.reset();
     open_connection(database_, Access::read_write); // leaves -wal and -shm, for platforms that could not make them
     return result;
+}
+
+std::int64_t note_restore(std::string const& database, std::string const& who)
+{
+    const std::string path = real_path(database);
+    const InstanceLock lock{path, who};
+    const auto connection = open_connection(path, Access::read_write);
+    try {
+        SQLite::Transaction transaction{*connection, SQLite::TransactionBehavior::IMMEDIATE};
+        connection->exec("INSERT OR IGNORE INTO main.daemon (id) VALUES (1);"
+                         "UPDATE main.daemon SET restore_cursor = 0, restores = max(CASE WHEN typeof(restores) = "
+                         "'integer' THEN restores ELSE 0 END, 0) + 1 WHERE id = 1");
+        const std::int64_t restores =
+            connection->execAndGet("SELECT restores FROM main.daemon WHERE id = 1").getInt64();
+        transaction.commit();
+        return restores;
+    } catch (SQLite::Exception const& error) {
+        rethrow(error, path, connection->getHandle());
+    }
 }
 
 } // namespace usher

@@ -16,6 +16,7 @@
 #include <usher/store/database.hpp>
 
 #include "file.hpp"
+#include "waiting_key.hpp"
 
 namespace usher {
 
@@ -99,6 +100,7 @@ std::string Seal::of(
 
 std::optional<Seal> read_seal(std::string const& path)
 {
+    take_waiting_key(path); // where a restore was killed before it could
     std::string file = path + ".key";
     std::optional<std::string> key;
     if (char const* const folder = std::getenv("CREDENTIALS_DIRECTORY")) {
