@@ -16,7 +16,7 @@ set(daemon_uses ${layers})
 set(ctl_uses ${layers})
 
 # Foreign headers that only some folders may name, so that each of these libraries stays behind one door.
-set(fenced sqlite asio https yaml log openssl json options ical)
+set(fenced sqlite asio https yaml log openssl json options ical metrics)
 set(sqlite_headers "SQLiteCpp/|sqlite3")
 set(sqlite_folders lib/src/store/sqlite)
 # What only a store's own folder knows. Names of log events stay what they were.
@@ -27,7 +27,7 @@ set(asio_headers "boost/")
 set(asio_folders lib/include/usher/async lib/src/async lib/include/usher/store lib/src/store
   lib/include/usher/provider lib/src/provider lib/include/usher/service lib/src/service daemon)
 set(https_headers "boost/beast|boost/asio/ssl")
-set(https_folders lib/src/provider/beast_transport.cpp)
+set(https_folders lib/src/provider/beast_transport.cpp daemon/http_server.cpp)
 set(yaml_headers "yaml-cpp/")
 set(yaml_folders lib/src/config)
 set(log_headers "spdlog/|fmt/")
@@ -35,9 +35,11 @@ set(log_folders lib/src/service daemon)
 set(openssl_headers "openssl/")
 set(openssl_folders lib/src/crypto lib/src/provider/beast_transport.cpp)
 set(json_headers "nlohmann/")
-set(json_folders lib/src/core lib/src/provider ctl daemon/log_setup.cpp)
+set(json_folders lib/src/core lib/src/provider ctl daemon/log_setup.cpp daemon/status_pages.cpp)
 set(ical_headers "libical/")
 set(ical_folders ctl/calendar.cpp)
+set(metrics_headers "prometheus/")
+set(metrics_folders lib/include/usher/service/metrics.hpp lib/src/service/metrics.cpp daemon)
 set(options_headers "CLI/")
 set(options_folders daemon/main.cpp ctl/commands.cpp) # it takes seconds to compile
 

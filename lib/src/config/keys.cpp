@@ -7,6 +7,8 @@
 #include <iterator>
 #include <span>
 
+#include <usher/config/listen.hpp>
+
 namespace usher {
 
 namespace {
@@ -16,13 +18,33 @@ constexpr seconds minute{60};
 constexpr seconds hour{3600};
 constexpr seconds day{24 * 3600};
 constexpr Policy standard{};
+constexpr std::size_t host_name_bytes_max = 253;
 
 constexpr std::array<std::string_view, 2> visible_words{"at_once", "at_opens"};
 constexpr std::array<std::string_view, 4> level_words{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 4> format_words{"auto", "text", "json", "journal"};
+constexpr std::array<std::string_view, 2> yes_no_words{"false", "true"};
 constexpr std::array<std::string_view, 2> on_removal_words{"keep", "replace_session"};
 constexpr std::array<std::string_view, 2> on_cancel_words{"keep", "disconnect"};
 constexpr std::array<std::string_view, 2> hard_end_words{"off", "disconnect"};
+
+KeyFinding check_listen(std::string_view text)
+{
+    if (text == "off")
+        return {};
+    const auto address = parse_listen(text);
+    return address ? KeyFinding{} : KeyFinding{address.error(), {}};
+}
+
+KeyFinding check_host_name(std::string_view text)
+{
+    const auto belongs = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    };
+    if (text.size() <= host_name_bytes_max && std::all_of(text.begin(), text.end(), belongs))
+        return {};
+    return {"expected the name of a host, in lower case and without a port", {}};
+}
 
 /// How hard a provider may be asked.
 constexpr std::array pace_keys{
@@ -98,6 +120,7 @@ ConfigKeys::ConfigKeys(ProviderDeclarations const& kinds)
           {"clock_skew", DurationKey{seconds{0}, 5 * minute, standard.clock_skew}},
           {"retention", DurationKey{hour, 3650 * day, standard.retention}},
           {"log", OwnRule{}},
+          {"status", OwnRule{}},
       },
       project{keys_of(kinds)},
       sessions{{"lead", DurationKey{seconds{0}, 400 * day, standard.session_lead}}},
@@ -118,6 +141,11 @@ ConfigKeys::ConfigKeys(ProviderDeclarations const& kinds)
       log{
           {"level", ChoiceKey{level_words, 1}},
           {"format", ChoiceKey{format_words}},
+      },
+      status{
+          {"listen", TextKey{"off, or an address and port such as 127.0.0.1:9787", check_listen, "off"}},
+          {"host", TextKey{"the name of a host", check_host_name}},
+          {"allow_remote", ChoiceKey{yes_no_words}},
       }
 {}
 
@@ -131,7 +159,7 @@ std::optional<std::string> ConfigKeys::home_of(std::string_view name) const
         return 1;
     };
     const int homes = look("", root) + look("projects.<name>.", project) + look("sessions.", sessions) +
-                      look("tokens.", tokens) + look("log.", log);
+                      look("tokens.", tokens) + look("log.", log) + look("status.", status);
     return homes == 1 ? home : std::nullopt;
 }
 

@@ -21,6 +21,7 @@ struct ConfigKeys {
     std::vector<KeyDeclaration> tokens;
     std::vector<KeyDeclaration> doors; ///< Of `tokens.early_join`, where it is a map.
     std::vector<KeyDeclaration> log;
+    std::vector<KeyDeclaration> status;
 
     explicit ConfigKeys(ProviderDeclarations const& kinds);
 

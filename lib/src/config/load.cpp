@@ -84,6 +84,7 @@ private:
         const Section sessions = walker_.section(map, "sessions", keys_.sessions);
         Section tokens = walker_.section(map, "tokens", keys_.tokens);
         const Section log = walker_.section(map, "log", keys_.log);
+        const Section status = walker_.section(map, "status", keys_.status);
 
         config.database = values.text("database");
         config.base.clock_skew = values.duration("clock_skew");
@@ -95,6 +96,7 @@ private:
         config.base.visible_at_opens = tokens.values.choice("visible") == 1;
         config.log.level = static_cast<LogLevel>(log.values.choice("level"));
         config.log.format = static_cast<LogFormat>(log.values.choice("format"));
+        config.status = read_status(status);
 
         CommonSettings common{config.base, std::move(tokens.written), std::nullopt};
         if (tokens.values.has("rotation_margin"))
@@ -105,6 +107,25 @@ private:
         else
             config.projects = read_projects(projects->second, common);
         return config;
+    }
+
+    StatusConfig read_status(Section const& section)
+    {
+        StatusConfig status;
+        if (section.values.has("host"))
+            status.host = section.values.text("host");
+        std::string const& listen = section.values.text("listen");
+        if (listen == "off")
+            return status;
+        status.listen = *parse_listen(listen);
+        const bool allows_remote = section.values.choice("allow_remote") == 1;
+        if (!status.listen->is_local() && !allows_remote)
+            walker_.add(
+                section.written.find("listen")->second,
+                "expected an address of this machine alone, such as 127.0.0.1:9787; whoever reaches " + listen +
+                    " sees which meetings there are, without a password: write 'allow_remote: true' where that is meant"
+            );
+        return status;
     }
 
     std::vector<ProjectConfig> read_projects(ConfigEntry const& projects, CommonSettings const& common)

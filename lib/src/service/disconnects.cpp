@@ -114,9 +114,11 @@ std::string SessionMaker::why_not(Disconnect const& row) const
 boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<ProjectCalls> project, Disconnect row)
 {
     SessionOrder asked{{}, clock_.now(), {random_.next(), random_.next(), random_.next()}};
+    const CountedCall counted{metrics_, project->called.facts.name, VendorCall::disconnect, clock_};
     const DisconnectOutcome outcome =
         co_await project->called.provider->disconnect_all(row.session.session_id, std::move(asked));
     ProviderFailure const* const failure = outcome.disconnected ? nullptr : &outcome.disconnected.error();
+    counted.ended(failure);
     hear(*project, failure, outcome.clock_ahead, clock_.now() + patience_max);
     Tries& tries = disconnects_[row.session.number];
     tries.under_way = false;

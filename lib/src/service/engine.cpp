@@ -17,6 +17,23 @@ constexpr auto broken_patience = 30s; // that `once` has with an incomplete sche
 
 } // namespace
 
+std::string_view to_text(Engine::Step step)
+{
+    switch (step) {
+    case Engine::Step::look_through: return "look_through";
+    case Engine::Step::settle: return "settle";
+    case Engine::Step::reload: return "reload";
+    case Engine::Step::keep_house: return "keep_house";
+    case Engine::Step::announce: return "announce";
+    case Engine::Step::begin_sweep: return "begin_sweep";
+    case Engine::Step::sweep: return "sweep";
+    case Engine::Step::wait: return "wait";
+    case Engine::Step::give_up: return "give_up";
+    case Engine::Step::stop: return "stop";
+    }
+    return {};
+}
+
 Engine::Engine(Mode mode, Instant now, bool hurried, Duration at_most)
     : mode_{mode}, wait_max_{at_most}, hurried_{hurried || mode == Mode::once}, swept_at_{now}
 {}

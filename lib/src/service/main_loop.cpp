@@ -53,6 +53,7 @@ boost::asio::awaitable<void> MainLoop::run()
     const auto now = [this] { return parts_.clock.steady_now(); };
     const auto meet = [&](DatabaseBusy const& error, bool is_broken) {
         parts_.hindrance.met(error);
+        doors_.progressed("waiting for the database");
         engine_.busy(is_broken, now());
         hindered = true;
     };
@@ -80,6 +81,7 @@ boost::asio::awaitable<void> MainLoop::run()
             Engine::StepOutcome outcome = co_await perform(next.step);
             outcome.took = now() - started;
             engine_.done(next.step, outcome);
+            doors_.progressed(to_text(next.step));
         } catch (SchemaBroken const& error) {
             broken = std::current_exception();
             meet(error, true);
@@ -144,7 +146,10 @@ boost::asio::awaitable<Engine::StepOutcome> MainLoop::perform(Engine::Step step)
         break;
     case Step::settle: {
         parts_.store.check();
+        const auto noticed = std::exchange(noticed_, std::nullopt);
         const PassResult result = co_await parts_.provisioner.settle();
+        if (noticed && result.looked_at > 0)
+            doors_.reacted(parts_.clock.steady_now() - *noticed);
         log(result);
         outcome.looked_at = result.looked_at;
         break;
@@ -170,7 +175,11 @@ boost::asio::awaitable<Engine::StepOutcome> MainLoop::perform(Engine::Step step)
 
 boost::asio::awaitable<void> MainLoop::look_for_changes()
 {
-    return parts_.store.follow_changes(rhythm_.wait_max, [this] { wakeup_.notify(); });
+    return parts_.store.follow_changes(rhythm_.wait_max, [this] {
+        if (!noticed_)
+            noticed_ = parts_.clock.steady_now();
+        wakeup_.notify();
+    });
 }
 
 void MainLoop::request_stop()

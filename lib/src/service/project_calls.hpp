@@ -8,9 +8,12 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include <usher/service/metrics.hpp>
 #include <usher/service/session_maker.hpp>
 
 namespace usher {
@@ -50,6 +53,30 @@ struct SessionMaker::ProjectCalls {
     }
     /// Whether a call would be made, were there a place.
     bool waits() const { return !queue.empty() || !begun.empty(); }
+};
+
+/// Tells the metrics, where there are any, that a call begins and that it ended.
+class CountedCall {
+public:
+    CountedCall(Metrics* metrics, std::string project, VendorCall call, Clock const& clock)
+        : metrics_{metrics}, project_{std::move(project)}, call_{call}, clock_{clock}, began_{clock.steady_now()}
+    {
+        if (metrics_ != nullptr)
+            metrics_->call_started(project_, call_);
+    }
+    void ended(ProviderFailure const* failure) const
+    {
+        const std::string_view outcome = failure == nullptr ? "ok" : to_text(failure->kind);
+        if (metrics_ != nullptr)
+            metrics_->call_ended(project_, call_, outcome, clock_.steady_now() - began_);
+    }
+
+private:
+    Metrics* metrics_;
+    std::string project_;
+    VendorCall call_;
+    Clock const& clock_;
+    std::chrono::steady_clock::time_point began_;
 };
 
 } // namespace usher

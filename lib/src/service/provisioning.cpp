@@ -56,6 +56,12 @@ Provisioner::Provisioner(
 
 Provisioner::~Provisioner() = default;
 
+void Provisioner::watch(Metrics& metrics, std::function<void()> progressed)
+{
+    metrics_ = &metrics;
+    progressed_ = std::move(progressed);
+}
+
 void Provisioner::configure(std::vector<Project> projects, ProvisioningSettings settings)
 {
     settings_ = settings;
@@ -400,7 +406,25 @@ boost::asio::awaitable<PublishCounts> Provisioner::publish(Batch& batch)
                 )
             );
     }
+    count(batch, published);
+    progressed_();
     co_return published.counts;
+}
+
+void Provisioner::count(Batch const& batch, Published const& published)
+{
+    if (metrics_ == nullptr)
+        return;
+    std::map<std::string_view, BatchTokens> by_project;
+    for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
+        BatchTokens& tokens = by_project[batch.plans[i].project];
+        tokens.signed_ones += batch.tokens[i].size();
+        tokens.published += published.each[i].tokens;
+        tokens.withdrawn += published.each[i].withdrawn;
+        tokens.sessions_published += published.each[i].sessions;
+    }
+    for (auto const& [project, tokens] : by_project)
+        metrics_->batch_done(project, tokens);
 }
 
 /// The next batches are as large as this one ought to have been.

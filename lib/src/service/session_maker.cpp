@@ -360,7 +360,9 @@ void SessionMaker::start(std::shared_ptr<ProjectCalls> const& project)
 boost::asio::awaitable<void> SessionMaker::call(std::shared_ptr<ProjectCalls> project, Order order)
 {
     SessionOrder asked{order.options, clock_.now(), {random_.next(), random_.next(), random_.next()}};
+    const CountedCall counted{metrics_, project->called.facts.name, VendorCall::create, clock_};
     CreateOutcome outcome = co_await project->called.provider->create_session(std::move(asked));
+    counted.ended(outcome.session_id ? nullptr : &outcome.session_id.error());
     FinishedCall result{project, std::move(order), std::move(outcome)};
     hear(std::move(result));
     start(project);

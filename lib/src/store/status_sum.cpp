@@ -15,6 +15,7 @@ constexpr std::size_t group_ids_max = 3;
 constexpr std::size_t listed_max = 20;
 constexpr std::size_t groups_max = 100; // a platform may name any number of projects
 constexpr seconds hour{3600};
+constexpr seconds quarter{900};
 constexpr seconds long_session{8 * 3600}; // the vendor may move longer ones to another server
 
 bool opens_before(MeetingRef const& a, MeetingRef const& b)
@@ -56,6 +57,7 @@ SafeReport SafeUntil::result() &&
 
 void StatusSum::add_meeting(MeetingStanding const& meeting)
 {
+    status_.due += meeting.is_due ? 1 : 0;
     const std::optional<sys_seconds> opens = meeting.facts.opens;
     const bool is_near = !opens || *opens <= now_ + verdict_span;
     if (!meeting.facts.exists && meeting.word != Word::cancelled && meeting.has_people)
@@ -68,6 +70,9 @@ void StatusSum::add_meeting(MeetingStanding const& meeting)
                          : is_near                    ? status_.within_day
                                                       : status_.later;
     ++window[static_cast<std::size_t>(meeting.word)];
+    if (opens && *opens > now_ && *opens < now_ + verdict_span)
+        ++status_.quarters.at(static_cast<std::size_t>((*opens - now_) / quarter)
+        )[static_cast<std::size_t>(meeting.word)];
     if (is_near && opens && meeting.facts.closes && *meeting.facts.closes - *opens > long_session)
         status_.long_ones.add(meeting.id, listed_max);
     if (meeting.word == Word::failed && is_near)

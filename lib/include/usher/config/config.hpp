@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <usher/config/listen.hpp>
 #include <usher/core/policy.hpp>
 #include <usher/core/time.hpp>
 #include <usher/core/token.hpp>
@@ -21,6 +23,14 @@ enum class LogFormat : std::uint8_t { automatic, text, json, journal };
 struct LogConfig {
     LogLevel level = LogLevel::info;
     LogFormat format = LogFormat::automatic;
+};
+
+/// Where metrics, health and the status page are served.
+struct StatusConfig {
+    std::optional<ListenAddress> listen; ///< Nowhere without.
+    std::string host; ///< A name by which requests may ask for it, beside the address's own; mostly empty.
+
+    friend bool operator==(StatusConfig const&, StatusConfig const&) = default;
 };
 
 struct ProjectConfig {
@@ -51,6 +61,7 @@ struct Config {
     std::vector<ProjectConfig> projects; ///< At least one, in the file's order; names differ.
     Policy base;                         ///< All but what each project has of its own; see policy_for.
     LogConfig log;
+    StatusConfig status;
     std::vector<std::string> warnings; ///< Each with its position; nothing that keeps usher from working.
 
     /// `base` with the project's life and rotation margin.

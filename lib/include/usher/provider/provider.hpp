@@ -31,6 +31,19 @@ enum class FailureKind : std::uint8_t {
     quota,          ///< Too many requests.
 };
 
+/// One word, the same in metrics and in the log.
+constexpr std::string_view to_text(FailureKind kind)
+{
+    switch (kind) {
+    case FailureKind::permanent: return "permanent";
+    case FailureKind::transient: return "transient";
+    case FailureKind::ambiguous: return "ambiguous";
+    case FailureKind::authentication: return "authentication";
+    case FailureKind::quota: return "quota";
+    }
+    return {};
+}
+
 /// Whether trying again is of no use until somebody puts something right.
 constexpr bool needs_somebody(FailureKind kind)
 {

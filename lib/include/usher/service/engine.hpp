@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 namespace usher {
 
@@ -108,5 +109,8 @@ private:
     bool may_sweep_again_ = true; ///< In `once`: a row that cannot be read may come back without end.
     bool was_alone_ = false;      ///< In `once`: when the last settle began, nothing else was under way.
 };
+
+/// `settle`, as the log and `/healthz` have it.
+std::string_view to_text(Engine::Step step);
 
 } // namespace usher

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -46,6 +47,10 @@ public:
         std::function<void(std::string const&)> tell_status; ///< What usherd is at, in a sentence.
         /// Offers lines to readers that have not taken them yet; in how long to do so again, if any are left.
         std::function<std::optional<std::chrono::steady_clock::duration>()> offer_again{};
+        /// A step is done, or has found others in its way: the loop does not hang.
+        std::function<void(std::string_view step)> progressed = [](std::string_view) {};
+        std::function<void(std::chrono::steady_clock::duration)> reacted = [](auto) {
+        }; ///< So long ago others changed what is published now.
     };
     struct Parts {
         Store& store;
@@ -108,7 +113,8 @@ private:
     PassResult total_;
     PassResult unlogged_;
     std::chrono::steady_clock::time_point log_again_{};
-    std::optional<std::chrono::steady_clock::time_point> beaten_; ///< The last heartbeat.
+    std::optional<std::chrono::steady_clock::time_point> beaten_;  ///< The last heartbeat.
+    std::optional<std::chrono::steady_clock::time_point> noticed_; ///< The first change that no pass has served.
 };
 
 } // namespace usher

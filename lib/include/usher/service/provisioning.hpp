@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -20,6 +21,7 @@
 #include <usher/core/plan.hpp>
 #include <usher/core/promises.hpp>
 #include <usher/service/batch.hpp>
+#include <usher/service/metrics.hpp>
 #include <usher/service/project.hpp>
 #include <usher/service/random.hpp>
 #include <usher/service/readers.hpp>
@@ -59,6 +61,9 @@ public:
         Workers workers, std::vector<Project> projects, ProvisioningSettings settings
     );
     ~Provisioner();
+
+    /// What it does is counted in `metrics` from now on, and each piece of work that is done is told of.
+    void watch(Metrics& metrics, std::function<void()> progressed);
 
     /// One batch. Errors: those of Store; nothing is lost then but the work, since the rows are due still.
     boost::asio::awaitable<PassResult> pass();
@@ -120,6 +125,7 @@ private:
     boost::asio::awaitable<bool> advance_requests();
     boost::asio::awaitable<PassResult> finish_batch();
     boost::asio::awaitable<PublishCounts> publish(Batch& batch);
+    void count(Batch const& batch, Published const& published);
     void adapt(Batch const& batch);
     void note_looks(Batch const& batch);
     void note_concern();
@@ -128,6 +134,8 @@ private:
     Store& store_;
     Clock& clock_;
     SessionMaker& maker_;
+    Metrics* metrics_ = nullptr;
+    std::function<void()> progressed_ = [] {};
     boost::asio::any_io_executor executor_;
     Workers workers_;
     ProjectsByName by_name_;

@@ -21,6 +21,7 @@
 #include <usher/async/wakeup.hpp>
 #include <usher/core/plan.hpp>
 #include <usher/provider/provider.hpp>
+#include <usher/service/metrics.hpp>
 #include <usher/service/pace.hpp>
 #include <usher/service/random.hpp>
 #include <usher/store/store.hpp>
@@ -37,6 +38,9 @@ public:
         boost::asio::any_io_executor executor, Store& store, Clock& clock, RandomSource& random,
         std::function<void()> changed
     );
+
+    /// Calls are counted there from now on.
+    void count_in(Metrics& metrics) { metrics_ = &metrics; }
 
     /// A project as far as calls to its provider need it.
     struct CalledProject {
@@ -143,6 +147,7 @@ private:
     Clock& clock_;
     RandomSource& random_;
     std::function<void()> changed_;
+    Metrics* metrics_ = nullptr;
     Wakeup wakeup_;
     std::map<std::string, std::shared_ptr<ProjectCalls>, std::less<>> projects_;
     Projects known_; ///< For the planner.

@@ -54,6 +54,7 @@ struct MeetingStanding {
     bool has_session = false;
     bool has_people = false;
     bool rows_gone = false; ///< Somebody else took rows that usher had written for it.
+    bool is_due = false;    ///< usher has to look at it, now.
 };
 
 struct MeetingRef {
@@ -78,6 +79,8 @@ struct MeetingGroup {
 /// How many meetings have each word, by `Word`.
 using WordCounts = std::array<std::int64_t, word_count>;
 
+inline constexpr std::size_t quarters_in_day = 96;
+
 struct ProblemReport {
     std::string meeting_id;
     std::string participant_id;
@@ -87,7 +90,8 @@ struct ProblemReport {
 };
 
 struct DaemonReport {
-    std::string who; ///< Empty when no daemon ever ran.
+    std::string database_id; ///< As text; empty when it cannot be read.
+    std::string who;         ///< Empty when no daemon ever ran.
     sys_seconds since;
     sys_seconds looked_at;
 };
@@ -122,8 +126,10 @@ struct StatusReport {
     WordCounts within_hour{}; ///< Opens later than now; likewise below, each without those before.
     WordCounts within_day{};
     WordCounts later{};
-    Listing<MeetingGroup> groups; ///< The worst first.
-    std::size_t failed_near = 0;  ///< Meetings, for the verdict.
+    std::array<WordCounts, quarters_in_day> quarters{}; ///< Of those that open within a day, by quarters of an hour.
+    std::int64_t due = 0;                               ///< Meetings.
+    Listing<MeetingGroup> groups;                       ///< The worst first.
+    std::size_t failed_near = 0;                        ///< Meetings, for the verdict.
     std::size_t at_risk = 0;
     Listing<ProblemReport> not_served; ///< People of meetings that are neither over nor cancelled.
     Listing<std::string> without_row;  ///< Meetings that have people and no row of their own.

@@ -147,6 +147,7 @@ struct Published {
         std::string why;
     };
     PublishCounts counts;
+    std::vector<PublishCounts> each; ///< For each that was given; what a stop left out counts nothing.
     std::vector<Refused> refused;
 };
 

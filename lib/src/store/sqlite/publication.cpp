@@ -72,7 +72,7 @@ StoreFile::publish(std::span<Publication const> publications, sys_seconds now, s
         const Seen seen{impl.integer("PRAGMA data_version").value_or(0), impl.own_writes};
         for (Publication const& publication : publications) {
             const Impl::PublishedMeeting published = impl.publish_one(publication, seen != publication.seen, now);
-            slice.counts += published.counts;
+            slice.counts.push_back(published.counts);
             slice.sessions.push_back(published.session);
         }
         impl.unbounded([&] { impl.requests.keep_counts(now); }); // whatever somebody else wrote there

@@ -160,6 +160,10 @@ DaemonReport Report::daemon() const
             },
             "SELECT who, since, looked_at FROM usher_status"
         );
+        impl_->each(
+            [&](Statement& row) { result.database_id = shown_text(row.getColumn(0)); },
+            "SELECT database_id FROM daemon WHERE id = 1"
+        );
         return result;
     });
 }

@@ -88,6 +88,7 @@ void StandingReader::read_wanted(SQLite::Statement& row)
     const std::int64_t due_at = row.getColumn(10).getInt64();
     const std::int64_t now = unix_seconds(view_.now);
     const bool is_due = due_at <= now;
+    standing_.is_due = is_due && !row.getColumn(10).isNull();
     facts.served = standing_.has_session &&
                    (row.getColumn(18).isNull() ? facts.state == State::ready : row.getColumn(18).getInt() == 0);
     Wanted wanted = Wanted::nothing;

@@ -73,6 +73,7 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
         rest += publication.tokens.size() + meeting_weight + deleted_by(publication);
     std::size_t most = slice_size_.next(rest);
     Published result;
+    result.each.resize(publications.size());
     Slice slice;
     std::size_t first = 0; // publication of the slice
     for (std::size_t i = 0; i < publications.size(); ++i) {
@@ -101,7 +102,10 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
             const WrittenSlice written = co_await publish_slice(std::move(whole));
             if (ends_with_part && written.last_session != SessionNo{})
                 part.numbered = written.last_session;
-            result.counts += written.published.counts;
+            for (std::size_t k = 0; k < written.published.each.size(); ++k) {
+                result.each[first + k] += written.published.each[k];
+                result.counts += written.published.each[k];
+            }
             for (Published::Refused const& refused : written.published.refused)
                 result.refused.push_back({first + refused.publication, refused.why});
             if (stopping_)
@@ -123,10 +127,13 @@ boost::asio::awaitable<StoreWriter::WrittenSlice> StoreWriter::publish_slice(Sli
     WrittenSlice result;
     std::optional<std::string> refusal;
     try {
-        const StoreFile::PublishedSlice written = store_.publish(slice.parts, clock_.now(), slice.deletes_max);
-        result.published.counts = written.counts;
+        StoreFile::PublishedSlice written = store_.publish(slice.parts, clock_.now(), slice.deletes_max);
+        std::size_t withdrawn = 0;
+        for (PublishCounts const& counts : written.counts)
+            withdrawn += counts.withdrawn;
+        slice_size_.took(slice.weight + withdrawn, lock_gap_.last_held());
+        result.published.each = std::move(written.counts);
         result.last_session = written.sessions.back();
-        slice_size_.took(slice.weight + written.counts.withdrawn, lock_gap_.last_held());
     } catch (RowError const& error) {
         refusal = error.what();
     }
@@ -140,6 +147,7 @@ boost::asio::awaitable<StoreWriter::WrittenSlice> StoreWriter::publish_slice(Sli
 boost::asio::awaitable<StoreWriter::WrittenSlice> StoreWriter::publish_each(Slice slice, std::string refusal)
 {
     WrittenSlice result;
+    result.published.each.resize(slice.parts.size());
     if (slice.parts.size() == 1) {
         result.published.refused.push_back({0, std::move(refusal)});
         co_return result;
@@ -149,7 +157,7 @@ boost::asio::awaitable<StoreWriter::WrittenSlice> StoreWriter::publish_each(Slic
         result.last_session = {};
         try {
             const auto written = store_.publish({&slice.parts[i], 1}, clock_.now(), slice.deletes_max);
-            result.published.counts += written.counts;
+            result.published.each[i] = written.counts.front();
             result.last_session = written.sessions.back();
         } catch (RowError const& reason) {
             result.published.refused.push_back({i, reason.what()});

@@ -107,8 +107,8 @@ public:
     /// it stores what is still right and leaves it due; and likewise one of which more than `deletes_max` rows were to
     /// go, together with those before it.
     struct PublishedSlice {
-        PublishCounts counts;
-        std::vector<SessionNo> sessions; ///< By publication: the number of its session; 0 where none is used.
+        std::vector<PublishCounts> counts; ///< By publication.
+        std::vector<SessionNo> sessions;   ///< By publication: the number of its session; 0 where none is used.
     };
     PublishedSlice publish(std::span<Publication const> publications, sys_seconds now, std::size_t deletes_max = 2000);
 

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <tl/expected.hpp>
+
+namespace usher {
+
+/// Where usherd answers requests: a Unix socket, or a port of one address of this machine.
+struct ListenAddress {
+    std::string socket; ///< A path; the rest means nothing then.
+    std::string ip;     ///< Version 4 or 6, without brackets.
+    std::uint16_t port = 0;
+
+    bool is_socket() const { return !socket.empty(); }
+    /// Only programs on this machine reach it.
+    bool is_local() const;
+
+    friend bool operator==(ListenAddress const&, ListenAddress const&) = default;
+};
+
+/// `127.0.0.1:9787`, `[::1]:9787`, or an absolute path. Errors: the sentence that says what was expected.
+tl::expected<ListenAddress, std::string> parse_listen(std::string_view text);
+
+/// As parse_listen() reads it.
+std::string to_text(ListenAddress const& address);
+
+} // namespace usher
