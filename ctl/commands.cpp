@@ -37,7 +37,7 @@ struct CommandGroup {
 
 constexpr std::array<CommandGroup, 4> groups{{
     {"look   ", "status list explain history credentials plan forecast"},
-    {"act    ", "rotate replace-session retry requests forget"},
+    {"act    ", "rotate replace-session retry requests forget reload"},
     {"data   ", "init import export backup restore copy"},
     {"check  ", "doctor check-config config decode completion"},
 }};
@@ -291,6 +291,7 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
     add_credentials(app, context);
     add_decode(app, context);
     add_explain(app, context);
+    add_reload(app, context);
     add_requests(app, context);
     add_completion(app, context, [&app] { return shape_of(app); });
     add_forget(app, context);

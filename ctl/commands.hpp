@@ -129,6 +129,7 @@ void add_credentials(CLI::App& app, Context& context);
 void add_decode(CLI::App& app, Context& context);
 void add_explain(CLI::App& app, Context& context);
 void add_forget(CLI::App& app, Context& context);
+void add_reload(CLI::App& app, Context& context);
 void add_requests(CLI::App& app, Context& context);
 
 } // namespace usher::ctl

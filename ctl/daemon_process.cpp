@@ -86,6 +86,13 @@ ProcessState process_state(std::string_view who, std::string const& database)
     return is_locked(database + ".lock").value_or(true) ? ProcessState::runs : ProcessState::gone;
 }
 
+std::optional<pid_t> pid_of(std::string_view who, std::string const& database)
+{
+    if (process_state(who, database) != ProcessState::runs)
+        return std::nullopt;
+    return parse(who)->pid;
+}
+
 std::string short_name(std::string_view who)
 {
     const std::optional<Process> process = parse(who);
