@@ -40,6 +40,7 @@
 #include <usher/service/engine.hpp>
 #include <usher/service/log_event.hpp>
 #include <usher/service/main_loop.hpp>
+#include <usher/service/metrics.hpp>
 #include <usher/service/provisioning.hpp>
 #include <usher/store/database.hpp>
 #include <usher/store/make_store.hpp>
@@ -48,10 +49,15 @@
 #include <usher/store/store.hpp>
 
 #include "early_signals.hpp"
+#include "findings.hpp"
+#include "http_server.hpp"
 #include "line_writer.hpp"
 #include "log_setup.hpp"
 #include "print_line.hpp"
 #include "projects.hpp"
+#include "reload_verdict.hpp"
+#include "sample.hpp"
+#include "status_pages.hpp"
 #include "systemd_notify.hpp"
 
 namespace usher {
@@ -66,6 +72,9 @@ constexpr std::size_t told_max = 1000; // meetings that are not ready, one by on
 constexpr auto stop_deadline = 10s;    // for the batch in hand
 constexpr auto retry_at_start = 100ms;
 constexpr auto notify_retry = 1s; // while systemd does not read
+constexpr auto fed_at_least = 15s;
+constexpr auto slow_start = 30s; // of which systemd is told while others hold us up
+constexpr auto fresh_sample = 5s;
 
 std::string this_process()
 {
@@ -131,6 +140,7 @@ public:
         : reload_{std::move(reload)},
           who_{this_process()},
           database_{real_path(config.database)},
+          status_config_{config.status},
           store_{make_store(config.database, who_, clock_, context_.get_executor(), work_.get_executor())},
           maker_{context_.get_executor(), *store_, clock_, random_, [this] { loop_->wake(); }},
           tasks_{context_.get_executor(), [this](std::string const& task, std::exception_ptr error) {
@@ -146,6 +156,9 @@ public:
             *store_, clock_, random_, maker_, context_.get_executor(), threads_.workers(),
             projects_of(config, doors_of(context_.get_executor())), settings_of(config.base, tenure.clock)
         );
+        provisioner_->watch(metrics_, [this] { progressed("publish"); });
+        maker_.count_in(metrics_);
+        know(config);
         const bool clock_went_back = tenure.last_look > clock_.now();
         if (clock_went_back)
             log_event(
@@ -154,9 +167,16 @@ public:
             );
         const MainLoop::Parts parts{*store_, *provisioner_, maker_, clock_, hindrance_};
         MainLoop::Doors doors{
-            [this] { return reload_configuration(); }, [this] { announce(); },
-            [this](std::string const& sentence) { tell_status(sentence); }, &App::offer_again};
-        loop_.emplace(parts, context_.get_executor(), mode, clock_went_back, std::move(doors));
+            [this] { return reload_configuration(); },
+            [this] { announce(); },
+            [this](std::string const& sentence) { tell_status(sentence); },
+            &App::offer_again,
+            [this](std::string_view step) { progressed(step); },
+            [this](std::chrono::steady_clock::duration took) { metrics_.reacted(took); }};
+        MainLoop::Rhythm rhythm;
+        if (watchdog_) // which hears of nothing while the loop waits
+            rhythm.wait_max = std::min<std::chrono::steady_clock::duration>(rhythm.wait_max, *watchdog_ / 3);
+        loop_.emplace(parts, context_.get_executor(), mode, clock_went_back, std::move(doors), rhythm);
     }
 
     int run_once()
@@ -183,6 +203,8 @@ public:
         tasks_.spawn("clock", watch_clock());
         tasks_.spawn("signals", signals());
         tasks_.spawn("reload", reload_signals());
+        serve_status();
+        notify_ready(); // the backlog may take long, and is no reason to hold up what starts after us
         stop_signals_.emplace(context_, SIGTERM, SIGINT);
         hangups_.emplace(context_, SIGHUP);
         release_hangup(true);
@@ -219,6 +241,7 @@ private:
                     throw;
                 hindrance_.met(error);
             }
+            notify_slow_start(slow_start);
             std::this_thread::sleep_for(retry_at_start);
         }
     }
@@ -284,26 +307,129 @@ private:
     /// Between two passes: the new configuration as a whole, or the old one and the reason.
     bool reload_configuration()
     {
+        notify_reloading();
+        std::vector<std::string> refusal = take_configuration();
+        for (std::string const& error : refusal)
+            log_event("config.refused"_event, fmt::format(" reason=\"{}\"", error));
+        metrics_.configuration_reloaded(refusal.empty());
+        leave_reload_verdict(refusal);
+        const bool taken = refusal.empty();
+        refused_reload_ = taken ? std::string{} : std::move(refusal.front());
+        (taken ? configured_at_ : refused_at_) = clock_.now();
+        if (sampler_)
+            sampler_->somebody_looks();
+        show_status();
+        notify_ready();
+        return taken;
+    }
+
+    /// Why it was not, a line each.
+    std::vector<std::string> take_configuration()
+    {
         auto loaded = reload_();
         if (!loaded) {
+            std::vector<std::string> errors;
             for (ConfigError const& error : loaded.error())
-                log_event("config.refused"_event, fmt::format(" reason=\"{}\"", error.text()));
-            return false;
+                errors.push_back(error.text());
+            return errors;
         }
-        if (real_path(loaded->database) != database_) {
-            log_event("config.refused"_event, " reason=\"database: changes with a restart only\"");
-            return false;
-        }
+        if (real_path(loaded->database) != database_)
+            return {"database: changes with a restart only"};
+        if (loaded->status != status_config_)
+            return {"status: changes with a restart only"};
         for (std::string const& warning : loaded->warnings)
             log_event("config.warning"_event, fmt::format("=\"{}\"", warning));
         try {
             provisioner_->configure(projects_of(*loaded, doors_of(context_.get_executor())), {loaded->base});
         } catch (std::runtime_error const& error) { // a key that cannot sign
-            log_event("config.refused"_event, fmt::format(" reason=\"{}\"", error.what()));
-            return false;
+            return {error.what()};
         }
+        know(*loaded);
         log_event("config.taken"_event, fmt::format(" projects={}", loaded->projects.size()));
-        return true;
+        return {};
+    }
+
+    void know(Config const& config)
+    {
+        project_names_.clear();
+        sandbox_projects_.clear();
+        for (ProjectConfig const& project : config.projects) {
+            project_names_.push_back(project.name);
+            if (project.kind->pretends)
+                sandbox_projects_.push_back(project.name);
+        }
+        metrics_.know_projects(project_names_);
+    }
+
+    /// Samples are taken where somebody is told of them.
+    void serve_status()
+    {
+        const bool serves = status_config_.listen.has_value();
+        if (!serves && !is_notified())
+            return;
+        sampler_.emplace(
+            Sampler::Parts{clock_, metrics_, context_.get_executor(), threads_.workers()}, database_,
+            [this] {
+                return Viewpoint{clock_.now(), provisioner_->projects().base};
+            },
+            [this](std::shared_ptr<Sample const> const& sample) {
+                sample_ = sample;
+                show_status();
+            }
+        );
+        if (serves) {
+            pages_.emplace(
+                status_config_, metrics_, [this] { return status_facts(); }, [this] { return nonce(); }
+            );
+            server_.emplace(context_.get_executor(), *status_config_.listen, [this](PageRequest const& request) {
+                return pages_->answer(request);
+            });
+            tasks_.spawn("status", server_->serve());
+        }
+        tasks_.spawn("sample", sampler_->run());
+    }
+
+    DaemonFacts daemon_facts() const { return {clock_.now(), refused_reload_, refused_at_, sandbox_projects_}; }
+
+    StatusFacts status_facts()
+    {
+        StatusFacts facts;
+        const auto now = clock_.steady_now();
+        facts.daemon = daemon_facts();
+        facts.sample = sample_;
+        facts.sample_age = sample_ ? now - sample_->taken : std::chrono::steady_clock::duration{};
+        facts.progress_age = now - progress_;
+        facts.step = step_;
+        facts.progress_at = progress_at_;
+        facts.configured_at = configured_at_;
+        facts.last_reload_taken = refused_reload_.empty();
+        facts.projects = project_names_;
+        if (!sample_ || facts.sample_age >= fresh_sample)
+            sampler_->somebody_looks();
+        return facts;
+    }
+
+    /// That nobody can guess.
+    std::string nonce() { return fmt::format("{:016x}{:016x}", random_.next(), random_.next()); }
+
+    /// Something got done, so the process does not hang. The watchdog hears of it from here alone.
+    void progressed(std::string_view step)
+    {
+        progress_ = clock_.steady_now();
+        progress_at_ = clock_.now();
+        step_ = step;
+        if (sampler_ && step == to_text(Engine::Step::settle) && (!sample_ || sample_->verdict != Verdict::all_well))
+            sampler_->somebody_looks(); // it may be over now
+        if (!watchdog_ || progress_ - fed_ < std::min<std::chrono::microseconds>(*watchdog_ / 4, fed_at_least))
+            return;
+        fed_ = progress_;
+        notify_watchdog();
+    }
+
+    /// By how much the wall clock is ahead of the steady one.
+    std::chrono::nanoseconds wall_offset() const
+    {
+        return clock_.now().time_since_epoch() - clock_.steady_now().time_since_epoch();
     }
 
     asio::awaitable<void> watch_clock()
@@ -314,6 +440,7 @@ private:
         asio::posix::stream_descriptor steps{context_, timer};
         while (!loop_->stopping()) {
             // Set for the end of time, and cancelled by the kernel whenever the wall clock is set.
+            const auto offset = wall_offset();
             itimerspec far{};
             far.it_value.tv_sec = std::int64_t{1} << 40;
             ::timerfd_settime(timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, nullptr);
@@ -321,7 +448,10 @@ private:
             std::uint64_t expirations = 0;
             if (::read(timer, &expirations, sizeof expirations) < 0 && errno == ECANCELED) {
                 log_event("clock.stepped"_event, fmt::format(" now={}", to_iso8601(clock_.now())));
+                metrics_.clock_stepped(wall_offset() < offset);
                 loop_->clock_was_set();
+                if (sampler_)
+                    sampler_->somebody_looks();
             }
         }
     }
@@ -398,27 +528,45 @@ private:
         return again;
     }
 
-    void announce()
-    {
-        notify_ready();
-        log_event("ready"_event, fmt::format(" who=\"{}\"", who_));
-    }
+    void announce() { log_event("ready"_event, fmt::format(" who=\"{}\"", who_)); }
 
+    /// What the engine says is shown while others hold it up, and before there is a sample.
     void tell_status(std::string const& sentence)
     {
+        engine_sentence_ = sentence;
+        show_status();
+    }
+
+    void show_status()
+    {
+        const bool by_sample = sample_ && !hindrance_.lasts();
+        std::string sentence = by_sample ? status_sentence(*sample_, daemon_facts()) : engine_sentence_;
         if (sentence == status_)
             return;
         notify_status(sentence);
-        status_ = sentence;
+        status_ = std::move(sentence);
     }
 
     Reload reload_;
     std::string who_;
     std::string status_; // as it was told
+    std::string engine_sentence_;
     Hindrance hindrance_{[this](std::string const& sentence) { tell_status(sentence); }};
     SystemClock clock_;
     SystemRandom random_;
     std::string database_; // the real path
+    StatusConfig status_config_;
+    std::vector<std::string> project_names_;
+    std::vector<std::string> sandbox_projects_;
+    std::string refused_reload_; // why, while the last one was
+    sys_seconds refused_at_{};
+    sys_seconds configured_at_ = clock_.now();
+    std::string step_ = "start"; // the last that got something done, and when:
+    std::chrono::steady_clock::time_point progress_ = clock_.steady_now();
+    sys_seconds progress_at_ = clock_.now();
+    std::optional<std::chrono::microseconds> watchdog_ = watchdog_interval();
+    std::chrono::steady_clock::time_point fed_{};
+    Metrics metrics_; // before all that counts
     asio::io_context context_{1};
     asio::io_context work_;                        // of the threads
     std::optional<asio::signal_set> stop_signals_; // from the moment when the tasks are there that serve them
@@ -428,6 +576,10 @@ private:
     std::unique_ptr<Provisioner> provisioner_; // made once the database is ours
     std::optional<MainLoop> loop_;
     WorkerThreads threads_{work_}; // after what their work refers to
+    std::shared_ptr<Sample const> sample_;
+    std::optional<Sampler> sampler_;
+    std::optional<StatusPages> pages_;
+    std::optional<HttpServer> server_;
     std::exception_ptr failure_;
     bool all_ready_ = true;
     TaskGroup tasks_; // last: its coroutines refer to everything above

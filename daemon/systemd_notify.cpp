@@ -2,9 +2,12 @@
 #include "systemd_notify.hpp"
 
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <map>
 #include <string_view>
 
@@ -62,12 +65,53 @@ void notify(std::string const& word, std::string value)
 
 void notify_ready()
 {
+    untold.erase("RELOADING");
+    untold.erase("MONOTONIC_USEC");
     notify("READY", "1");
 }
 
 void notify_stopping()
 {
     notify("STOPPING", "1");
+}
+
+void notify_reloading()
+{
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now); // systemd compares it with its own
+    const std::int64_t microseconds = std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+    untold.erase("READY"); // of before: it would end this reload
+    untold.insert_or_assign("RELOADING", std::string(1, '1'));
+    notify("MONOTONIC_USEC", std::to_string(microseconds));
+}
+
+void notify_slow_start(std::chrono::seconds more)
+{
+    notify("EXTEND_TIMEOUT_USEC", std::to_string(std::chrono::microseconds{more}.count()));
+}
+
+void notify_watchdog()
+{
+    send("WATCHDOG=1\n");
+}
+
+std::optional<std::chrono::microseconds> watchdog_interval()
+{
+    char const* const interval = std::getenv("WATCHDOG_USEC");
+    char const* const pid = std::getenv("WATCHDOG_PID");
+    if (interval == nullptr || (pid != nullptr && std::to_string(::getpid()) != pid))
+        return std::nullopt;
+    const std::string_view text{interval};
+    std::int64_t microseconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), microseconds);
+    if (error != std::errc{} || end != text.data() + text.size() || microseconds <= 0)
+        return std::nullopt;
+    return std::chrono::microseconds{microseconds};
+}
+
+bool is_notified()
+{
+    return std::getenv("NOTIFY_SOCKET") != nullptr;
 }
 
 void notify_status(std::string const& sentence)

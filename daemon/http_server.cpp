@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one file with Beast's server side, which takes seconds to compile.
+#include "http_server.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+
+#include <usher/async/task_group.hpp>
+#include <usher/store/process.hpp>
+
+namespace usher {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using Stream = beast::basic_stream<asio::generic::stream_protocol>;
+using namespace std::chrono_literals;
+
+constexpr std::size_t connections_max = 16;
+constexpr std::uint32_t header_bytes_max = 16 * 1024;
+constexpr int backlog = 16;
+constexpr auto patience = 10s;    // with a request, or with a reader
+constexpr auto accept_again = 1s; // after a failure that others cause, such as too few descriptors
+
+std::string why(ListenAddress const& address, int error)
+{
+    std::string text = "status.listen: " + to_text(address) + ": " + describe_errno(error);
+    if (error == EADDRINUSE)
+        text += "; another program listens there: name another port, or 'off'";
+    else if (error == EADDRNOTAVAIL)
+        text += "; this machine has no such address";
+    return text;
+}
+
+/// Of what a peer sends that is no request, or none that is served here.
+boost::system::error_category const& http_errors()
+{
+    static const error_code any{http::error::bad_method};
+    return any.category();
+}
+
+/// Whether somebody accepts connections there.
+bool is_served(std::string const& path)
+{
+    asio::io_context context;
+    asio::local::stream_protocol::socket socket{context};
+    error_code error;
+    socket.connect(asio::local::stream_protocol::endpoint{path}, error);
+    return !error;
+}
+
+/// Removes a socket that nobody serves; anything else at the path stays, and is in the way.
+void remove_dead_socket(std::string const& path)
+{
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) && !is_served(path))
+        ::unlink(path.c_str());
+}
+
+} // namespace
+
+struct HttpServer::Impl {
+    using Tcp = asio::ip::tcp;
+    using Local = asio::local::stream_protocol;
+
+    Impl(asio::any_io_executor on, ListenAddress address, Answer with)
+        : executor{on},
+          where{std::move(address)},
+          answer{std::move(with)},
+          connections{on, [](std::string const&, std::exception_ptr) {}} // its peer sees that it ended
+    {}
+
+    void listen_on_port()
+    {
+        Tcp::acceptor& acceptor = tcp.emplace(executor);
+        const Tcp::endpoint endpoint{asio::ip::make_address(where.ip), where.port};
+        acceptor.open(endpoint.protocol());
+        acceptor.set_option(Tcp::acceptor::reuse_address{true});
+        acceptor.bind(endpoint);
+        acceptor.listen(backlog);
+    }
+
+    void listen_on_socket()
+    {
+        remove_dead_socket(where.socket);
+        Local::acceptor& acceptor = local.emplace(executor);
+        acceptor.open();
+        acceptor.bind(Local::endpoint{where.socket});
+        bound = true;
+        if (::chmod(where.socket.c_str(), S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP) != 0)
+            throw boost::system::system_error{error_code{errno, boost::system::system_category()}};
+        acceptor.listen(backlog);
+    }
+
+    asio::any_io_executor executor;
+    ListenAddress where;
+    Answer answer;
+    std::optional<Tcp::acceptor> tcp;
+    std::optional<Local::acceptor> local;
+    bool bound = false; // a path that is to be removed at the end
+    TaskGroup connections;
+
+    template <class Acceptor>
+    asio::awaitable<void> accept(Acceptor& acceptor)
+    {
+        asio::steady_timer pause{executor};
+        for (;;) {
+            asio::generic::stream_protocol::socket socket{executor};
+            error_code error;
+            co_await acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
+            if (error == asio::error::operation_aborted) {
+                connections.request_stop();
+                co_return;
+            }
+            const bool room = connections.running() < connections_max;
+            if (!error && room)
+                connections.spawn("connection", talk(std::move(socket)));
+            if (!error)
+                continue; // without room it is closed
+            pause.expires_after(accept_again);
+            co_await pause.async_wait(asio::use_awaitable);
+        }
+    }
+
+    asio::awaitable<void> talk(asio::generic::stream_protocol::socket socket)
+    {
+        Stream stream{std::move(socket)};
+        beast::flat_buffer buffer{header_bytes_max};
+        for (bool more = true; more;) {
+            http::request_parser<http::empty_body> parser;
+            parser.header_limit(header_bytes_max);
+            stream.expires_after(patience);
+            error_code error;
+            co_await http::async_read(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
+            const bool is_no_request = error != http::error::end_of_stream && error.category() == http_errors();
+            if (error && !is_no_request)
+                co_return; // its peer went away, or was too slow
+            PageResponse answered;
+            if (error) {
+                const bool too_large = error == http::error::header_limit || error == http::error::buffer_overflow;
+                answered.status = too_large ? 431 : 400;
+                more = false;
+            } else {
+                answered = answer(read(parser.get()));
+            }
+            http::response<http::string_body> response{
+                static_cast<http::status>(answered.status), parser.get().version()};
+            for (auto const& [name, value] : answered.headers)
+                response.set(name, value);
+            response.body() = std::move(answered.body);
+            more = more && parser.get().keep_alive();
+            response.keep_alive(more);
+            if (parser.get().method() == http::verb::head) {
+                response.content_length(response.body().size());
+                response.body().clear();
+            } else if (answered.status != 304) {
+                response.prepare_payload();
+            }
+            http::response_serializer<http::string_body> serializer{response};
+            stream.expires_after(patience);
+            co_await http::async_write(stream, serializer, asio::redirect_error(asio::use_awaitable, error));
+            if (error)
+                co_return;
+        }
+        error_code ignored;
+        stream.socket().shutdown(asio::socket_base::shutdown_send, ignored);
+    }
+
+    static PageRequest read(http::request<http::empty_body> const& request)
+    {
+        const auto header = [&](http::field name) {
+            const auto value = request[name];
+            return std::string{value.data(), value.size()};
+        };
+        PageRequest asked;
+        asked.method.assign(request.method_string().data(), request.method_string().size());
+        asked.target.assign(request.target().data(), request.target().size());
+        asked.host = header(http::field::host);
+        asked.origin = header(http::field::origin);
+        asked.if_none_match = header(http::field::if_none_match);
+        return asked;
+    }
+};
+
+HttpServer::HttpServer(asio::any_io_executor executor, ListenAddress const& address, Answer answer)
+    : impl_{std::make_unique<Impl>(std::move(executor), address, std::move(answer))}
+{
+    try {
+        if (address.is_socket())
+            impl_->listen_on_socket();
+        else
+            impl_->listen_on_port();
+    } catch (boost::system::system_error const& error) {
+        throw std::runtime_error{why(address, error.code().value())};
+    }
+}
+
+HttpServer::~HttpServer()
+{
+    if (impl_->bound)
+        ::unlink(impl_->where.socket.c_str());
+}
+
+asio::awaitable<void> HttpServer::serve()
+{
+    if (impl_->local)
+        co_await impl_->accept(*impl_->local);
+    else
+        co_await impl_->accept(*impl_->tcp);
+}
+
+} // namespace usher

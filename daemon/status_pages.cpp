@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "status_pages.hpp"
+
+#include <algorithm>
+#include <array>
+#include <sstream>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+#include <prometheus/text_serializer.h>
+
+#include <usher/core/printable.hpp>
+
+#include "page.hpp"
+#include "process_metrics.hpp"
+
+namespace usher {
+
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+constexpr auto hung_after = 45s;  // without progress
+constexpr auto stale_after = 30s; // a sample
+constexpr std::size_t ids_shown = 5;
+constexpr std::size_t groups_shown = 50;
+constexpr std::size_t text_bytes_max = 400;
+constexpr std::size_t id_bytes_shown = 64;
+constexpr std::array<std::pair<char const*, std::size_t>, 4> windows{
+    {{"open", 0}, {"15m", 1}, {"1h", 4}, {"24h", quarters_in_day}}};
+constexpr std::array<Word, 4> shown_words{Word::failed, Word::at_risk, Word::on_schedule, Word::ready};
+
+/// `at_risk`, for labels and keys.
+std::string word_name(Word word)
+{
+    std::string name{to_text(word)};
+    std::replace(name.begin(), name.end(), ' ', '_');
+    return name;
+}
+
+std::string verdict_name(Verdict verdict)
+{
+    switch (verdict) {
+    case Verdict::all_well: return "all_well";
+    case Verdict::at_risk: return "at_risk";
+    case Verdict::failing: return "failing";
+    }
+    return {};
+}
+
+std::string text_of(std::string_view text)
+{
+    return printable(text, text_bytes_max);
+}
+
+json instant(std::optional<sys_seconds> at)
+{
+    return at ? json(to_iso8601(*at)) : json(nullptr);
+}
+
+json words_of(WordCounts const& counts)
+{
+    json words = json::object();
+    for (const Word word : shown_words)
+        words[word_name(word)] = counts.at(static_cast<std::size_t>(word));
+    return words;
+}
+
+json finding_of(Finding const& finding)
+{
+    return {
+        {"id", finding.id},
+        {"severity", to_text(finding.severity)},
+        {"project", finding.project.empty() ? json(nullptr) : json(text_of(finding.project))},
+        {"text", text_of(finding.text)},
+        {"way_out", text_of(finding.way_out)},
+        {"hides", finding.hides},
+    };
+}
+
+json findings_json(std::vector<Finding> const& findings)
+{
+    json items = json::array();
+    for (Finding const& finding : findings)
+        items.push_back(finding_of(finding));
+    return items;
+}
+
+json group_json(MeetingGroup const& group)
+{
+    json ids = json::array();
+    for (MeetingRef const& meeting : group.meetings.items)
+        if (ids.size() < ids_shown)
+            ids.push_back({{"meeting", printable(meeting.id, id_bytes_shown)}, {"opens_at", instant(meeting.opens)}});
+    return {
+        {"word", word_name(group.word)},
+        {"reason", text_of(group.reason)},
+        {"detail", text_of(group.detail)},
+        {"project", text_of(group.project)},
+        {"since", instant(group.since)},
+        {"next_attempt_at", instant(group.next_at)},
+        {"meetings", {{"total", group.meetings.total}, {"items", std::move(ids)}}},
+    };
+}
+
+json project_json(ProjectReport const& project)
+{
+    return {
+        {"project", text_of(project.name)},
+        {"provider", text_of(project.provider)},
+        {"reason", text_of(project.reason)},
+        {"detail", text_of(project.detail)},
+        {"next_probe_at", instant(project.next_probe)},
+        {"clock_ahead_s", project.clock_ahead ? json(project.clock_ahead->count()) : json(nullptr)},
+        {"tokens", project.tokens},
+        {"tokens_of_old_key", project.tokens_of_old_key},
+    };
+}
+
+json status_json(StatusFacts const& facts)
+{
+    Sample const& sample = *facts.sample;
+    StatusReport const& report = sample.report;
+    json quarters = json::array();
+    for (std::size_t i = 0; i < report.quarters.size(); ++i) {
+        json quarter = words_of(report.quarters[i]);
+        quarter["from"] = to_iso8601(sample.at + seconds{900} * static_cast<int>(i));
+        quarters.push_back(std::move(quarter));
+    }
+    json by_window = json::object();
+    for (auto const& [name, size] : windows)
+        by_window[name] = words_of(sample.window(size));
+    json groups = json::array();
+    for (MeetingGroup const& group : report.groups.items)
+        if (groups.size() < groups_shown)
+            groups.push_back(group_json(group));
+    json projects = json::array();
+    for (ProjectReport const& project : report.projects)
+        projects.push_back(project_json(project));
+    json store = json::array();
+    for (HealthRow const& row : sample.health)
+        store.push_back(
+            {{"name", row.name},
+             {"value", row.value},
+             {"unit", row.unit},
+             {"sentence", row.sentence},
+             {"concern", text_of(row.concern)}}
+        );
+    return {
+        {"version", 1},
+        {"usher", USHER_VERSION},
+        {"database", sample.daemon.database_id.substr(0, 8)},
+        {"sampled_at", to_iso8601(sample.at)},
+        {"verdict", verdict_name(sample.verdict)},
+        {"sentence", text_of(status_sentence(sample, facts.daemon))},
+        {"ready", is_ready(sample)},
+        {"windows", std::move(by_window)},
+        {"quarters", std::move(quarters)},
+        {"due", report.due},
+        {"next_work_at", instant(report.next_work)},
+        {"safe_until", instant(report.safe.until)},
+        {"people_not_served", report.not_served.total},
+        {"groups", {{"total", report.groups.total}, {"items", std::move(groups)}}},
+        {"projects", std::move(projects)},
+        {"findings", findings_json(findings_of(sample, facts.daemon))},
+        {"store", std::move(store)},
+        {"daemon", {{"who", text_of(sample.daemon.who)}, {"looked_at", to_iso8601(sample.daemon.looked_at)}}},
+    };
+}
+
+/// The families whose values are those of a moment.
+class Gauges {
+public:
+    explicit Gauges(std::string database) : database_{std::move(database)} {}
+
+    void add(std::string const& name, std::string const& help, double value, Labels labels = {})
+    {
+        if (families_.empty() || families_.back().name != name) {
+            MetricFamily& family = families_.emplace_back();
+            family.name = name;
+            family.help = help;
+            family.type = MetricType::Gauge;
+        }
+        ClientMetric metric;
+        labels.insert(labels.begin(), {"database", database_});
+        metric.label = std::move(labels);
+        metric.gauge.value = value;
+        families_.back().metric.push_back(std::move(metric));
+    }
+    void
+    add_instant(std::string const& name, std::string const& help, std::optional<sys_seconds> at, Labels labels = {})
+    {
+        if (at) // without one there is no series
+            add(name, help, static_cast<double>(unix_seconds(*at)), std::move(labels));
+    }
+
+    std::vector<MetricFamily> take() { return std::move(families_); }
+
+private:
+    std::string database_;
+    std::vector<MetricFamily> families_;
+};
+
+std::string known_project(StatusFacts const& facts, std::string const& name)
+{
+    const bool known = std::find(facts.projects.begin(), facts.projects.end(), name) != facts.projects.end();
+    return known ? name : "(unknown)";
+}
+
+void add_sample(Gauges& gauges, StatusFacts const& facts)
+{
+    Sample const& sample = *facts.sample;
+    StatusReport const& report = sample.report;
+    for (auto const& [window, size] : windows) {
+        const WordCounts counts = sample.window(size);
+        for (const Word word : shown_words)
+            gauges.add(
+                "usher_window_meetings", "Meetings that are live or open within the window, by their readiness.",
+                static_cast<double>(counts.at(static_cast<std::size_t>(word))),
+                {{"window", window}, {"readiness", word_name(word)}}
+            );
+    }
+    for (const Word word : shown_words) {
+        const auto at = static_cast<std::size_t>(word);
+        const std::int64_t all = report.live[at] + report.within_hour[at] + report.within_day[at] + report.later[at];
+        gauges.add(
+            "usher_meetings", "Meetings that are not over or cancelled, by their readiness.", static_cast<double>(all),
+            {{"readiness", word_name(word)}}
+        );
+    }
+    gauges.add("usher_due_meetings", "Meetings that usher has to look at now.", static_cast<double>(report.due));
+    gauges.add(
+        "usher_participants_not_served", "People who cannot be given a token, with a reason in the database.",
+        static_cast<double>(report.not_served.total)
+    );
+    gauges.add_instant("usher_next_due_timestamp_seconds", "When the next work is due.", report.next_work);
+    gauges.add_instant(
+        "usher_safe_until_timestamp_seconds", "When somebody first cannot enter if usherd stops now.", report.safe.until
+    );
+    gauges.add_instant(
+        "usher_last_look_timestamp_seconds", "When a daemon last looked at the database.", sample.daemon.looked_at
+    );
+    gauges.add(
+        "usher_contract_damaged", "1 while the contract in the database is damaged.", sample.damages.empty() ? 0 : 1
+    );
+    gauges.add(
+        "usher_sessions_abandoned", "Calls for a session whose answer was lost.",
+        static_cast<double>(report.abandoned_attempts)
+    );
+    gauges.add(
+        "usher_sessions_to_empty", "Sessions out of which people are still to be thrown.",
+        static_cast<double>(report.sessions_to_empty)
+    );
+    for (ProjectReport const& project : report.projects) {
+        const std::string name = known_project(facts, project.name);
+        if (name != project.name) // of a configuration before
+            continue;
+        gauges.add(
+            "usher_vendor_circuit_open", "1 while the vendor is not asked, but for a probe.",
+            project.reason.empty() ? 0 : 1, {{"project", name}}
+        );
+    }
+    for (ProjectReport const& project : report.projects)
+        if (known_project(facts, project.name) == project.name)
+            gauges.add_instant(
+                "usher_vendor_next_probe_timestamp_seconds", "When the vendor is asked next while its circuit is open.",
+                project.next_probe, {{"project", project.name}}
+            );
+    for (ProjectReport const& project : report.projects)
+        if (project.clock_ahead && known_project(facts, project.name) == project.name)
+            gauges.add(
+                "usher_vendor_clock_offset_seconds", "This machine's clock less the vendor's, from its last answer.",
+                static_cast<double>(project.clock_ahead->count()), {{"project", project.name}}
+            );
+    for (ProjectReport const& project : report.projects)
+        if (known_project(facts, project.name) == project.name) {
+            gauges.add(
+                "usher_tokens", "Published tokens, by whether the configured key signed them.",
+                static_cast<double>(project.tokens - project.tokens_of_old_key),
+                {{"project", project.name}, {"key", "current"}}
+            );
+            gauges.add(
+                "usher_tokens", "", static_cast<double>(project.tokens_of_old_key),
+                {{"project", project.name}, {"key", "older"}}
+            );
+        }
+    for (HealthRow const& row : sample.health)
+        gauges.add("usher_store_" + row.name, "Of the store: " + row.sentence + ".", static_cast<double>(row.value));
+    std::vector<Finding> const findings = findings_of(sample, facts.daemon);
+    for (std::string_view const id : finding_ids) {
+        const auto is_it = [&](Finding const& finding) { return finding.id == id; };
+        gauges.add(
+            "usher_finding", "1 while the finding is listed by /readyz and the status page.",
+            std::any_of(findings.begin(), findings.end(), is_it) ? 1 : 0, {{"finding", std::string{id}}}
+        );
+    }
+    gauges.add("usher_ready", "1 while /readyz says so.", is_ready(sample) && facts.sample_age <= stale_after ? 1 : 0);
+    gauges.add_instant("usher_sample_timestamp_seconds", "When the rows were read for these values.", sample.at);
+}
+
+std::string metrics_text(StatusFacts const& facts, Metrics const& metrics)
+{
+    const std::string database = facts.sample ? facts.sample->daemon.database_id.substr(0, 8) : "";
+    Gauges gauges{database};
+    gauges.add("usher_build_info", "1, with the version of the program.", 1, {{"version", USHER_VERSION}});
+    gauges.add(
+        "usher_config_last_reload_successful", "1 unless the last reload was refused.", facts.last_reload_taken ? 1 : 0
+    );
+    gauges.add_instant(
+        "usher_config_loaded_timestamp_seconds", "When the configuration was taken.", facts.configured_at
+    );
+    gauges.add_instant(
+        "usher_progress_timestamp_seconds", "When the engine last got a piece of work done.", facts.progress_at
+    );
+    if (facts.sample)
+        add_sample(gauges, facts);
+    std::vector<MetricFamily> families = metrics.collect();
+    for (MetricFamily& family : families)
+        for (ClientMetric& metric : family.metric)
+            metric.label.insert(metric.label.begin(), {"database", database});
+    for (std::vector<MetricFamily>& more : std::array{gauges.take(), process_metrics()})
+        std::move(more.begin(), more.end(), std::back_inserter(families));
+    std::ostringstream text;
+    prometheus::TextSerializer{}.Serialize(text, families);
+    return text.str();
+}
+
+std::string health_text(StatusFacts const& facts, bool alive)
+{
+    const json health{{"alive", alive}, {"progress_at", to_iso8601(facts.progress_at)}, {"step", facts.step}};
+    return health.dump() + "\n";
+}
+
+std::string readiness_text(StatusFacts const& facts, bool ready)
+{
+    if (!facts.sample)
+        return json{{"ready", false}, {"verdict", "starting"}, {"findings", json::array()}}.dump() + "\n";
+    Sample const& sample = *facts.sample;
+    json window = words_of(sample.window(1));
+    window["from"] = to_iso8601(sample.at);
+    window["to"] = to_iso8601(sample.at + seconds{900});
+    const json readiness{
+        {"ready", ready},
+        {"verdict", verdict_name(sample.verdict)},
+        {"at", to_iso8601(sample.at)},
+        {"safe_until", instant(sample.report.safe.until)},
+        {"window", std::move(window)},
+        {"findings", findings_json(findings_of(sample, facts.daemon))},
+    };
+    return readiness.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+PageResponse respond(int status, std::string type, std::string body)
+{
+    PageResponse response;
+    response.status = status;
+    response.headers = {{"Content-Type", std::move(type)}};
+    response.body = std::move(body);
+    return response;
+}
+
+PageResponse refuse(int status, std::string const& sentence)
+{
+    return respond(status, "text/plain; charset=utf-8", sentence + "\n");
+}
+
+std::string without_port(std::string_view host)
+{
+    if (host.starts_with('['))
+        return std::string{host.substr(0, host.find(']') + 1)};
+    return std::string{host.substr(0, host.find(':'))};
+}
+
+} // namespace
+
+StatusPages::StatusPages(
+    StatusConfig config, Metrics& metrics, std::function<StatusFacts()> facts, std::function<std::string()> nonce
+)
+    : config_{std::move(config)}, metrics_{metrics}, facts_{std::move(facts)}, nonce_{std::move(nonce)}
+{}
+
+/// A page of somebody else's whose name leads here does not get an answer (DNS rebinding).
+bool StatusPages::is_asked_for(std::string_view host) const
+{
+    std::string name = without_port(host);
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
+        return c < 0x80 ? std::tolower(c) : c;
+    });
+    if (config_.listen->is_socket() && name.empty())
+        return true;
+    const bool is_v6 = config_.listen->ip.find(':') != std::string::npos;
+    const std::string own = is_v6 ? "[" + config_.listen->ip + "]" : config_.listen->ip;
+    return name == "localhost" || name == own || (!config_.host.empty() && name == config_.host);
+}
+
+PageResponse StatusPages::answer(PageRequest const& request) const
+{
+    const std::string_view target{request.target};
+    const std::string_view path = target.substr(0, target.find('?'));
+    constexpr std::array<std::string_view, 5> paths{"/", "/status.json", "/metrics", "/healthz", "/readyz"};
+    const bool is_known = std::find(paths.begin(), paths.end(), path) != paths.end();
+    PageResponse response;
+    if (!is_asked_for(request.host))
+        response = refuse(
+            421, "This is not " + printable(request.host, id_bytes_shown) + ". Ask for localhost, or set status.host."
+        );
+    else if (!request.origin.empty() && request.origin != "http://" + request.host &&
+             request.origin != "https://" + request.host)
+        response = refuse(403, "Pages of other sites get no answer.");
+    else if (request.method != "GET" && request.method != "HEAD")
+        response = refuse(405, "There is nothing here but to GET.");
+    else if (!is_known)
+        response = refuse(404, "There are /, /status.json, /metrics, /healthz and /readyz.");
+    else
+        response = route(request, path);
+    response.headers.emplace_back("Cache-Control", "no-store");
+    response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+    response.headers.emplace_back("Referrer-Policy", "no-referrer");
+    response.headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
+    metrics_.http_answered(is_known ? path : "(other)", response.status);
+    return response;
+}
+
+PageResponse StatusPages::route(PageRequest const& request, std::string_view path) const
+{
+    const StatusFacts facts = facts_();
+    if (path == "/healthz") {
+        const bool alive = facts.progress_age <= hung_after;
+        return respond(alive ? 200 : 503, "application/json", health_text(facts, alive));
+    }
+    if (path == "/readyz") {
+        const bool ready = facts.sample && facts.sample_age <= stale_after && is_ready(*facts.sample);
+        return respond(ready ? 200 : 503, "application/json", readiness_text(facts, ready));
+    }
+    if (path == "/metrics")
+        return respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(facts, metrics_));
+    if (path == "/") {
+        const std::string nonce = nonce_();
+        PageResponse response = respond(
+            200, "text/html; charset=utf-8",
+            page_html(nonce, facts.sample ? status_sentence(*facts.sample, facts.daemon) : "usherd is starting.")
+        );
+        response.headers.emplace_back(
+            "Content-Security-Policy", "default-src 'none'; script-src 'nonce-" + nonce + "'; style-src 'nonce-" +
+                                           nonce +
+                                           "'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+                                           "frame-ancestors 'none'"
+        );
+        return response;
+    }
+    if (!facts.sample)
+        return refuse(503, "usherd is starting: nothing was read yet.");
+    const std::string body = status_json(facts).dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+    const std::string tag =
+        '"' + to_iso8601(facts.sample->at) + '-' + std::to_string(std::hash<std::string>{}(body)) + '"';
+    PageResponse response =
+        request.if_none_match == tag ? respond(304, "application/json", "") : respond(200, "application/json", body);
+    response.headers.emplace_back("ETag", tag);
+    response.headers.emplace_back(
+        "Usher-Sample-Age", std::to_string(std::chrono::floor<seconds>(facts.sample_age).count())
+    );
+    return response;
+}
+
+} // namespace usher
