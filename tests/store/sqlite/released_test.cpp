@@ -26,7 +26,7 @@ std::map<std::string, std::string> rows_of(std::string const& path)
 {
     SQLite::Database database{path, SQLite::OPEN_READONLY, 5000};
     std::map<std::string, std::string> rows;
-    for (std::string const query : {
+    for (const std::string query : {
              "SELECT id, title, starts_at, ends_at, status, project, early_join FROM meeting ORDER BY id",
              "SELECT id, meeting_id, participant_id, display_name, role, connection_data FROM participant ORDER BY id",
              "SELECT id, meeting_id, participant_id, reason FROM block ORDER BY id",
