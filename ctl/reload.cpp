@@ -66,7 +66,7 @@ struct ReloadCommand {
 
     int run() const
     {
-        std::string const path = verdict.empty() ? standard_verdict : verdict;
+        const std::string path = verdict.empty() ? standard_verdict : verdict;
         const pid_t daemon = find_daemon();
         std::error_code error;
         std::filesystem::remove(path, error); // what an earlier reload left
