@@ -46,7 +46,7 @@ protected:
     PublishCounts publish()
     {
         Publication publication{&meetings[0], &planned, seen, &session, "key", tokens};
-        return rows().publish({&publication, 1}, clock.now()).counts;
+        return rows().publish({&publication, 1}, clock.now()).counts.front();
     }
 
     std::int64_t due_at() { return std::stoll(text("SELECT due_at FROM agenda WHERE meeting_id = 'm'")); }
