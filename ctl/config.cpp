@@ -27,6 +27,12 @@ Json map_of(Json properties)
     return map;
 }
 
+/// `true` and `false` are no texts.
+Json as_yaml_has_it(std::string_view word)
+{
+    return word == "true" || word == "false" ? Json(word == "true") : Json(word);
+}
+
 /// What may stand at a key, for an editor.
 Json schema_of(KeyDescription const& key)
 {
@@ -46,7 +52,11 @@ Json schema_of(KeyDescription const& key)
         schema["minimum"] = *key.least;
         schema["maximum"] = *key.most;
         break;
-    case KeyForm::choice: schema["enum"] = key.words; break;
+    case KeyForm::choice:
+        schema["enum"] = Json::array();
+        for (const std::string_view word : key.words)
+            schema["enum"].push_back(as_yaml_has_it(word));
+        break;
     case KeyForm::secret: schema = reference("secret"); break;
     }
     if (!key.range.empty())
@@ -55,7 +65,7 @@ Json schema_of(KeyDescription const& key)
     if (key.standard && key.form == KeyForm::number)
         schema["default"] = std::stoll(*key.standard);
     else if (key.standard)
-        schema["default"] = *key.standard;
+        schema["default"] = as_yaml_has_it(*key.standard);
     return schema;
 }
 

@@ -48,10 +48,10 @@ TEST_F(ConfigCommand, DiffHasWhatIsNotTheDefault)
                              "projects: {default: {provider: opentok, api_key: \"1\", api_secret: {file: a.secret}, "
                              "rate: 7}, other: {provider: sandbox, api_secret: {file: b.secret}}}\n"
                              "tokens: {early_join: {moderator: 30m, default: 5m}, rotation_margin: 1h}\n"
-                             "retention: 7d\nlog: {level: debug}\n";
+                             "retention: 7d\nlog: {level: debug}\nstatus: {listen: 127.0.0.1:9787}\n";
     const Answer answer = call(yaml, {"config", "diff"});
     EXPECT_EQ(
-        answer.out, "7 keys differ from their defaults.\n"
+        answer.out, "8 keys differ from their defaults.\n"
                     "database                  /var/lib/usher/usher.db -> " +
                         folder.file("mine.db") +
                         "\n"
@@ -63,10 +63,11 @@ TEST_F(ConfigCommand, DiffHasWhatIsNotTheDefault)
                         "tokens.rotation_margin    a third of max_token_life -> 1h\n"
                         "retention                 30d -> 7d\n"
                         "log.level                 info -> debug\n"
+                        "status.listen             off -> 127.0.0.1:9787\n"
     ) << answer.err;
     EXPECT_EQ(answer.status, 0);
     const json document = call(yaml, {"config", "diff", "--json"}).json();
-    EXPECT_EQ(document.at("keys").at("total"), 7);
+    EXPECT_EQ(document.at("keys").at("total"), 8);
     EXPECT_EQ(
         document.at("keys").at("items").at(1),
         (json{{"key", "projects.default.rate"}, {"default", "5"}, {"value", "7"}})

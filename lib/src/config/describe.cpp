@@ -48,6 +48,11 @@ constexpr std::array abouts{
     About{"tokens.visible", "Whether a credential is shown as soon as it is there, or when its holder's door opens."},
     About{"log.level", "The least important lines that are written."},
     About{"log.format", "The form of the log's lines."},
+    About{
+        "status.listen",
+        "Where metrics, health and the status page are served: ADDRESS:PORT, a socket's path, or off."},
+    About{"status.host", "Another name by which the status page may be asked for."},
+    About{"status.allow_remote", "Whether listen may be an address that other machines reach."},
 };
 
 std::string text_of(EarlyJoin const& early)
@@ -164,6 +169,7 @@ std::vector<KeyDescription> describe_keys(ProviderDeclarations const& kinds)
     add("sessions", keys.sessions);
     add("tokens", keys.tokens);
     add("log", keys.log);
+    add("status", keys.status);
     // What is the same key for several kinds of providers may have a default for one of them only.
     for (KeyDescription& key : all) {
         if (key.section != "projects")
@@ -253,6 +259,8 @@ std::vector<KeyDifference> differences(Config const& config)
     compare("retention", to_text(standard.retention), to_text(base.retention));
     compare("log.level", levels[1], levels[static_cast<std::size_t>(config.log.level)]);
     compare("log.format", formats[0], formats[static_cast<std::size_t>(config.log.format)]);
+    compare("status.listen", "off", config.status.listen ? to_text(*config.status.listen) : "off");
+    compare("status.host", "", config.status.host);
     return found;
 }
 

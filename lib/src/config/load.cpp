@@ -331,6 +331,7 @@ std::vector<std::string> configuration_keys(ProviderDeclarations const& kinds)
     add("sessions.", keys.sessions);
     add("tokens.", keys.tokens);
     add("log.", keys.log);
+    add("status.", keys.status);
     return all;
 }
 
