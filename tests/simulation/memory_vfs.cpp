@@ -196,6 +196,8 @@ struct MemoryVfs::Calls {
         MemoryVfs& vfs = *handle.vfs;
         if (!vfs.may_go_on(handle) || vfs.meets(handle, DiskFault::write_error))
             return fail(handle, SQLITE_IOERR_WRITE);
+        if (!handle.file->name.ends_with("-wal") && vfs.meets(handle, DiskFault::checkpoint_error))
+            return fail(handle, SQLITE_IOERR_WRITE);
         if (vfs.meets(handle, DiskFault::full))
             return fail(handle, SQLITE_FULL, ENOSPC);
         std::string_view what{static_cast<char const*>(from), static_cast<std::size_t>(count)};

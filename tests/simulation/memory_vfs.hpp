@@ -31,7 +31,8 @@ enum class DiskFault : std::uint8_t {
     none,
     read_error,
     write_error,
-    short_write, ///< Half of it is written, then an error.
+    checkpoint_error, ///< A write into the database itself fails.
+    short_write,      ///< Half of it is written, then an error.
     full,
     sync_error, ///< What was to be synced is not.
     busy,       ///< Somebody holds the lock that is asked for.

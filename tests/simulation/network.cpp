@@ -81,10 +81,12 @@ private:
         const Duration there{net.dice_.below(net.latency_max.count())};
         const Duration back{net.dice_.below(net.latency_max.count())};
         co_await net.clock_.wait(there);
-        if (net.broken_at) {
-            const bool sent = *net.broken_at == HttpStage::answer;
+        if (net.way_is_broken) {
+            const HttpStage stage =
+                net.dice_.some({HttpStage::resolve, HttpStage::proxy, HttpStage::tls, HttpStage::answer});
             net.note_fault("a call fails on its way");
-            co_return tl::unexpected{broken(*net.broken_at, false, sent, "the way to the vendor is broken")};
+            co_return tl::unexpected{
+                broken(stage, false, stage == HttpStage::answer, "the way to the vendor is broken")};
         }
         if (net.vendor.refuses_connection()) {
             net.note_fault("the vendor refuses the connection");

@@ -6,7 +6,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 
@@ -40,8 +39,8 @@ public:
     int late_in_a_hundred = 0;  ///< Answers that come after the caller has given up.
     std::int64_t quota = 1000;  ///< Requests in one second; those beyond are refused.
     Duration latency_max = std::chrono::milliseconds{200};
-    std::optional<HttpStage> broken_at; ///< Where every call fails, on its way.
-    std::deque<OddAnswer> odd;          ///< Each is the answer to one request.
+    bool way_is_broken = false; ///< Every call fails, at some step of its way.
+    std::deque<OddAnswer> odd;  ///< Each is the answer to one request.
 
     /// Told of each call, before it is under way.
     std::function<void()> on_call;

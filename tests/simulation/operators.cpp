@@ -55,10 +55,10 @@ void Operators::perform(ProcessId process, char const* command, Dice& dice, std:
 {
     story_.tell(std::string{"usherctl "} + command);
     const std::int64_t met = vfs_.faults_met();
-    if (dice.one_in(3))
+    if (dice.one_in(2))
         vfs_.plan(
             process, dice.some({DiskFault::read_error, DiskFault::write_error, DiskFault::sync_error, DiskFault::busy}),
-            dice.between(1, 60), dice.between(1, 3)
+            dice.between(1, dice.some({8, 60})), dice.between(1, 3)
         );
     try {
         work();

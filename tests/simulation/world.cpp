@@ -183,6 +183,7 @@ public:
             {"death-at-operation", 3, &Month::plan_death},
             {"read-errors", 1, &Month::fail_reads},
             {"write-errors", 1, &Month::fail_writes},
+            {"checkpoint-errors", 1, &Month::fail_checkpoints},
             {"short-write", 1, &Month::write_short},
             {"disk-full", 1, &Month::fill_disk},
             {"sync-errors", 1, &Month::fail_syncs},
@@ -693,6 +694,10 @@ private:
     {
         plan_on_disk("writes fail", DiskFault::write_error, fault_dice_.between(1, 30), fault_dice_.between(1, 9));
     }
+    void fail_checkpoints()
+    {
+        plan_on_disk("what is in the log cannot be moved", DiskFault::checkpoint_error, fault_dice_.between(1, 9), 1);
+    }
     void write_short() { plan_on_disk("a write is short", DiskFault::short_write, fault_dice_.between(1, 30), 1); }
     void fill_disk()
     {
@@ -782,8 +787,7 @@ private:
         if (fault_dice_.one_in(2))
             network_.vendor.behaviour.outage = fault_dice_.some({vendor::Outage::unavailable, vendor::Outage::refused});
         else
-            network_.broken_at =
-                fault_dice_.some({HttpStage::resolve, HttpStage::proxy, HttpStage::tls, HttpStage::answer});
+            network_.way_is_broken = true;
         end_after(some_time(1min, 90min), outage_no_, [this] {
             end_outage();
             story_.tell("the vendor is back");
@@ -793,13 +797,13 @@ private:
     void end_outage()
     {
         network_.vendor.behaviour.outage = vendor::Outage::none;
-        network_.broken_at.reset();
+        network_.way_is_broken = false;
     }
 
     void answer_oddly()
     {
         tell_fault("some answers are odd");
-        for (int i = 0; i < 3; ++i)
+        for (int i = 0; i < 5; ++i)
             network_.odd.push_back(odd_answers()[static_cast<std::size_t>(fault_dice_.below(std::ssize(odd_answers())))]
             );
         end_after(some_time(1h, 6h), odd_no_, [this] { network_.odd.clear(); });
@@ -845,7 +849,7 @@ private:
     {
         tell_fault("the vendor gives one id again and again");
         network_.vendor.behaviour.repeats = "123456";
-        end_after(some_time(1min, 1h), repeat_no_, [this] { network_.vendor.behaviour.repeats.clear(); });
+        end_after(some_time(1h, 5h), repeat_no_, [this] { network_.vendor.behaviour.repeats.clear(); });
     }
 
     void set_clock(Duration offset)
@@ -1026,7 +1030,7 @@ private:
                 fault_dice_.some({DiskFault::read_error, DiskFault::write_error, DiskFault::full, DiskFault::busy}),
                 fault_dice_.between(1, 12), fault_dice_.between(1, 3)
             );
-        if (fault_dice_.one_in(3))
+        if (fault_dice_.one_in(2))
             events_.after(some_time(0s, 2s), [this, dice = fault_dice_.fork()] {
                 if (!damaged_ && !is_recovered_)
                     operators_.repair(++processes_, dice);
@@ -1177,6 +1181,10 @@ private:
             platforms_[0]->edit(
                 meeting, {"INSERT INTO request (action, meeting_id) VALUES ('rotate', '" + meeting + "')"}
             );
+        events_.after(1min, [this, dice = fault_dice_.fork()] {
+            if (!blind_ && !damaged_)
+                operators_.act(++processes_, setting_.policy, dice);
+        });
         events_.after(span, [this] { mend_odd_rows(); });
     }
 

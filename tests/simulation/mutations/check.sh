@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usage: check.sh [--apply-only | NAME...]: breaks usher on purpose, in one place at a time, and sees that the simulation
-# notices. Each patch here says what it breaks and which promise catches it; one with a line `Open: ` is not caught yet.
+# notices. Each patch here says what it breaks and which promise catches it.
 # --apply-only only sees that all of them can be applied, and changes nothing. USHER_MUTATION_SEEDS and USHER_MUTATION_DAYS say what is run.
 set -euo pipefail
 
@@ -10,7 +10,7 @@ read -ra seeds <<<"${USHER_MUTATION_SEEDS:-1 2 3 4 5 6 7 8}"
 days=${USHER_MUTATION_DAYS:-20}
 work=$root/build/mutations
 
-header() { sed -nE "1,3s/^$2: //p" "$1"; }
+header() { sed -nE "1,2s/^$2: //p" "$1"; }
 
 apply_only() {
     local failed=0 patch
@@ -56,10 +56,6 @@ try() {
         return 0
     done
     patch -p1 -R -d "$work/tree" --force --silent <"$patch"
-    if [ -n "$(header "$patch" Open)" ]; then
-        printf '%-30s %-9s %s\n' "$name" "$(header "$patch" 'Caught by')" "open: $(header "$patch" Open)"
-        return 0
-    fi
     printf '%-30s %-9s %s\n' "$name" "$(header "$patch" 'Caught by')" "NOT CAUGHT: $(header "$patch" Broken)"
     return 1
 }
