@@ -52,7 +52,8 @@ struct Context {
     std::string config_path;   ///< Empty when the option was not given.
     std::string database_path; ///< Likewise.
     bool json = false;
-    bool local = false;          ///< Times in this machine's zone.
+    bool local = false; ///< Times in this machine's zone.
+        false; ///< The command itself tells those of the configuration; else they are printed at once.
     std::function<int()> action; ///< Set by the chosen command, once all of the command line has been read.
 
     /// The configuration that the options name, without its secrets; loaded at first use. Throws UsageError.
@@ -130,6 +131,8 @@ void add_decode(CLI::App& app, Context& context);
 void add_explain(CLI::App& app, Context& context);
 void add_forget(CLI::App& app, Context& context);
 void add_reload(CLI::App& app, Context& context);
+void add_plan(CLI::App& app, Context& context);
+void add_forecast(CLI::App& app, Context& context);
 void add_requests(CLI::App& app, Context& context);
 
 } // namespace usher::ctl

@@ -5,6 +5,8 @@
 #include <ctime>
 #include <string_view>
 
+#include <usher/core/printable.hpp>
+
 namespace usher::ctl {
 namespace {
 
@@ -67,6 +69,30 @@ std::string Times::with_date(sys_seconds instant) const
 std::string Times::relative(sys_seconds instant) const
 {
     return at(instant) + " (" + away(instant) + ")";
+}
+
+Result<sys_seconds> Times::parse(std::string_view text) const
+{
+    if (text == "now")
+        return now_;
+    if (text.starts_with('+')) {
+        const auto span = parse_duration(text.substr(1));
+        return span ? Result<sys_seconds>{now_ + *span} : tl::unexpected{span.error()};
+    }
+    if (auto with_zone = parse_iso8601(text))
+        return with_zone;
+    const seconds offset = local_ ? offset_at(now_) : seconds{0};
+    std::string iso{text};
+    if (text.find('-') == std::string_view::npos)
+        iso.insert(0, to_iso8601(now_ + offset).substr(0, 11));
+    else if (const std::size_t space = iso.find(' '); space != std::string::npos)
+        iso[space] = 'T';
+    const auto there = parse_iso8601(iso + "Z");
+    if (!there)
+        return fail(
+            Errc::bad_time, "expected a time such as 16:20, 2026-03-02T16:20Z, now or +3h, got " + in_quotes(text)
+        );
+    return *there - (local_ ? offset_at(*there - offset) : seconds{0});
 }
 
 std::string Times::away(sys_seconds instant) const

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <usher/core/time.hpp>
 
@@ -27,6 +28,10 @@ public:
     std::string away(sys_seconds instant) const;
     /// How long ago: `1h 40m`; nothing is less than `0s`.
     std::string since(sys_seconds instant) const;
+
+    /// What somebody typed: `16:20` of today, `2026-03-02 16:20`, both in the zone that is printed; ISO 8601 with a
+    /// zone; `now`, `+3h`. Errors: Errc::bad_time.
+    Result<sys_seconds> parse(std::string_view text) const;
 
 private:
     std::string text(sys_seconds instant, bool date, bool zone) const;

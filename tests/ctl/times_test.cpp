@@ -32,6 +32,20 @@ TEST(Times, SecondsUnlessZeroTheDateUnlessToday)
     EXPECT_EQ(times.at(sys_seconds{400'000'000'000s}), "@400000000000") << "no date has four digits for it";
 }
 
+TEST(Times, UnderstandsWhatPeopleType)
+{
+    const Times times{now, false};
+    EXPECT_EQ(times.parse("now"), now);
+    EXPECT_EQ(times.parse("+3h"), now + 3h);
+    EXPECT_EQ(times.parse("16:20"), now + 7h);
+    EXPECT_EQ(times.parse("08:20:01"), now - 1h + 1s);
+    EXPECT_EQ(times.parse("2026-03-03 09:20"), now + 24h);
+    EXPECT_EQ(times.parse("2026-03-03T09:20"), now + 24h);
+    EXPECT_EQ(times.parse("2026-03-02T11:20+01:00"), now + 1h);
+    for (char const* const text : {"", "soon", "24:00", "16", "+", "+3", "-3h", "2026-03-02", "2026-02-30 10:00"})
+        EXPECT_FALSE(times.parse(text)) << text;
+}
+
 TEST(Times, LocalTimesHaveTheirOffset)
 {
     char const* const before = std::getenv("TZ");
@@ -44,6 +58,8 @@ TEST(Times, LocalTimesHaveTheirOffset)
     ::setenv("TZ", "XXX+3", 1);
     ::tzset();
     EXPECT_EQ(times.at(now), "06:20 -03:00");
+    EXPECT_EQ(Times(now, true).parse("06:20"), now);
+    EXPECT_EQ(Times(now, true).parse("2026-03-02 06:20"), now);
     before != nullptr ? ::setenv("TZ", kept.c_str(), 1) : ::unsetenv("TZ");
     ::tzset();
 }

@@ -221,6 +221,9 @@ public:
     std::vector<HealthRow> health() const;
 
     DaemonReport daemon() const;
+
+    /// The projects as the daemon last saw them, without a count of their tokens.
+    std::vector<ProjectReport> projects() const;
     StatusReport status(Viewpoint const& view) const;
 
     /// Every meeting that is not over, in no order.

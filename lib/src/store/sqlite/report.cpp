@@ -25,6 +25,7 @@ constexpr std::size_t problems_max = 20; // of these many are shown
 constexpr std::size_t people_max = 1000;
 constexpr std::size_t credentials_max = 10'000;
 constexpr std::int64_t candidates_max = 200'000; // ids to compare a mistyped one with
+constexpr std::size_t projects_max = 100;        // there are a handful
 
 // An id of any size is cut before it is sorted; in characters, so that shown_text still sees that it was longer.
 constexpr char const* person_columns =
@@ -179,6 +180,31 @@ void Report::Impl::each_standing(Viewpoint const& view, std::function<void(Meeti
 void Report::each_meeting(Viewpoint const& view, std::function<void(MeetingStanding const&)> const& visit) const
 {
     impl_->on_snapshot([&] { impl_->each_standing(view, visit); });
+}
+
+std::vector<ProjectReport> Report::projects() const
+{
+    return impl_->on_snapshot([&] {
+        std::vector<ProjectReport> result;
+        impl_->each(
+            [&](Statement& row) {
+                ProjectReport project;
+                project.name = shown_text(row.getColumn(0));
+                project.provider = shown_text(row.getColumn(1));
+                project.project_key = shown_text(row.getColumn(2));
+                project.key_id = shown_text(row.getColumn(3));
+                project.reason = shown_text(row.getColumn(4));
+                project.detail = shown_text(row.getColumn(5));
+                project.next_probe = instant_of(row.getColumn(6));
+                project.clock_ahead = duration_of(row.getColumn(7));
+                if (result.size() < projects_max)
+                    result.push_back(std::move(project));
+            },
+            "SELECT name, provider, project_key, key_id, reason, detail, next_at, clock_ahead FROM project_status "
+            "ORDER BY name"
+        );
+        return result;
+    });
 }
 
 std::vector<ProjectReport> Report::Impl::projects() const
