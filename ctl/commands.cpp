@@ -294,6 +294,8 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
     add_reload(app, context);
     add_plan(app, context);
     add_forecast(app, context);
+    add_list(app, context);
+    add_history(app, context);
     add_requests(app, context);
     add_completion(app, context, [&app] { return shape_of(app); });
     add_forget(app, context);

@@ -133,6 +133,8 @@ void add_forget(CLI::App& app, Context& context);
 void add_reload(CLI::App& app, Context& context);
 void add_plan(CLI::App& app, Context& context);
 void add_forecast(CLI::App& app, Context& context);
+void add_list(CLI::App& app, Context& context);
+void add_history(CLI::App& app, Context& context);
 void add_requests(CLI::App& app, Context& context);
 
 } // namespace usher::ctl

@@ -100,8 +100,15 @@ protected:
 
     void ask_everything() const
     {
-        for (char const* const command : {"status", "requests", "init"})
+        for (char const* const command : {"status", "requests", "init", "plan", "forecast", "list", "history"})
             checked({command});
+        for (char const* const command : {"plan", "forecast", "list", "history"})
+            checked({command, "--json"});
+        checked({"list", "--failing"});
+        checked({"list", "--at", "+1h"});
+        checked({"history", "victim"});
+        checked({"history", "victim", "--participant", "ann"});
+        checked({"history", "--participant", "ann", "--json"});
         for (char const* const command : {"requests", "init"})
             checked({command, "--json"});
         for (char const* const command : {"explain", "credentials"}) {

@@ -50,11 +50,18 @@ struct MeetingStanding {
     std::string detail;
     MeetingFacts facts;
     Word word = Word::on_schedule;
-    std::optional<sys_seconds> next_at; ///< No network call before this.
+    std::optional<sys_seconds> next_at;   ///< No network call before this.
+    std::optional<sys_seconds> next_work; ///< When usher looks at it again; empty while it is due.
     bool has_session = false;
     bool has_people = false;
     bool rows_gone = false; ///< Somebody else took rows that usher had written for it.
     bool is_due = false;    ///< usher has to look at it, now.
+};
+
+/// A meeting as `list` has it.
+struct ListedMeeting {
+    MeetingStanding standing;
+    std::int64_t people = 0;
 };
 
 struct MeetingRef {
@@ -148,6 +155,25 @@ struct HistoryReport {
     std::string detail;
 };
 
+/// Something that was done for a meeting.
+struct EventReport {
+    std::string meeting_id;     ///< Empty when that is not known any more.
+    std::string participant_id; ///< Of whose token it tells; else empty.
+    HistoryReport event;
+};
+
+/// A row of `credential_history`: a token that was published, and never its text.
+struct TokenReport {
+    std::string meeting_id;
+    std::string participant_id;
+    std::string role;
+    std::string reason;
+    sys_seconds issued_at;
+    sys_seconds expires_at;
+    std::optional<sys_seconds> withdrawn_at;
+    std::string withdrawn_reason;
+};
+
 /// A row of `participant_status`.
 struct PersonReport {
     std::string participant_id;
@@ -228,6 +254,17 @@ public:
 
     /// Every meeting that is not over, in no order.
     void each_meeting(Viewpoint const& view, std::function<void(MeetingStanding const&)> const& visit) const;
+
+    /// Those that are neither over nor cancelled and that `wanted` takes, by their opening.
+    Listing<ListedMeeting> list(Viewpoint const& view, std::function<bool(MeetingStanding const&)> const& wanted) const;
+
+    /// What was done, newest first: for one meeting when one is named, and then with what became of single people's
+    /// tokens by the platform's doing.
+    Listing<EventReport> history(std::optional<std::string> const& meeting_id) const;
+
+    /// The tokens that a person got, newest first; in one meeting when one is named.
+    Listing<TokenReport>
+    tokens_of(std::optional<std::string> const& meeting_id, std::string const& participant_id) const;
 
     std::optional<MeetingReport> meeting(std::string_view id, Viewpoint const& view) const;
 

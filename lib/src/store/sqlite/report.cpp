@@ -26,6 +26,9 @@ constexpr std::size_t people_max = 1000;
 constexpr std::size_t credentials_max = 10'000;
 constexpr std::int64_t candidates_max = 200'000; // ids to compare a mistyped one with
 constexpr std::size_t projects_max = 100;        // there are a handful
+constexpr std::size_t listed_max = 100'000;      // meetings of a list
+constexpr std::int64_t events_max = 1000;
+constexpr std::int64_t tokens_max = 1000; // of one person
 
 // An id of any size is cut before it is sorted; in characters, so that shown_text still sees that it was longer.
 constexpr char const* person_columns =
@@ -180,6 +183,120 @@ void Report::Impl::each_standing(Viewpoint const& view, std::function<void(Meeti
 void Report::each_meeting(Viewpoint const& view, std::function<void(MeetingStanding const&)> const& visit) const
 {
     impl_->on_snapshot([&] { impl_->each_standing(view, visit); });
+}
+
+Listing<ListedMeeting>
+Report::list(Viewpoint const& view, std::function<bool(MeetingStanding const&)> const& wanted) const
+{
+    Impl const& impl = *impl_;
+    return impl.on_snapshot([&] {
+        Listing<ListedMeeting> result;
+        Statement people{*impl.database, "SELECT count(*) FROM participant WHERE meeting_id = ?"};
+        impl.each_standing(view, [&](MeetingStanding const& meeting) {
+            if (meeting.word == Word::ended || meeting.word == Word::cancelled || !wanted(meeting))
+                return;
+            result.add({meeting, 0}, listed_max);
+        });
+        for (ListedMeeting& meeting : result.items) {
+            people.reset();
+            people.bind(1, meeting.standing.id);
+            if (people.executeStep())
+                meeting.people = people.getColumn(0).getInt64();
+        }
+        std::sort(result.items.begin(), result.items.end(), [](ListedMeeting const& a, ListedMeeting const& b) {
+            const auto key = [](ListedMeeting const& meeting) {
+                return std::pair{meeting.standing.facts.opens.value_or(sys_seconds::max()), meeting.standing.id};
+            };
+            return key(a) < key(b);
+        });
+        return result;
+    });
+}
+
+Listing<EventReport> Report::history(std::optional<std::string> const& meeting_id) const
+{
+    Impl const& impl = *impl_;
+    return impl.on_snapshot([&] {
+        Listing<EventReport> result;
+        const auto read = [&](Statement& row) {
+            result.add(
+                {shown_text(row.getColumn(3)), shown_text(row.getColumn(4)), history_of_row(row)},
+                static_cast<std::size_t>(2 * events_max)
+            );
+        };
+        if (!meeting_id) {
+            impl.each(
+                read,
+                R"sql(SELECT h.at, h.event, h.detail, a.meeting_id, ''
+                        FROM history h LEFT JOIN agenda a ON a.meeting_no = h.meeting_no
+                       ORDER BY h.history_no DESC LIMIT ?1)sql",
+                events_max
+            );
+            return result;
+        }
+        impl.each(
+            read,
+            R"sql(WITH RECURSIVE chain (history_no, depth) AS (
+                      SELECT last_history_no, 1 FROM agenda WHERE meeting_id = ?1
+                      UNION ALL SELECT h.previous_no, depth + 1 FROM history h JOIN chain c USING (history_no)
+                                 WHERE depth < ?2 AND h.previous_no < c.history_no)
+                  SELECT h.at, h.event, h.detail, ?1, '' FROM chain JOIN history h USING (history_no)
+                   ORDER BY h.history_no DESC)sql",
+            *meeting_id, events_max
+        );
+        impl.each(
+            read,
+            R"sql(SELECT c.withdrawn_at, CASE WHEN c.withdrawn_reason IN ('role_changed', 'details_changed')
+                                              THEN 'token replaced' ELSE 'token withdrawn' END,
+                         CASE c.withdrawn_reason WHEN 'role_changed'
+                              THEN coalesce(c.role, '') || ' -> ' || coalesce(
+                                       (SELECT n.role FROM credential_history n
+                                         WHERE n.meeting_id = ?1 AND n.participant_id = c.participant_id
+                                           AND n.issued_at >= c.issued_at AND n.reason = 'role_changed'
+                                           AND n.withdrawn_at IS NOT c.withdrawn_at
+                                         ORDER BY n.issued_at LIMIT 1), '')
+                              ELSE replace(c.withdrawn_reason, '_', ' ') END,
+                         ?1, c.participant_id
+                    FROM credential_history c
+                   WHERE c.meeting_id = ?1 AND c.withdrawn_reason IN
+                         ('role_changed', 'details_changed', 'removed', 'blocked', 'not_served')
+                   ORDER BY c.withdrawn_at DESC LIMIT ?2)sql",
+            *meeting_id, events_max
+        );
+        std::stable_sort(result.items.begin(), result.items.end(), [](EventReport const& a, EventReport const& b) {
+            return a.event.at > b.event.at;
+        });
+        return result;
+    });
+}
+
+Listing<TokenReport>
+Report::tokens_of(std::optional<std::string> const& meeting_id, std::string const& participant_id) const
+{
+    return impl_->on_snapshot([&] {
+        Listing<TokenReport> result;
+        const auto read = [&](Statement& row) {
+            result.add(
+                {.meeting_id = shown_text(row.getColumn(0)),
+                 .participant_id = shown_text(row.getColumn(1)),
+                 .role = shown_text(row.getColumn(2)),
+                 .reason = shown_text(row.getColumn(3)),
+                 .issued_at = instant_of(row.getColumn(4)).value_or(sys_seconds{}),
+                 .expires_at = instant_of(row.getColumn(5)).value_or(sys_seconds{}),
+                 .withdrawn_at = instant_of(row.getColumn(6)),
+                 .withdrawn_reason = shown_text(row.getColumn(7))},
+                static_cast<std::size_t>(tokens_max)
+            );
+        };
+        const std::string columns = "SELECT meeting_id, participant_id, role, reason, issued_at, expires_at, "
+                                    "withdrawn_at, withdrawn_reason FROM credential_history WHERE participant_id = ?1";
+        const std::string order = " ORDER BY issued_at DESC, withdrawn_at IS NOT NULL, withdrawn_at DESC";
+        if (meeting_id)
+            impl_->each(read, columns + " AND meeting_id = ?2" + order, participant_id, *meeting_id);
+        else
+            impl_->each(read, columns + order, participant_id);
+        return result;
+    });
 }
 
 std::vector<ProjectReport> Report::projects() const
@@ -397,8 +514,7 @@ std::optional<MeetingReport> Report::meeting(std::string_view meeting_id, Viewpo
                 report.starts_at = instant_of(row.getColumn(2));
                 report.ends_at = instant_of(row.getColumn(3));
                 report.attempts = row.getColumn(4).getInt64();
-                if (const auto due = instant_of(row.getColumn(5));
-                    due && *due > view.now && *due < from_unix(100'000'000'000))
+                if (const auto due = instant_of(row.getColumn(5)); due && *due > view.now && *due < never_due)
                     report.next_work = due;
                 report.session_id = shown_text(row.getColumn(6));
                 report.session_adopted = row.getColumn(7).getInt() != 0;

@@ -62,6 +62,8 @@ MeetingStanding const& StandingReader::read(SQLite::Statement& row)
     standing_.has_session = row.getColumn(15).getInt() != 0;
     standing_.has_people = row.getColumn(17).isNull() || row.getColumn(17).getInt() != 0;
     standing_.next_at = instant_of(row.getColumn(11));
+    const auto due = instant_of(row.getColumn(10));
+    standing_.next_work = due && *due > view_.now && *due < never_due ? due : std::nullopt;
 
     MeetingFacts& facts = standing_.facts;
     facts = {};

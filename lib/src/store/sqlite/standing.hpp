@@ -10,6 +10,9 @@
 
 namespace usher {
 
+/// What is due then or later is due by nothing but an edit.
+inline constexpr sys_seconds never_due = from_unix(100'000'000'000);
+
 /// Statements whose rows StandingReader reads; ?1 is the instant of its view. `where` speaks of `a`, a row of agenda.
 std::string standing_sql(std::string const& where);
 
