@@ -176,8 +176,9 @@ Config Context::load(Secrets secrets)
             lines += (lines.empty() ? "" : "\n") + error.text();
         throw BadConfiguration{lines};
     }
-    for (std::string const& warning : loaded->warnings)
-        err << "warning: " << warning << '\n';
+    if (!tells_warnings)
+        for (std::string const& warning : loaded->warnings)
+            err << "warning: " << warning << '\n';
     return std::move(*loaded);
 }
 
@@ -296,6 +297,7 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
     add_forecast(app, context);
     add_list(app, context);
     add_history(app, context);
+    add_doctor(app, context);
     add_requests(app, context);
     add_completion(app, context, [&app] { return shape_of(app); });
     add_forget(app, context);

@@ -53,6 +53,7 @@ struct Context {
     std::string database_path; ///< Likewise.
     bool json = false;
     bool local = false; ///< Times in this machine's zone.
+    bool tells_warnings =
         false; ///< The command itself tells those of the configuration; else they are printed at once.
     std::function<int()> action; ///< Set by the chosen command, once all of the command line has been read.
 
@@ -135,6 +136,7 @@ void add_plan(CLI::App& app, Context& context);
 void add_forecast(CLI::App& app, Context& context);
 void add_list(CLI::App& app, Context& context);
 void add_history(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
 void add_requests(CLI::App& app, Context& context);
 
 } // namespace usher::ctl

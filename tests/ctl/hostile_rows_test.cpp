@@ -106,6 +106,7 @@ protected:
             checked({command, "--json"});
         checked({"list", "--failing"});
         checked({"list", "--at", "+1h"});
+        checked({"doctor", "--offline", "--json"});
         checked({"history", "victim"});
         checked({"history", "victim", "--participant", "ann"});
         checked({"history", "--participant", "ann", "--json"});

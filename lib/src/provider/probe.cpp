@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <usher/provider/probe.hpp>
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <usher/provider/beast_transport.hpp>
+#include <usher/provider/kind.hpp>
+
+namespace usher {
+
+namespace {
+
+sys_seconds current_time()
+{
+    return std::chrono::floor<seconds>(std::chrono::system_clock::now());
+}
+
+Probed failed(std::string detail)
+{
+    Probed probed;
+    probed.failure.emplace();
+    probed.failure->kind = FailureKind::permanent;
+    probed.failure->detail = std::move(detail);
+    return probed;
+}
+
+} // namespace
+
+std::optional<Probed>
+probe(ProviderDeclaration const& kind, Settings const& settings, TokenSigner const& signer, seconds clock_skew)
+{
+    if (!kind.disconnects)
+        return std::nullopt;
+    boost::asio::io_context context{1};
+    const ProviderDoors doors{current_time, [&context](TransportSettings transport) {
+                                  return BeastTransport::create(context.get_executor(), std::move(transport));
+                              }};
+    const auto provider = kind_of(kind).make(settings, signer, clock_skew, doors);
+    if (!provider)
+        return failed(provider.error());
+    std::random_device random;
+    const auto draw = [&random] { return (std::uint64_t{random()} << 32U) | random(); };
+    SessionOrder order;
+    order.at = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    order.entropy = {draw(), draw(), draw()};
+    const std::string nobodys = "usher-asks-" + std::to_string(draw());
+    DisconnectOutcome outcome;
+    std::exception_ptr error;
+    boost::asio::co_spawn(
+        context, (*provider)->disconnect_all(nobodys, order),
+        [&](std::exception_ptr thrown, DisconnectOutcome ended) {
+            error = std::move(thrown);
+            outcome = std::move(ended);
+        }
+    );
+    context.run();
+    if (error)
+        std::rethrow_exception(error);
+    Probed probed;
+    probed.clock_ahead = outcome.clock_ahead;
+    if (!outcome.disconnected)
+        probed.failure = outcome.disconnected.error();
+    return probed;
+}
+
+} // namespace usher
