@@ -298,6 +298,7 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
     add_list(app, context);
     add_history(app, context);
     add_doctor(app, context);
+    add_check_config(app, context);
     add_requests(app, context);
     add_completion(app, context, [&app] { return shape_of(app); });
     add_forget(app, context);

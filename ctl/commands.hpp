@@ -137,6 +137,7 @@ void add_forecast(CLI::App& app, Context& context);
 void add_list(CLI::App& app, Context& context);
 void add_history(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
+void add_check_config(CLI::App& app, Context& context);
 void add_requests(CLI::App& app, Context& context);
 
 } // namespace usher::ctl

@@ -39,7 +39,7 @@ if [ "$1" = --self-test ]; then
     plant config/usher.example.yaml 's/# burst:/# bursts:/' 'only config/usher.example.yaml has: projects.bursts'
     plant docs/reference.md 's/`--once`, //' 'the docs lack: usherd --once'
     plant docs/reference.md 's/`--prune`/`--delete`/' 'only the docs have: usherctl import --delete'
-    plant config/usher.example.yaml '3s/`usherd --check-config[^`]*`/`usherctl check-config`/' 'there is no: usherctl check-config'
+    plant config/usher.example.yaml '3s/`usherd --check-config[^`]*`/`usherctl check-file`/' 'there is no: usherctl check-file'
     plant README.md 's/`usherctl decode`/`usherctl decode --loud`/' 'there is no: usherctl decode --loud'
     plant docs/reference.md 's/`task failed`/`task has failed`/' 'log events: the docs lack: task.failed error task failed'
     plant docs/reference.md 's/^| `pass.done`/| `pass.over`/' 'log events: only the docs have: pass.over info published'
