@@ -398,8 +398,13 @@ private:
         disturb();
         oracle_.configure(setting_);
         const ProcessId process = ++processes_;
-        if (!quiet_ && dice_.one_in(12))
-            vfs_.plan(process, DiskFault::death, dice_.between(1, 300));
+        if (!quiet_ && dice_.one_in(6)) { // while all that it needs is still on the disk
+            const DiskFault fault =
+                dice_.some({DiskFault::death, DiskFault::death, DiskFault::read_error, DiskFault::write_error});
+            vfs_.plan(process, fault, dice_.between(1, 300));
+            may_fail_until_ = std::max(may_fail_until_, clock_.steady_now() + 20min);
+            end_after(20min, disk_no_, [this] { vfs_.forget_plans(); });
+        }
         try {
             ++starts_;
             story_.tell("usherd starts");
