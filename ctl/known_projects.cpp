@@ -53,7 +53,7 @@ KnownProjects known_projects(Context& context, Report const& rows)
     if (!configured && !reports.empty()) {
         const ProviderDeclarations kinds = declarations_of();
         for (ProjectReport const& report : reports) {
-            ProviderDeclaration const* const kind = find(kinds, report.provider);
+            ProviderDeclaration const* const kind = find_kind(kinds, report.provider);
             ProjectFacts facts = recorded(report, kind, config);
             if (facts.network)
                 known.calls_per_second.emplace(facts.name, usual_rate);
