@@ -61,7 +61,7 @@ expect 'meetings.csv' backup mee
 expect 'folder' --config fo
 expect '' rotate --project ''
 expect 'bash fish zsh' completion ''
-expect 'replace-session requests restore retry' re
+expect 'reload replace-session requests restore retry' re
 expect '--project' rotate --pr
 expect 'abort' requests ab
 expect 'rotate' --db file ro

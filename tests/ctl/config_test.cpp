@@ -140,7 +140,7 @@ json example()
         else if (match[1].length() == 0)
             document[name] = value;
         else if (match[1].length() == 2 && !value.empty())
-            document[section][name] = value;
+            document[section][name] = value == "true" || value == "false" ? json(value == "true") : json(value);
         else if (match[1].length() == 4)
             document[section]["default"][name] = value;
     }
