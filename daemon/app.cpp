@@ -352,11 +352,11 @@ private:
     void know(Config const& config)
     {
         project_names_.clear();
-        sandbox_projects_.clear();
+        pretending_projects_.clear();
         for (ProjectConfig const& project : config.projects) {
             project_names_.push_back(project.name);
             if (project.kind->pretends)
-                sandbox_projects_.push_back(project.name);
+                pretending_projects_.push_back(project.name);
         }
         metrics_.know_projects(project_names_);
     }
@@ -389,7 +389,7 @@ private:
         tasks_.spawn("sample", sampler_->run());
     }
 
-    DaemonFacts daemon_facts() const { return {clock_.now(), refused_reload_, refused_at_, sandbox_projects_}; }
+    DaemonFacts daemon_facts() const { return {clock_.now(), refused_reload_, refused_at_, pretending_projects_}; }
 
     StatusFacts status_facts()
     {
@@ -557,7 +557,7 @@ private:
     std::string database_; // the real path
     StatusConfig status_config_;
     std::vector<std::string> project_names_;
-    std::vector<std::string> sandbox_projects_;
+    std::vector<std::string> pretending_projects_;
     std::string refused_reload_; // why, while the last one was
     sys_seconds refused_at_{};
     sys_seconds configured_at_ = clock_.now();

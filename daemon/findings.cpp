@@ -157,10 +157,10 @@ std::vector<Finding> findings_of(Sample const& sample, DaemonFacts const& facts)
                      (project.clock_ahead->count() > 0 ? "ahead of" : "behind") + " the vendor's",
                  "timedatectl set-ntp true"}
             );
-    for (std::string const& project : facts.sandbox_projects)
-        findings.push_back({"sandbox", note, project, "its tokens open no real meeting", "name a provider"});
+    for (std::string const& project : facts.pretending_projects)
+        findings.push_back({"no_real_meetings", note, project, "its tokens open no real meeting", "name a provider"});
     const auto rank = [](Finding const& finding) {
-        const auto* const found = std::find(std::begin(finding_ids), std::end(finding_ids), finding.id);
+        auto const* const found = std::find(std::begin(finding_ids), std::end(finding_ids), finding.id);
         return std::pair{finding.severity, found - std::begin(finding_ids)};
     };
     std::stable_sort(findings.begin(), findings.end(), [&](Finding const& left, Finding const& right) {

@@ -30,7 +30,7 @@ struct Finding {
 /// Every id that there is, in the order of importance; docs/monitoring.md says what each means.
 inline constexpr std::string_view finding_ids[] = {
     "contract_damaged",  "not_looking",    "meetings_failed", "circuit_open", "meetings_at_risk",
-    "people_not_served", "config_refused", "store_concern",   "clock_off",    "sandbox",
+    "people_not_served", "config_refused", "store_concern",   "clock_off",    "no_real_meetings",
 };
 
 /// What the daemon knows beside the rows.
@@ -38,7 +38,7 @@ struct DaemonFacts {
     sys_seconds now;
     std::string refused_reload{}; ///< Why the last reload was refused; empty when it was taken.
     sys_seconds refused_at{};
-    std::vector<std::string> sandbox_projects{};
+    std::vector<std::string> pretending_projects{};
 };
 
 /// The most important first; what follows from another is in its `hides`.

@@ -291,8 +291,8 @@ void add_sample(Gauges& gauges, StatusFacts const& facts)
         }
     for (HealthRow const& row : sample.health)
         gauges.add("usher_store_" + row.name, "Of the store: " + row.sentence + ".", static_cast<double>(row.value));
-    std::vector<Finding> const findings = findings_of(sample, facts.daemon);
-    for (std::string_view const id : finding_ids) {
+    const std::vector<Finding> findings = findings_of(sample, facts.daemon);
+    for (const std::string_view id : finding_ids) {
         const auto is_it = [&](Finding const& finding) { return finding.id == id; };
         gauges.add(
             "usher_finding", "1 while the finding is listed by /readyz and the status page.",
@@ -395,7 +395,7 @@ bool StatusPages::is_asked_for(std::string_view host) const
         return true;
     const bool is_v6 = config_.listen->ip.find(':') != std::string::npos;
     const std::string own = is_v6 ? "[" + config_.listen->ip + "]" : config_.listen->ip;
-    return name == "localhost" || name == own || (!config_.host.empty() && name == config_.host);
+    return name == "localhost" || name == own || (!config_.server_name.empty() && name == config_.server_name);
 }
 
 PageResponse StatusPages::answer(PageRequest const& request) const
@@ -407,7 +407,8 @@ PageResponse StatusPages::answer(PageRequest const& request) const
     PageResponse response;
     if (!is_asked_for(request.host))
         response = refuse(
-            421, "This is not " + printable(request.host, id_bytes_shown) + ". Ask for localhost, or set status.host."
+            421,
+            "This is not " + printable(request.host, id_bytes_shown) + ". Ask for localhost, or set status.server_name."
         );
     else if (!request.origin.empty() && request.origin != "http://" + request.host &&
              request.origin != "https://" + request.host)

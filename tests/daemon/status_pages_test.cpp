@@ -110,7 +110,7 @@ TEST(Findings, ComeTheWorstFirst)
         ids(findings_of(sample, {now, "usher.yaml:1: bad", now, {"demo"}})),
         (Ids{
             "contract_damaged", "not_looking", "meetings_failed", "meetings_failed", "people_not_served",
-            "config_refused", "store_concern", "clock_off", "sandbox"})
+            "config_refused", "store_concern", "clock_off", "no_real_meetings"})
     );
 }
 

@@ -96,7 +96,7 @@ tags "$pages/usherd.8" '^OPTIONS$' | grep -oE -e '--[a-z-]+' | sed 's/^/usherd /
 compare usherd.8 "$work/program" "$work/page"
 
 # A key that has others below it is one of them.
-"$bin/usherd" --words | sed -n 's/^key //p' | grep -vxE 'sessions|tokens|log' >"$work/program"
+"$bin/usherd" --words | sed -n 's/^key //p' | grep -vxE 'sessions|tokens|log|status' >"$work/program"
 tags "$pages/usher.yaml.5" '^KEYS$' | sed 's/:.*//; s/\.NAME\././' >"$work/page"
 compare usher.yaml.5 "$work/program" "$work/page"
 

@@ -164,6 +164,7 @@ words key >"$work/program"
 # The example has the keys of a project below its name; those that are not set stand behind a hash.
 awk '/^[a-z_]+:/ { top = $1; sub(/:.*/, "", top); print top }
      /^  [a-z_]+:/ && top != "projects" { name = $1; sub(/:.*/, "", name); print top "." name }
+     /^  # [a-z_]+: / && top == "status" { name = $2; sub(/:.*/, "", name); print top "." name }
      /^    (# )?[a-z_]+: / && top == "projects" { name = $1 == "#" ? $2 : $1; sub(/:.*/, "", name); print "projects." name }
     ' config/usher.example.yaml >"$work/docs"
 compare 'configuration' "$work/program" "$work/docs" config/usher.example.yaml

@@ -51,7 +51,7 @@ constexpr std::array abouts{
     About{
         "status.listen",
         "Where metrics, health and the status page are served: ADDRESS:PORT, a socket's path, or off."},
-    About{"status.host", "Another name by which the status page may be asked for."},
+    About{"status.server_name", "Another name by which the status page may be asked for."},
     About{"status.allow_remote", "Whether listen may be an address that other machines reach."},
 };
 
@@ -260,7 +260,7 @@ std::vector<KeyDifference> differences(Config const& config)
     compare("log.level", levels[1], levels[static_cast<std::size_t>(config.log.level)]);
     compare("log.format", formats[0], formats[static_cast<std::size_t>(config.log.format)]);
     compare("status.listen", "off", config.status.listen ? to_text(*config.status.listen) : "off");
-    compare("status.host", "", config.status.host);
+    compare("status.server_name", "", config.status.server_name);
     return found;
 }
 

@@ -144,7 +144,7 @@ ConfigKeys::ConfigKeys(ProviderDeclarations const& kinds)
       },
       status{
           {"listen", TextKey{"off, or an address and port such as 127.0.0.1:9787", check_listen, "off"}},
-          {"host", TextKey{"the name of a host", check_host_name}},
+          {"server_name", TextKey{"the name of a host", check_host_name}},
           {"allow_remote", ChoiceKey{yes_no_words}},
       }
 {}

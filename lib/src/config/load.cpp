@@ -112,8 +112,8 @@ private:
     StatusConfig read_status(Section const& section)
     {
         StatusConfig status;
-        if (section.values.has("host"))
-            status.host = section.values.text("host");
+        if (section.values.has("server_name"))
+            status.server_name = section.values.text("server_name");
         std::string const& listen = section.values.text("listen");
         if (listen == "off")
             return status;

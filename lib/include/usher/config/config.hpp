@@ -28,7 +28,7 @@ struct LogConfig {
 /// Where metrics, health and the status page are served.
 struct StatusConfig {
     std::optional<ListenAddress> listen; ///< Nowhere without.
-    std::string host; ///< A name by which requests may ask for it, beside the address's own; mostly empty.
+    std::string server_name; ///< A name by which requests may ask for it, beside the address's own; mostly empty.
 
     friend bool operator==(StatusConfig const&, StatusConfig const&) = default;
 };
