@@ -16,6 +16,7 @@ install(CODE "
   file(WRITE \"${PROJECT_BINARY_DIR}/generated/usher.service\" \"\${unit}\")")
 install(FILES ${PROJECT_BINARY_DIR}/generated/usher.service DESTINATION ${USHER_UNIT_DIR})
 install(FILES systemd/usher.sysusers DESTINATION lib/sysusers.d RENAME usher.conf)
+install(FILES systemd/usher.catalog DESTINATION lib/systemd/catalog)
 install(FILES systemd/usher.tmpfiles DESTINATION lib/tmpfiles.d RENAME usher.conf)
 
 install(FILES README.md LICENSE CHANGELOG.md config/usher.example.yaml TYPE DOC OPTIONAL)

@@ -29,7 +29,6 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <spdlog/spdlog.h>
 
 #include <usher/async/clock.hpp>
 #include <usher/async/task_group.hpp>
@@ -83,6 +82,15 @@ std::string this_process()
     return "pid " + std::to_string(::getpid()) + " on " + host.data() + ", started " + to_iso8601(SystemClock{}.now());
 }
 
+std::string sentence_of(std::exception_ptr const& failure)
+{
+    try {
+        std::rethrow_exception(failure);
+    } catch (std::exception const& error) {
+        return error.what();
+    }
+}
+
 /// What providers see of the world: this machine's clock, and its network by way of `executor`.
 ProviderDoors doors_of(asio::any_io_executor const& executor)
 {
@@ -108,10 +116,9 @@ public:
             if (threads_.empty())
                 throw;
             log_event(
-                "limit.threads"_event, fmt::format(
-                                           " threads={} processors={} reason=\"{}{}\"", threads_.size(), count,
-                                           error.what(), way_out_of(error.code().value())
-                                       )
+                "limit.threads"_event, {{"threads", threads_.size()},
+                                        {"processors", count},
+                                        {"reason", error.what() + way_out_of(error.code().value())}}
             );
         }
     }
@@ -144,7 +151,7 @@ public:
           store_{make_store(config.database, who_, clock_, context_.get_executor(), work_.get_executor())},
           maker_{context_.get_executor(), *store_, clock_, random_, [this] { loop_->wake(); }},
           tasks_{context_.get_executor(), [this](std::string const& task, std::exception_ptr error) {
-                     log_event("task.failed"_event, fmt::format(" name={}", task));
+                     log_event("task.failed"_event, {{"task", task}, {"reason", sentence_of(error)}});
                      if (!failure_) // what fails after it may follow from it
                          failure_ = std::move(error);
                      stop_everything();
@@ -161,10 +168,7 @@ public:
         know(config);
         const bool clock_went_back = tenure.last_look > clock_.now();
         if (clock_went_back)
-            log_event(
-                "clock.stepped"_event,
-                fmt::format(" back last_look={} now={}", to_iso8601(tenure.last_look), to_iso8601(clock_.now()))
-            );
+            log_event("clock.stepped"_event, {{"last_look", tenure.last_look}, {"now", clock_.now()}});
         const MainLoop::Parts parts{*store_, *provisioner_, maker_, clock_, hindrance_};
         MainLoop::Doors doors{
             [this] { return reload_configuration(); },
@@ -196,7 +200,7 @@ public:
     int run()
     {
         if (const auto slow = store_->notice_changes())
-            log_event("limit.watches"_event, fmt::format(" {} ms reason=\"{}\"", slow->every.count(), slow->reason));
+            log_event("limit.watches"_event, {{"every_ms", slow->every.count()}, {"reason", slow->reason}});
         tasks_.spawn("provisioning", provision());
         tasks_.spawn("sessions", maker_.run());
         tasks_.spawn("changes", loop_->look_for_changes());
@@ -225,7 +229,7 @@ private:
     void open_store()
     {
         if (const std::string set_aside = store_->open(); !set_aside.empty())
-            log_event("wal.set_aside"_event, fmt::format(", and is set aside name={}", set_aside));
+            log_event("wal.set_aside"_event, {{"name", set_aside}});
     }
 
     /// At start there is nothing else to do than to wait until others are done with the lock, or with the tables.
@@ -310,7 +314,7 @@ private:
         notify_reloading();
         std::vector<std::string> refusal = take_configuration();
         for (std::string const& error : refusal)
-            log_event("config.refused"_event, fmt::format(" reason=\"{}\"", error));
+            log_event("config.refused"_event, {{"reason", error}});
         metrics_.configuration_reloaded(refusal.empty());
         leave_reload_verdict(refusal);
         const bool taken = refusal.empty();
@@ -338,14 +342,19 @@ private:
         if (loaded->status != status_config_)
             return {"status: changes with a restart only"};
         for (std::string const& warning : loaded->warnings)
-            log_event("config.warning"_event, fmt::format("=\"{}\"", warning));
+            log_event("config.warning"_event, {{"detail", warning}});
         try {
             provisioner_->configure(projects_of(*loaded, doors_of(context_.get_executor())), {loaded->base});
         } catch (std::runtime_error const& error) { // a key that cannot sign
             return {error.what()};
         }
         know(*loaded);
-        log_event("config.taken"_event, fmt::format(" projects={}", loaded->projects.size()));
+        set_up_log(loaded->log); // last: nothing can be refused any more
+        log_event(
+            "config.taken"_event, {{"projects", loaded->projects.size()},
+                                   {"log_level", to_text(loaded->log.level)},
+                                   {"log_format", to_text(loaded->log.format)}}
+        );
         return {};
     }
 
@@ -410,7 +419,7 @@ private:
     }
 
     /// That nobody can guess.
-    std::string nonce() { return fmt::format("{:016x}{:016x}", random_.next(), random_.next()); }
+    std::string nonce() { return std::to_string(random_.next()) + "-" + std::to_string(random_.next()); }
 
     /// Something got done, so the process does not hang. The watchdog hears of it from here alone.
     void progressed(std::string_view step)
@@ -447,7 +456,7 @@ private:
             co_await steps.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
             std::uint64_t expirations = 0;
             if (::read(timer, &expirations, sizeof expirations) < 0 && errno == ECANCELED) {
-                log_event("clock.stepped"_event, fmt::format(" now={}", to_iso8601(clock_.now())));
+                log_event("clock.stepped"_event, {{"now", clock_.now()}});
                 metrics_.clock_stepped(wall_offset() < offset);
                 loop_->clock_was_set();
                 if (sampler_)
@@ -461,7 +470,7 @@ private:
         co_await stop_signals_->async_wait(asio::use_awaitable);
         hurry_readers();
         notify_stopping();
-        log_event("stopping"_event, " reason=signal");
+        log_event("stopping"_event, {{"reason", "signal"}});
         loop_->request_stop();
         stop_signals_->async_wait([](boost::system::error_code error, int) {
             if (!error)
@@ -497,7 +506,7 @@ private:
 
     [[noreturn]] static void stop_at_once()
     {
-        log_event("stopped.at_once"_event, ", the batch in hand is left to the next start");
+        log_event("stopped.at_once"_event);
         end_log(reader_patience);
         std::_Exit(exit_could_not); // as safe as a kill -9, which the database takes
     }
@@ -516,19 +525,19 @@ private:
             std::rethrow_exception(failure_);
         loop_->log_published();
         if (!store_->finish([](std::chrono::steady_clock::duration pause) { std::this_thread::sleep_for(pause); }))
-            log_event("wal.kept"_event, ", since others read in it");
+            log_event("wal.kept"_event);
     }
 
     /// What readers of the log, and systemd, have not taken yet; returns in how long to do so again.
     static std::optional<std::chrono::steady_clock::duration> offer_again()
     {
-        std::optional<std::chrono::steady_clock::duration> again = standard_error().push();
+        std::optional<std::chrono::steady_clock::duration> again = push_log();
         if (!notify_again())
             again = std::min<std::chrono::steady_clock::duration>(again.value_or(notify_retry), notify_retry);
         return again;
     }
 
-    void announce() { log_event("ready"_event, fmt::format(" who=\"{}\"", who_)); }
+    void announce() { log_event("ready"_event, {{"who", who_}}); }
 
     /// What the engine says is shown while others hold it up, and before there is a sample.
     void tell_status(std::string const& sentence)

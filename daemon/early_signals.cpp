@@ -10,11 +10,14 @@
 
 #include <usher/core/exit_status.hpp>
 
+#include "journal.hpp"
+
 namespace usher {
 
 namespace {
 
 volatile std::sig_atomic_t early_exit_status = 0;
+volatile std::sig_atomic_t is_journal = 0; // on standard error
 
 /// Does not wait: whoever reads may be stopped. Safe in a signal handler.
 void say(std::string_view text)
@@ -34,6 +37,8 @@ void leave(int /*signal*/)
 /// A file that is mapped was cut: a thread is in the middle of it and cannot go on.
 void leave_what_was_cut(int /*signal*/)
 {
+    if (is_journal != 0)
+        say("<3>");
     say("usherd: DATABASE-shm was cut while it was in use; all that was committed is kept; "
         "restart all programs that had it open\n");
     ::_exit(exit_could_not);
@@ -52,6 +57,7 @@ void change_mask(int how, std::initializer_list<int> signals)
 
 void set_up_early_signals()
 {
+    is_journal = is_journal_on_standard_error() ? 1 : 0;
     change_mask(SIG_BLOCK, {SIGHUP});
     ::signal(SIGPIPE, SIG_IGN);
     ::signal(SIGTERM, leave);

@@ -5,12 +5,14 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <cstring>
 #include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace usher {
@@ -22,6 +24,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr std::size_t kept_bytes_max = 1 << 20;
+constexpr std::size_t kept_datagrams_max = 1024;
 constexpr milliseconds again_while_it_reads{10};
 constexpr milliseconds again_while_it_does_not{1000};
 
@@ -53,6 +56,12 @@ LineWriter::LineWriter(int descriptor) : descriptor_{descriptor}
     }
 }
 
+LineWriter::LineWriter(DatagramSocket socket) : descriptor_{-1}, socket_path_{std::move(socket.path)}
+{
+    own_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    connect();
+}
+
 LineWriter::~LineWriter()
 {
     if (own_ >= 0)
@@ -66,15 +75,19 @@ void LineWriter::print(std::string line)
     push_kept();
 }
 
-void LineWriter::offer(std::string line)
+void LineWriter::offer(std::string line, std::optional<LogSeverity> severity)
 {
     const std::lock_guard lock{mutex_};
     push_kept();
-    if (dropped_ > 0 || kept_bytes_ + line.size() > kept_bytes_max) {
+    const std::size_t priority = severity ? static_cast<std::size_t>(*severity) : 0;
+    const bool is_full =
+        kept_bytes_ + line.size() > kept_bytes_max || (!socket_path_.empty() && kept_.size() >= kept_datagrams_max);
+    if (dropped_ > 0 || is_full) {
         ++dropped_;
+        count(fates_.dropped, priority);
         return;
     }
-    keep(std::move(line));
+    keep(std::move(line), priority);
     push_kept();
 }
 
@@ -117,37 +130,63 @@ bool LineWriter::failed() const
     return failed_;
 }
 
-void LineWriter::keep(std::string line)
+bool LineWriter::is_connected() const
+{
+    const std::lock_guard lock{mutex_};
+    return connected_;
+}
+
+LineFates LineWriter::fates() const
+{
+    const std::lock_guard lock{mutex_};
+    return fates_;
+}
+
+void LineWriter::keep(std::string line, std::size_t priority)
 {
     kept_bytes_ += line.size();
-    kept_.push_back(std::move(line));
+    kept_.push_back({std::move(line), priority});
+}
+
+void LineWriter::count(std::array<std::uint64_t, log_priorities>& counts, std::size_t priority)
+{
+    if (priority > 0)
+        ++counts[priority];
+}
+
+/// These lines are lost; those that follow may do better.
+void LineWriter::lose_kept()
+{
+    failed_ = true;
+    broken_off_ = written_ > 0;
+    dropped_ += kept_.size();
+    for (Line const& line : kept_)
+        count(fates_.dropped, line.priority);
+    kept_.clear();
+    kept_bytes_ = written_ = 0;
 }
 
 LineWriter::Pushed LineWriter::push_kept()
 {
     while (!kept_.empty()) {
         if (broken_off_) {
-            kept_.front().insert(0, 1, '\n');
+            kept_.front().text.insert(0, 1, '\n');
             ++kept_bytes_;
             broken_off_ = false;
         }
-        const std::ptrdiff_t size = write_some(std::string_view{kept_.front()}.substr(written_));
+        const std::ptrdiff_t size = write_some(std::string_view{kept_.front().text}.substr(written_));
         if (size < 0 && errno == EINTR)
             continue;
         if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return Pushed::a_part;
-        if (size <
-            0) { // a full disk, or nobody has the other end: these lines are lost, those that follow may do better
-            failed_ = true;
-            broken_off_ = written_ > 0;
-            dropped_ += kept_.size();
-            kept_.clear();
-            kept_bytes_ = written_ = 0;
+        if (size < 0) { // a full disk, or nobody has the other end
+            lose_kept();
             return Pushed::failed;
         }
         reads_ = true;
         written_ += static_cast<std::size_t>(size);
-        if (written_ == kept_.front().size()) {
+        if (written_ == kept_.front().text.size()) {
+            count(fates_.written, kept_.front().priority);
             kept_bytes_ -= written_;
             written_ = 0;
             kept_.pop_front();
@@ -156,9 +195,33 @@ LineWriter::Pushed LineWriter::push_kept()
     return Pushed::all;
 }
 
-/// As ::write, but with EAGAIN for what would have to wait.
-std::ptrdiff_t LineWriter::write_some(std::string_view text) const
+/// To the socket of that name as it is now: somebody may have made it anew.
+bool LineWriter::connect()
 {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (own_ < 0 || socket_path_.size() >= sizeof address.sun_path) {
+        errno = ENOTCONN;
+        return connected_ = false;
+    }
+    std::memcpy(address.sun_path, socket_path_.c_str(), socket_path_.size() + 1);
+    return connected_ = ::connect(own_, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0;
+}
+
+std::ptrdiff_t LineWriter::send_datagram(std::string_view text)
+{
+    const auto send = [&] { return ::send(own_, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL); };
+    const std::ptrdiff_t size = connected_ ? send() : -1;
+    const bool is_gone =
+        !connected_ || (size < 0 && (errno == ECONNREFUSED || errno == ECONNRESET || errno == ENOTCONN));
+    return is_gone && connect() ? send() : size;
+}
+
+/// As ::write, but with EAGAIN for what would have to wait.
+std::ptrdiff_t LineWriter::write_some(std::string_view text)
+{
+    if (!socket_path_.empty())
+        return send_datagram(text);
     if (socket_)
         return ::send(descriptor_, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (own_ >= 0)

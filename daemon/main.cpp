@@ -31,7 +31,7 @@ namespace {
 
 int print_failure(std::string const& reason, usher::ExitStatus exit_status = usher::exit_could_not)
 {
-    usher::print_line(stderr, "usherd: " + reason);
+    usher::say_why_it_ends(reason);
     return exit_status;
 }
 
@@ -103,7 +103,7 @@ int run_program(int argc, char** argv, Patience& patience)
             config = std::move(*loaded);
         }
         for (std::string const& warning : config.warnings)
-            usher::print_line(stderr, "warning: " + warning);
+            usher::print_line(stderr, "warning: " + warning, usher::LogSeverity::warning);
         if (check) {
             usher::print_line(stdout, "the configuration is good");
             return printed();

@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include <usher/core/printable.hpp>
 
+#include "journal.hpp"
 #include "line_writer.hpp"
 
 namespace usher {
@@ -16,10 +18,13 @@ constexpr std::size_t line_max = 4096; // bytes
 
 } // namespace
 
-void print_line(std::FILE* to, std::string_view line)
+void print_line(std::FILE* to, std::string_view line, LogSeverity severity)
 {
-    LineWriter& writer = to == stdout ? standard_output() : standard_error();
-    writer.print(printable(line, line_max) + '\n');
+    std::string shown = printable(line, line_max) + '\n';
+    if (to == stdout)
+        standard_output().print(std::move(shown));
+    else
+        standard_error().print(is_journal_on_standard_error() ? priority_prefix(severity) + shown : std::move(shown));
 }
 
 void print_lines(std::FILE* to, std::string_view lines)

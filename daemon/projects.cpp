@@ -6,8 +6,6 @@
 #include <string>
 #include <utility>
 
-#include <spdlog/fmt/fmt.h>
-
 #include <usher/service/log_event.hpp>
 
 namespace usher {
@@ -22,10 +20,7 @@ std::vector<Project> projects_of(Config& config, ProviderDoors const& doors, Pro
             throw std::runtime_error{where + signer.error().message};
         ProviderDeclaration const& kind = *configured.kind;
         if (kind.pretends)
-            log_event(
-                "project.sandbox"_event,
-                fmt::format(" name={} meaning=\"its tokens open no real meeting\"", configured.name)
-            );
+            log_event("project.sandbox"_event, {{"project", configured.name}});
         auto provider = kind_of(kind, kinds).make(configured.settings, *signer, config.base.clock_skew, doors);
         if (!provider)
             throw std::runtime_error{where + provider.error()};

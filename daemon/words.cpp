@@ -3,30 +3,19 @@
 
 #include <cstdio>
 #include <string>
-#include <string_view>
 
 #include <usher/config/load.hpp>
 #include <usher/core/exit_status.hpp>
 #include <usher/core/meeting.hpp>
 #include <usher/core/request.hpp>
 #include <usher/provider/kinds.hpp>
-#include <usher/service/log_event.hpp>
+#include <usher/service/log_table.hpp>
 
 #include "print_line.hpp"
 
 namespace usher {
 
 namespace {
-
-std::string_view to_text(LogSeverity severity)
-{
-    switch (severity) {
-    case LogSeverity::error: return "error";
-    case LogSeverity::warning: return "warning";
-    case LogSeverity::info: return "info";
-    }
-    return "unknown";
-}
 
 void print_word(std::string line)
 {
@@ -47,8 +36,15 @@ void print_words()
         print_word("request " + std::string{usher::to_text(state)});
     for (std::string const& key : configuration_keys(declarations_of()))
         print_word("key " + key);
-    for (LogEvent const& event : log_events)
-        print_word("event " + std::string{to_text(event.severity)} + ' ' + event.name + ' ' + std::string{event.text});
+    for (LogEvent const& event : log_events) {
+        const std::string name{event.name};
+        print_word("event " + std::string{usher::to_text(event.severity)} + ' ' + name + ' ' + std::string{event.text});
+        print_word("message_id " + name + ' ' + std::string{event.message_id});
+        if (!event.way_out.empty())
+            print_word("way_out " + name + ' ' + std::string{event.way_out});
+    }
+    for (LogFieldKind const& field : log_fields)
+        print_word("field " + std::string{field.name} + ' ' + std::string{field.meaning});
 }
 
 } // namespace usher

@@ -14,7 +14,7 @@ endfunction()
 file(REMOVE_RECURSE ${WORK})
 run("installing" ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
 
-foreach(path IN ITEMS bin/usherd bin/usherctl lib/systemd/system/usher.service lib/sysusers.d/usher.conf
+foreach(path IN ITEMS bin/usherd bin/usherctl lib/systemd/system/usher.service lib/sysusers.d/usher.conf lib/systemd/catalog/usher.catalog
     lib/tmpfiles.d/usher.conf ${LIBDIR}/cmake/usher/usher-config.cmake include/usher/core/token.hpp)
   if(NOT EXISTS ${prefix}/${path})
     message(FATAL_ERROR "not installed: ${path}")

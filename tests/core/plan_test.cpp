@@ -563,7 +563,7 @@ TEST(Disconnect, IsForACancellationOrAnEndAsThePolicySays)
     Projects all = projects();
     ProjectFacts& project = all.by_name.begin()->second;
     const auto why_not = [&](MeetingSnapshot const& meeting, sys_seconds now) {
-        return why_not_disconnect(meeting, *snapshot().published, all, now);
+        return why_not_disconnect(meeting, *snapshot().published, all, now).sentence;
     };
     const sys_seconds closes = schedule().closes;
     const MeetingSnapshot scheduled = snapshot();
@@ -595,6 +595,25 @@ TEST(Disconnect, IsForACancellationOrAnEndAsThePolicySays)
     EXPECT_NE(why_not(cancelled, starts), "");
     all.by_name.clear();
     EXPECT_NE(why_not(cancelled, starts), "");
+}
+
+TEST(Disconnect, IsNeedlessOrCannotBeDone)
+{
+    Projects all = projects();
+    ProjectFacts& project = all.by_name.begin()->second;
+    project.network = project.disconnects = true;
+    project.policy.disconnect_on_cancel = true;
+    MeetingSnapshot cancelled = snapshot();
+    cancelled.meeting->cancelled = true;
+    const auto is_needless = [&](MeetingSnapshot const& meeting) {
+        return why_not_disconnect(meeting, *snapshot().published, all, starts).is_needless;
+    };
+    EXPECT_TRUE(is_needless(snapshot())) << "it goes on";
+    EXPECT_TRUE(is_needless(MeetingSnapshot{})) << "nobody knows of it";
+    project.project_key = "654321";
+    EXPECT_FALSE(is_needless(cancelled)) << "it was made with another key";
+    all.by_name.clear();
+    EXPECT_FALSE(is_needless(cancelled)) << "its project is gone";
 }
 
 /// The snapshot has the tokens of the staged session; nobody knows of those that are published.

@@ -282,7 +282,7 @@ TEST_P(Kills, LoseNothingThatWasSeenAndAllIsServedInTheEnd)
     }
     {
         Program last = usherd();
-        EXPECT_TRUE(eventually([&] { return says(" info ready ") && !is_any_due(); })) << printed();
+        EXPECT_TRUE(eventually([&] { return says(" notice ready ") && !is_any_due(); })) << printed();
         EXPECT_EQ(last.end(SIGTERM), 0) << printed();
     }
     compare("in the end");

@@ -165,6 +165,58 @@ TEST_F(Machine, ABusyDatabaseIsWaitedForAtTheStartAndToldOnce)
     EXPECT_EQ(daemon.end(SIGTERM), 0);
 }
 
+TEST_F(Machine, AReloadTakesLevelAndFormatOfTheLogOrNothingOfIt)
+{
+    const std::string config = folder.file("usher.yaml");
+    const auto configure = [&](std::string const& log, std::string const& more = {}) {
+        std::ofstream{config} << "database: " << path << "\nprojects: {default: {provider: sandbox}}\nlog: {" << log
+                              << "}\n"
+                              << more;
+    };
+    configure("level: error");
+    std::ofstream{output}; // emptied
+    Program daemon{{USHERD, "--config", config}, output};
+    add_meeting("first");
+    ASSERT_TRUE(gets_ready("first")) << printed();
+    EXPECT_EQ(printed(), "");
+
+    configure("level: debug, format: json", "mistake: 1\n");
+    daemon.signal(SIGHUP);
+    ASSERT_TRUE(said("configuration refused, the old one stays reason=")) << printed();
+    add_meeting("second");
+    ASSERT_TRUE(gets_ready("second")) << printed();
+    EXPECT_FALSE(says("\"event\"")) << printed();
+    EXPECT_FALSE(says("meeting is planned")) << printed();
+
+    configure("level: debug, format: json");
+    daemon.signal(SIGHUP);
+    ASSERT_TRUE(said(R"("log_level":"debug","log_format":"json"})")) << printed();
+    add_meeting("third");
+    EXPECT_TRUE(said(R"("meeting_id":"third","why":"written","state":"ready","session":"create","tokens":1)"))
+        << printed();
+    EXPECT_TRUE(said(R"("event":"step.done")")) << printed();
+
+    configure("level: notice, format: text");
+    daemon.signal(SIGHUP);
+    ASSERT_TRUE(said(" notice configuration loaded projects=1 log_level=notice log_format=text")) << printed();
+    EXPECT_EQ(daemon.end(SIGTERM), 0);
+}
+
+TEST_F(Machine, WhatEndsTheDaemonIsAnEventOfAJsonLog)
+{
+    const std::string config = folder.file("usher.yaml");
+    std::ofstream{config} << "database: " << path
+                          << "\nprojects: {default: {provider: sandbox}}\nlog: {format: json}\n";
+    const Program first = usherd();
+    ASSERT_TRUE(said("ready who=")) << printed();
+    std::ofstream{output}; // emptied
+    EXPECT_EQ((Program{{USHERD, "--config", config}, folder.file("second")}.end()), 1);
+    const std::string text = read_text(folder.file("second"));
+    EXPECT_EQ(text.find('{'), 0U) << text;
+    EXPECT_NE(text.find(R"("event":"daemon.failed")"), std::string::npos) << text;
+    EXPECT_NE(text.find("another usherd is at work on it"), std::string::npos) << text;
+}
+
 TEST_F(Machine, ACommandWaitsForABusyDatabase)
 {
     add_meeting("m");
@@ -217,7 +269,7 @@ TEST_F(Machine, WithoutNoticesItLooksByItself)
         }
     });
     ASSERT_TRUE(said("ready who=")) << printed();
-    EXPECT_TRUE(says("changes are looked for every 100 ms reason=")) << printed();
+    EXPECT_TRUE(says("changes are looked for by the clock every_ms=100 reason=")) << printed();
     EXPECT_TRUE(says("fs.inotify.max_user_instances") || says("LimitNOFILE=")) << printed();
     add_meeting("first");
     EXPECT_TRUE(gets_ready("first")) << printed();
@@ -237,7 +289,7 @@ TEST_F(Machine, NothingIsPrintedIntoADataFile)
     });
     EXPECT_EQ(daemon.end(), 0);
     EXPECT_EQ(read_text(path + ".lock").substr(0, 4), "pid ");
-    EXPECT_EQ(read_text(path + ".lock").find(" info "), std::string::npos);
+    EXPECT_EQ(read_text(path + ".lock").find(" notice "), std::string::npos);
     EXPECT_EQ(ask("PRAGMA integrity_check"), "ok");
     EXPECT_TRUE(is_ready("m"));
 }

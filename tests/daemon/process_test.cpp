@@ -298,7 +298,7 @@ TEST_F(Process, OnceWaitsHalfAMinuteForATableThatItNeeds)
 TEST_F(Process, ASecondSignalStopsAtOnce)
 {
     Daemon daemon{path, output};
-    ASSERT_TRUE(eventually([&] { return printed().find(" info ready ") != std::string::npos; })) << printed();
+    ASSERT_TRUE(eventually([&] { return printed().find(" notice ready ") != std::string::npos; })) << printed();
     // A platform that keeps the write lock keeps the daemon from finishing what it has in hand.
     SQLite::Database other = platform();
     other.exec("BEGIN IMMEDIATE");

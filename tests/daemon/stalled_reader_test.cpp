@@ -192,9 +192,9 @@ TEST_F(StalledReader, GetsAllLinesOnceItReads)
         ASSERT_TRUE(gets_ready(id));
     }
 
-    EXPECT_TRUE(log.read_until("info ready who=")); // by itself, though nothing more happens
+    EXPECT_TRUE(log.read_until("notice ready who=")); // by itself, though nothing more happens
     daemon.signal(SIGTERM);
-    EXPECT_TRUE(log.read_until("info stopping reason=signal"));
+    EXPECT_TRUE(log.read_until("notice stopping reason=signal"));
 
     EXPECT_EQ(daemon.end(), 0);
     EXPECT_EQ(count_of(log.read(), "lines of the log were dropped"), 0) << log.read();
@@ -401,7 +401,7 @@ TEST_F(StalledReader, ThatIsSystemdIsToldOnceItReads)
     const Program daemon = usherd({}, [&] { ::setenv("NOTIFY_SOCKET", name.c_str(), 1); });
     add_meeting("m");
     ASSERT_TRUE(gets_ready("m"));
-    ASSERT_TRUE(said("info ready who="));
+    ASSERT_TRUE(said("notice ready who="));
 
     EXPECT_TRUE(systemd.read_until("READY=1"));
     EXPECT_TRUE(systemd.read_until("STATUS="));

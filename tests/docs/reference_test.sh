@@ -9,7 +9,7 @@ if [ "$1" = --self-test ]; then
     copy() {
         rm -rf "$work"
         mkdir -p "$work"
-        (cd "$root" && cp -r README.md docs config schema lib daemon examples "$work")
+        (cd "$root" && cp -r README.md docs config schema lib daemon examples systemd "$work")
     }
     copy
     "$0" "$work" "$bin" || { echo "found something in an innocent copy"; exit 1; }
@@ -41,12 +41,17 @@ if [ "$1" = --self-test ]; then
     plant docs/reference.md 's/`--prune`/`--delete`/' 'only the docs have: usherctl import --delete'
     plant config/usher.example.yaml '3s/`usherd --check-config[^`]*`/`usherctl check-file`/' 'there is no: usherctl check-file'
     plant README.md 's/`usherctl decode`/`usherctl decode --loud`/' 'there is no: usherctl decode --loud'
-    plant docs/reference.md 's/`task failed`/`task has failed`/' 'log events: the docs lack: task.failed error task failed'
-    plant docs/reference.md 's/^| `pass.done`/| `pass.over`/' 'log events: only the docs have: pass.over info published'
+    plant docs/log.md 's/`task failed, usherd ends`/`task has failed`/' 'log events: docs/log.md lacks: task.failed error task failed, usherd ends'
+    plant docs/log.md 's/^| `pass.done`/| `pass.over`/' 'log events: only docs/log.md has: pass.over info published'
+    plant docs/log.md 's/| check NTP; /| look at the clock; /' 'ways out: docs/log.md lacks: clock.stepped check NTP; '
+    plant docs/log.md 's/`f53d877d582d42d490a95544a11d06dd`/`053d877d582d42d490a95544a11d06dd`/' \
+        'ids of log events: docs/log.md lacks: config.taken f53d877d582d42d490a95544a11d06dd'
+    plant docs/log.md 's/^| `next_at` | when/| `next_at` | if/' 'log fields: docs/log.md lacks: next_at when usherd does it again'
+    plant systemd/usher.catalog 's/^-- 06663e1c/-- 16663e1c/' 'systemd/usher.catalog lacks: -- 06663e1c407248b8b26bdaeefb3f624c'
+    plant systemd/usher.catalog 's/^Check NTP/Look at the clock/' 'only systemd/usher.catalog has: Look at the clock'
     plant docs/reference.md 's/^| `1` | could not/| `3` | could not/' 'exit statuses: the docs lack: 1 could not'
     plant docs/reference.md 's/^| `aborted` |/| `stopped` |/' 'states of requests: the docs lack: aborted'
     plant lib/src/store/sqlite/request_book.cpp "0,/state = 'filed'/s//state = 'fresh'/" 'states of requests in SQL: only SQL has: fresh'
-    plant daemon/app.cpp 's/log_event("stopping"_event, /spdlog::info("stopping",/' 'daemon/app.cpp: says what is no event: spdlog::info('
     plant docs/reference.md 's/`another usherd is at work on it`/`another usherd works on it`/' \
         'what ends the daemon: only the docs have: another usherd works on it'
     plant daemon/app.cpp 's/"wal.kept"_event/"store.free"_event/' 'log events: never said: wal.kept'
@@ -72,10 +77,11 @@ fi
 
 root=$1 bin=$2
 cd "$root"
-words() { "$bin/usherd" --words | sed -n "s/^$1 //p"; } # KIND: what the program prints of it
+words() { sed -n "s/^$1 //p" "$work/words"; } # KIND: what the program prints of it
 reference=docs/reference.md
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+"$bin/usherd" --words >"$work/words"
 faults=0
 
 # compare WHAT PROGRAM_LIST DOCS_LIST [DOCS]: names what only one of them has. Lists that are empty hold nothing up.
@@ -237,15 +243,35 @@ compare 'states of requests' "$work/program" "$work/docs"
     grep -oE "state (=|<>|IN) [(]?'[a-z]+'(, '[a-z]+')*" | grep -oE "'[a-z]+'" | tr -d "'" | sort -u >"$work/docs"
 comm -13 <(words request | sort -u) "$work/docs" | sed 's/^/states of requests in SQL: only SQL has: /' >"$work/more"
 
-# What the daemon says at `info` and above is in its table of events, which the reference has as it is.
+# What the daemon says is in its table of events, which docs/log.md has as it is: name, level, text, what to do and id.
+log=docs/log.md
+events=$(sed -n 's/^| \(`[^`]*`\) | \(`[a-z]*`\) | \(`[^`]*`\) | \?\(.*\) | \(`[0-9a-f]*`\) |$/\1\t\2\t\3\t\4\t\5/p' "$log")
+columns() { awk -F'\t' -v OFS=' ' "$1" <<<"$events" | sed 's/^`\([^`]*\)`/\1/'; }
 words event | sed 's/^\([^ ]*\) \([^ ]*\) /\2 \1 /' >"$work/program"
-section Log | awk '/^What ends the daemon/ { over = 1 } !over' |
-    sed -n 's/^| `\([^`]*\)` | `\([^`]*\)` | `\([^`]*\)` |.*/\1 \2 \3/p' >"$work/docs"
-compare 'log events' "$work/program" "$work/docs"
-for file in $(find lib/src daemon -name "*.cpp"); do
-    [ "$file" = lib/src/service/log_event.cpp ] ||
-        grep -oE 'spdlog::(info|warn|error|critical|log)\(' "$file" | sed "s|^|$file: says what is no event: |"
-done >>"$work/more" || true
+columns '{ gsub(/`/, "", $2); gsub(/`/, "", $3); print $1, $2, $3 }' >"$work/docs"
+compare 'log events' "$work/program" "$work/docs" "$log"
+words way_out >"$work/program"
+columns '$4 != "" { print $1, $4 }' >"$work/docs"
+compare 'ways out' "$work/program" "$work/docs" "$log"
+words message_id >"$work/program"
+columns '{ gsub(/`/, "", $5); print $1, $5 }' >"$work/docs"
+compare 'ids of log events' "$work/program" "$work/docs" "$log"
+words field >"$work/program"
+awk '/^## / { inside = $0 == "## Fields" } inside' "$log" | sed -n 's/^| `\([^`]*\)` | \(.*\) |$/\1 \2/p' >"$work/docs"
+compare 'log fields' "$work/program" "$work/docs" "$log"
+
+# The journal's catalogue says the same, and nothing else.
+catalog() {
+    words message_id | while read -r name id; do
+        way_out=$(words way_out | sed -n "s/^$name //p")
+        way_out=${way_out:-nothing has to be done}
+        printf -- '-- %s\nSubject: usherd: %s\nDefined-By: usher\n' "$id" "$(words event | sed -n "s/^[a-z]* $name //p")"
+        printf 'Documentation: file:///usr/share/doc/usher/log.md\n\n%s.\n\n' "${way_out^}"
+    done
+}
+catalog >"$work/catalog"
+diff <(grep -v '^$' "$work/catalog") <(grep -vE '^#|^$' systemd/usher.catalog) |
+    sed -n 's/^< /systemd\/usher.catalog lacks: /p; s/^> /only systemd\/usher.catalog has: /p' >>"$work/more" || true
 cat lib/src/service/*.cpp daemon/*.cpp | grep -oE '"[a-z_.]+"_event' | sed 's/"_event//; s/"//' | sort -u >"$work/said"
 comm -23 <(words event | cut -d' ' -f2 | sort -u) "$work/said" | sed 's/^/log events: never said: /' >>"$work/more"
 # What ends it is said somewhere; the system's and SQLite's own words are not ours.

@@ -16,7 +16,7 @@ set(daemon_uses ${layers})
 set(ctl_uses ${layers})
 
 # Foreign headers that only some folders may name, so that each of these libraries stays behind one door.
-set(fenced sqlite asio https yaml log openssl json options ical metrics)
+set(fenced sqlite asio https yaml openssl json options ical metrics)
 set(sqlite_headers "SQLiteCpp/|sqlite3")
 set(sqlite_folders lib/src/store/sqlite)
 # What only a store's own folder knows. Names of log events stay what they were.
@@ -30,12 +30,10 @@ set(https_headers "boost/beast|boost/asio/ssl")
 set(https_folders lib/src/provider/beast_transport.cpp daemon/http_server.cpp)
 set(yaml_headers "yaml-cpp/")
 set(yaml_folders lib/src/config)
-set(log_headers "spdlog/|fmt/")
-set(log_folders lib/src/service daemon)
 set(openssl_headers "openssl/")
 set(openssl_folders lib/src/crypto lib/src/provider/beast_transport.cpp)
 set(json_headers "nlohmann/")
-set(json_folders lib/src/core lib/src/provider ctl daemon/log_setup.cpp daemon/status_pages.cpp)
+set(json_folders lib/src/core lib/src/provider ctl daemon/log_format.cpp daemon/status_pages.cpp)
 set(ical_headers "libical/")
 set(ical_folders ctl/calendar.cpp)
 set(metrics_headers "prometheus/")
@@ -53,7 +51,7 @@ if(DEFINED SELF_TEST)
     "lib/src/store/a.cpp|#include <SQLiteCpp/Database.h>|sqlite headers"
     "lib/src/store/a.cpp|#include \"store/sqlite/migrations.hpp\"|-"
     "daemon/a.cpp|#include <usher/service/a.hpp>|-"
-    "daemon/a.cpp|#include <spdlog/spdlog.h>|-"
+    "lib/src/store/a.cpp|#include <usher/service/log_event.hpp>|store must not include from service"
     "ctl/a.cpp|#include <usher/config/load.hpp>|-"
     "tests/core/a_test.cpp|#include <sqlite3.h>|-"
     "lib/include/usher/crypto/a.hpp|#include <usher/core/b.hpp>|crypto must not include from core"
@@ -76,7 +74,6 @@ if(DEFINED SELF_TEST)
     "lib/src/provider/a.cpp|#include <boost/beast/http.hpp>|https headers"
     "lib/src/provider/a.cpp|#include <boost/asio/ssl.hpp>|https headers"
     "daemon/a.cpp|#include <yaml-cpp/yaml.h>|yaml headers"
-    "lib/src/store/a.cpp|#include <spdlog/spdlog.h>|log headers"
     "lib/src/core/a.cpp|#include <openssl/evp.h>|openssl headers"
     "lib/include/usher/core/a.hpp|#include <nlohmann/json.hpp>|json headers"
     "ctl/calendar.cpp|#include <libical/ical.h>|-"

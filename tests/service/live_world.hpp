@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <spdlog/spdlog.h>
-
 #include <usher/provider/vendor.hpp>
 
 #include "vendor/model.hpp"
@@ -53,7 +51,6 @@ class LiveWorld : public World {
 public:
     LiveWorld()
     {
-        spdlog::set_level(spdlog::level::off);
         vendor.add_opentok("123456", "secret");
         vendor.add_opentok("777", "secret");
         second_project = false;

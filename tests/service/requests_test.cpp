@@ -15,8 +15,6 @@ namespace {
 
 class Requests : public testing::Test, public World {
 protected:
-    Requests() { spdlog::set_level(spdlog::level::off); }
-
     void meetings(int count, std::int64_t starts = 1800)
     {
         sql("BEGIN");

@@ -3,13 +3,12 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
-#include <sstream>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <spdlog/sinks/ostream_sink.h>
 
 #include "live_world.hpp"
+#include "support/log_capture.hpp"
 
 namespace usher {
 namespace {
@@ -17,27 +16,6 @@ namespace {
 using namespace test;
 using vendor::Fault;
 using vendor::FaultKind;
-
-/// What is logged while it lives.
-class LogCapture {
-public:
-    LogCapture()
-    {
-        auto logger =
-            std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(lines_));
-        before_ = spdlog::default_logger();
-        spdlog::set_default_logger(logger);
-    }
-    ~LogCapture() { spdlog::set_default_logger(before_); }
-    LogCapture(LogCapture const&) = delete;
-    LogCapture& operator=(LogCapture const&) = delete;
-
-    std::string text() const { return lines_.str(); }
-
-private:
-    std::ostringstream lines_;
-    std::shared_ptr<spdlog::logger> before_;
-};
 
 class Sessions : public LiveWorld, public testing::Test {
 protected:
@@ -102,6 +80,28 @@ TEST_F(Sessions, AThirdOfTheAnswersFaultyCostsTimeAndNothingElse)
     EXPECT_EQ(made - 300, abandoned());
     EXPECT_EQ(number("SELECT count(*) FROM session_attempt WHERE outcome = 'started'"), 0);
     EXPECT_EQ(number("SELECT count(*) FROM session"), 300);
+}
+
+TEST_F(Sessions, DebugTellsWhyAMeetingIsLookedAtAndOfEachCall)
+{
+    const LogCapture log{LogSeverity::debug};
+    meetings(1, 60);
+    quiesce();
+    ASSERT_EQ(ready(), 1);
+    vendor.behaviour.outage = vendor::Outage::unavailable;
+    meetings(1, 60, "n");
+    pass_time(1min);
+
+    const std::string text = log.text();
+    for (char const* const said :
+         {"meeting.planned: meeting is planned meeting_id=m0 why=written state=pending session=order tokens=0",
+          "session=publish tokens=1 withdrawn=0",
+          "batch.done: meetings are served meetings=1 tokens=1 withdrawn=0 skipped=0 prepare_ms=",
+          "call.started: provider is asked project=default call=create meeting_id=m0\n",
+          "call.done: provider answered project=default call=create meeting_id=m0 took_ms=",
+          "call.planned: call is tried again project=default meeting_id=n0 attempts=1 reason=provider_error next_at="})
+        EXPECT_NE(text.find(said), std::string::npos) << said << '\n' << text;
+    EXPECT_EQ(text.find(credentials("m0").at("p").token), std::string::npos) << text;
 }
 
 TEST_F(Sessions, AnOutageOfAnHourIsFollowedByNoStorm)
@@ -829,7 +829,9 @@ TEST_F(Sessions, ThrowingOutIsGivenUpInTheEndAndTheLogSaysSo)
     const LogCapture log;
     pass_time(2h);
     EXPECT_EQ(number("SELECT count(*) FROM history WHERE event = 'disconnect_failed'"), 1);
-    EXPECT_NE(log.text().find("disconnect_failed meeting=m0 "), std::string::npos) << log.text();
+    EXPECT_NE(
+        log.text().find("disconnect.failed: nobody was thrown out project=default meeting_id=m0 "), std::string::npos
+    ) << log.text();
     EXPECT_NE(log.text().find("provider_error"), std::string::npos) << log.text();
 }
 
@@ -873,10 +875,13 @@ TEST_F(Sessions, AMarkThatSomebodyForgedThrowsNobodyOut)
         policy.disconnect_on_cancel = c.on_cancel;
         policy.disconnect_at_close = c.at_close;
 
+        const LogCapture log;
         sql("UPDATE session SET disconnect = 1 WHERE session_id = '" + session + "'");
         restart();
         pass_time(1min);
 
+        EXPECT_EQ(log.text().find("disconnect.needless: ") == std::string::npos, c.thrown_out) << id << log.text();
+        EXPECT_EQ(log.text().find("disconnect.failed"), std::string::npos) << id << log.text();
         EXPECT_EQ(vendor.sessions().back().connections.empty(), c.thrown_out) << id;
         EXPECT_EQ(vendor.requests().size() > before, c.thrown_out) << id;
         EXPECT_EQ(number("SELECT count(*) FROM session WHERE disconnect = 1"), 0) << id;

@@ -12,7 +12,6 @@
 #include <utility>
 
 #include <SQLiteCpp/SQLiteCpp.h>
-#include <spdlog/spdlog.h>
 
 #include <usher/store/database.hpp>
 
@@ -71,7 +70,6 @@ public:
           events_{clock_},
           oracle_{clock_, vfs_, story_, network_, database_}
     {
-        spdlog::set_default_logger(std::make_shared<spdlog::logger>("none"));
         const auto minutes = static_cast<std::size_t>(end / Duration{1min}) + 1;
         for (std::vector<int>* series :
              {&result_.booked, &result_.made, &result_.ready, &result_.signed_tokens, &result_.calls, &result_.waiting,

@@ -14,12 +14,10 @@
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
-#include <spdlog/details/null_mutex.h>
-#include <spdlog/sinks/base_sink.h>
-#include <spdlog/spdlog.h>
 #include <sqlite3.h>
 
 #include <usher/core/certain_time.hpp>
+#include <usher/service/log_event.hpp>
 #include <usher/store/database.hpp>
 
 #include "simulation/daemon.hpp"
@@ -51,21 +49,29 @@ constexpr std::int64_t rounds_an_hour = 3000; // that a daemon may take at most,
 constexpr std::int64_t rounds_an_edit = 60;
 constexpr std::int64_t failed_calls_max = 400; // in half an hour, of all projects
 
-/// What usherd says, as events of the story; the folder's name is another one in each run.
-class StorySink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+/// What usherd says, as events of the story; the folder's name is another one in each run. What it says at `debug` is
+/// heard, so that saying it is tried too, and left out.
+class StorySink final : public LogSink {
 public:
-    StorySink(Story& story, std::string database) : story_{story}, database_{std::move(database)} {}
-
-private:
-    void sink_it_(spdlog::details::log_msg const& message) override
+    StorySink(Story& story, std::string database) : story_{story}, database_{std::move(database)}
     {
-        std::string text{message.payload.data(), message.payload.size()};
+        set_log_sink(this, LogSeverity::debug);
+    }
+    ~StorySink() override { set_log_sink(nullptr); }
+    StorySink(StorySink const&) = delete;
+    StorySink& operator=(StorySink const&) = delete;
+
+    void take(LogEvent const& event, LogFields const& fields) override
+    {
+        if (event.severity == LogSeverity::debug)
+            return;
+        std::string text = log_message(event, fields);
         for (auto at = text.find(database_); at != std::string::npos; at = text.find(database_))
             text.replace(at, database_.size(), "usher.db");
         story_.tell("usherd: " + text);
     }
-    void flush_() override {}
 
+private:
     Story& story_;
     std::string database_;
 };
@@ -116,10 +122,6 @@ public:
                          oracle_.report("run", meeting, what);
                      }}
     {
-        const auto logger =
-            std::make_shared<spdlog::logger>("simulation", std::make_shared<StorySink>(story_, database_));
-        logger->set_level(spdlog::level::info);
-        spdlog::set_default_logger(logger);
         for (const std::string name : {"a", "b"})
             platforms_.push_back(std::make_unique<Platform>(
                 events_, clock_, vfs_, story_, dice_.fork(), database_, name,
@@ -166,7 +168,6 @@ public:
         for (auto const& platform : platforms_)
             platform->close();
         oracle_.close();
-        spdlog::set_default_logger(std::make_shared<spdlog::logger>("none"));
         return result();
     }
 
@@ -1478,6 +1479,7 @@ private:
     std::string database_ = folder_.file("usher.db");
     VirtualClock clock_;
     Story story_;
+    StorySink sink_{story_, database_};
     MemoryVfs vfs_;
     Network network_;
     DiceSource random_;

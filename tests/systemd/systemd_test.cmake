@@ -87,6 +87,20 @@ if(NOT status EQUAL 0)
   message(SEND_ERROR "systemd-sysusers: ${printed}")
 endif()
 
+# As journald takes it: each event has its entry.
+file(MAKE_DIRECTORY ${WORK}/root/usr/lib/systemd/catalog ${WORK}/root/var/lib/systemd/catalog)
+file(COPY ${units}/usher.catalog DESTINATION ${WORK}/root/usr/lib/systemd/catalog)
+execute_process(COMMAND journalctl --root=${WORK}/root --update-catalog
+  RESULT_VARIABLE status OUTPUT_VARIABLE printed ERROR_VARIABLE printed)
+execute_process(COMMAND journalctl --root=${WORK}/root --list-catalog OUTPUT_VARIABLE listed)
+file(STRINGS ${units}/usher.catalog entries REGEX "^-- ")
+list(LENGTH entries count)
+string(REGEX MATCHALL "[0-9a-f]+ usher: " found "${listed}")
+list(LENGTH found found_count)
+if(NOT status EQUAL 0 OR printed OR count EQUAL 0 OR NOT found_count EQUAL count)
+  message(SEND_ERROR "journalctl takes ${found_count} of the ${count} entries of usher.catalog: ${printed}")
+endif()
+
 # tmpfiles has no dry run: in a root of its own, which only root can make.
 execute_process(COMMAND id -u OUTPUT_VARIABLE uid OUTPUT_STRIP_TRAILING_WHITESPACE)
 if(uid EQUAL 0)

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <span>
 
+#include <usher/config/config.hpp>
 #include <usher/config/listen.hpp>
 
 namespace usher {
@@ -21,8 +22,6 @@ constexpr Policy standard{};
 constexpr std::size_t host_name_bytes_max = 253;
 
 constexpr std::array<std::string_view, 2> visible_words{"at_once", "at_opens"};
-constexpr std::array<std::string_view, 4> level_words{"debug", "info", "warning", "error"};
-constexpr std::array<std::string_view, 4> format_words{"auto", "text", "json", "journal"};
 constexpr std::array<std::string_view, 2> yes_no_words{"false", "true"};
 constexpr std::array<std::string_view, 2> on_removal_words{"keep", "replace_session"};
 constexpr std::array<std::string_view, 2> on_cancel_words{"keep", "disconnect"};
@@ -139,8 +138,8 @@ ConfigKeys::ConfigKeys(ProviderDeclarations const& kinds)
           {"moderator", OwnRule{}},
       },
       log{
-          {"level", ChoiceKey{level_words, 1}},
-          {"format", ChoiceKey{format_words}},
+          {"level", ChoiceKey{log_level_words, 1}},
+          {"format", ChoiceKey{log_format_words}},
       },
       status{
           {"listen", TextKey{"off, or an address and port such as 127.0.0.1:9787", check_listen, "off"}},

@@ -715,31 +715,31 @@ Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds 
     return Planner{meeting, projects, now}.run();
 }
 
-std::string
+WhyNotDisconnect
 why_not_disconnect(MeetingSnapshot const& meeting, SessionRow const& session, Projects const& projects, sys_seconds now)
 {
     ProjectFacts const* const maker = projects.find(session.project);
     if (maker == nullptr || !maker->disconnects)
-        return "the configuration has no project " + in_quotes(session.project) + " that can throw people out";
+        return {"the configuration has no project " + in_quotes(session.project) + " that can throw people out", false};
     if (maker->provider != session.provider || maker->project_key != session.project_key)
-        return "it was not made with the key that project " + in_quotes(session.project) + " has now";
+        return {"it was not made with the key that project " + in_quotes(session.project) + " has now", false};
     if (session.adopted)
-        return "it is the platform's own";
+        return {"it is the platform's own"};
     if (meeting.id.empty())
-        return "its meeting is unknown";
+        return {"its meeting is unknown"};
     if (!meeting.meeting || meeting.meeting->cancelled) {
         // As it was planned: by the project that the row names, or by that of the session where the row is gone.
         ProjectFacts const* const asked = meeting.meeting ? projects.find(meeting.meeting->project) : maker;
         if (asked == nullptr || !asked->policy.disconnect_on_cancel)
-            return "on_cancel is not disconnect";
+            return {"on_cancel is not disconnect"};
         return {};
     }
     ProjectFacts const* const asked = projects.find(meeting.meeting->project);
     Policy const& policy = asked != nullptr ? asked->policy : projects.base;
     if (now < schedule_of(meeting.id, *meeting.meeting, policy).closes)
-        return "its meeting is neither cancelled nor over";
+        return {"its meeting is neither cancelled nor over"};
     if (asked == nullptr || !asked->policy.disconnect_at_close)
-        return "hard_end is not disconnect";
+        return {"hard_end is not disconnect"};
     return {};
 }
 

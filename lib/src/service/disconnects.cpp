@@ -2,10 +2,7 @@
 // Throwing people out of sessions that they are to be in no longer.
 #include <algorithm>
 
-#include <spdlog/spdlog.h>
-
 #include <usher/core/backoff.hpp>
-#include <usher/core/printable.hpp>
 #include <usher/service/log_event.hpp>
 
 #include "service/project_calls.hpp"
@@ -15,6 +12,11 @@ namespace usher {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
+
+// In the table `history`.
+constexpr char disconnected[] = "disconnected";
+constexpr char disconnect_failed[] = "disconnect_failed";
+constexpr char disconnect_needless[] = "disconnect_needless";
 
 constexpr std::size_t disconnects_at_once = 100;
 constexpr int disconnect_tries = 30; // then whoever is there stays there, and log and history say so
@@ -88,8 +90,8 @@ SessionMaker::StartedDisconnects SessionMaker::start_disconnects(std::optional<s
         }
         if (!has_place())
             break;
-        if (std::string why = why_not(row); !why.empty()) {
-            end_disconnect(row, "disconnect_failed", std::move(why));
+        if (WhyNotDisconnect why = why_not(row); !why.sentence.empty()) {
+            end_disconnect(row, why.is_needless ? disconnect_needless : disconnect_failed, std::move(why.sentence));
             continue;
         }
         tries.under_way = true;
@@ -99,13 +101,13 @@ SessionMaker::StartedDisconnects SessionMaker::start_disconnects(std::optional<s
     return {!rows.empty(), wait};
 }
 
-/// Why nobody is to be thrown out of a session that is marked for it, or an empty text.
-std::string SessionMaker::why_not(Disconnect const& row) const
+/// Why nobody is thrown out of a session that is marked for it.
+WhyNotDisconnect SessionMaker::why_not(Disconnect const& row) const
 {
     if (!row.ours)
-        return "usher did not write its row";
+        return {"usher did not write its row"};
     if (row.shared)
-        return "another meeting is served by it";
+        return {"another meeting is served by it"};
     const MeetingNo number = row.meeting;
     const std::vector<MeetingSnapshot> meeting = store_.read_orders({&number, 1});
     return why_not_disconnect(meeting.empty() ? MeetingSnapshot{} : meeting.front(), row.session, known_, clock_.now());
@@ -114,23 +116,25 @@ std::string SessionMaker::why_not(Disconnect const& row) const
 boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<ProjectCalls> project, Disconnect row)
 {
     SessionOrder asked{{}, clock_.now(), {random_.next(), random_.next(), random_.next()}};
+    const SteadyClock::time_point started = say_started(*project, "disconnect", row.meeting_id);
     const CountedCall counted{metrics_, project->called.facts.name, VendorCall::disconnect, clock_};
     const DisconnectOutcome outcome =
         co_await project->called.provider->disconnect_all(row.session.session_id, std::move(asked));
     ProviderFailure const* const failure = outcome.disconnected ? nullptr : &outcome.disconnected.error();
     counted.ended(failure);
+    say_done(*project, "disconnect", row.meeting_id, started, failure);
     hear(*project, failure, outcome.clock_ahead, clock_.now() + patience_max);
     Tries& tries = disconnects_[row.session.number];
     tries.under_way = false;
     if (failure == nullptr) {
-        end_disconnect(row, "disconnected", std::to_string(*outcome.disconnected) + " connections");
+        end_disconnect(row, disconnected, std::to_string(*outcome.disconnected) + " connections");
     } else {
         // What all calls share is waited for as long as it takes: the circuit sees to it that this costs few of them.
         tries.failures += failure->of_project || failure->retry_after ? 0 : 1;
         tries.next = clock_.steady_now() +
                      backoff(std::max(tries.failures, 1), retry_base, disconnect_cap, row.session.session_id);
         if (tries.failures == disconnect_tries)
-            end_disconnect(row, "disconnect_failed", failure->reason + ": " + failure->detail);
+            end_disconnect(row, disconnect_failed, failure->reason + ": " + failure->detail);
     }
     disconnects_wanted_ = true;
     wakeup_.notify();
@@ -138,12 +142,13 @@ boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<ProjectCal
 
 void SessionMaker::end_disconnect(Disconnect const& row, std::string event, std::string detail)
 {
-    if (event != "disconnected")
+    if (event != disconnected)
         log_event(
-            "disconnect.failed"_event, fmt::format(
-                                           " meeting={} session={} reason=\"{}\"", printable(row.meeting_id),
-                                           printable(row.session.session_id), printable(detail)
-                                       )
+            event == disconnect_needless ? "disconnect.needless"_event : "disconnect.failed"_event,
+            {{"project", row.session.project},
+             {"meeting_id", row.meeting_id},
+             {"session_id", row.session.session_id},
+             {"reason", detail}}
         );
     disconnects_[row.session.number].under_way = true; // until it is on record
     if (!row.ours)

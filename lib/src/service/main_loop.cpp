@@ -2,9 +2,8 @@
 #include <usher/service/main_loop.hpp>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
-
-#include <spdlog/spdlog.h>
 
 namespace usher {
 
@@ -34,7 +33,7 @@ void Hindrance::met(DatabaseBusy const& error)
     const LogEventNo event = broken ? "schema.incomplete"_event : "store.busy"_event;
     if (told_ == event)
         return;
-    log_event(event, fmt::format(" reason=\"{}\"", error.what()));
+    log_event(event, {{"reason", error.what()}});
     tell_status_("waiting: " + std::string{error.what()});
     told_ = event;
 }
@@ -82,6 +81,9 @@ boost::asio::awaitable<void> MainLoop::run()
             outcome.took = now() - started;
             engine_.done(next.step, outcome);
             doors_.progressed(to_text(next.step));
+            log_event("step.done"_event, [&] {
+                return LogFields{{"step", to_text(next.step)}, {"took_ms", outcome.took}};
+            });
         } catch (SchemaBroken const& error) {
             broken = std::current_exception();
             meet(error, true);
@@ -103,8 +105,14 @@ void MainLoop::count_round(SteadyClock::duration wait, bool hindered)
 /// Until something happens, or for so long.
 boost::asio::awaitable<void> MainLoop::rest(SteadyClock::duration wait)
 {
-    spdlog::default_logger()->flush(); // lines that were held back
+    flush_log(); // lines that were held back
     tell_due();
+    log_event("waiting"_event, [&] {
+        LogFields fields{{"wait_ms", wait}};
+        if (due_)
+            fields.push_back({"next_at", *due_});
+        return fields;
+    });
     const SteadyClock::time_point until = parts_.clock.steady_now() + wait;
     for (;;) {
         const SteadyClock::duration left = until - parts_.clock.steady_now();
@@ -230,12 +238,13 @@ void MainLoop::log_published()
 {
     if (unlogged_.looked_at == 0)
         return;
+    PublishCounts const& published = unlogged_.published;
     log_event(
-        "pass.done"_event, fmt::format(
-                               " tokens={} withdrawn={} sessions={} meetings={} skipped={}", unlogged_.published.tokens,
-                               unlogged_.published.withdrawn, unlogged_.published.sessions, unlogged_.published.settled,
-                               unlogged_.published.skipped
-                           )
+        "pass.done"_event, {{"tokens", published.tokens},
+                            {"withdrawn", published.withdrawn},
+                            {"sessions", published.sessions},
+                            {"meetings", published.settled},
+                            {"skipped", published.skipped}}
     );
     unlogged_ = {};
     log_again_ = parts_.clock.steady_now() + log_every;

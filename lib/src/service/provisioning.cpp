@@ -2,13 +2,12 @@
 #include <usher/service/provisioning.hpp>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <spdlog/spdlog.h>
 
-#include <usher/core/printable.hpp>
 #include <usher/service/batch.hpp>
 #include <usher/service/log_event.hpp>
 #include <usher/store/errors.hpp>
@@ -26,6 +25,26 @@ constexpr auto batch_goal = std::chrono::milliseconds{60};
 constexpr std::size_t batch_participants_min = 128;
 constexpr auto long_wait = std::chrono::hours{1};
 constexpr auto inspect_again_after = std::chrono::minutes{1};
+
+std::string_view to_text(SessionStep step)
+{
+    switch (step) {
+    case SessionStep::keep: return "keep";
+    case SessionStep::publish: return "publish";
+    case SessionStep::create: return "create";
+    case SessionStep::order: return "order";
+    case SessionStep::drop: return "drop";
+    }
+    return "unknown";
+}
+
+/// As the field `why` has it.
+std::string_view why_due(MeetingSnapshot const& meeting, sys_seconds now)
+{
+    if (meeting.due_at == 0)
+        return "written";
+    return meeting.due_at <= unix_seconds(now) ? "time" : "suspected";
+}
 
 } // namespace
 
@@ -84,10 +103,7 @@ void Provisioner::configure(std::vector<Project> projects, ProvisioningSettings 
 bool Provisioner::take_sweep_wish()
 {
     if (store_.take_restored()) {
-        log_event(
-            "backup.restored"_event, " meaning=\"a backup was restored, or usher's own row in daemon was taken away; "
-                                     "everything is looked at again\""
-        );
+        log_event("backup.restored"_event);
         sweep_wish_ = true;
     }
     return std::exchange(sweep_wish_, false);
@@ -113,13 +129,13 @@ boost::asio::awaitable<void> Provisioner::inspect_schema()
         return std::find(known.begin(), known.end(), item) == known.end();
     };
     for (std::string const& sentence : inspection_.put_back)
-        log_event("contract.restored"_event, fmt::format(" what=\"{}\"", sentence));
+        log_event("contract.restored"_event, {{"detail", sentence}});
     for (Damage const& damage : inspection_.state.damages)
         if (is_new(damage, before.state.damages))
-            log_event("contract.damaged"_event, fmt::format(R"( what="{}" do="{}")", damage.sentence, damage.way_out));
+            log_event("contract.damaged"_event, {{"detail", damage.sentence}, {"way_out", damage.way_out}});
     for (std::string const& note : inspection_.state.notes)
         if (is_new(note, before.state.notes))
-            log_event("contract.noted"_event, fmt::format(" what=\"{}\"", note));
+            log_event("contract.noted"_event, {{"detail", note}});
     if (inspection_.state.damages.empty() && !before.state.damages.empty())
         log_event("contract.whole"_event);
 }
@@ -228,8 +244,7 @@ boost::asio::awaitable<bool> Provisioner::advance_requests()
         maker_.retry_disconnects();
     for (RequestNews const& news : step.finished)
         log_event(
-            "request.done"_event,
-            fmt::format(" id={} requests={} result=\"{}\"", news.request_id, news.requests, news.detail)
+            "request.done"_event, {{"request_id", news.request_id}, {"count", news.requests}, {"detail", news.detail}}
         );
     co_return step.more;
 }
@@ -276,9 +291,13 @@ bool Provisioner::start_batch()
     batch.seen = due.seen;
     batch.now = now;
     batch.projects = known_projects(now);
+    log_event("batch.begun"_event, [&] {
+        return LogFields{{"meetings", batch.wanted.size()}, {"reason", due.near ? "urgent" : "due"}};
+    });
     boost::asio::co_spawn(workers_.executor, preparer_.prepare(batch), [this, &batch](std::exception_ptr error) {
         boost::asio::post(executor_, [this, &batch, error] {
             batch.error = error;
+            batch.prepared = clock_.steady_now();
             batch.done = true;
             prepared_.notify();
         });
@@ -298,9 +317,16 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
         note_damage(reason);
         set_aside_.failed(meeting, clock_.steady_now());
     }
+    say_plans(batch);
     PassResult result;
     result.looked_at = batch.meetings.size();
+    const SteadyClock::time_point from = clock_.steady_now();
     result.published = co_await publish(batch);
+    log_event("batch.done"_event, [&] {
+        return LogFields{{"meetings", result.published.settled},         {"tokens", result.published.tokens},
+                         {"withdrawn", result.published.withdrawn},      {"skipped", result.published.skipped},
+                         {"prepare_ms", batch.prepared - batch.started}, {"publish_ms", clock_.steady_now() - from}};
+    });
     for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
         Plan const& planned = batch.plans[i];
         if (planned.session == SessionStep::order && !planned.blocked) {
@@ -317,7 +343,7 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     note_looks(batch);
     note_concern();
     if (!batch.unreadable.empty()) {
-        log_event("agenda.unreadable"_event, fmt::format(" count={}", batch.unreadable.size()));
+        log_event("agenda.unreadable"_event, {{"count", batch.unreadable.size()}});
         co_await store_.forget_unreadable(batch.unreadable);
         sweep_wish_ = true;
     }
@@ -331,6 +357,24 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     co_return result;
 }
 
+/// For the log: why each meeting was looked at, and what is to be done for it.
+void Provisioner::say_plans(Batch const& batch)
+{
+    for (std::size_t i = 0; i < batch.meetings.size(); ++i)
+        log_event("meeting.planned"_event, [&] {
+            MeetingSnapshot const& meeting = batch.meetings[i];
+            Plan const& planned = batch.plans[i];
+            LogFields fields{{"meeting_id", meeting.id},        {"why", why_due(meeting, batch.now)},
+                             {"state", to_text(planned.state)}, {"session", to_text(planned.session)},
+                             {"tokens", planned.sign.size()},   {"withdrawn", planned.withdraw.size()}};
+            if (!planned.reason.empty())
+                fields.push_back({"reason", planned.reason});
+            if (planned.due)
+                fields.push_back({"next_at", *planned.due});
+            return fields;
+        });
+}
+
 /// Sets aside what stays due though there is nothing to do.
 void Provisioner::note_looks(Batch const& batch)
 {
@@ -340,14 +384,7 @@ void Provisioner::note_looks(Batch const& batch)
         if (!is_as_planned(meeting, batch.plans[i]))
             set_aside_.served(meeting.number, now);
         else if (set_aside_.found_nothing(meeting.number, now))
-            log_event(
-                "due.stuck"_event,
-                fmt::format(
-                    " meeting={} meaning=\"its row stays due though there is nothing to do: look for triggers on "
-                    "agenda, and have the database check its indexes\"",
-                    printable(meeting.id)
-                )
-            );
+            log_event("due.stuck"_event, {{"meeting_id", meeting.id}});
     }
 }
 
@@ -361,9 +398,7 @@ void Provisioner::note_damage(std::string const& reason)
     if (has_swept_ && !is_damage_told_)
         throw DatabaseDamaged{reason};
     if (!std::exchange(is_damage_told_, true))
-        log_event(
-            "store.damaged"_event, fmt::format(R"( reason="{}" meaning="what lies elsewhere is served")", reason)
-        );
+        log_event("store.damaged"_event, {{"reason", reason}});
 }
 
 /// Once, until it is over.
@@ -371,7 +406,7 @@ void Provisioner::note_concern()
 {
     const std::string concern = store_.concern();
     if (!concern.empty() && !is_concerned_)
-        log_event("store.concern"_event, fmt::format(" meaning=\"{}\"", concern));
+        log_event("store.concern"_event, {{"detail", concern}});
     is_concerned_ = !concern.empty();
 }
 
@@ -399,12 +434,7 @@ boost::asio::awaitable<PublishCounts> Provisioner::publish(Batch& batch)
     for (Published::Refused const& refused : published.refused) {
         MeetingSnapshot const& meeting = batch.meetings[refused.publication];
         if (set_aside_.failed(meeting.number, clock_.steady_now()))
-            log_event(
-                "row.refused"_event,
-                fmt::format(
-                    R"( meeting={} reason="{}" meaning="the others are served")", printable(meeting.id), refused.why
-                )
-            );
+            log_event("row.refused"_event, {{"meeting_id", meeting.id}, {"reason", refused.why}});
     }
     count(batch, published);
     progressed_();

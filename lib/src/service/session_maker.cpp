@@ -4,10 +4,8 @@
 #include <algorithm>
 
 #include <boost/asio/this_coro.hpp>
-#include <spdlog/spdlog.h>
 
 #include <usher/core/backoff.hpp>
-#include <usher/core/printable.hpp>
 #include <usher/service/log_event.hpp>
 
 #include "service/project_calls.hpp"
@@ -329,7 +327,7 @@ SteadyClock::duration SessionMaker::end_outages()
             continue;
         }
         project->outage.reset();
-        log_event("circuit.closed"_event, fmt::format(" project={}", name));
+        log_event("circuit.closed"_event, {{"project", name}});
     }
     return wait;
 }
@@ -357,12 +355,43 @@ void SessionMaker::start(std::shared_ptr<ProjectCalls> const& project)
     }
 }
 
+/// Returns when it was.
+SteadyClock::time_point
+SessionMaker::say_started(ProjectCalls const& project, char const* call, std::string const& meeting_id) const
+{
+    log_event("call.started"_event, [&] {
+        return LogFields{{"project", project.called.facts.name}, {"call", call}, {"meeting_id", meeting_id}};
+    });
+    return clock_.steady_now();
+}
+
+void SessionMaker::say_done(
+    ProjectCalls const& project, char const* call, std::string const& meeting_id, SteadyClock::time_point started,
+    ProviderFailure const* failure
+) const
+{
+    log_event("call.done"_event, [&] {
+        LogFields fields{
+            {"project", project.called.facts.name},
+            {"call", call},
+            {"meeting_id", meeting_id},
+            {"took_ms", clock_.steady_now() - started}};
+        if (failure != nullptr) {
+            fields.push_back({"reason", failure->reason});
+            fields.push_back({"detail", failure->detail});
+        }
+        return fields;
+    });
+}
+
 boost::asio::awaitable<void> SessionMaker::call(std::shared_ptr<ProjectCalls> project, Order order)
 {
     SessionOrder asked{order.options, clock_.now(), {random_.next(), random_.next(), random_.next()}};
+    const SteadyClock::time_point started = say_started(*project, "create", order.meeting_id);
     const CountedCall counted{metrics_, project->called.facts.name, VendorCall::create, clock_};
     CreateOutcome outcome = co_await project->called.provider->create_session(std::move(asked));
     counted.ended(outcome.session_id ? nullptr : &outcome.session_id.error());
+    say_done(*project, "create", order.meeting_id, started, outcome.session_id ? nullptr : &outcome.session_id.error());
     FinishedCall result{project, std::move(order), std::move(outcome)};
     hear(std::move(result));
     start(project);
@@ -397,14 +426,13 @@ void SessionMaker::hear(FinishedCall result)
     const bool was_out = project.outage.has_value();
     hear(project, failure, result.outcome.clock_ahead, result.order.opens);
     if (failure != nullptr) {
-        const std::string details = fmt::format(
-            " meeting={} project={} reason={} detail=\"{}\"", printable(result.order.meeting_id),
-            project.called.facts.name, failure->reason, failure->detail
-        );
-        if (was_out)
-            spdlog::debug("session call failed{}", details);
-        else
-            log_event("session.call_failed"_event, details);
+        if (!was_out) // an outage is told of once
+            log_event(
+                "session.call_failed"_event, {{"project", project.called.facts.name},
+                                              {"meeting_id", result.order.meeting_id},
+                                              {"reason", failure->reason},
+                                              {"detail", failure->detail}}
+            );
     }
     if (made)
         result.order.session.session_id = *made;
@@ -451,10 +479,16 @@ void SessionMaker::hear(
     project.outage = Outage{state, failure->reason, failure->detail};
     log_event(
         "circuit.opened"_event,
-        fmt::format(" project={} reason={} detail=\"{}\"", name, failure->reason, failure->detail)
+        {{"project", name}, {"reason", failure->reason}, {"detail", failure->detail}, {"next_at", next_probe(project)}}
     );
     for (auto const& [meeting, waits_for] : project.queued)
         to_look_at_.push_back(meeting);
+}
+
+/// While the circuit is open.
+sys_seconds SessionMaker::next_probe(ProjectCalls const& project) const
+{
+    return clock_.now() + std::chrono::ceil<seconds>(project.pace.probe_at() - clock_.steady_now());
 }
 
 ProjectStatus SessionMaker::status_of(ProjectCalls const& project) const
@@ -465,7 +499,7 @@ ProjectStatus SessionMaker::status_of(ProjectCalls const& project) const
     if (project.pace.open()) {
         row.reason = project.refusal.reason;
         row.detail = project.refusal.detail;
-        row.next_at = clock_.now() + std::chrono::ceil<seconds>(project.pace.probe_at() - clock_.steady_now());
+        row.next_at = next_probe(project);
     }
     return row;
 }
@@ -496,6 +530,14 @@ EndedCall SessionMaker::ended(FinishedCall const& result) const
     const seconds delay = backoff(result.order.attempts + 1, base, cap, result.order.meeting_id);
     const seconds floor = is_of_the_request(failure) ? delay : live_retry;
     call.next_at = retry_at(clock_.now(), delay, result.order.opens, last_safe, floor);
+    log_event("call.planned"_event, [&] {
+        return LogFields{
+            {"project", result.project->called.facts.name},
+            {"meeting_id", result.order.meeting_id},
+            {"attempts", result.order.attempts + 1},
+            {"reason", call.reason},
+            {"next_at", call.next_at}};
+    });
     return call;
 }
 
@@ -506,7 +548,7 @@ boost::asio::awaitable<void> SessionMaker::run()
         try {
             wait = co_await step();
         } catch (DatabaseBusy const& error) {
-            log_event("store.busy"_event, fmt::format(" reason=\"{}\"", error.what()));
+            log_event("store.busy"_event, {{"reason", error.what()}});
         }
         if (failure_)
             std::rethrow_exception(failure_);
@@ -542,7 +584,7 @@ boost::asio::awaitable<void> SessionMaker::drain(SteadyClock::duration grace)
         while (stepping_ || has_news()) // what came in time
             co_await step();
     } catch (DatabaseBusy const& error) { // the next start counts as abandoned what could not be recorded
-        log_event("store.busy_at_stop"_event, fmt::format(" reason=\"{}\"", error.what()));
+        log_event("store.busy_at_stop"_event, {{"reason", error.what()}});
     }
     calls_.request_stop();
     while (calls_.running() > 0)

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <usher/config/listen.hpp>
@@ -15,10 +18,22 @@
 
 namespace usher {
 
-enum class LogLevel : std::uint8_t { debug, info, warning, error };
+enum class LogLevel : std::uint8_t { debug, info, notice, warning, error };
+inline constexpr std::array<std::string_view, 5> log_level_words{"debug", "info", "notice", "warning", "error"};
+
+constexpr std::string_view to_text(LogLevel level)
+{
+    return log_level_words[static_cast<std::size_t>(level)];
+}
 
 /// `automatic` is `journal` where standard error is the journal, and `text` elsewhere.
 enum class LogFormat : std::uint8_t { automatic, text, json, journal };
+inline constexpr std::array<std::string_view, 4> log_format_words{"auto", "text", "json", "journal"};
+
+constexpr std::string_view to_text(LogFormat format)
+{
+    return log_format_words[static_cast<std::size_t>(format)];
+}
 
 struct LogConfig {
     LogLevel level = LogLevel::info;

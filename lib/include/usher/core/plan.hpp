@@ -145,9 +145,14 @@ struct Plan {
 /// Decides what `meeting` needs at `now`. Pure and total: same input, same output; no clock, no I/O.
 Plan plan(MeetingSnapshot const& meeting, Projects const& projects, sys_seconds now);
 
-/// Why nobody is to be thrown out of `session` at `now`, though its row says so; empty: it may be done. Policy and
-/// meeting are asked again: a mark may be old, or anybody's. `meeting` is read without participants.
-std::string why_not_disconnect(
+struct WhyNotDisconnect {
+    std::string sentence;    ///< Empty: it may be done.
+    bool is_needless = true; ///< Nobody is to be thrown out; else somebody is, but usher cannot do it.
+};
+
+/// Why nobody is thrown out of `session` at `now`, though its row says so. Policy and meeting are asked again: a mark
+/// may be old, or anybody's. `meeting` is read without participants.
+WhyNotDisconnect why_not_disconnect(
     MeetingSnapshot const& meeting, SessionRow const& session, Projects const& projects, sys_seconds now
 );
 

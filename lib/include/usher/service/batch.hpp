@@ -44,6 +44,7 @@ struct Batch {
     std::vector<std::optional<SessionRow>> sessions; ///< What tokens are signed for.
     std::vector<std::vector<SignedToken>> tokens;
 
+    std::chrono::steady_clock::time_point prepared; ///< When it was done.
     bool done = false;
     std::exception_ptr error;
 };

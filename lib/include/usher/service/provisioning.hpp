@@ -125,6 +125,7 @@ private:
     boost::asio::awaitable<bool> advance_requests();
     boost::asio::awaitable<PassResult> finish_batch();
     boost::asio::awaitable<PublishCounts> publish(Batch& batch);
+    static void say_plans(Batch const& batch);
     void count(Batch const& batch, Published const& published);
     void adapt(Batch const& batch);
     void note_looks(Batch const& batch);

@@ -126,19 +126,26 @@ private:
         std::chrono::steady_clock::duration wait; ///< Until more can be started.
     };
     StartedDisconnects start_disconnects(std::optional<std::string> const& name);
-    std::string why_not(Disconnect const& row) const;
+    WhyNotDisconnect why_not(Disconnect const& row) const;
     std::chrono::steady_clock::duration start_all();
     std::chrono::steady_clock::duration end_outages();
     void take_back(ProjectCalls& project);
     void end_disconnect(Disconnect const& row, std::string event, std::string detail);
     EndedCall ended(FinishedCall const& result) const;
     bool is_taken(std::string const& session_id) const;
+    std::chrono::steady_clock::time_point
+    say_started(ProjectCalls const& project, char const* call, std::string const& meeting_id) const;
+    void say_done(
+        ProjectCalls const& project, char const* call, std::string const& meeting_id,
+        std::chrono::steady_clock::time_point started, ProviderFailure const* failure
+    ) const;
     void hear(FinishedCall result);
     void
     hear(ProjectCalls& project, ProviderFailure const* failure, std::optional<seconds> clock_ahead, sys_seconds opens);
     void weigh(ProjectCalls& project);
     void hurry(ProjectCalls& project, std::chrono::steady_clock::time_point by);
     void hurry_disconnects(ProjectCalls& project, std::chrono::steady_clock::time_point by);
+    sys_seconds next_probe(ProjectCalls const& project) const;
     ProjectStatus status_of(ProjectCalls const& project) const;
     bool has_news() const;
 
