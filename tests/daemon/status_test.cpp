@@ -194,7 +194,7 @@ TEST_F(Status, TellsAReloadFromARefusedOne)
 {
     ::mkdir(run.c_str(), 0700);
     const Program running = daemon([&] { ::setenv("RUNTIME_DIRECTORY", run.c_str(), 1); });
-    ASSERT_TRUE(said("info ready"));
+    ASSERT_TRUE(said(" ready who="));
     const std::string verdict = run + "/reload";
     std::string answer = usherctl({"reload", "--verdict", verdict});
     EXPECT_EQ(status, 0) << answer;
