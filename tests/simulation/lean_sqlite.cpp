@@ -16,6 +16,11 @@ namespace usher::simulation {
 
 namespace {
 
+#ifdef __SANITIZE_ADDRESS__ // it watches over each block of the system's
+constexpr bool is_watched = true;
+#else
+constexpr bool is_watched = false;
+#endif
 constexpr std::size_t arena_bytes = 1 << 20;
 constexpr std::size_t block_bytes_max = 1 << 17; // what is larger comes from the system, each by itself
 constexpr std::size_t classes = 2 * 17 + 1;
@@ -125,10 +130,9 @@ bool set_up()
 {
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-#if !defined(__SANITIZE_ADDRESS__) // which watches over each block of the system's
     static sqlite3_mem_methods methods{allocate, release, resize, size, round_up, begin, end, nullptr};
-    sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
-#endif
+    if (!is_watched)
+        sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
     return true;
 }
 
