@@ -2,6 +2,7 @@
 #include "sample.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include <usher/service/workers.hpp>
@@ -96,25 +97,23 @@ boost::asio::awaitable<void> Sampler::run()
 boost::asio::awaitable<void> Sampler::take()
 {
     const SteadyClock::time_point began = parts_.clock.steady_now();
-    const auto sample = std::make_shared<Sample>();
-    std::function<void()> work = [sample, database = database_, view = view_()] { *sample = read(database, view); };
-    bool failed = false;
-    try {
-        co_await on_workers(parts_.workers, parts_.clock, parts_.executor, std::move(work));
-    } catch (DatabaseBusy const&) { // somebody holds the rows, or has damaged them: the engine says so
-        failed = true;
-    } catch (DatabaseError const&) {
-        failed = true;
-    }
+    const auto sample = std::make_shared<std::optional<Sample>>();
+    std::function<void()> work = [sample, database = database_, view = view_()] {
+        try {
+            *sample = read(database, view);
+        } catch (std::exception const&) { // no picture is worth the daemon: what is the matter, the engine says
+        }
+    };
+    co_await on_workers(parts_.workers, parts_.clock, parts_.executor, std::move(work));
     ended_ = parts_.clock.steady_now();
     took_ = *ended_ - began;
-    if (failed) {
+    if (!*sample) {
         parts_.metrics.sample_failed();
         co_return;
     }
-    sample->taken = *ended_;
-    sample->took = took_;
-    taken_(sample);
+    (*sample)->taken = *ended_;
+    (*sample)->took = took_;
+    taken_(std::make_shared<Sample const>(std::move(**sample)));
 }
 
 } // namespace usher
