@@ -67,6 +67,7 @@ protected:
         return eventually([&] { return says(text); });
     }
 
+    /// One statement after the other: a daemon may see the meeting without its participant.
     static std::string rows_of(std::string const& id)
     {
         return "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('" + id +
@@ -74,7 +75,10 @@ protected:
                "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('" +
                id + "', 'ann', 'publisher')";
     }
-    void add_meeting(std::string const& id) const { platform().exec(rows_of(id)); }
+    void add_meeting(std::string const& id) const 
+    {
+        platform().exec("BEGIN IMMEDIATE;" + rows_of(id) + "; COMMIT");
+    }
 
     bool is_ready(std::string const& id) const
     {

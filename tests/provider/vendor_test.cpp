@@ -60,9 +60,10 @@ protected:
     CreateOutcome create() { return run(provider.create_session({})); }
     DisconnectOutcome disconnect(std::string session_id = "2_session")
     {
-        return run(provider.disconnect_all(std::move(session_id), {}));
+        return run(provider.disconnect_all(std::move(session_id), {}, may_go_on));
     }
 
+    std::function<bool()> may_go_on = [] { return true; };
     boost::asio::io_context context;
     std::shared_ptr<Server> server = std::make_shared<Server>();
     VendorProvider provider{
@@ -226,6 +227,28 @@ TEST_F(VendorCalls, EndWhoCameInMeanwhile)
 
         EXPECT_EQ(*disconnect().disconnected, 1205U);
         EXPECT_EQ(room.present(), 0U);
+    }
+}
+
+TEST_F(VendorCalls, EndNobodyAnyMoreOnceTheyMayNotGoOn)
+{
+    const struct {
+        std::size_t requests; // that may be sent
+        std::size_t ended;
+    } table[] = {{0, 0}, {1, 0}, {2, 1}, {1000, 999}, {1001, 1000}, {1002, 1000}, {1003, 1001}};
+    for (auto const& row : table) {
+        SCOPED_TRACE(row.requests);
+        Room room{1500};
+        server->answer = std::ref(room);
+        server->requests.clear();
+        may_go_on = [&] { return server->requests.size() < row.requests; };
+
+        const auto outcome = disconnect();
+
+        ASSERT_TRUE(outcome.disconnected);
+        EXPECT_EQ(*outcome.disconnected, row.ended);
+        EXPECT_EQ(room.present(), 1500 - row.ended);
+        EXPECT_EQ(server->requests.size(), row.requests);
     }
 }
 

@@ -55,7 +55,7 @@ probe(ProviderDeclaration const& kind, Settings const& settings, TokenSigner con
     DisconnectOutcome outcome;
     std::exception_ptr error;
     boost::asio::co_spawn(
-        context, (*provider)->disconnect_all(nobodys, order),
+        context, (*provider)->disconnect_all(nobodys, order, [] { return true; }),
         [&](std::exception_ptr thrown, DisconnectOutcome ended) {
             error = std::move(thrown);
             outcome = std::move(ended);

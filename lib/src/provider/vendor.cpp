@@ -88,7 +88,8 @@ VendorProvider::disconnect(std::string_view session_id, std::string connection_i
     co_return tl::unexpected{refusal_of(*reply, context(jwt))};
 }
 
-boost::asio::awaitable<DisconnectOutcome> VendorProvider::disconnect_all(std::string session_id, SessionOrder order)
+boost::asio::awaitable<DisconnectOutcome>
+VendorProvider::disconnect_all(std::string session_id, SessionOrder order, std::function<bool()> may_go_on)
 {
     DisconnectOutcome outcome{std::size_t{0}};
     const auto give_up = [&outcome](FailureKind kind, std::string reason, std::string detail) {
@@ -106,6 +107,10 @@ boost::asio::awaitable<DisconnectOutcome> VendorProvider::disconnect_all(std::st
     std::size_t disconnected = 0;
     std::string last_body;
     for (int pages = 0; pages < pages_max; ++pages) {
+        if (!may_go_on()) {
+            outcome.disconnected = disconnected;
+            co_return outcome;
+        }
         ++entropy.low;
         const std::string jwt = authorization(entropy);
         HttpRequest list = list_request(host_, signer_.project_key(), session_id, offset, jwt);
@@ -126,6 +131,10 @@ boost::asio::awaitable<DisconnectOutcome> VendorProvider::disconnect_all(std::st
         for (std::string const& connection : page->connected) {
             if (!asked.insert(connection).second)
                 continue;
+            if (!may_go_on()) {
+                outcome.disconnected = disconnected;
+                co_return outcome;
+            }
             --stays;
             ++entropy.low;
             const auto ended = co_await disconnect(session_id, connection, entropy);

@@ -118,15 +118,34 @@ boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<ProjectCal
     SessionOrder asked{{}, clock_.now(), {random_.next(), random_.next(), random_.next()}};
     const SteadyClock::time_point started = say_started(*project, "disconnect", row.meeting_id);
     const CountedCall counted{metrics_, project->called.facts.name, VendorCall::disconnect, clock_};
-    const DisconnectOutcome outcome =
-        co_await project->called.provider->disconnect_all(row.session.session_id, std::move(asked));
+    // One request after the other: the platform may have its meeting on again before the last of them.
+    WhyNotDisconnect stopped;
+    bool is_unread = false;
+    std::function<bool()> may_go_on = [this, &row, &stopped, &is_unread] {
+        try {
+            stopped = why_not(row);
+        } catch (std::runtime_error const&) { // the next step meets it too, and says so
+            is_unread = true;
+        }
+        return stopped.sentence.empty() && !is_unread;
+    };
+    const DisconnectOutcome outcome = co_await project->called.provider->disconnect_all(
+        row.session.session_id, std::move(asked), std::move(may_go_on)
+    );
     ProviderFailure const* const failure = outcome.disconnected ? nullptr : &outcome.disconnected.error();
     counted.ended(failure);
     say_done(*project, "disconnect", row.meeting_id, started, failure);
     hear(*project, failure, outcome.clock_ahead, clock_.now() + patience_max);
     Tries& tries = disconnects_[row.session.number];
     tries.under_way = false;
-    if (failure == nullptr) {
+    if (!stopped.sentence.empty()) {
+        std::string detail = std::move(stopped.sentence);
+        if (outcome.disconnected && *outcome.disconnected > 0)
+            detail += "; " + std::to_string(*outcome.disconnected) + " connections had been ended";
+        end_disconnect(row, stopped.is_needless ? disconnect_needless : disconnect_failed, std::move(detail));
+    } else if (is_unread) {
+        tries.next = clock_.steady_now() + retry_base;
+    } else if (failure == nullptr) {
         end_disconnect(row, disconnected, std::to_string(*outcome.disconnected) + " connections");
     } else {
         // What all calls share is waited for as long as it takes: the circuit sees to it that this costs few of them.

@@ -61,7 +61,8 @@ public:
         co_return outcome;
     }
 
-    boost::asio::awaitable<DisconnectOutcome> disconnect_all(std::string session_id, SessionOrder) override
+    boost::asio::awaitable<DisconnectOutcome>
+    disconnect_all(std::string session_id, SessionOrder, std::function<bool()>) override
     {
         DisconnectOutcome outcome{std::size_t{0}};
         const auto reply = co_await send("DELETE", "/rooms/" + session_id + "/people");

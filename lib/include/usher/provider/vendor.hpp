@@ -24,7 +24,8 @@ public:
 
     bool needs_network() const override { return true; }
     boost::asio::awaitable<CreateOutcome> create_session(SessionOrder order) override;
-    boost::asio::awaitable<DisconnectOutcome> disconnect_all(std::string session_id, SessionOrder order) override;
+    boost::asio::awaitable<DisconnectOutcome>
+    disconnect_all(std::string session_id, SessionOrder order, std::function<bool()> may_go_on) override;
 
 private:
     std::string authorization(TokenEntropy entropy) const;
