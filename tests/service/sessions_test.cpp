@@ -835,6 +835,32 @@ TEST_F(Sessions, ThrowingOutIsGivenUpInTheEndAndTheLogSaysSo)
     EXPECT_NE(log.text().find("provider_error"), std::string::npos) << log.text();
 }
 
+TEST_F(Sessions, NobodyMoreIsThrownOutOnceTheMeetingIsOnAgain)
+{
+    policy.disconnect_on_cancel = true;
+    restart();
+    meetings(1, 60);
+    quiesce();
+    const std::string session = vendor.sessions().back().id;
+    for (int i = 0; i < 10; ++i)
+        vendor.connect(session, clock.now());
+    int answers = 0;
+    transport->after_answer = [&] {
+        if (++answers == 4) // a list, and three people
+            sql("UPDATE meeting SET status = 'scheduled'");
+    };
+    const LogCapture log;
+    sql("UPDATE meeting SET status = 'cancelled'");
+    pass_time(1min);
+
+    EXPECT_EQ(vendor.sessions().front().connections.size(), 7U);
+    EXPECT_NE(log.text().find("its meeting is neither cancelled nor over; "), std::string::npos) << log.text();
+    EXPECT_NE(log.text().find("3 connections had been ended"), std::string::npos) << log.text();
+    EXPECT_EQ(number("SELECT count(*) FROM session WHERE disconnect = 1"), 0);
+    EXPECT_EQ(number("SELECT count(*) FROM history WHERE event = 'disconnected'"), 0);
+    EXPECT_EQ(number("SELECT count(*) FROM history WHERE event = 'disconnect_needless'"), 1);
+}
+
 TEST_F(Sessions, AMarkThatSomebodyForgedThrowsNobodyOut)
 {
     struct Case {
