@@ -84,9 +84,11 @@ TEST(Settlement, ParticipantsAreComparedUpTo256)
     MeetingSnapshot read = ready_meeting();
     read.participants.resize(256);
     EXPECT_TRUE(reads_participants(read, read.due_at));
+    EXPECT_TRUE(is_compared_whole(read));
     EXPECT_FALSE(reads_participants(read, read.due_at + 1)) << "it was edited, whoever it was";
     read.participants.resize(257);
     EXPECT_FALSE(reads_participants(read, read.due_at));
+    EXPECT_FALSE(is_compared_whole(read));
 }
 
 TEST(Settlement, HowFarAPlanStands)

@@ -86,9 +86,14 @@ bool is_untouched(MeetingSnapshot const& read, std::int64_t due_at, bool others_
     return due_at == read.due_at && (due_at != 0 || !others_wrote);
 }
 
+bool is_compared_whole(MeetingSnapshot const& read)
+{
+    return read.participants.size() <= compared_max;
+}
+
 bool reads_participants(MeetingSnapshot const& read, std::int64_t due_at)
 {
-    return due_at == read.due_at && read.participants.size() <= compared_max;
+    return due_at == read.due_at && is_compared_whole(read);
 }
 
 Standing standing_of(MeetingSnapshot const& read, std::optional<MeetingSnapshot> const& current, std::int64_t due_at)

@@ -143,6 +143,62 @@ TEST_F(Writer, PublishesManyMeetingsAndAMeetingOfManyInSlices)
     EXPECT_GE(stored.size(), 3U) << "others see each slice by itself";
 }
 
+struct EditCase {
+    char const* name;
+    int people;
+    char const* edit; ///< After they were read.
+    std::int64_t longest_min;
+    std::int64_t longest_max;
+};
+
+class Edited : public Writer, public testing::WithParamInterface<EditCase> {};
+
+/// Looking at each token again takes as long as writing it.
+TEST_P(Edited, IsWrittenInShorterSlicesWhereEachTokenIsLookedAtAgain)
+{
+    add_meeting("large", GetParam().people);
+    prepare();
+    sql(GetParam().edit);
+    clock.tick = 7500us; // all slices hold the lock alike
+    std::int64_t longest = 0;
+    std::int64_t before = 0;
+    const auto look = [&] {
+        const std::int64_t stored = number("SELECT count(*) FROM token");
+        longest = std::max(longest, stored - std::exchange(before, stored));
+    };
+    clock.during_wait = look;
+    run(context, writer.publish(publications));
+    look();
+    EXPECT_GE(longest, GetParam().longest_min);
+    EXPECT_LE(longest, GetParam().longest_max);
+}
+
+constexpr char of_its_own[] = "UPDATE participant SET role = 'moderator' WHERE participant_id = 'p1001'";
+constexpr char of_another[] =
+    "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('b', 'p', 'publisher')";
+
+INSTANTIATE_TEST_SUITE_P(
+    Writer, Edited,
+    testing::Values(
+        EditCase{"NobodyEdited", 2000, "SELECT 1", 400, 600}, EditCase{"ItWasEdited", 2000, of_its_own, 100, 200},
+        EditCase{"AnotherWasEditedAndItsRowTellsNothing", 2000, of_another, 100, 200},
+        EditCase{"SoFewAreComparedAllAtOnce", 256, of_another, 256, 256}
+    ),
+    [](testing::TestParamInfo<EditCase> const& each) { return std::string{each.param.name}; }
+);
+
+TEST_F(Writer, TokensThatAreNotWrittenTellNothingOfHowLongTheLockIsHeld)
+{
+    for (int i = 0; i < 5; ++i) {
+        add_meeting("gone" + std::to_string(i), 1000);
+        prepare();
+        sql("UPDATE meeting SET status = 'cancelled'");
+        ASSERT_EQ(run(context, writer.publish(publications)).counts.tokens, 0U);
+        sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM agenda");
+    }
+    EXPECT_EQ(writer.fill(5000), 4608U) << "as at the start: nine slices of 512";
+}
+
 TEST_F(Writer, ARowThatCannotBeWrittenIsNamedAndTheOthersArePublished)
 {
     for (const std::string id : {"a", "b", "c"})

@@ -30,6 +30,9 @@ enum class Standing : std::uint8_t {
 /// by an edit before tells nothing once `others_wrote` to the database.
 bool is_untouched(MeetingSnapshot const& read, std::int64_t due_at, bool others_wrote);
 
+/// Whether its participants are so few that they can be read again all at once.
+bool is_compared_whole(MeetingSnapshot const& read);
+
 /// Otherwise the meeting is read again; whether with its participants, which takes long where they are many.
 bool reads_participants(MeetingSnapshot const& read, std::int64_t due_at);
 

@@ -92,8 +92,8 @@ public:
 
     virtual boost::asio::awaitable<CreateOutcome> create_session(SessionOrder order) = 0;
 
-    /// Ends the connections of everybody who is in the session. Only where can_disconnect() says so. `may_go_on` is asked
-    /// before each request, for this may take long: false, and no more is sent and those so far are counted.
+    /// Ends the connections of everybody who is in the session. Only where can_disconnect() says so. `may_go_on` is
+    /// asked before each request, for this may take long: false, and no more is sent and those so far are counted.
     virtual boost::asio::awaitable<DisconnectOutcome>
     disconnect_all(std::string session_id, SessionOrder order, std::function<bool()> may_go_on) = 0;
 };

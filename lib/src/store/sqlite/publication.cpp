@@ -60,6 +60,24 @@ void StoreFile::warm_up(std::span<Publication const> publications) const
     }
 }
 
+bool StoreFile::doubts(Publication const& publication) const
+{
+    MeetingSnapshot const& meeting = *publication.meeting;
+    if (publication.tokens.empty() || is_compared_whole(meeting))
+        return false;
+    Impl& impl = *impl_;
+    const bool others_wrote = seen() != publication.seen;
+    try {
+        return impl.guarded([&] {
+            const std::optional<std::int64_t> due_at =
+                impl.integer("SELECT due_at FROM agenda WHERE meeting_no = ?", number(meeting.number));
+            return due_at && !is_untouched(meeting, *due_at, others_wrote);
+        });
+    } catch (RowError const&) { // publish() finds out which
+        return true;
+    }
+}
+
 StoreFile::PublishedSlice
 StoreFile::publish(std::span<Publication const> publications, sys_seconds now, std::size_t deletes_max)
 {

@@ -20,6 +20,7 @@ using Duration = StoreWriter::Duration;
 constexpr Duration lock_goal = 7500us;
 constexpr Duration warm_up_time = 2ms;    // what that takes, in the gap between two slices
 constexpr std::size_t meeting_weight = 2; // a meeting's own rows take the lock about as long as so many tokens
+constexpr std::size_t doubted_weight = 3; // and a token that is looked at again as so many
 constexpr std::size_t deletes_min = 64;   // in a slice
 constexpr int request_steps = 4;          // between two batches
 constexpr int turns_max = 100;            // that others may take before the lock is taken all the same
@@ -82,21 +83,23 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
         const std::size_t deletes = deleted_by(part);
         do {
             const std::size_t room = most - std::min(slice.weight, most);
-            const std::size_t count = std::min(left.size(), room);
+            const std::size_t weight = store_.doubts(part) ? doubted_weight : 1;
+            const std::size_t count = std::min(left.size(), (room + weight - 1) / weight);
+            const std::size_t left_room = room - std::min(room, count * weight);
             part.tokens = left.first(count);
             left = left.subspan(count);
             const bool is_first = slice.parts.empty() && count == 0;
-            const bool deletes_fit = is_first || room - count >= std::min(deletes, most / 2);
+            const bool deletes_fit = is_first || left_room >= std::min(deletes, most / 2);
             part.last = left.empty() && deletes_fit;
             if (count > 0 || part.last)
                 slice.parts.push_back(part);
-            slice.weight += count + (part.last ? meeting_weight : 0);
+            slice.weight += count * weight + (part.last ? meeting_weight : 0);
             slice.deletes += part.last ? deletes : 0;
+            rest -= std::min(rest, count + (part.last ? meeting_weight + deletes : 0));
             const bool ends = i + 1 == publications.size() && part.last;
             if (slice.weight + slice.deletes < most && !ends && (part.last || !left.empty()))
                 continue;
             slice.deletes_max = std::max((most - std::min(slice.weight, most)) * 3 / 4, deletes_min);
-            rest -= std::min(rest, slice.weight + slice.deletes);
             Slice whole = std::exchange(slice, {});
             const bool ends_with_part = whole.parts.back().meeting == part.meeting;
             const WrittenSlice written = co_await publish_slice(std::move(whole));
@@ -128,10 +131,11 @@ boost::asio::awaitable<StoreWriter::WrittenSlice> StoreWriter::publish_slice(Sli
     std::optional<std::string> refusal;
     try {
         StoreFile::PublishedSlice written = store_.publish(slice.parts, clock_.now(), slice.deletes_max);
-        std::size_t withdrawn = 0;
+        PublishCounts all;
         for (PublishCounts const& counts : written.counts)
-            withdrawn += counts.withdrawn;
-        slice_size_.took(slice.weight + withdrawn, lock_gap_.last_held());
+            all += counts;
+        if (all.skipped == 0) // tokens that are not written tell nothing of those that are
+            slice_size_.took(slice.weight + all.withdrawn, lock_gap_.last_held());
         result.published.each = std::move(written.counts);
         result.last_session = written.sessions.back();
     } catch (RowError const& error) {

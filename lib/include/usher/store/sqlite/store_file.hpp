@@ -99,6 +99,10 @@ public:
     /// Records that a daemon has looked, where nothing was to be published, and an instant that has certainly come.
     void beat(sys_seconds now, sys_seconds certain);
 
+    /// Whether publish() looks at each of many tokens again, since somebody may have edited the meeting: the write lock
+    /// is held for longer then.
+    bool doubts(Publication const& publication) const;
+
     /// Reads what publish() is about to change, so that the write lock need not be held for it. Another connection's
     /// commit empties the cache.
     void warm_up(std::span<Publication const> publications) const;
