@@ -62,7 +62,12 @@ TEST_P(Replaced, TheNewFileIsServedWithNothingOfTheOld)
     ASSERT_TRUE(gets_ready("lost29")) << printed();
     // While all that was written since the copy is in -wal alone, the copy changes nothing; and while the daemon moves
     // it, nobody can tell what is in the file.
-    platform().exec("PRAGMA wal_checkpoint(PASSIVE)");
+    ASSERT_TRUE(eventually([&] {
+        SQLite::Database database = platform();
+        SQLite::Statement moved{database, "PRAGMA wal_checkpoint(PASSIVE)"};
+        return moved.executeStep() && moved.getColumn(0).getInt() == 0 &&
+               moved.getColumn(1).getInt() == moved.getColumn(2).getInt(); // else the daemon is at it
+    }));
     if (state == State::stopped) {
         ASSERT_EQ(daemon->end(SIGTERM), 0) << printed();
     }
