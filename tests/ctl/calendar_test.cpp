@@ -329,8 +329,28 @@ TEST_F(CalendarImport, LoadsAndChangesAndPrunes)
     EXPECT_EQ(import(calendar(series), {"--prune", "--until", "+26h"}).status, 0);
     EXPECT_EQ(ask("SELECT count(*) FROM meeting"), "2");
     EXPECT_EQ(ask("SELECT count(*) FROM participant"), "2");
-    EXPECT_EQ(import(calendar(""), {"--prune"}).status, 1) << "it would delete everything";
+    const Answer all_gone = import(calendar(""), {"--prune"});
+    EXPECT_EQ(all_gone.status, 1) << "it would delete everything";
+    EXPECT_NE(all_gone.err.find("--force"), std::string::npos) << all_gone.err;
     EXPECT_EQ(ask("SELECT count(*) FROM meeting"), "2");
+}
+
+TEST_F(CalendarImport, ACalendarWithoutAnEventInTimeChangesNothingAndSaysSo)
+{
+    ASSERT_EQ(test::call_usherctl({"--db", folder.file("usher.db"), "init"}).status, 0);
+    const Answer nothing = import(calendar(""));
+    EXPECT_EQ(nothing.status, 0) << nothing.err;
+    EXPECT_EQ(nothing.err, "");
+    const std::string late = event("DTSTART:20990302T090000Z\r\nDURATION:PT1H\r\nATTENDEE:mailto:ann@example.org\r\n");
+    for (std::vector<std::string> const& options :
+         {std::vector<std::string>{}, std::vector<std::string>{"--dry-run"}}) {
+        const Answer answer = import(calendar(late), options);
+        EXPECT_EQ(answer.status, 0) << answer.err;
+        EXPECT_NE(answer.out.find("1 event is over, or begins after 2026-05-31T08:00:00Z"), std::string::npos)
+            << answer.out;
+    }
+    EXPECT_EQ(import(calendar(late), {"--until", "2099-12-01T00:00:00Z"}).status, 2) << "too far";
+    EXPECT_EQ(ask("SELECT count(*) FROM meeting"), "0");
 }
 
 TEST_F(CalendarImport, TheHorizonIsBounded)

@@ -171,7 +171,7 @@ struct PlatformWriter::Rows::Impl {
     std::vector<bool> written;
     std::optional<SQLite::Statement> find_row;
     std::optional<SQLite::Statement> insert_row;
-    std::optional<SQLite::Statement> update_row;
+    std::optional<SQLite::Statement> update_row; ///< None where the file has keys alone.
     std::optional<SQLite::Statement> add_note;
     std::optional<SQLite::Statement> find_note;
     std::optional<SQLite::Statement> remove_rows;
@@ -215,7 +215,8 @@ struct PlatformWriter::Rows::Impl {
         );
         find_row.emplace(database, "SELECT " + all + " FROM " + name + where);
         insert_row.emplace(database, "INSERT INTO " + name + " (" + all + ") VALUES (" + parameters + ")");
-        update_row.emplace(database, "UPDATE " + name + " SET " + assignments + where);
+        if (!assignments.empty())
+            update_row.emplace(database, "UPDATE " + name + " SET " + assignments + where);
         add_note.emplace(
             database, "INSERT INTO " + noted() + " VALUES (" + key_parameters + ", ?) ON CONFLICT DO NOTHING"
         );
@@ -303,6 +304,8 @@ std::optional<std::string> PlatformWriter::Rows::insert(std::span<PlatformValue 
 
 std::optional<std::string> PlatformWriter::Rows::update(std::span<PlatformValue const> row)
 {
+    if (!impl_->update_row) // keys are all that is written
+        return std::nullopt;
     SQLite::Statement& statement = *impl_->update_row;
     const Rewind rewind{statement};
     for (std::size_t i = 0; i < row.size(); ++i)
