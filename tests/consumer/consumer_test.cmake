@@ -1,5 +1,6 @@
 # cmake -DBUILD=DIR -DWORK=DIR -DCXX=COMPILER -DFLAGS=FLAGS -DLIBDIR=lib -P consumer_test.cmake
-# Installs the build tree into a prefix of its own, then builds and runs tests/consumer against it.
+# Installs the build tree into a prefix of its own, then builds and runs the programs of docs/library.md against it, as a
+# stranger's project that sees usher only as it is installed.
 cmake_minimum_required(VERSION 3.25)
 set(prefix ${WORK}/prefix)
 
@@ -36,8 +37,25 @@ foreach(file IN LISTS exported)
   endforeach()
 endforeach()
 
-run("configuring the consumer" ${CMAKE_COMMAND} -G Ninja -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build
-  -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_CXX_FLAGS=${FLAGS} -DCMAKE_BUILD_TYPE=Debug)
-run("building the consumer" ${CMAKE_COMMAND} --build ${WORK}/build)
-run("the consumer" ${WORK}/build/consumer)
+# The block of docs/library.md that is the number-th of its kind.
+function(take kind number file)
+  execute_process(COMMAND awk -v kind=${kind} -v number=${number}
+    "/^```/ { if (inside) { inside = 0; taken = 0 } else { inside = 1; taken = substr($0, 4) == kind && ++seen == number }; next } taken"
+    ${CMAKE_CURRENT_LIST_DIR}/../../docs/library.md OUTPUT_FILE ${file} COMMAND_ERROR_IS_FATAL ANY)
+  file(SIZE ${file} size)
+  if(size EQUAL 0)
+    message(FATAL_ERROR "docs/library.md has no block ${number} of ${kind}")
+  endif()
+endfunction()
+
+file(MAKE_DIRECTORY ${WORK}/source)
+take(cmake 1 ${WORK}/source/CMakeLists.txt)
+set(arguments_2 ${CMAKE_CURRENT_LIST_DIR}/../vectors/throwaway_rsa2048.pem)
+foreach(number IN ITEMS 1 2)
+  take(cpp ${number} ${WORK}/source/main.cpp)
+  run("configuring program ${number}" ${CMAKE_COMMAND} -G Ninja -S ${WORK}/source -B ${WORK}/build
+    -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_CXX_FLAGS=${FLAGS} -DCMAKE_BUILD_TYPE=Debug)
+  run("building program ${number}" ${CMAKE_COMMAND} --build ${WORK}/build)
+  run("program ${number}" ${WORK}/build/consumer ${arguments_${number}})
+endforeach()
 file(REMOVE_RECURSE ${WORK})
