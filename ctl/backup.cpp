@@ -10,6 +10,7 @@
 
 #include "commands.hpp"
 #include "output.hpp"
+#include "progress.hpp"
 #include "times.hpp"
 
 namespace usher::ctl {
@@ -41,6 +42,16 @@ void expect_name(std::string const& file)
         throw UsageError{"FILE: is empty"};
 }
 
+/// Shows how far a copy is.
+CopyProgress shown(Context& context, std::string const& doing)
+{
+    const auto progress = std::make_shared<Progress>(context.err, progress_on_standard_error(!context.json), doing);
+    return [progress](std::size_t pages, std::size_t total) {
+        progress->set_total(total);
+        progress->add(pages);
+    };
+}
+
 int backup(Context& context, BackupArguments const& arguments)
 {
     expect_name(arguments.file);
@@ -48,8 +59,9 @@ int backup(Context& context, BackupArguments const& arguments)
     const bool there = ::access(arguments.file.c_str(), F_OK) == 0;
     if (there && !arguments.yes && !agreed(context, "backup", arguments.file + " is there already and is replaced."))
         return exit_could_not;
-    const std::vector<std::string> files =
-        back_up(database, arguments.file, "usherctl backup, pid " + std::to_string(::getpid()));
+    const std::vector<std::string> files = back_up(
+        database, arguments.file, "usherctl backup, pid " + std::to_string(::getpid()), shown(context, "copying")
+    );
     if (context.json)
         print(context.out, Json{{"version", 1}, {"command", "backup"}, {"files", files}});
     else
@@ -90,7 +102,7 @@ int restore(Context& context, RestoreArguments const& arguments)
     const std::string database = context.database();
     std::optional<Restore> copy;
     try {
-        copy.emplace(database, *arguments.file, who);
+        copy.emplace(database, *arguments.file, who, shown(context, "copying"));
     } catch (AlreadyAtWork const& error) {
         return already_at_work(context, "restore", error);
     }

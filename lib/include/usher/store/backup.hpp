@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,11 +13,16 @@
 
 namespace usher {
 
+/// Told of each further part of a copy: how many pages that is, and how many the whole copy has.
+using CopyProgress = std::function<void(std::size_t pages, std::size_t total)>;
+
 /// Copies `database`, as it is at one instant, to `target`, which is checked and readable by this account alone;
 /// DATABASE.key and DATABASE.mark go with it where they are. What was of these names is replaced once the copies are
 /// whole, unless it is of `database` itself, or another daemon works on it; `who` is for one that starts meanwhile.
 /// Returns the files. Errors: AlreadyAtWork, DatabaseError, DatabaseBusy.
-std::vector<std::string> back_up(std::string const& database, std::string const& target, std::string const& who);
+std::vector<std::string> back_up(
+    std::string const& database, std::string const& target, std::string const& who, CopyProgress const& progress = {}
+);
 
 /// Refuses a name of a file that `database` needs, or at which a restore puts something: nothing is to be written
 /// there. Errors: DatabaseError.
@@ -27,7 +34,10 @@ void expect_other_file(std::string const& database, std::string const& target);
 class Restore {
 public:
     /// `who` is for the message of a usherd that starts meanwhile.
-    Restore(std::string const& database, std::string const& backup, std::string const& who);
+    Restore(
+        std::string const& database, std::string const& backup, std::string const& who,
+        CopyProgress const& progress = {}
+    );
     Restore(Restore const&) = delete;
     Restore& operator=(Restore const&) = delete;
     ~Restore();

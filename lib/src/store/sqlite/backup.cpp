@@ -30,6 +30,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t small_file_bytes_max = 1U << 16U;
+constexpr int pages_at_once = 2048; // of a copy; 16 MiB
 constexpr int empty_log_tries = 20;
 constexpr auto empty_log_pause = 50ms;
 
@@ -109,16 +110,26 @@ std::string checked(SQLite::Database& database)
 }
 
 /// All pages of `source` at one instant, to a file beside the final one, checked.
-void copy_pages(SQLite::Database& source, std::string const& from, std::string const& to)
+void copy_pages(SQLite::Database& source, std::string const& from, std::string const& to, CopyProgress const& progress)
 {
     make_empty(to);
+    const SQLite::Transaction snapshot{source}; // else each part would be of another instant, and begin anew
+    source.execAndGet("SELECT count(*) FROM sqlite_master");
     {
         const auto target = open_as_it_is(to, Untouched::writable);
         target->exec("PRAGMA journal_mode = OFF");
         target->exec("PRAGMA synchronous = OFF"); // see make_durable
         const std::unique_ptr<sqlite3_backup, decltype(&sqlite3_backup_finish)> backup{
             sqlite3_backup_init(target->getHandle(), "main", source.getHandle(), "main"), sqlite3_backup_finish};
-        const int result = backup ? sqlite3_backup_step(backup.get(), -1) : sqlite3_errcode(target->getHandle());
+        int result = backup ? SQLITE_OK : sqlite3_errcode(target->getHandle());
+        while (backup && result == SQLITE_OK) {
+            const int before = sqlite3_backup_pagecount(backup.get()) - sqlite3_backup_remaining(backup.get());
+            result = sqlite3_backup_step(backup.get(), pages_at_once);
+            const int total = sqlite3_backup_pagecount(backup.get());
+            const int done = total - sqlite3_backup_remaining(backup.get());
+            if (progress)
+                progress(static_cast<std::size_t>(done - before), static_cast<std::size_t>(total));
+        }
         if (result != SQLITE_DONE)
             throw SQLite::Exception{sqlite3_errstr(result), result};
     }
@@ -250,7 +261,8 @@ void expect_other_file(std::string const& database, std::string const& target)
                     " the database itself; name another file"};
 }
 
-std::vector<std::string> back_up(std::string const& database, std::string const& target, std::string const& who)
+std::vector<std::string>
+back_up(std::string const& database, std::string const& target, std::string const& who, CopyProgress const& progress)
 {
     expect_other_file(database, target);
     expect_regular(target);
@@ -262,7 +274,7 @@ std::vector<std::string> back_up(std::string const& database, std::string const&
     try {
         try {
             const auto source = open_connection(database, Access::read_only);
-            copy_pages(*source, database, copy);
+            copy_pages(*source, database, copy, progress);
         } catch (SQLite::Exception const& error) {
             rethrow(error, database);
         }
@@ -286,7 +298,7 @@ std::vector<std::string> back_up(std::string const& database, std::string const&
 }
 
 struct Restore::Impl {
-    Impl(std::string const& database, std::string const& backup, std::string const& who);
+    Impl(std::string const& database, std::string const& backup, std::string const& who, CopyProgress const& progress);
     Impl(Impl const&) = delete;
     Impl& operator=(Impl const&) = delete;
     ~Impl();
@@ -300,8 +312,10 @@ struct Restore::Impl {
     sys_seconds taken_at_{};
 };
 
-Restore::Restore(std::string const& database, std::string const& backup, std::string const& who)
-    : impl_{std::make_unique<Impl>(database, backup, who)}
+Restore::Restore(
+    std::string const& database, std::string const& backup, std::string const& who, CopyProgress const& progress
+)
+    : impl_{std::make_unique<Impl>(database, backup, who, progress)}
 {}
 
 Restore::~Restore() = default;
@@ -316,7 +330,9 @@ Restore::Replaced Restore::commit()
     return impl_->commit();
 }
 
-Restore::Impl::Impl(std::string const& database, std::string const& backup, std::string const& who)
+Restore::Impl::Impl(
+    std::string const& database, std::string const& backup, std::string const& who, CopyProgress const& progress
+)
     : database_{real_path(database)}, backup_{backup}, lock_{database_, who}, copy_{database_ + ".restoring"}
 {
     take_waiting_key(database_); // of a restore that was killed
@@ -335,7 +351,7 @@ Restore::Impl::Impl(std::string const& database, std::string const& backup, std:
         try {
             const auto source = open_as_it_is(backup, has_log ? Untouched::shared : Untouched::immutable);
             check_version(*source, backup);
-            copy_pages(*source, backup, copy_);
+            copy_pages(*source, backup, copy_, progress);
             expect_contract(copy_, backup);
         } catch (SQLite::Exception const& error) {
             if (const int code = error.getErrorCode() & 0xff; code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
