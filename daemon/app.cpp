@@ -17,7 +17,6 @@
 #include <utility>
 #include <vector>
 
-#include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -66,7 +65,6 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr int worker_nice = 5;
 constexpr std::size_t told_max = 1000; // meetings that are not ready, one by one
 constexpr auto stop_deadline = 10s;    // for the batch in hand
 constexpr auto retry_at_start = 100ms;
@@ -99,7 +97,7 @@ ProviderDoors doors_of(asio::any_io_executor const& executor)
         [executor](TransportSettings settings) { return BeastTransport::create(executor, std::move(settings)); }};
 }
 
-/// The threads that read, plan and sign. They give way: to platforms, and to the thread that holds the write lock.
+/// The threads that read, plan and sign.
 class WorkerThreads {
 public:
     explicit WorkerThreads(asio::io_context& context) : context_{context}, guard_{context.get_executor()}
@@ -109,7 +107,6 @@ public:
             while (threads_.size() < count)
                 threads_.emplace_back([this] {
                     take_no_signals_in_this_thread();
-                    ::setpriority(PRIO_PROCESS, 0, worker_nice); // of this thread alone, on Linux
                     context_.run();
                 });
         } catch (std::system_error const& error) { // a limit on threads

@@ -173,7 +173,8 @@ for file in "${files[@]}"; do
     rm -rf "$texts" "${work:?}/$name"
     mkdir -p "$texts" "$work/$name"
     blocks "$file" "$texts" >"$texts/list" || failed=1
-    cd "$work/$name"
+    # In a Debian of their own they are run where the packages are.
+    [ "$in" = system ] || cd "$work/$name"
     while read -r line kind where reason; do
         case $kind in sh | sql | yaml) ;; *) continue ;; esac
         if [ "$where" = none ]; then
@@ -182,15 +183,14 @@ for file in "${files[@]}"; do
         fi
         [ "$where" = "$in" ] || continue
         ran=$((ran + 1))
-        if ! "run_$kind" "$texts/$line" >output 2>&1 </dev/null; then
+        if ! "run_$kind" "$texts/$line" >"$work/output" 2>&1 </dev/null; then
             echo "$file:$line: failed:"
-            sed 's/^/    /' output
+            sed 's/^/    /' "$work/output"
             failed=1
             break
         fi
     done <"$texts/list"
     stop_daemon
-    cd "$work"
 done
 if [ ${#left_out[@]} -gt 0 ]; then
     printf 'left out: %s\n' "${left_out[@]}"
