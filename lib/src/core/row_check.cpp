@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <initializer_list>
 
+#include <arpa/inet.h>
+
 #include <usher/core/ascii.hpp>
 #include <usher/core/printable.hpp>
 #include <usher/core/role.hpp>
@@ -169,25 +171,11 @@ bool is_visible_ascii(std::string_view text)
     return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-/// As inet_pton has it: four numbers to 255, with no zero in front.
 bool is_ipv4(std::string_view text)
 {
-    for (int part = 1; part <= 4; ++part) {
-        const std::size_t dot = text.find('.');
-        const std::string_view number = text.substr(0, dot);
-        if (number.empty() || number.size() > 3 || (number.size() > 1 && number.front() == '0'))
-            return false;
-        int value = 0;
-        for (const char c : number) {
-            if (!is_digit(c))
-                return false;
-            value = value * 10 + (c - '0');
-        }
-        if (value > 255 || (dot == std::string_view::npos) != (part == 4))
-            return false;
-        text.remove_prefix(std::min(text.size(), number.size() + 1));
-    }
-    return true;
+    in_addr address{};
+    return text.find('\0') == std::string_view::npos &&
+           ::inet_pton(AF_INET, std::string{text}.c_str(), &address) == 1;
 }
 
 std::string_view text_or_empty(RowValue const& value)
