@@ -17,8 +17,10 @@ namespace usher::ctl {
 namespace {
 
 constexpr std::size_t block_bytes_max = 4 * 1024 * 1024; // of one event
+constexpr std::size_t title_bytes_max = 64 * 1024;       // as of a field in a CSV file
 constexpr std::size_t zones_max = 1000;
 constexpr std::size_t exceptions_max = 20'000;
+constexpr std::ptrdiff_t dates_in_line_max = 500;
 
 struct ComponentFree {
     void operator()(icalcomponent* component) const { icalcomponent_free(component); }
@@ -141,8 +143,8 @@ private:
     Block block_;
 };
 
-/// The values behind `FREQ=` in a component's text, whatever they are in.
-bool has_frequency_other_than(std::string const& text, std::string_view allowed)
+/// A component's text, each property on one line.
+std::string unfold(std::string const& text)
 {
     std::string unfolded;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -151,7 +153,28 @@ bool has_frequency_other_than(std::string const& text, std::string_view allowed)
         else
             unfolded += text[i];
     }
-    unfolded = upper(unfolded);
+    return unfolded;
+}
+
+/// How many dates a property's line has; libical reads the first 500.
+std::ptrdiff_t most_dates(std::string const& unfolded, std::string const& property)
+{
+    std::ptrdiff_t most = 0;
+    for (std::size_t begin = 0; begin < unfolded.size();) {
+        const std::size_t end = std::min(unfolded.find("\r\n", begin), unfolded.size());
+        const std::string_view line = std::string_view{unfolded}.substr(begin, end - begin);
+        const std::string_view after = line.substr(std::min(property.size(), line.size()));
+        if (upper(line.substr(0, property.size())) == property && (after.starts_with(':') || after.starts_with(';')))
+            most = std::max(most, 1 + std::count(line.begin(), line.end(), ','));
+        begin = end + 2;
+    }
+    return most;
+}
+
+/// The values behind `FREQ=` in a component's text, whatever they are in.
+bool has_frequency_other_than(std::string const& text, std::string_view allowed)
+{
+    const std::string unfolded = upper(unfold(text));
     for (std::size_t at = unfolded.find("FREQ="); at != std::string::npos; at = unfolded.find("FREQ=", at + 1))
         if (unfolded.compare(at + 5, allowed.size(), allowed) != 0)
             return true;
@@ -312,6 +335,12 @@ private:
                 if (error.find(" " + needed + " property") != std::string::npos)
                     throw BadEvent{needed + ": " + printable(error, 200)};
         });
+        const std::string unfolded = unfold(block.text);
+        for (const std::string property : {"RDATE", "EXDATE"})
+            if (most_dates(unfolded, property) > dates_in_line_max)
+                throw BadEvent{
+                    property + ": has more than " + std::to_string(dates_in_line_max) +
+                    " dates in one line; write several lines"};
         if (icalcomponent_get_first_property(component, ICAL_EXRULE_PROPERTY) != nullptr)
             throw BadEvent{"EXRULE: is of an older format, and not read"};
         event.uid = text_or_empty(icalcomponent_get_uid(component));
@@ -463,6 +492,8 @@ private:
         CalendarRow<Meetings> row{{}, event.line};
         row.values[0] = id;
         const std::string title = text_or_empty(icalcomponent_get_summary(event.component.get()));
+        if (title.size() > title_bytes_max)
+            throw BadEvent{"SUMMARY: has more than " + std::to_string(title_bytes_max) + " bytes"};
         if (!title.empty())
             row.values[1] = title;
         if (starts) {
@@ -563,6 +594,9 @@ read_calendar(std::istream& in, std::string const& name, CalendarWindow window, 
             "export fewer calendars, or fewer years, at a time"}};
     if (text.find('\0') != std::string::npos)
         return tl::unexpected{FileError{name + ": contains a NUL character. Nothing was done."}};
+    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+    if (text.starts_with(byte_order_mark))
+        text.erase(0, byte_order_mark.size());
     Blocks blocks{text};
     if (!blocks.is_calendar)
         return tl::unexpected{FileError{

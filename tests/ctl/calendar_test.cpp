@@ -176,6 +176,31 @@ TEST(CalendarRead, PassesOverWhatIsOverOrTooLate)
     EXPECT_EQ(problems_of(endless), "");
 }
 
+/// One property with so many dates of March, an hour apart, on a folded line.
+std::string dates(std::string const& property, int count)
+{
+    const auto two = [](int number) { return std::to_string(100 + number).substr(1); };
+    std::string line = property + ":";
+    for (int i = 0; i < count; ++i)
+        line += (i == 0 ? "" : ",\r\n ") + ("202603" + two(2 + i / 24)) + "T" + two(i % 24) + "3000Z";
+    return line + "\r\n";
+}
+
+TEST(CalendarRead, EachDateOfALineCounts)
+{
+    const Calendar found =
+        read(calendar(event("DTSTART:20260302T080000Z\r\nDURATION:PT10M\r\n" + dates("RDATE", 500))));
+    EXPECT_EQ(problems_of(found), "");
+    EXPECT_EQ(found.meetings.size(), 501U);
+}
+
+TEST(CalendarRead, AMarkOfItsByteOrderDoesNotCount)
+{
+    EXPECT_EQ(
+        read("\xef\xbb\xbf" + calendar(event("DTSTART:20260302T090000Z\r\nDURATION:PT1H\r\n"))).meetings.size(), 1U
+    );
+}
+
 TEST(CalendarRead, ABadEventCostsNoOther)
 {
     const std::string good = event("DTSTART:20260302T090000Z\r\nDURATION:PT1H\r\n", "good");
@@ -196,6 +221,12 @@ TEST(CalendarRead, ABadEventCostsNoOther)
          "8: RRULE: a meeting that recurs"},
         {"BEGIN:VEVENT\r\nDTSTART:20260302T090000Z\r\nDURATION:PT1H\r\nEND:VEVENT\r\n", "8: UID: is not there"},
         {"BEGIN:VEVENT\r\nUID:a\x1b\r\nDTSTART:20260302T090000Z\r\nDURATION:PT1H\r\nEND:VEVENT\r\n", "8: UID: "},
+        {event("DTSTART:20260302T090000Z\r\nDURATION:PT1H\r\n" + dates("RDATE", 501)),
+         "8: RDATE: has more than 500 dates in one line"},
+        {event("DTSTART:20260302T090000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=DAILY\r\n" + dates("EXDATE", 501)),
+         "8: EXDATE: has more than 500 dates in one line"},
+        {event("DTSTART:20260302T090000Z\r\nDURATION:PT1H\r\nSUMMARY:" + std::string(64 * 1024 + 1, 'x') + "\r\n"),
+         "8: SUMMARY: has more than 65536 bytes"},
         {"BEGIN:VEVENT\r\nUID:m\r\n", "8: VEVENT has no end"},
         {"END:VEVENT\r\n", "8: END of VEVENT, which was not begun"},
     };
