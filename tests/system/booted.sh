@@ -66,6 +66,11 @@ echo 'nonsense: 1' >>/etc/usher/usher.yaml
 ! systemctl reload usher || fail "a bad configuration is taken"
 is_active || fail "a refused reload ended the daemon"
 [[ "$(property StatusText)" = *refused* ]] || fail "STATUS= does not say that the configuration was refused"
+journal() { journalctl --unit usher --no-pager "$@"; }
+journal USHER_EVENT=config.refused --priority err --output cat | grep -q nonsense ||
+    fail "the journal does not have the refusal, with its event and priority"
+journal USHER_EVENT=config.refused --catalog | grep -q 'Correct what it names, and reload again' ||
+    fail "the catalogue does not explain the refusal"
 sed -i '/^nonsense/d' /etc/usher/usher.yaml
 systemctl reload usher || fail "the mended configuration is refused"
 [[ "$(property StatusText)" != *refused* ]] || fail "STATUS= still says that the configuration was refused"
