@@ -389,7 +389,7 @@ int check(Context& context, CheckArguments const& arguments)
     const bool is_well = result.verdict == Verdict::all_well;
     if (context.json) {
         Json document = answer("check-config", times.now());
-        document["verdict"] = is_well ? "all_well" : result.verdict == Verdict::at_risk ? "at_risk" : "failing";
+        document["verdict"] = json_name(result.verdict);
         document["sentence"] = unbound(result.sentence);
         document["do"] = json_of_texts(result.to_do);
         document["warnings"] = json_of_texts(config.warnings);

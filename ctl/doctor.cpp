@@ -563,7 +563,7 @@ int examine(Context& context, DoctorArguments const& arguments)
             );
     if (context.json) {
         Json document = answer("doctor", doctor.times().now());
-        document["verdict"] = is_well ? "all_well" : "failing";
+        document["verdict"] = json_name(is_well ? Verdict::all_well : Verdict::failing);
         document["sentence"] = unbound(sentence);
         document["checked"] = json_of_texts(doctor.checked);
         document["findings"] = json_of_findings(doctor, false);

@@ -194,7 +194,7 @@ Json json_of_losses(Losses const& losses)
 Json json_of_forecast(Forecast const& forecast, KnownProjects const& known, Times const& times)
 {
     Json document = answer("forecast", times.now());
-    document["verdict"] = forecast.meetings == 0 ? "all_well" : "at_risk";
+    document["verdict"] = json_name(forecast.meetings == 0 ? Verdict::all_well : Verdict::at_risk);
     document["sentence"] = unbound(forecast.sentence);
     document["do"] = json_of_texts(forecast.to_do);
     document["until"] = json_of(forecast.until);

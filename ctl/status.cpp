@@ -411,26 +411,19 @@ void print_status(Page& page, Status const& status, Times const& times)
         page.line("note", note);
 }
 
-std::string json_name(Word word)
-{
-    std::string name{to_text(word)};
-    std::replace(name.begin(), name.end(), ' ', '_');
-    return name;
-}
-
 Json json_of_window(char const* name, WordCounts const& counts)
 {
     Json window = Json::object();
     window["window"] = name;
     for (const Word word : {Word::ready, Word::on_schedule, Word::at_risk, Word::failed})
-        window[json_name(word)] = count(counts, word);
+        window[std::string{usher::json_name(word)}] = count(counts, word);
     return window;
 }
 
 Json json_of_group(MeetingGroup const& group)
 {
     Json result = Json::object();
-    result["word"] = json_name(group.word);
+    result["word"] = usher::json_name(group.word);
     result["reason"] = json_or_null(group.reason);
     result["detail"] = json_or_null(group.detail);
     result["project"] = json_or_null(group.project);
@@ -474,9 +467,7 @@ Json json_of_status(Status const& status, sys_seconds now)
 {
     StatusReport const& report = status.report;
     Json document = answer("status", now);
-    document["verdict"] = status.verdict == Verdict::all_well  ? "all_well"
-                          : status.verdict == Verdict::at_risk ? "at_risk"
-                                                               : "failing";
+    document["verdict"] = usher::json_name(status.verdict);
     document["sentence"] = unbound(status.sentence);
     document["do"] = json_of_texts(status.to_do);
     document["windows"] = Json::array(

@@ -35,24 +35,6 @@ constexpr std::array<std::pair<char const*, std::size_t>, 4> windows{
     {{"open", 0}, {"15m", 1}, {"1h", 4}, {"24h", quarters_in_day}}};
 constexpr std::array<Word, 4> shown_words{Word::failed, Word::at_risk, Word::on_schedule, Word::ready};
 
-/// `at_risk`, for labels and keys.
-std::string word_name(Word word)
-{
-    std::string name{to_text(word)};
-    std::replace(name.begin(), name.end(), ' ', '_');
-    return name;
-}
-
-std::string verdict_name(Verdict verdict)
-{
-    switch (verdict) {
-    case Verdict::all_well: return "all_well";
-    case Verdict::at_risk: return "at_risk";
-    case Verdict::failing: return "failing";
-    }
-    return {};
-}
-
 std::string text_of(std::string_view text)
 {
     return printable(text, text_bytes_max);
@@ -67,7 +49,7 @@ json words_of(WordCounts const& counts)
 {
     json words = json::object();
     for (const Word word : shown_words)
-        words[word_name(word)] = counts.at(static_cast<std::size_t>(word));
+        words[std::string{json_name(word)}] = counts.at(static_cast<std::size_t>(word));
     return words;
 }
 
@@ -98,7 +80,7 @@ json group_json(MeetingGroup const& group)
         if (ids.size() < ids_shown)
             ids.push_back({{"meeting", printable(meeting.id, id_bytes_shown)}, {"opens_at", instant(meeting.opens)}});
     return {
-        {"word", word_name(group.word)},
+        {"word", json_name(group.word)},
         {"reason", text_of(group.reason)},
         {"detail", text_of(group.detail)},
         {"project", text_of(group.project)},
@@ -156,7 +138,7 @@ json status_json(StatusFacts const& facts)
         {"usher", USHER_VERSION},
         {"database", sample.daemon.database_id.substr(0, 8)},
         {"sampled_at", to_iso8601(sample.at)},
-        {"verdict", verdict_name(sample.verdict)},
+        {"verdict", json_name(sample.verdict)},
         {"sentence", text_of(status_sentence(sample, facts.daemon))},
         {"ready", is_ready(sample)},
         {"windows", std::move(by_window)},
@@ -222,7 +204,7 @@ void add_sample(Gauges& gauges, StatusFacts const& facts)
             gauges.add(
                 "usher_window_meetings", "Meetings that are live or open within the window, by their readiness.",
                 static_cast<double>(counts.at(static_cast<std::size_t>(word))),
-                {{"window", window}, {"readiness", word_name(word)}}
+                {{"window", window}, {"readiness", std::string{json_name(word)}}}
             );
     }
     for (const Word word : shown_words) {
@@ -230,7 +212,7 @@ void add_sample(Gauges& gauges, StatusFacts const& facts)
         const std::int64_t all = report.live[at] + report.within_hour[at] + report.within_day[at] + report.later[at];
         gauges.add(
             "usher_meetings", "Meetings that are not over or cancelled, by their readiness.", static_cast<double>(all),
-            {{"readiness", word_name(word)}}
+            {{"readiness", std::string{json_name(word)}}}
         );
     }
     gauges.add("usher_due_meetings", "Meetings that usher has to look at now.", static_cast<double>(report.due));
@@ -346,7 +328,7 @@ std::string readiness_text(StatusFacts const& facts, bool ready)
     window["to"] = to_iso8601(sample.at + seconds{900});
     const json readiness{
         {"ready", ready},
-        {"verdict", verdict_name(sample.verdict)},
+        {"verdict", json_name(sample.verdict)},
         {"at", to_iso8601(sample.at)},
         {"safe_until", instant(sample.report.safe.until)},
         {"window", std::move(window)},

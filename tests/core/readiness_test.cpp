@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // One word for a meeting and one verdict over all, at each boundary.
+#include <algorithm>
 #include <functional>
 #include <ostream>
+#include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -190,6 +193,19 @@ TEST(Readiness, ADaemonIsAtWorkWhileItLooks)
     };
     for (auto const& row : rows)
         EXPECT_EQ(daemon_state(row.ever_ran, now - row.ago, row.process, now), row.state) << row.ago.count();
+}
+
+TEST(Readiness, HasOneNameForEachWordInJson)
+{
+    for (const Word word :
+         {Word::ended, Word::cancelled, Word::failed, Word::ready, Word::at_risk, Word::on_schedule}) {
+        std::string name{to_text(word)};
+        std::replace(name.begin(), name.end(), ' ', '_');
+        EXPECT_EQ(json_name(word), name);
+    }
+    EXPECT_EQ(json_name(Verdict::all_well), "all_well");
+    EXPECT_EQ(json_name(Verdict::at_risk), "at_risk");
+    EXPECT_EQ(json_name(Verdict::failing), "failing");
 }
 
 TEST(Readiness, TheVerdictIsTheWorst)

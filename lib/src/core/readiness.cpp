@@ -36,6 +36,15 @@ std::string_view to_text(Word word)
     return {};
 }
 
+std::string_view json_name(Word word)
+{
+    switch (word) {
+    case Word::at_risk: return "at_risk";
+    case Word::on_schedule: return "on_schedule";
+    default: return to_text(word);
+    }
+}
+
 Word word_of(MeetingFacts const& facts, bool at_work, sys_seconds now)
 {
     if (facts.closes && now >= *facts.closes)
@@ -79,6 +88,16 @@ std::string_view to_text(Verdict verdict)
     case Verdict::all_well: return "All well";
     case Verdict::at_risk: return "At risk";
     case Verdict::failing: return "Failing";
+    }
+    return {};
+}
+
+std::string_view json_name(Verdict verdict)
+{
+    switch (verdict) {
+    case Verdict::all_well: return "all_well";
+    case Verdict::at_risk: return "at_risk";
+    case Verdict::failing: return "failing";
     }
     return {};
 }

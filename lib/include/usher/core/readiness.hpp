@@ -31,6 +31,8 @@ inline constexpr std::size_t word_count = 6;
 
 /// `at risk`, as sentences have it.
 std::string_view to_text(Word word);
+/// `at_risk`, as JSON and labels of metrics have it.
+std::string_view json_name(Word word);
 
 inline constexpr seconds ready_within{60};    ///< usher has this long to make ready what has become wanted.
 inline constexpr seconds absent_after{150};   ///< A daemon that has not looked for this long is not at work.
@@ -69,6 +71,8 @@ enum class Verdict : std::uint8_t { all_well, at_risk, failing };
 
 /// `All well`, `At risk`, `Failing`.
 std::string_view to_text(Verdict verdict);
+/// `all_well`, likewise for JSON.
+std::string_view json_name(Verdict verdict);
 
 /// What the verdict over all meetings is made from.
 struct VerdictFacts {
