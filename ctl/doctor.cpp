@@ -306,8 +306,8 @@ private:
                 text += ", " + whole(group.reason) + ": " + prose(group.detail);
             text += "; first " + whole(first.id);
             const Reason reason{group.reason, group.detail, group.project, first.id};
-            const bool is_near = group.near > 0;
-            findings.push_back({is_near, "meetings", text, way_out(reason, config_), true});
+            const bool is_problem = group.word == Word::at_risk || group.near > 0; // as the verdict of status has it
+            findings.push_back({is_problem, "meetings", text, way_out(reason, config_), true});
         }
         if (status.not_served.total > 0) {
             ProblemReport const& first = status.not_served.items.front();

@@ -284,9 +284,11 @@ private:
     {
         const sys_seconds now = clock_.now();
         std::size_t count = 0;
-        Report report{database_, now};
-        report.each_meeting({now, provisioner_->projects().base}, [&](MeetingStanding const& meeting) {
-            if (!wanted_and_not_ready(meeting.facts, now) || ++count > told_max)
+        const Viewpoint view{now, provisioner_->projects().base};
+        const Report report{database_, now};
+        report.each_meeting(view, [&](MeetingStanding const& meeting) {
+            const bool is_told = wanted_and_not_ready(meeting.facts, now) || makes_verdict(meeting.facts, now);
+            if (!is_told || ++count > told_max)
                 return;
             const std::string why = meeting.reason.empty() ? "the platform wrote it while usherd ended"
                                                            : meeting.reason + ": " + meeting.detail;
@@ -294,7 +296,15 @@ private:
         });
         if (count > told_max)
             print_line(stderr, std::to_string(count - told_max) + " more are not ready");
-        all_ready_ = all_ready_ && count == 0;
+        const Listing<ProblemReport> people = report.status(view).not_served;
+        for (ProblemReport const& person : people.items)
+            print_line(
+                stderr, person.meeting_id + ": " + person.participant_id + " is not served: " + person.reason + ": " +
+                            person.detail
+            );
+        if (people.total > people.items.size())
+            print_line(stderr, std::to_string(people.total - people.items.size()) + " more people are not served");
+        all_ready_ = all_ready_ && count == 0 && people.total == 0;
     }
 
     asio::awaitable<void> reload_signals()

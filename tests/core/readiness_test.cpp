@@ -195,6 +195,27 @@ TEST(Readiness, ADaemonIsAtWorkWhileItLooks)
         EXPECT_EQ(daemon_state(row.ever_ran, now - row.ago, row.process, now), row.state) << row.ago.count();
 }
 
+TEST(Readiness, AMeetingMakesTheVerdictAsAllOfThemDo)
+{
+    MeetingFacts failed;
+    failed.state = State::failed;
+    failed.wanted = true;
+    for (auto const& [opens, makes] : {std::pair{now + 24h, true}, std::pair{now + 24h + 1s, false}}) {
+        failed.opens = opens;
+        EXPECT_EQ(makes_verdict(failed, now), makes);
+    }
+    failed.closes = now;
+    failed.opens = now - 1h;
+    EXPECT_FALSE(makes_verdict(failed, now)) << "it is over";
+    MeetingFacts waits;
+    waits.opens = now + 48h;
+    waits.wanted = true;
+    for (auto const& [since, makes] : {std::pair{now - 60s, true}, std::pair{now - 59s, false}}) {
+        waits.wanted_since = since;
+        EXPECT_EQ(makes_verdict(waits, now), makes) << "however far it is";
+    }
+}
+
 TEST(Readiness, HasOneNameForEachWordInJson)
 {
     for (const Word word :

@@ -66,6 +66,13 @@ bool wanted_and_not_ready(MeetingFacts const& facts, sys_seconds now)
     return facts.wanted && (word == Word::failed || word == Word::at_risk || word == Word::on_schedule);
 }
 
+bool makes_verdict(MeetingFacts const& facts, sys_seconds now)
+{
+    const Word word = word_of(facts, true, now);
+    const bool is_near = !facts.opens || *facts.opens <= now + verdict_span;
+    return word == Word::at_risk || (word == Word::failed && facts.exists && is_near);
+}
+
 bool is_live(MeetingFacts const& facts, sys_seconds now)
 {
     return facts.opens && now >= *facts.opens && (!facts.closes || now < *facts.closes);

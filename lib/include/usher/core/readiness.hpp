@@ -56,6 +56,9 @@ Word word_of(MeetingFacts const& facts, bool at_work, sys_seconds now);
 /// Whether a meeting is wanted and not ready, however short: what a pass that has just ended has to explain.
 bool wanted_and_not_ready(MeetingFacts const& facts, sys_seconds now);
 
+/// Whether a meeting by itself makes the verdict over all worse; see verdict_of().
+bool makes_verdict(MeetingFacts const& facts, sys_seconds now);
+
 /// Whether it can be joined now, by somebody.
 bool is_live(MeetingFacts const& facts, sys_seconds now);
 
