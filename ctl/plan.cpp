@@ -5,7 +5,7 @@
 #include <map>
 #include <memory>
 
-#include <usher/core/outlook.hpp>
+#include <usher/core/work_ahead.hpp>
 #include <usher/store/report.hpp>
 #include <usher/store/snapshots.hpp>
 
@@ -19,7 +19,6 @@
 namespace usher::ctl {
 namespace {
 
-constexpr seconds minute{60};
 constexpr seconds look_max{31 * 24 * 3600};
 constexpr std::int64_t bar_columns = 10;
 constexpr std::int64_t rows_max = 24;
@@ -31,34 +30,6 @@ struct PlanArguments {
     std::string at = "now";
 };
 
-sys_seconds floor_to(sys_seconds instant, seconds step)
-{
-    return instant - (instant.time_since_epoch() % step + step) % step;
-}
-
-/// What is to be done in a stretch of time.
-struct Work {
-    std::int64_t tokens = 0;
-    std::map<std::string, std::int64_t, std::less<>> calls{}; ///< By project.
-
-    std::int64_t all_calls() const
-    {
-        std::int64_t sum = 0;
-        for (auto const& [project, count] : calls)
-            sum += count;
-        return sum;
-    }
-    void add(Work const& other)
-    {
-        tokens += other.tokens;
-        for (auto const& [project, count] : other.calls)
-            calls[project] += count;
-    }
-};
-
-/// The calls of one project, by minutes: when they are wanted, and when their meetings open.
-using Calls = std::map<sys_seconds, std::map<sys_seconds, std::int64_t>>;
-
 /// What a project's quota makes of them.
 struct Quota {
     std::int64_t late = 0;              ///< Sessions that come after their meeting opens.
@@ -67,7 +38,7 @@ struct Quota {
 
 /// Makes the calls of each minute in the order of their meetings, as many as the rate allows, and those that are left
 /// in the next one.
-Quota squeeze(Calls const& calls, double per_second)
+Quota squeeze(CallsAhead const& calls, double per_second)
 {
     Quota quota;
     std::map<sys_seconds, std::int64_t> waiting; // by when they must be done
@@ -104,7 +75,7 @@ struct Outlook {
     sys_seconds until;
     seconds step;
     std::map<sys_seconds, Work> minutes;
-    std::map<std::string, Calls, std::less<>> calls;
+    std::map<std::string, CallsAhead, std::less<>> calls;
     std::map<std::string, Quota, std::less<>> quotas;
     std::map<sys_seconds, Work> rows; ///< The minutes, summed up by steps.
     Work most{};                      ///< Of any row, each for itself.
@@ -123,28 +94,11 @@ seconds step_for(seconds span)
 
 void imagine_all(Outlook& outlook, std::string const& database, KnownProjects const& known, sys_seconds now)
 {
-    std::vector<std::uint64_t> hashes{0};
-    for (auto const& [name, facts] : known.projects.by_name)
-        hashes.push_back(facts.policy_hash);
-    const auto has_work = [&](SnapshotHint const& hint) {
-        return hint.due < outlook.until ||
-               std::find(hashes.begin(), hashes.end(), hint.policy_hash) == hashes.end(); // by another configuration
-    };
-    each_snapshot(database, has_work, [&](MeetingSnapshot const& meeting) {
-        const auto look = [&](ImaginedLook const& at) {
-            if (at.at < outlook.from || (at.plan.sign.empty() && !at.calls))
-                return;
-            const sys_seconds when = floor_to(at.at, minute);
-            Work& work = outlook.minutes[when];
-            work.tokens += static_cast<std::int64_t>(at.plan.sign.size());
-            if (!at.calls)
-                return;
-            std::string const& project = meeting.meeting->project;
-            ++work.calls[project];
-            ++outlook.calls[project][when][floor_to(at.plan.opens.value_or(at.at), minute)];
-        };
-        imagine(meeting, known.projects, now, outlook.until, ImaginedCalls::answered, look);
-    });
+    WorkAhead ahead{known.projects, now, outlook.from, outlook.until};
+    const auto has_work = [&](SnapshotHint const& hint) { return ahead.concerns(hint.due, hint.policy_hash); };
+    each_snapshot(database, has_work, [&](MeetingSnapshot const& meeting) { ahead.add(meeting); });
+    outlook.minutes = ahead.minutes();
+    outlook.calls = ahead.calls();
 }
 
 /// `0 of 4,500 calls`, of the project that comes nearest to its quota.
@@ -188,7 +142,7 @@ std::vector<std::string> find_late(Outlook& outlook, KnownProjects const& known,
 void sum_up(Outlook& outlook, KnownProjects const& known, Times const& times)
 {
     for (auto const& [when, work] : outlook.minutes)
-        outlook.rows[floor_to(when, outlook.step)].add(work);
+        outlook.rows[floor_to(when, outlook.step)] += work;
     for (auto const& [when, work] : outlook.rows) {
         outlook.tokens += work.tokens;
         outlook.most.tokens = std::max(outlook.most.tokens, work.tokens);

@@ -10,6 +10,7 @@
 
 #include <usher/store/database.hpp>
 #include <usher/store/report.hpp>
+#include <usher/store/snapshots.hpp>
 #include <usher/store/sqlite/store_file.hpp>
 
 #include "support/temp_dir.hpp"
@@ -205,6 +206,31 @@ TEST_F(Reports, AnyNumberOfReasonsIsBounded)
     EXPECT_EQ(report.groups.total, 150U);
     EXPECT_EQ(report.groups.items.size(), 100U);
     EXPECT_EQ(report.failed_near, 150U);
+}
+
+TEST_F(Reports, AWalkGoesOnWhereItStopped)
+{
+    for (char const* const id : {"a", "b", "c", "d"})
+        add_ready(id, 1h);
+    std::vector<std::string> seen;
+    const auto wanted = [](SnapshotHint const& hint) { return hint.due != now + 3h; };
+    const auto visit = [&](MeetingSnapshot const& meeting) { seen.push_back(meeting.id); };
+    sql("UPDATE agenda SET due_at = " + at(3h) + " WHERE meeting_id = 'b'");
+    SnapshotWalk walk{path};
+    std::vector<std::size_t> after_each;
+    for (bool more = true; more;) {
+        more = walk.go_on(wanted, visit, 0s);
+        after_each.push_back(seen.size());
+        ASSERT_LT(after_each.size(), 20U);
+    }
+    EXPECT_EQ(seen, (std::vector<std::string>{"a", "c", "d"}));
+    EXPECT_GE(after_each.size(), 3U) << "no step is longer than it may be";
+    EXPECT_FALSE(walk.go_on(wanted, visit, 1h));
+    EXPECT_EQ(seen.size(), 3U);
+
+    SnapshotWalk quick{path};
+    EXPECT_FALSE(quick.go_on(wanted, visit, 1h));
+    EXPECT_EQ(seen.size(), 6U);
 }
 
 TEST_F(Reports, NumbersThatNoDaemonWroteDoNoHarm)

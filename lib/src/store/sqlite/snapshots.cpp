@@ -41,26 +41,58 @@ Chunk next_chunk(StoreFile::Impl& impl, std::int64_t after, std::function<bool(S
 
 } // namespace
 
+struct SnapshotWalk::Impl {
+    explicit Impl(std::string const& database) : file{database, Access::read_only} {}
+
+    StoreFile::Impl file;
+    Chunk chunk{{}, 0};
+    std::size_t next = 0; // of the chunk
+};
+
+SnapshotWalk::SnapshotWalk(std::string const& database) : impl_{std::make_unique<Impl>(database)} {}
+
+SnapshotWalk::~SnapshotWalk() = default;
+
+bool SnapshotWalk::go_on(
+    std::function<bool(SnapshotHint const&)> const& wanted, std::function<void(MeetingSnapshot const&)> const& visit,
+    std::chrono::steady_clock::duration at_most
+)
+{
+    const auto until = std::chrono::steady_clock::now() + at_most;
+    StoreFile::Impl& file = impl_->file;
+    Chunk& chunk = impl_->chunk;
+    return file.guarded([&] {
+        while (chunk.after || impl_->next < chunk.numbers.size()) {
+            if (impl_->next == chunk.numbers.size()) {
+                chunk = file.passing_over([&] { return next_chunk(file, *chunk.after, wanted); });
+                impl_->next = 0;
+            }
+            while (impl_->next < chunk.numbers.size()) {
+                std::optional<MeetingSnapshot> meeting;
+                {
+                    const SQLite::Transaction transaction{*file.database};
+                    meeting = file.read_meeting(chunk.numbers[impl_->next++]);
+                }
+                if (meeting)
+                    visit(*meeting);
+                if (std::chrono::steady_clock::now() >= until)
+                    return chunk.after || impl_->next < chunk.numbers.size();
+            }
+            if (std::chrono::steady_clock::now() >= until)
+                return chunk.after.has_value();
+        }
+        return false;
+    });
+}
+
 void each_snapshot(
     std::string const& database, std::function<bool(SnapshotHint const&)> const& wanted,
     std::function<void(MeetingSnapshot const&)> const& visit
 )
 {
-    StoreFile::Impl impl{database, Access::read_only};
-    impl.guarded([&] {
-        for (Chunk chunk{{}, 0}; chunk.after;) {
-            chunk = impl.passing_over([&] { return next_chunk(impl, *chunk.after, wanted); });
-            for (const std::int64_t number : chunk.numbers) {
-                std::optional<MeetingSnapshot> meeting;
-                {
-                    const SQLite::Transaction transaction{*impl.database};
-                    meeting = impl.read_meeting(number);
-                }
-                if (meeting)
-                    visit(*meeting);
-            }
-        }
-    });
+    SnapshotWalk walk{database};
+    while (walk.go_on(wanted, visit, std::chrono::hours{1})) {
+    }
 }
 
 } // namespace usher
