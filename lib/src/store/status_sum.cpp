@@ -55,8 +55,36 @@ SafeReport SafeUntil::result() &&
     return std::move(result_);
 }
 
+StatusSum::StatusSum(Viewpoint const& view, std::vector<ProjectReport> const& projects)
+    : now_{view.now}, opened_after_{view.opened_after}
+{
+    for (ProjectReport const& project : projects)
+        projects_.insert(project.name);
+}
+
+void StatusSum::add_to_stock(std::string const& project, State state, std::string const& reason, std::int64_t count)
+{
+    if (!reason.empty() && reasons_.size() < told_reasons_max)
+        reasons_.insert(reason);
+    const bool is_told = reason.empty() || reasons_.contains(reason);
+    status_.agenda_rows += count;
+    status_.stock[{projects_.contains(project) ? project : "", state, is_told ? reason : "(other)"}] += count;
+}
+
+void StatusSum::add_opening(MeetingStanding const& meeting)
+{
+    const sys_seconds opens = *meeting.facts.opens;
+    const bool has_opened = opens > *opened_after_ && opens <= now_;
+    const bool opens_soon = opens > now_ && opens <= now_ + opening_soon && meeting.word != Word::ready;
+    if (has_opened || opens_soon)
+        status_.openings.push_back({meeting.number, opens, meeting.word, meeting.ready_at});
+}
+
 void StatusSum::add_meeting(MeetingStanding const& meeting)
 {
+    const bool waits = meeting.shown == State::pending || meeting.shown == State::failed;
+    if (meeting.number != MeetingNo{})
+        add_to_stock(meeting.project, meeting.shown, waits ? meeting.reason : std::string{}, 1);
     status_.due += meeting.is_due ? 1 : 0;
     const std::optional<sys_seconds> opens = meeting.facts.opens;
     const bool is_near = !opens || *opens <= now_ + verdict_span;
@@ -64,6 +92,8 @@ void StatusSum::add_meeting(MeetingStanding const& meeting)
         status_.without_row.add(meeting.id, listed_max);
     if (meeting.word == Word::ended || meeting.word == Word::cancelled || !meeting.facts.exists)
         return;
+    if (opened_after_ && opens && meeting.number != MeetingNo{})
+        add_opening(meeting);
     WordCounts& window = is_live(meeting.facts, now_) ? status_.live
                          : !opens                     ? status_.later
                          : *opens <= now_ + hour      ? status_.within_hour

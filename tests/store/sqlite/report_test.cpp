@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words and sums that rows become, whatever is in them.
+#include <algorithm>
+#include <map>
+#include <numeric>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -206,6 +209,128 @@ TEST_F(Reports, AnyNumberOfReasonsIsBounded)
     EXPECT_EQ(report.groups.total, 150U);
     EXPECT_EQ(report.groups.items.size(), 100U);
     EXPECT_EQ(report.failed_near, 150U);
+}
+
+TEST_F(Reports, EachRowOfTheAgendaIsInTheStockOnce)
+{
+    sql("INSERT INTO project_status (name, provider, project_key, key_id, changed_at) "
+        "VALUES ('default', 'sandbox', '1', 'k', 1)");
+    for (char const* const id : {"ready", "edited", "cancelled", "over", "gone", "failed", "waits"})
+        add_ready(id, id == std::string{"over"} ? -3h : 1h);
+    sql("UPDATE agenda SET due_at = 0 WHERE meeting_id = 'edited';"
+        "UPDATE agenda SET state = 'cancelled' WHERE meeting_id = 'cancelled';"
+        "UPDATE agenda SET state = 'ended', due_at = " +
+        at(24h) +
+        " WHERE meeting_id = 'over';"
+        "UPDATE agenda SET state = 'failed', reason = 'row_invalid' WHERE meeting_id = 'failed';"
+        "UPDATE meeting SET project = 'somewhere' WHERE id = 'waits';"
+        "UPDATE agenda SET state = 'pending', reason = 'provider_quota', due_at = " +
+        at(1min) + " WHERE meeting_id = 'waits'; DELETE FROM meeting WHERE id = 'gone'");
+
+    const StatusReport report = status();
+
+    const std::map<StockKey, std::int64_t> expected{
+        {{"", State::pending, ""}, 1}, // of the row that is gone
+        {{"", State::pending, "provider_quota"}, 1},
+        {{"default", State::pending, ""}, 1},
+        {{"default", State::ready, ""}, 1},
+        {{"default", State::failed, "row_invalid"}, 1},
+        {{"default", State::cancelled, ""}, 1},
+        {{"default", State::ended, ""}, 1},
+    };
+    EXPECT_EQ(report.stock, expected);
+    EXPECT_EQ(report.agenda_rows, 7);
+    std::map<std::string, std::int64_t> by_view;
+    SQLite::Database database{path};
+    SQLite::Statement view{
+        database, "SELECT CASE WHEN a.due_at <= " + at(0s) +
+                      " THEN 'pending' ELSE a.state END, count(*) FROM agenda a "
+                      "GROUP BY 1"};
+    while (view.executeStep())
+        by_view[view.getColumn(0).getString()] = view.getColumn(1).getInt64();
+    std::map<std::string, std::int64_t> by_state;
+    for (auto const& [key, count] : report.stock)
+        by_state[std::string{to_text(key.state)}] += count;
+    EXPECT_EQ(by_state, by_view);
+}
+
+TEST_F(Reports, ReasonsOfTheStockAreBounded)
+{
+    std::string statements = "BEGIN;";
+    for (int i = 0; i < 150; ++i)
+        statements += "INSERT INTO agenda (meeting_id, state, reason, due_at) VALUES ('m" + std::to_string(i) +
+                      "', 'failed', 'made_up_" + std::to_string(i) + "', " + at(2h) + ");";
+    sql(statements + "COMMIT");
+    const StatusReport report = status();
+    EXPECT_EQ(report.agenda_rows, 150);
+    EXPECT_EQ(report.stock.size(), 51U);
+    EXPECT_EQ(report.stock.at({"", State::failed, "(other)"}), 100);
+}
+
+TEST_F(Reports, TokensAreCountedByTheirKeys)
+{
+    sql("INSERT INTO project_status (name, provider, project_key, key_id, changed_at) "
+        "VALUES ('default', 'sandbox', '1', 'k5', 1)");
+    for (int i = 0; i < 7; ++i)
+        add_ready("m" + std::to_string(i), i < 2 ? 0s : 2h);
+    sql("UPDATE token SET key_id = 'k' || (session_no - 1), issued_at = issued_at - 100 + session_no;"
+        "UPDATE token SET key_id = 'k5' WHERE key_id = 'k6'");
+
+    const ProjectReport project = status().projects.at(0);
+
+    EXPECT_EQ(project.tokens, 7);
+    EXPECT_EQ(project.tokens_of_old_key, 5);
+    EXPECT_EQ(project.live_tokens_of_old_key, 2);
+    EXPECT_EQ(project.old_key_id, "k4");
+    EXPECT_EQ(project.older_keys, (std::map<std::string, std::int64_t, std::less<>>{{"k2", 1}, {"k3", 1}, {"k4", 1}}))
+        << "the newest three";
+    EXPECT_EQ(project.first_of_new_key, now - 1min - 94s);
+}
+
+TEST_F(Reports, TokensThatEndBeforeTheirMeetingAreInTheirQuarter)
+{
+    for (char const* const id : {"a", "b", "c", "d"})
+        add_ready(id, 48h);
+    sql("UPDATE token SET expires_at = " + at(1s) + " WHERE session_no = 1; UPDATE token SET expires_at = " +
+        at(15min) + " WHERE session_no = 2; UPDATE token SET expires_at = " + at(24h) +
+        " WHERE session_no = 3"); // and d's with its meeting
+    const StatusReport report = status();
+    EXPECT_EQ(report.token_ends[0], 1);
+    EXPECT_EQ(report.token_ends[1], 1);
+    EXPECT_EQ(std::accumulate(report.token_ends.begin(), report.token_ends.end(), std::int64_t{0}), 2);
+}
+
+TEST_F(Reports, OpenRequestsAreCountedByWhatTheyAskFor)
+{
+    EXPECT_EQ(status().requests_open.at(RequestAction::retry), 0);
+    sql("INSERT INTO request (action, project) VALUES ('rotate', '*'), ('rotate', 'default'), ('retry', '*');"
+        "UPDATE request_result SET state = 'running' WHERE request_id = 2;"
+        "UPDATE request_result SET state = 'done' WHERE request_id = 3");
+    const StatusReport report = status();
+    EXPECT_EQ(report.requests_open.at(RequestAction::rotate), 2);
+    EXPECT_EQ(report.requests_open.at(RequestAction::retry), 0);
+}
+
+TEST_F(Reports, OpeningsAreThoseThatOpenedSinceAndThoseThatWillBeUnready)
+{
+    const std::pair<char const*, seconds> doors[] = {{"before", -60s}, {"since", -59s}, {"now", 0s},
+                                                     {"soon", 30min},  {"hour", 1h},    {"later", 61min}};
+    for (auto const& [id, opens] : doors)
+        add_ready(id, 15min + opens);
+    sql("UPDATE agenda SET ready_at = " + at(-2h) + ";UPDATE agenda SET state = 'pending', due_at = " + at(3h) +
+        " WHERE meeting_id IN ('now', 'hour', 'later'); DELETE FROM token WHERE session_no IN "
+        "(SELECT session_no FROM agenda WHERE state = 'pending')");
+    const StatusReport report = Report{path, now}.status({now, Policy{}, true, now - 60s});
+    std::vector<std::pair<seconds, Word>> found;
+    for (Opening const& opening : report.openings)
+        found.emplace_back(opening.opens - now, opening.word);
+    std::sort(found.begin(), found.end());
+    ASSERT_EQ(found.size(), 3U);
+    EXPECT_EQ(found[0], std::pair(seconds{-59}, Word::ready));
+    EXPECT_EQ(found[1].first, 0s);
+    EXPECT_NE(found[1].second, Word::ready);
+    EXPECT_EQ(found[2].first, 3600s);
+    EXPECT_TRUE(status().openings.empty()) << "nobody asks for them";
 }
 
 TEST_F(Reports, AWalkGoesOnWhereItStopped)

@@ -5,14 +5,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <usher/core/openings.hpp>
 #include <usher/core/policy.hpp>
 #include <usher/core/readiness.hpp>
+#include <usher/core/request.hpp>
 #include <usher/core/time.hpp>
 #include <usher/store/contract.hpp>
 #include <usher/store/errors.hpp>
@@ -38,18 +41,22 @@ struct Listing {
 /// How a report looks at the rows.
 struct Viewpoint {
     sys_seconds now;
-    Policy policy;       ///< For meetings that usher has not looked at since they were written.
-    bool at_work = true; ///< Somebody looks after the database.
+    Policy policy;                             ///< For meetings that usher has not looked at since they were written.
+    bool at_work = true;                       ///< Somebody looks after the database.
+    std::optional<sys_seconds> opened_after{}; ///< Given: StatusReport::openings from there on.
 };
 
 /// A meeting, and what its word is made from.
 struct MeetingStanding {
+    MeetingNo number{}; ///< 0: usher has no row for it.
     std::string id;
     std::string project;
     std::string reason; ///< Empty while usher has not looked at it since it was written or became due.
     std::string detail;
     MeetingFacts facts;
     Word word = Word::on_schedule;
+    State shown = State::pending;         ///< As `meeting_status` has it.
+    std::optional<sys_seconds> ready_at;  ///< Since when its state is `ready`.
     std::optional<sys_seconds> next_at;   ///< No network call before this.
     std::optional<sys_seconds> next_work; ///< When usher looks at it again; empty while it is due.
     bool has_session = false;
@@ -116,7 +123,8 @@ struct ProjectReport {
     std::int64_t tokens = 0;            ///< Published ones.
     std::string old_key_id;             ///< One of those that are not `key_id`.
     std::int64_t tokens_of_old_key = 0;
-    std::int64_t live_tokens_of_old_key = 0;     ///< Of these, in meetings that are live.
+    std::int64_t live_tokens_of_old_key = 0;                       ///< Of these, in meetings that are live.
+    std::map<std::string, std::int64_t, std::less<>> older_keys{}; ///< Of these, by key: the newest few.
     std::optional<sys_seconds> first_of_new_key; ///< When the first token with the new key was issued.
 };
 
@@ -124,6 +132,15 @@ struct ProjectReport {
 struct SafeReport {
     std::optional<sys_seconds> until; ///< Empty: for all there is.
     Listing<std::string> then_not;    ///< Meetings that somebody cannot enter at that instant.
+};
+
+/// Meetings of one project, by the state that `meeting_status` has, and why where they wait or have failed.
+struct StockKey {
+    std::string project; ///< Empty: of none that is configured.
+    State state = State::pending;
+    std::string reason;
+
+    friend auto operator<=>(StockKey const&, StockKey const&) = default;
 };
 
 /// Everything that `status` tells, as of one instant.
@@ -144,6 +161,14 @@ struct StatusReport {
     SafeReport safe;
     std::optional<sys_seconds> next_work;
     std::vector<ProjectReport> projects; ///< By name; none before a daemon ran.
+    std::int64_t agenda_rows = 0;
+    std::map<StockKey, std::int64_t> stock;                 ///< Of all these.
+    std::map<std::string, std::int64_t> problems;           ///< Those of not_served, by reason.
+    std::array<std::int64_t, quarters_in_day> token_ends{}; ///< Published tokens that end within a day, before their
+                                                            ///< meeting does.
+    std::map<RequestAction, std::int64_t> requests_open{};
+    std::int64_t restores = 0;     ///< Times that older rows came back.
+    std::vector<Opening> openings; ///< See Openings::look(); only where the view wants them.
     std::int64_t abandoned_attempts = 0;
     std::int64_t sessions_to_empty =
         0; ///< Of cancelled, deleted or closed meetings: whoever is there is to be thrown out.

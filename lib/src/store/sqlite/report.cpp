@@ -2,11 +2,15 @@
 #include <usher/store/report.hpp>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <string_view>
+#include <utility>
 
 #include <sqlite3.h>
 
 #include <usher/core/nearest.hpp>
+#include <usher/core/printable.hpp>
 
 #include "columns.hpp"
 #include "connection.hpp"
@@ -29,6 +33,8 @@ constexpr std::size_t projects_max = 100;        // there are a handful
 constexpr std::size_t listed_max = 100'000;      // meetings of a list
 constexpr std::int64_t events_max = 1000;
 constexpr std::int64_t tokens_max = 1000; // of one person
+constexpr std::size_t older_keys_told = 3;
+constexpr std::int64_t quarter_seconds = 900;
 
 // An id of any size is cut before it is sorted; in characters, so that shown_text still sees that it was longer.
 constexpr char const* person_columns =
@@ -55,6 +61,42 @@ PersonReport person_of(Statement& row)
         person.expires.reset();
     return person;
 }
+
+/// Rows whose columns are read as SQLite has them: SQLiteCpp's take longer than all else where there are very many.
+class PlainRows {
+public:
+    PlainRows(sqlite3* database, char const* sql, std::int64_t first_value) : database_{database}
+    {
+        sqlite3_stmt* statement = nullptr;
+        if (sqlite3_prepare_v2(database, sql, -1, &statement, nullptr) != SQLITE_OK)
+            throw SQLite::Exception{database};
+        statement_.reset(statement);
+        sqlite3_bind_int64(statement, 1, first_value);
+    }
+
+    bool step()
+    {
+        const int code = sqlite3_step(statement_.get());
+        if (code != SQLITE_ROW && code != SQLITE_DONE)
+            throw SQLite::Exception{database_, code};
+        return code == SQLITE_ROW;
+    }
+    std::int64_t integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+    /// Valid until the next step.
+    std::string_view text(int column) const
+    {
+        auto const* const bytes = static_cast<char const*>(sqlite3_column_blob(statement_.get(), column));
+        const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column));
+        return bytes == nullptr ? std::string_view{} : std::string_view{bytes, size};
+    }
+
+private:
+    struct Finalize {
+        void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+    };
+    sqlite3* database_;
+    std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
 
 HistoryReport history_of_row(Statement& row)
 {
@@ -119,6 +161,8 @@ struct Report::Impl {
 
     DaemonReport daemon() const;
     std::vector<ProjectReport> projects() const;
+    StatusReport with_tokens(StatusReport report, StatusSum& sum) const;
+    StatusReport with_requests(StatusReport report) const;
     void each_standing(Viewpoint const& view, std::function<void(MeetingStanding const&)> const& visit) const;
     MeetingReport with_people(MeetingReport report, std::string const& id) const;
     MeetingReport with_tokens_out(MeetingReport report, std::string const& id) const;
@@ -301,27 +345,7 @@ Report::tokens_of(std::optional<std::string> const& meeting_id, std::string cons
 
 std::vector<ProjectReport> Report::projects() const
 {
-    return impl_->on_snapshot([&] {
-        std::vector<ProjectReport> result;
-        impl_->each(
-            [&](Statement& row) {
-                ProjectReport project;
-                project.name = shown_text(row.getColumn(0));
-                project.provider = shown_text(row.getColumn(1));
-                project.project_key = shown_text(row.getColumn(2));
-                project.key_id = shown_text(row.getColumn(3));
-                project.reason = shown_text(row.getColumn(4));
-                project.detail = shown_text(row.getColumn(5));
-                project.next_probe = instant_of(row.getColumn(6));
-                project.clock_ahead = duration_of(row.getColumn(7));
-                if (result.size() < projects_max)
-                    result.push_back(std::move(project));
-            },
-            "SELECT name, provider, project_key, key_id, reason, detail, next_at, clock_ahead FROM project_status "
-            "ORDER BY name"
-        );
-        return result;
-    });
+    return impl_->on_snapshot([&] { return impl_->projects(); });
 }
 
 std::vector<ProjectReport> Report::Impl::projects() const
@@ -333,36 +357,143 @@ std::vector<ProjectReport> Report::Impl::projects() const
             project.name = shown_text(row.getColumn(0));
             project.provider = shown_text(row.getColumn(1));
             project.project_key = shown_text(row.getColumn(2));
-            project.reason = shown_text(row.getColumn(3));
-            project.detail = shown_text(row.getColumn(4));
-            project.next_probe = instant_of(row.getColumn(5));
-            project.clock_ahead = duration_of(row.getColumn(6));
-            project.key_id = shown_text(row.getColumn(7));
-            project.tokens = row.getColumn(8).getInt64();
-            project.tokens_of_old_key = row.getColumn(9).getInt64();
-            project.live_tokens_of_old_key = row.getColumn(10).getInt64();
-            project.old_key_id = shown_text(row.getColumn(11));
-            project.first_of_new_key = instant_of(row.getColumn(12));
-            result.push_back(std::move(project));
+            project.key_id = shown_text(row.getColumn(3));
+            project.reason = shown_text(row.getColumn(4));
+            project.detail = shown_text(row.getColumn(5));
+            project.next_probe = instant_of(row.getColumn(6));
+            project.clock_ahead = duration_of(row.getColumn(7));
+            if (result.size() < projects_max)
+                result.push_back(std::move(project));
         },
-        R"sql(SELECT p.name, p.provider, p.project_key, p.reason, p.detail, p.next_at, p.clock_ahead, p.key_id,
-                     coalesce(n.tokens, 0), coalesce(n.old, 0), coalesce(n.live_old, 0), coalesce(n.old_key, ''),
-                     n.first_new
-                FROM project_status p
-                LEFT JOIN (SELECT s.project, count(*) AS tokens, sum(t.key_id <> q.key_id) AS old,
-                                  sum(t.key_id <> q.key_id AND a.opens <= ?1) AS live_old,
-                                  max(CASE WHEN t.key_id <> q.key_id THEN t.key_id END) AS old_key,
-                                  min(CASE WHEN t.key_id = q.key_id THEN t.issued_at END) AS first_new
-                             FROM agenda a
-                             JOIN session s ON s.session_no = a.session_no
-                             JOIN project_status q ON q.name = s.project
-                             JOIN token t ON t.session_no = a.session_no
-                            WHERE a.closes > ?1
-                            GROUP BY s.project) n ON n.project = p.name
-               ORDER BY p.name)sql",
-        unix_seconds(now)
+        "SELECT name, provider, project_key, key_id, reason, detail, next_at, clock_ahead FROM project_status "
+        "ORDER BY name"
     );
     return result;
+}
+
+namespace {
+
+/// The published tokens of one project, as they come by.
+class KeySum {
+public:
+    explicit KeySum(ProjectReport& report) : report_{report} {}
+
+    void add(std::string_view key, sys_seconds issued, bool is_live)
+    {
+        ++report_.tokens;
+        if (key == report_.key_id) {
+            report_.first_of_new_key = std::min(report_.first_of_new_key.value_or(issued), issued);
+            return;
+        }
+        ++report_.tokens_of_old_key;
+        report_.live_tokens_of_old_key += is_live ? 1 : 0;
+        if (last_ == nullptr || last_->first != key) {
+            auto found = keys_.find(key);
+            if (found == keys_.end() && keys_.size() < keys_max)
+                found = keys_.emplace(key, Key{}).first;
+            last_ = found == keys_.end() ? nullptr : &*found;
+        }
+        if (last_ == nullptr)
+            return;
+        ++last_->second.tokens;
+        last_->second.newest = std::max(last_->second.newest, issued);
+    }
+    /// Once there are no more.
+    void finish()
+    {
+        std::vector<std::pair<std::string, Key>> keys{keys_.begin(), keys_.end()};
+        std::sort(keys.begin(), keys.end(), [](auto const& a, auto const& b) {
+            return std::pair{a.second.newest, a.first} > std::pair{b.second.newest, b.first};
+        });
+        if (!keys.empty())
+            report_.old_key_id = shown(keys_.rbegin()->first);
+        for (std::size_t i = 0; i < std::min(keys.size(), older_keys_told); ++i)
+            report_.older_keys.emplace(shown(keys[i].first), keys[i].second.tokens);
+    }
+
+private:
+    static constexpr std::size_t keys_max = 64;
+    struct Key {
+        std::int64_t tokens = 0;
+        sys_seconds newest{};
+    };
+
+    static std::string shown(std::string const& key) { return printable(key, 64); }
+
+    ProjectReport& report_;
+    std::map<std::string, Key, std::less<>> keys_;
+    std::pair<std::string const, Key>* last_ = nullptr;
+};
+
+} // namespace
+
+/// Looks at each published token of what is not over. There may be very many: nothing is copied.
+StatusReport Report::Impl::with_tokens(StatusReport report, StatusSum& sum) const
+{
+    std::map<std::string, KeySum, std::less<>> keys;
+    for (ProjectReport& project : report.projects)
+        keys.emplace(project.name, KeySum{project});
+    const std::int64_t at = unix_seconds(now);
+    PlainRows row{
+        database->getHandle(),
+        R"sql(SELECT s.project, t.key_id, t.issued_at, t.expires_at, a.closes, a.opens <= ?1,
+                     a.state = 'ready' AND a.due_at < a.closes, a.meeting_no, a.meeting_id
+                FROM agenda a CROSS JOIN session s CROSS JOIN token t
+               WHERE a.closes > ?1 AND s.session_no = a.session_no AND t.session_no = a.session_no)sql",
+        at};
+    std::pair<std::string const, KeySum>* last = nullptr;
+    std::optional<std::int64_t> first_end; // of the tokens of one meeting
+    std::int64_t meeting = 0;
+    std::string meeting_id;
+    const auto tell_end = [&] {
+        if (first_end)
+            sum.add_token_end(meeting_id, bounded_instant(*first_end));
+        first_end.reset();
+    };
+    while (row.step()) {
+        const std::string_view project = row.text(0);
+        if (last == nullptr || last->first != project) {
+            const auto found = keys.find(project);
+            last = found == keys.end() ? nullptr : &*found;
+        }
+        if (last != nullptr)
+            last->second.add(row.text(1), bounded_instant(row.integer(2)), row.integer(5) != 0);
+        const std::int64_t ends = row.integer(3);
+        if (ends <= at || ends >= row.integer(4))
+            continue;
+        if (ends - at < std::int64_t{verdict_span.count()})
+            ++report.token_ends.at(static_cast<std::size_t>((ends - at) / quarter_seconds));
+        // Where no token ends before its meeting, the meeting is due when it closes.
+        if (row.integer(6) == 0)
+            continue;
+        if (meeting != row.integer(7)) {
+            tell_end();
+            meeting = row.integer(7);
+            meeting_id = printable(row.text(8));
+        }
+        first_end = std::min(first_end.value_or(ends), ends);
+    }
+    tell_end();
+    for (auto& [name, key] : keys)
+        key.finish();
+    return report;
+}
+
+StatusReport Report::Impl::with_requests(StatusReport report) const
+{
+    for (const RequestAction action : {RequestAction::rotate, RequestAction::replace_session, RequestAction::retry})
+        report.requests_open[action] = 0;
+    const auto count = [&](Statement& row) {
+        if (const auto action = parse_request_action(shown_text(row.getColumn(0))))
+            report.requests_open[*action] += row.getColumn(1).getInt64();
+    };
+    for (char const* const state : {"filed", "running"}) // each by an index of its own
+        each(
+            count,
+            std::string{"SELECT action, count(*) FROM request_result WHERE request_id IS NOT NULL AND state = '"} +
+                state + "' GROUP BY action"
+        );
+    return report;
 }
 
 StatusReport Report::status(Viewpoint const& view) const
@@ -370,23 +501,27 @@ StatusReport Report::status(Viewpoint const& view) const
     Impl const& impl = *impl_;
     const std::int64_t now = unix_seconds(view.now);
     return impl.on_snapshot([&] {
-        StatusSum sum{view.now};
+        StatusReport rest;
+        rest.projects = impl.projects();
+        StatusSum sum{view, rest.projects};
         impl.each_standing(view, [&](MeetingStanding const& meeting) { sum.add_meeting(meeting); });
-        // Where no token ends before its meeting, the meeting is due when it closes.
+        rest = impl.with_tokens(impl.with_requests(std::move(rest)), sum);
         impl.each(
-            [&](Statement& row) {
-                sum.add_token_end(shown_text(row.getColumn(0)), instant_of(row.getColumn(1)).value_or(view.now));
-            },
-            R"sql(SELECT a.meeting_id, min(t.expires_at) FROM agenda a JOIN token t ON t.session_no = a.session_no
-                   WHERE a.state = 'ready' AND a.closes > ?1 AND a.due_at < a.closes
-                     AND t.expires_at > ?1 AND t.expires_at < a.closes
-                   GROUP BY a.meeting_no)sql",
+            [&](Statement& row) { sum.add_ended(shown_text(row.getColumn(0)), row.getColumn(1).getInt64()); },
+            R"sql(SELECT coalesce(m.project, ''), count(*) FROM agenda a LEFT JOIN meeting m ON m.id = a.meeting_id
+                   WHERE a.state = 'ended' AND a.due_at > ?1 GROUP BY 1)sql",
             now
         );
         StatusReport result = std::move(sum).result();
+        result.projects = std::move(rest.projects);
+        result.token_ends = rest.token_ends;
+        result.requests_open = std::move(rest.requests_open);
         result.any_meeting = impl.integer("SELECT EXISTS (SELECT 1 FROM meeting)") != 0;
         impl.each(
             [&](Statement& row) {
+                const std::string reason = shown_text(row.getColumn(2));
+                const bool has_room = result.problems.contains(reason) || result.problems.size() < told_reasons_max;
+                ++result.problems[has_room ? reason : "(other)"];
                 result.not_served.add(
                     {shown_text(row.getColumn(0)), shown_text(row.getColumn(1)), shown_text(row.getColumn(2)),
                      shown_text(row.getColumn(3)), instant_of(row.getColumn(4)).value_or(sys_seconds{})},
@@ -412,7 +547,7 @@ StatusReport Report::status(Viewpoint const& view) const
             [&](Statement& row) { result.next_work = instant_of(row.getColumn(0)); },
             "SELECT due_at FROM agenda WHERE due_at > ?1 AND due_at < 1000000000000 ORDER BY due_at LIMIT 1", now
         );
-        result.projects = impl.projects();
+        result.restores = impl.integer("SELECT restores FROM daemon WHERE id = 1");
         result.sessions_to_empty = impl.integer("SELECT count(*) FROM session WHERE disconnect = 1");
         result.abandoned_attempts = impl.integer("SELECT count(*) FROM session_attempt WHERE outcome = 'abandoned'");
         return result;

@@ -33,7 +33,7 @@ constexpr char const* standing_columns = R"sql(
                        AND NOT EXISTS (SELECT 1 FROM participant_problem q
                                         WHERE q.meeting_no = a.meeting_no
                                           AND q.participant_id = )sql" USHER_PROBLEM_KEY("p.participant_id") R"sql(
-                                      )) END
+                                      )) END, a.meeting_no, a.ready_at
       FROM )sql";
 
 } // namespace
@@ -55,6 +55,7 @@ std::string forgotten_sql(std::string const& where)
 
 MeetingStanding const& StandingReader::read(SQLite::Statement& row)
 {
+    standing_.number = MeetingNo{row.getColumn(19).getInt64()};
     standing_.id = shown_text(row.getColumn(0));
     standing_.project = shown_text(row.getColumn(7));
     standing_.reason = shown_text(row.getColumn(13));
@@ -80,6 +81,8 @@ MeetingStanding const& StandingReader::read(SQLite::Statement& row)
     facts.opens = instant_of(row.getColumn(8));
     facts.closes = instant_of(row.getColumn(9));
     read_wanted(row);
+    standing_.shown = standing_.is_due ? State::pending : facts.state;
+    standing_.ready_at = facts.state == State::ready ? instant_of(row.getColumn(20)) : std::nullopt;
     standing_.word = word_of(facts, view_.at_work, view_.now);
     return standing_;
 }
