@@ -51,6 +51,7 @@
 #include "http_server.hpp"
 #include "line_writer.hpp"
 #include "log_setup.hpp"
+#include "planned_work.hpp"
 #include "print_line.hpp"
 #include "projects.hpp"
 #include "reload_verdict.hpp"
@@ -161,6 +162,7 @@ public:
             projects_of(config, doors_of(context_.get_executor())), settings_of(config.base, tenure.clock)
         );
         provisioner_->watch(metrics_, [this] { progressed("publish"); });
+        store_->watch_writes([this](auto waited, auto held) { metrics_.wrote(waited, held); });
         maker_.count_in(metrics_);
         know(config);
         const bool clock_went_back = tenure.last_look > clock_.now();
@@ -173,7 +175,7 @@ public:
             [this](std::string const& sentence) { tell_status(sentence); },
             &App::offer_again,
             [this](std::string_view step) { progressed(step); },
-            [this](std::chrono::steady_clock::duration took) { metrics_.reacted(took); }};
+            [this](std::chrono::steady_clock::duration took, bool urgent) { metrics_.reacted(took, urgent); }};
         MainLoop::Rhythm rhythm;
         if (watchdog_) // which hears of nothing while the loop waits
             rhythm.wait_max = std::min<std::chrono::steady_clock::duration>(rhythm.wait_max, *watchdog_ / 3);
@@ -368,9 +370,12 @@ private:
     void know(Config const& config)
     {
         project_names_.clear();
+        call_rates_.clear();
         pretending_projects_.clear();
         for (ProjectConfig const& project : config.projects) {
             project_names_.push_back(project.name);
+            if (project.kind->orders_sessions)
+                call_rates_.emplace(project.name, static_cast<double>(project.settings.number("rate")));
             if (project.kind->pretends)
                 pretending_projects_.push_back(project.name);
         }
@@ -386,10 +391,12 @@ private:
         sampler_.emplace(
             Sampler::Parts{clock_, metrics_, context_.get_executor(), threads_.workers()}, database_,
             [this] {
-                return Viewpoint{clock_.now(), provisioner_->projects().base};
+                const sys_seconds now = clock_.now();
+                return Viewpoint{now, provisioner_->projects().base, true, openings_.counted_to().value_or(now)};
             },
             [this](std::shared_ptr<Sample const> const& sample) {
                 sample_ = sample;
+                metrics_.meetings_opened(openings_.look(sample->at, sample->report.openings));
                 show_status();
             }
         );
@@ -401,6 +408,14 @@ private:
                 return pages_->answer(request);
             });
             tasks_.spawn("status", server_->serve());
+            counter_.emplace(
+                WorkCounter::Parts{clock_, metrics_, context_.get_executor(), threads_.workers()}, database_,
+                [this] {
+                    return WorkCounter::Known{clock_.now(), provisioner_->projects(), call_rates_};
+                },
+                [this](std::shared_ptr<PlannedWork const> const& planned) { planned_ = planned; }
+            );
+            tasks_.spawn("planned work", counter_->run());
         }
         tasks_.spawn("sample", sampler_->run());
     }
@@ -420,6 +435,10 @@ private:
         facts.configured_at = configured_at_;
         facts.last_reload_taken = refused_reload_.empty();
         facts.projects = project_names_;
+        facts.call_rates = call_rates_;
+        facts.sessions_ordered = maker_.waiting();
+        facts.planned = planned_;
+        facts.log = log_counts();
         if (!sample_ || facts.sample_age >= fresh_sample)
             sampler_->somebody_looks();
         return facts;
@@ -573,6 +592,7 @@ private:
     std::string database_; // the real path
     StatusConfig status_config_;
     std::vector<std::string> project_names_;
+    CallRates call_rates_;
     std::vector<std::string> pretending_projects_;
     std::string refused_reload_; // why, while the last one was
     sys_seconds refused_at_{};
@@ -592,8 +612,11 @@ private:
     std::unique_ptr<Provisioner> provisioner_; // made once the database is ours
     std::optional<MainLoop> loop_;
     WorkerThreads threads_{work_}; // after what their work refers to
+    Openings openings_;
     std::shared_ptr<Sample const> sample_;
     std::optional<Sampler> sampler_;
+    std::shared_ptr<PlannedWork const> planned_;
+    std::optional<WorkCounter> counter_;
     std::optional<StatusPages> pages_;
     std::optional<HttpServer> server_;
     std::exception_ptr failure_;

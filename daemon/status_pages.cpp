@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <sstream>
+#include <tuple>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 #include <prometheus/text_serializer.h>
 
 #include <usher/core/printable.hpp>
+#include <usher/service/engine.hpp>
 
 #include "page.hpp"
 #include "process_metrics.hpp"
@@ -33,6 +36,15 @@ constexpr std::size_t text_bytes_max = 400;
 constexpr std::size_t id_bytes_shown = 64;
 constexpr std::array<std::pair<char const*, std::size_t>, 4> windows{
     {{"open", 0}, {"15m", 1}, {"1h", 4}, {"24h", quarters_in_day}}};
+constexpr seconds quarter_span{900};
+constexpr char const* unknown_project = "(unknown)";
+constexpr std::array<State, 6> states{State::waiting, State::pending,   State::ready,
+                                      State::failed,  State::cancelled, State::ended};
+constexpr std::array<FindingSeverity, 3> severities{
+    FindingSeverity::critical, FindingSeverity::warning, FindingSeverity::note};
+constexpr std::array<Engine::Step, 7> steps{
+    Engine::Step::look_through, Engine::Step::settle,      Engine::Step::reload, Engine::Step::keep_house,
+    Engine::Step::announce,     Engine::Step::begin_sweep, Engine::Step::sweep};
 constexpr std::array<Word, 4> shown_words{Word::failed, Word::at_risk, Word::on_schedule, Word::ready};
 
 std::string text_of(std::string_view text)
@@ -90,8 +102,13 @@ json group_json(MeetingGroup const& group)
     };
 }
 
-json project_json(ProjectReport const& project)
+json project_json(ProjectReport const& project, StatusFacts const& facts)
 {
+    const auto rate = facts.call_rates.find(project.name);
+    std::optional<double> peak;
+    if (facts.planned)
+        if (const auto ratio = facts.planned->peak_ratios.find(project.name); ratio != facts.planned->peak_ratios.end())
+            peak = ratio->second;
     return {
         {"project", text_of(project.name)},
         {"provider", text_of(project.provider)},
@@ -101,7 +118,33 @@ json project_json(ProjectReport const& project)
         {"clock_ahead_s", project.clock_ahead ? json(project.clock_ahead->count()) : json(nullptr)},
         {"tokens", project.tokens},
         {"tokens_of_old_key", project.tokens_of_old_key},
+        {"calls_per_second", rate == facts.call_rates.end() ? json(nullptr) : json(rate->second)},
+        {"plan_peak_ratio", peak ? json(*peak) : json(nullptr)},
     };
+}
+
+/// What the work of a quarter of an hour takes of the quota of the project that comes nearest to its own.
+double quota_share(PlannedWork const& planned, Work const& work)
+{
+    double most = 0;
+    for (auto const& [project, calls] : work.calls)
+        if (const auto rate = planned.rates.find(project); rate != planned.rates.end())
+            most =
+                std::max(most, static_cast<double>(calls) / (rate->second * static_cast<double>(quarter_span.count())));
+    return most;
+}
+
+/// The planned work was counted before the rows were read: each quarter gets what lay nearest to it.
+json planned_json(StatusFacts const& facts, sys_seconds from)
+{
+    if (!facts.planned)
+        return {{"tokens", nullptr}, {"calls", nullptr}, {"quota_share", nullptr}};
+    PlannedWork const& planned = *facts.planned;
+    const auto index = std::max(from - planned.at, seconds{0}) / quarter_span;
+    if (index >= static_cast<std::int64_t>(planned.quarters.size()))
+        return {{"tokens", nullptr}, {"calls", nullptr}, {"quota_share", nullptr}};
+    Work const& work = planned.quarters.at(static_cast<std::size_t>(index));
+    return {{"tokens", work.tokens}, {"calls", work.all_calls()}, {"quota_share", quota_share(planned, work)}};
 }
 
 json status_json(StatusFacts const& facts)
@@ -111,7 +154,10 @@ json status_json(StatusFacts const& facts)
     json quarters = json::array();
     for (std::size_t i = 0; i < report.quarters.size(); ++i) {
         json quarter = words_of(report.quarters[i]);
-        quarter["from"] = to_iso8601(sample.at + seconds{900} * static_cast<int>(i));
+        const sys_seconds from = sample.at + quarter_span * static_cast<int>(i);
+        quarter["from"] = to_iso8601(from);
+        quarter["token_ends"] = report.token_ends[i];
+        quarter["planned"] = planned_json(facts, from);
         quarters.push_back(std::move(quarter));
     }
     json by_window = json::object();
@@ -123,7 +169,7 @@ json status_json(StatusFacts const& facts)
             groups.push_back(group_json(group));
     json projects = json::array();
     for (ProjectReport const& project : report.projects)
-        projects.push_back(project_json(project));
+        projects.push_back(project_json(project, facts));
     json store = json::array();
     for (HealthRow const& row : sample.health)
         store.push_back(
@@ -143,6 +189,7 @@ json status_json(StatusFacts const& facts)
         {"ready", is_ready(sample)},
         {"windows", std::move(by_window)},
         {"quarters", std::move(quarters)},
+        {"planned_at", facts.planned ? instant(facts.planned->at) : json(nullptr)},
         {"due", report.due},
         {"next_work_at", instant(report.next_work)},
         {"safe_until", instant(report.safe.until)},
@@ -162,17 +209,12 @@ public:
 
     void add(std::string const& name, std::string const& help, double value, Labels labels = {})
     {
-        if (families_.empty() || families_.back().name != name) {
-            MetricFamily& family = families_.emplace_back();
-            family.name = name;
-            family.help = help;
-            family.type = MetricType::Gauge;
-        }
-        ClientMetric metric;
-        labels.insert(labels.begin(), {"database", database_});
-        metric.label = std::move(labels);
-        metric.gauge.value = value;
-        families_.back().metric.push_back(std::move(metric));
+        series(name, help, MetricType::Gauge, std::move(labels)).gauge.value = value;
+    }
+    /// Of something that only grows.
+    void add_count(std::string const& name, std::string const& help, double value, Labels labels = {})
+    {
+        series(name, help, MetricType::Counter, std::move(labels)).counter.value = value;
     }
     void
     add_instant(std::string const& name, std::string const& help, std::optional<sys_seconds> at, Labels labels = {})
@@ -184,6 +226,20 @@ public:
     std::vector<MetricFamily> take() { return std::move(families_); }
 
 private:
+    ClientMetric& series(std::string const& name, std::string const& help, MetricType type, Labels labels)
+    {
+        if (families_.empty() || families_.back().name != name) {
+            MetricFamily& family = families_.emplace_back();
+            family.name = name;
+            family.help = help;
+            family.type = type;
+        }
+        labels.insert(labels.begin(), {"database", database_});
+        ClientMetric& metric = families_.back().metric.emplace_back();
+        metric.label = std::move(labels);
+        return metric;
+    }
+
     std::string database_;
     std::vector<MetricFamily> families_;
 };
@@ -191,7 +247,131 @@ private:
 std::string known_project(StatusFacts const& facts, std::string const& name)
 {
     const bool known = std::find(facts.projects.begin(), facts.projects.end(), name) != facts.projects.end();
-    return known ? name : "(unknown)";
+    return known ? name : unknown_project;
+}
+
+/// Every row of the agenda once, by what `meeting_status` says of it.
+void add_stock(Gauges& gauges, StatusFacts const& facts)
+{
+    StatusReport const& report = facts.sample->report;
+    std::map<std::pair<std::string, State>, std::int64_t> meetings;
+    std::map<std::tuple<std::string, State, std::string>, std::int64_t> unready;
+    std::vector<std::string> names = facts.projects;
+    names.emplace_back(unknown_project);
+    for (std::string const& name : names)
+        for (const State state : states)
+            meetings[{name, state}] = 0;
+    for (auto const& [key, count] : report.stock) {
+        const std::string name = known_project(facts, key.project);
+        meetings[{name, key.state}] += count;
+        if (key.state == State::pending || key.state == State::failed)
+            unready[{name, key.state, key.reason.empty() ? "not_looked_at" : key.reason}] += count;
+    }
+    gauges.add(
+        "usher_agenda_rows", "Meetings that usher has a row of, over or not.", static_cast<double>(report.agenda_rows)
+    );
+    for (auto const& [key, count] : meetings)
+        gauges.add(
+            "usher_meetings", "Meetings by their state in meeting_status.", static_cast<double>(count),
+            {{"project", key.first}, {"state", std::string{to_text(key.second)}}}
+        );
+    for (auto const& [key, count] : unready)
+        gauges.add(
+            "usher_meetings_unready", "Those that are pending or failed, by why.", static_cast<double>(count),
+            {{"project", std::get<0>(key)},
+             {"state", std::string{to_text(std::get<1>(key))}},
+             {"reason", text_of(std::get<2>(key))}}
+        );
+    for (auto const& [reason, count] : report.problems)
+        gauges.add(
+            "usher_participant_problems", "People who cannot be given a token, by why.", static_cast<double>(count),
+            {{"reason", text_of(reason)}}
+        );
+    std::int64_t invalid = 0;
+    for (auto const& [key, count] : report.stock)
+        invalid += key.reason == "row_invalid" ? count : 0;
+    if (const auto people = report.problems.find("row_invalid"); people != report.problems.end())
+        invalid += people->second;
+    gauges.add(
+        "usher_rows_invalid", "Rows of platforms that the contract refuses, and that got in without it.",
+        static_cast<double>(invalid)
+    );
+    for (auto const& [action, count] : report.requests_open)
+        gauges.add(
+            "usher_requests_open", "Requests that are filed or running.", static_cast<double>(count),
+            {{"action", std::string{to_text(action)}}}
+        );
+    gauges.add_count(
+        "usher_restores_total", "Times that older rows came back, such as from a backup.",
+        static_cast<double>(report.restores)
+    );
+}
+
+/// How far a new key has come: the keys that signed what is published, the newest few by their names.
+void add_tokens(Gauges& gauges, ProjectReport const& project)
+{
+    const auto add = [&](std::string const& key, bool current, std::int64_t tokens) {
+        gauges.add(
+            "usher_tokens", "Published tokens, by the key that signed them.", static_cast<double>(tokens),
+            {{"project", project.name}, {"key_id", key}, {"current", current ? "yes" : "no"}}
+        );
+    };
+    add(text_of(project.key_id), true, project.tokens - project.tokens_of_old_key);
+    std::int64_t older = project.tokens_of_old_key;
+    for (auto const& [key, tokens] : project.older_keys) {
+        add(text_of(key), false, tokens);
+        older -= tokens;
+    }
+    add("older", false, older);
+}
+
+/// What is known of the calls to come, by this process.
+void add_calls(Gauges& gauges, StatusFacts const& facts)
+{
+    for (auto const& [project, rate] : facts.call_rates)
+        gauges.add(
+            "usher_vendor_quota_calls_per_second", "Calls that the configuration allows.", rate, {{"project", project}}
+        );
+    for (auto const& [project, waiting] : facts.sessions_ordered)
+        gauges.add(
+            "usher_sessions_ordered", "Sessions that are ordered and wait for their call.",
+            static_cast<double>(waiting), {{"project", project}}
+        );
+    if (!facts.planned)
+        return;
+    for (auto const& [project, ratio] : facts.planned->peak_ratios)
+        gauges.add(
+            "usher_plan_peak_ratio", "Calls of the busiest minute within a day against what the rate allows.", ratio,
+            {{"project", project}}
+        );
+    gauges.add_instant(
+        "usher_stock_counted_timestamp_seconds", "When the planned work was counted.", facts.planned->at
+    );
+}
+
+void add_log(Gauges& gauges, LogCounts const& log)
+{
+    const auto add = [&](char const* name, char const* help, std::uint64_t LogCount::*count) {
+        for (auto priority = static_cast<std::size_t>(LogSeverity::error); priority < log.size(); ++priority)
+            gauges.add_count(
+                name, help, static_cast<double>(log.at(priority).*count), {{"priority", std::to_string(priority)}}
+            );
+    };
+    add("usher_log_events_total", "Events of the log of which it is known what became.", &LogCount::events);
+    add("usher_log_written_total", "Of these, written.", &LogCount::written);
+    add("usher_log_suppressed_total", "Of these, left out as a part of a flood.", &LogCount::suppressed);
+    add("usher_log_dropped_total", "Of these, lost since nobody read them.", &LogCount::dropped);
+}
+
+void add_mode(Gauges& gauges, std::string const& step)
+{
+    const auto add = [&](std::string const& mode) {
+        gauges.add("usher_engine_mode", "1 for what the engine last got done.", mode == step ? 1 : 0, {{"mode", mode}});
+    };
+    for (const Engine::Step each : steps)
+        add(std::string{to_text(each)});
+    for (char const* const other : {"start", "publish", "waiting for the database"})
+        add(other);
 }
 
 void add_sample(Gauges& gauges, StatusFacts const& facts)
@@ -207,19 +387,8 @@ void add_sample(Gauges& gauges, StatusFacts const& facts)
                 {{"window", window}, {"readiness", std::string{json_name(word)}}}
             );
     }
-    for (const Word word : shown_words) {
-        const auto at = static_cast<std::size_t>(word);
-        const std::int64_t all = report.live[at] + report.within_hour[at] + report.within_day[at] + report.later[at];
-        gauges.add(
-            "usher_meetings", "Meetings that are not over or cancelled, by their readiness.", static_cast<double>(all),
-            {{"readiness", std::string{json_name(word)}}}
-        );
-    }
+    add_stock(gauges, facts);
     gauges.add("usher_due_meetings", "Meetings that usher has to look at now.", static_cast<double>(report.due));
-    gauges.add(
-        "usher_participants_not_served", "People who cannot be given a token, with a reason in the database.",
-        static_cast<double>(report.not_served.total)
-    );
     gauges.add_instant("usher_next_due_timestamp_seconds", "When the next work is due.", report.next_work);
     gauges.add_instant(
         "usher_safe_until_timestamp_seconds", "When somebody first cannot enter if usherd stops now.", report.safe.until
@@ -260,27 +429,20 @@ void add_sample(Gauges& gauges, StatusFacts const& facts)
                 static_cast<double>(project.clock_ahead->count()), {{"project", project.name}}
             );
     for (ProjectReport const& project : report.projects)
-        if (known_project(facts, project.name) == project.name) {
-            gauges.add(
-                "usher_tokens", "Published tokens, by whether the configured key signed them.",
-                static_cast<double>(project.tokens - project.tokens_of_old_key),
-                {{"project", project.name}, {"key", "current"}}
-            );
-            gauges.add(
-                "usher_tokens", "", static_cast<double>(project.tokens_of_old_key),
-                {{"project", project.name}, {"key", "older"}}
-            );
-        }
+        if (known_project(facts, project.name) == project.name)
+            add_tokens(gauges, project);
     for (HealthRow const& row : sample.health)
         gauges.add("usher_store_" + row.name, "Of the store: " + row.sentence + ".", static_cast<double>(row.value));
     const std::vector<Finding> findings = findings_of(sample, facts.daemon);
-    for (const std::string_view id : finding_ids) {
-        const auto is_it = [&](Finding const& finding) { return finding.id == id; };
-        gauges.add(
-            "usher_finding", "1 while the finding is listed by /readyz and the status page.",
-            std::any_of(findings.begin(), findings.end(), is_it) ? 1 : 0, {{"finding", std::string{id}}}
-        );
-    }
+    for (const std::string_view id : finding_ids)
+        for (const FindingSeverity severity : severities) {
+            const auto is_it = [&](Finding const& finding) { return finding.id == id && finding.severity == severity; };
+            gauges.add(
+                "usher_finding", "1 while the finding is listed by /readyz and the status page.",
+                std::any_of(findings.begin(), findings.end(), is_it) ? 1 : 0,
+                {{"finding", std::string{id}}, {"severity", std::string{to_text(severity)}}}
+            );
+        }
     gauges.add("usher_ready", "1 while /readyz says so.", is_ready(sample) && facts.sample_age <= stale_after ? 1 : 0);
     gauges.add_instant("usher_sample_timestamp_seconds", "When the rows were read for these values.", sample.at);
 }
@@ -299,6 +461,9 @@ std::string metrics_text(StatusFacts const& facts, Metrics const& metrics)
     gauges.add_instant(
         "usher_progress_timestamp_seconds", "When the engine last got a piece of work done.", facts.progress_at
     );
+    add_mode(gauges, facts.step);
+    add_log(gauges, facts.log);
+    add_calls(gauges, facts);
     if (facts.sample)
         add_sample(gauges, facts);
     std::vector<MetricFamily> families = metrics.collect();

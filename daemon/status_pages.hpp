@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +16,8 @@
 
 #include "findings.hpp"
 #include "http_server.hpp"
+#include "log.hpp"
+#include "planned_work.hpp"
 #include "sample.hpp"
 
 namespace usher {
@@ -28,7 +32,11 @@ struct StatusFacts {
     sys_seconds progress_at{};
     sys_seconds configured_at{};
     bool last_reload_taken = true;
-    std::vector<std::string> projects{}; ///< That are configured.
+    std::vector<std::string> projects{};                   ///< That are configured.
+    CallRates call_rates{};                                ///< Of those that are called over the network.
+    std::map<std::string, std::size_t> sessions_ordered{}; ///< That wait for their call, by project.
+    std::shared_ptr<PlannedWork const> planned{};          ///< Null before it was counted.
+    LogCounts log{};
 };
 
 /// Answers `/`, `/status.json`, `/metrics`, `/healthz` and `/readyz`. Knows no database: what it shows was sampled.

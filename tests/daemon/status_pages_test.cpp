@@ -215,6 +215,16 @@ protected:
         return {config, metrics, [this] { return facts; }, [this] { return std::to_string(++nonces); }};
     }
 
+    void publish(std::string const& project, std::size_t signed_ones, std::size_t published)
+    {
+        metrics.tokens_signed(project, signed_ones);
+        BatchTokens batch;
+        for (std::size_t i = 0; i < published; ++i)
+            batch.published.count_token(TokenReason::issued);
+        metrics.tokens_discarded(project, DiscardReason::edited, signed_ones - published);
+        metrics.batch_published(project, batch);
+    }
+
     StatusConfig config{*parse_listen("127.0.0.1:9787"), "usher.example.org"};
     Metrics metrics;
     StatusFacts facts{.daemon = {now}, .step = "settle", .progress_at = now, .projects = {"default"}};
@@ -311,24 +321,42 @@ TEST_F(Pages, LetNoRowSpeakToTheBrowser)
 TEST_F(Pages, MakeNoSeriesOfWhatPlatformsWrite)
 {
     metrics.know_projects({"default"});
-    metrics.batch_done("\"evil\"", {3, 2, 1, 1});
-    metrics.batch_done("default", {5, 5, 0, 1});
+    publish("\"evil\"", 3, 2);
+    publish("default", 5, 5);
     Sample sample = well();
     sample.report.projects = {project("evil"), project("default")};
     sample.report.projects[0].tokens = 7;
     sample.report.projects[1].tokens = 9;
+    sample.report.projects[1].key_id = "4f2a91";
+    sample.report.projects[1].tokens_of_old_key = 4;
+    sample.report.projects[1].older_keys = {{"0b7c33", 3}};
+    sample.report.stock = {
+        {{"evil", State::ready, ""}, 2},
+        {{"", State::failed, "unknown_project"}, 3},
+        {{"default", State::pending, ""}, 4}};
+    sample.report.agenda_rows = 9;
     facts.sample = std::make_shared<Sample>(sample);
     const std::string text = get("/metrics").body;
     EXPECT_EQ(text.find("evil"), std::string::npos);
-    const auto has = [&](std::string const& line) { return text.find("\n" + line + "\n") != std::string::npos; };
-    EXPECT_TRUE(has("usher_tokens_signed_total{database=\"3fa9c1d2\",project=\"(unknown)\"} 3"));
-    EXPECT_TRUE(has("usher_tokens_published_total{database=\"3fa9c1d2\",project=\"(unknown)\"} 2"));
-    EXPECT_TRUE(has("usher_tokens_discarded_total{database=\"3fa9c1d2\",project=\"(unknown)\"} 1"));
-    EXPECT_TRUE(has("usher_tokens_published_total{database=\"3fa9c1d2\",project=\"default\"} 5"));
-    EXPECT_TRUE(has("usher_tokens{database=\"3fa9c1d2\",project=\"default\",key=\"current\"} 9"));
-    EXPECT_TRUE(has("usher_window_meetings{database=\"3fa9c1d2\",window=\"15m\",readiness=\"ready\"} 4"));
-    EXPECT_TRUE(has("usher_window_meetings{database=\"3fa9c1d2\",window=\"open\",readiness=\"ready\"} 3"));
-    EXPECT_TRUE(has("usher_finding{database=\"3fa9c1d2\",finding=\"circuit_open\"} 0"));
+    const auto has = [&](std::string const& line) {
+        return text.find("\n" + line + "\n") != std::string::npos ? std::string{} : line + " is not in\n" + text;
+    };
+    const std::string database = "{database=\"3fa9c1d2\",";
+    EXPECT_EQ(has("usher_tokens_signed_total" + database + "project=\"(unknown)\"} 3"), "");
+    EXPECT_EQ(has("usher_tokens_published_total" + database + "project=\"(unknown)\",reason=\"issued\"} 2"), "");
+    EXPECT_EQ(has("usher_tokens_discarded_total" + database + "project=\"(unknown)\",why=\"edited\"} 1"), "");
+    EXPECT_EQ(has("usher_tokens_published_total" + database + "project=\"default\",reason=\"issued\"} 5"), "");
+    EXPECT_EQ(has("usher_tokens" + database + "project=\"default\",key_id=\"4f2a91\",current=\"yes\"} 5"), "");
+    EXPECT_EQ(has("usher_tokens" + database + "project=\"default\",key_id=\"0b7c33\",current=\"no\"} 3"), "");
+    EXPECT_EQ(has("usher_tokens" + database + "project=\"default\",key_id=\"older\",current=\"no\"} 1"), "");
+    EXPECT_EQ(has("usher_meetings" + database + "project=\"(unknown)\",state=\"ready\"} 2"), "");
+    EXPECT_EQ(has("usher_meetings" + database + "project=\"(unknown)\",state=\"failed\"} 3"), "");
+    const std::string unready = "usher_meetings_unready" + database;
+    EXPECT_EQ(has(unready + "project=\"(unknown)\",state=\"failed\",reason=\"unknown_project\"} 3"), "");
+    EXPECT_EQ(has(unready + "project=\"default\",state=\"pending\",reason=\"not_looked_at\"} 4"), "");
+    EXPECT_EQ(has("usher_window_meetings" + database + "window=\"15m\",readiness=\"ready\"} 4"), "");
+    EXPECT_EQ(has("usher_window_meetings" + database + "window=\"open\",readiness=\"ready\"} 3"), "");
+    EXPECT_EQ(has("usher_finding" + database + "finding=\"circuit_open\",severity=\"warning\"} 0"), "");
 }
 
 TEST_F(Pages, CountCallsThatBeginAndEnd)

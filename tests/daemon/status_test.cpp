@@ -131,9 +131,9 @@ TEST_F(Status, CountsWhatTheRowsSay)
         metric("usher_tokens_published_total") + metric("usher_tokens_discarded_total")
     );
     EXPECT_EQ(metric("usher_sessions_published_total"), 5);
-    EXPECT_TRUE(eventually([&] { return metric("usher_meetings", "readiness=\"ready\"") == 5; }));
+    EXPECT_TRUE(eventually([&] { return metric("usher_meetings", "state=\"ready\"") == 5; }));
     EXPECT_EQ(metric("usher_window_meetings", "window=\"1h\",readiness=\"ready\""), 5);
-    EXPECT_EQ(metric("usher_tokens", "key=\"current\""), 4);
+    EXPECT_EQ(metric("usher_tokens", "current=\"yes\""), 4);
     const json told = json::parse(get("/status.json").body);
     EXPECT_EQ(told["windows"]["1h"]["ready"], 5);
     EXPECT_GT(metric("process_start_time_seconds", ""), -1);

@@ -157,7 +157,7 @@ boost::asio::awaitable<Engine::StepOutcome> MainLoop::perform(Engine::Step step)
         const auto noticed = std::exchange(noticed_, std::nullopt);
         const PassResult result = co_await parts_.provisioner.settle();
         if (noticed && result.looked_at > 0)
-            doors_.reacted(parts_.clock.steady_now() - *noticed);
+            doors_.reacted(parts_.clock.steady_now() - *noticed, result.urgent);
         log(result);
         outcome.looked_at = result.looked_at;
         break;

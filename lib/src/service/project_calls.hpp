@@ -66,9 +66,14 @@ public:
     }
     void ended(ProviderFailure const* failure) const
     {
+        if (metrics_ == nullptr)
+            return;
         const std::string_view outcome = failure == nullptr ? "ok" : to_text(failure->kind);
-        if (metrics_ != nullptr)
-            metrics_->call_ended(project_, call_, outcome, clock_.steady_now() - began_);
+        metrics_->call_ended(project_, call_, outcome, clock_.steady_now() - began_);
+        const bool is_answer =
+            failure == nullptr || (failure->kind != FailureKind::transient && failure->kind != FailureKind::ambiguous);
+        if (is_answer)
+            metrics_->vendor_answered(project_, clock_.now());
     }
 
 private:

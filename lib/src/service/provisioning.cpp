@@ -26,6 +26,23 @@ constexpr std::size_t batch_participants_min = 128;
 constexpr auto long_wait = std::chrono::hours{1};
 constexpr auto inspect_again_after = std::chrono::minutes{1};
 
+/// Whose tokens the meeting has, or is to have.
+std::string_view project_of(MeetingSnapshot const& meeting, Plan const& planned)
+{
+    if (!planned.project.empty())
+        return planned.project;
+    if (meeting.published)
+        return meeting.published->project;
+    return meeting.meeting ? std::string_view{meeting.meeting->project} : std::string_view{};
+}
+
+SessionOrigin origin_of(Plan const& planned, SessionRow const& session)
+{
+    if (session.adopted)
+        return SessionOrigin::adopted;
+    return planned.session == SessionStep::create ? SessionOrigin::local : SessionOrigin::made;
+}
+
 std::string_view to_text(SessionStep step)
 {
     switch (step) {
@@ -51,6 +68,7 @@ std::string_view why_due(MeetingSnapshot const& meeting, sys_seconds now)
 PassResult& PassResult::operator+=(PassResult const& other)
 {
     looked_at += other.looked_at;
+    urgent = urgent || other.urgent;
     published += other.published;
     return *this;
 }
@@ -128,6 +146,8 @@ boost::asio::awaitable<void> Provisioner::inspect_schema()
     const auto is_new = [](auto const& item, auto const& known) {
         return std::find(known.begin(), known.end(), item) == known.end();
     };
+    if (metrics_ != nullptr)
+        metrics_->repaired(inspection_.put_back.size());
     for (std::string const& sentence : inspection_.put_back)
         log_event("contract.restored"_event, {{"detail", sentence}});
     for (Damage const& damage : inspection_.state.damages)
@@ -225,6 +245,7 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
     while (!batches_.empty()) { // what is left by a stop or a failure; its rows are due still
         while (!batches_.front()->done)
             co_await prepared_.wait(long_wait);
+        count_discarded(*batches_.front(), error ? DiscardReason::failed : DiscardReason::stopped);
         suspects_.put_back(batches_.front()->wanted);
         batches_.pop_front();
     }
@@ -271,7 +292,7 @@ Store::DueMeetings Provisioner::next_meetings(sys_seconds now)
 Batch& Provisioner::add_batch(bool urgent)
 {
     auto batch = std::make_unique<Batch>(readers_.take());
-    batch->keeps_place = urgent;
+    batch->urgent = batch->keeps_place = urgent;
     auto place = batches_.end();
     while (urgent && place != batches_.begin() && !(*std::prev(place))->keeps_place)
         (*--place)->keeps_place = true;
@@ -298,6 +319,8 @@ bool Provisioner::start_batch()
         boost::asio::post(executor_, [this, &batch, error] {
             batch.error = error;
             batch.prepared = clock_.steady_now();
+            if (!error)
+                count_signed(batch);
             batch.done = true;
             prepared_.notify();
         });
@@ -320,6 +343,7 @@ boost::asio::awaitable<PassResult> Provisioner::finish_batch()
     say_plans(batch);
     PassResult result;
     result.looked_at = batch.meetings.size();
+    result.urgent = batch.urgent;
     const SteadyClock::time_point from = clock_.steady_now();
     result.published = co_await publish(batch);
     log_event("batch.done"_event, [&] {
@@ -430,7 +454,21 @@ boost::asio::awaitable<PublishCounts> Provisioner::publish(Batch& batch)
         if (ProjectFacts const* const project = batch.projects.find(batch.plans[i].project))
             publication.key_id = project->key_id;
     }
-    const Published published = co_await store_.publish(std::move(publications));
+    Published published;
+    std::exception_ptr error;
+    DiscardReason why = DiscardReason::failed;
+    try {
+        published = co_await store_.publish(std::move(publications));
+    } catch (Fenced const&) {
+        error = std::current_exception();
+        why = DiscardReason::fenced;
+    } catch (...) {
+        error = std::current_exception();
+    }
+    if (error) {
+        count_discarded(batch, why);
+        std::rethrow_exception(error);
+    }
     for (Published::Refused const& refused : published.refused) {
         MeetingSnapshot const& meeting = batch.meetings[refused.publication];
         if (set_aside_.failed(meeting.number, clock_.steady_now()))
@@ -441,20 +479,50 @@ boost::asio::awaitable<PublishCounts> Provisioner::publish(Batch& batch)
     co_return published.counts;
 }
 
-void Provisioner::count(Batch const& batch, Published const& published)
+void Provisioner::count_signed(Batch& batch)
+{
+    for (std::size_t i = 0; i < batch.meetings.size(); ++i)
+        if (const std::size_t tokens = batch.tokens[i].size(); tokens > 0)
+            batch.in_hand[std::string{project_of(batch.meetings[i], batch.plans[i])}] += tokens;
+    if (metrics_ != nullptr)
+        for (auto const& [project, tokens] : batch.in_hand)
+            metrics_->tokens_signed(project, tokens);
+}
+
+void Provisioner::count(Batch& batch, Published const& published)
 {
     if (metrics_ == nullptr)
         return;
     std::map<std::string_view, BatchTokens> by_project;
     for (std::size_t i = 0; i < batch.meetings.size(); ++i) {
-        BatchTokens& tokens = by_project[batch.plans[i].project];
-        tokens.signed_ones += batch.tokens[i].size();
-        tokens.published += published.each[i].tokens;
-        tokens.withdrawn += published.each[i].withdrawn;
-        tokens.sessions_published += published.each[i].sessions;
+        const std::string_view project = project_of(batch.meetings[i], batch.plans[i]);
+        PublishCounts const& counts = published.each[i];
+        BatchTokens& of_project = by_project[project];
+        of_project.published += counts;
+        if (counts.sessions > 0 && batch.sessions[i])
+            of_project.sessions.at(static_cast<std::size_t>(origin_of(batch.plans[i], *batch.sessions[i]))) +=
+                counts.sessions;
+        if (batch.meetings[i].has_foreign_session)
+            metrics_->foreign_row_met();
+        if (batch.tokens[i].empty())
+            continue;
+        const auto is_it = [&](Published::Refused const& refused) { return refused.publication == i; };
+        const bool refused = std::any_of(published.refused.begin(), published.refused.end(), is_it);
+        const std::size_t left_out = batch.tokens[i].size() - counts.tokens - counts.skipped;
+        metrics_->tokens_discarded(project, DiscardReason::edited, counts.skipped);
+        metrics_->tokens_discarded(project, refused ? DiscardReason::refused : DiscardReason::stopped, left_out);
     }
-    for (auto const& [project, tokens] : by_project)
-        metrics_->batch_done(project, tokens);
+    for (auto const& [project, of_project] : by_project)
+        metrics_->batch_published(project, of_project);
+    batch.in_hand.clear();
+}
+
+void Provisioner::count_discarded(Batch& batch, DiscardReason why)
+{
+    if (metrics_ != nullptr)
+        for (auto const& [project, tokens] : batch.in_hand)
+            metrics_->tokens_discarded(project, why, tokens);
+    batch.in_hand.clear();
 }
 
 /// The next batches are as large as this one ought to have been.

@@ -95,11 +95,21 @@ void SessionMaker::configure(std::vector<CalledProject> called, Policy base)
     wakeup_.notify();           // what was taken back and the projects' rows are still to be written
 }
 
+std::map<std::string, std::size_t> SessionMaker::waiting() const
+{
+    std::map<std::string, std::size_t> result;
+    for (auto const& [name, project] : projects_)
+        result.emplace(name, project->queue.size() + project->begun.size());
+    return result;
+}
+
 /// What was begun and not sent is wanted still, but not now.
 void SessionMaker::take_back(ProjectCalls& project)
 {
     for (Order const& order : std::exchange(project.begun, {})) {
         unsent_.push_back({order.meeting, order.attempt, CallOutcome::unsent});
+        if (metrics_ != nullptr)
+            metrics_->call_unsent(project.called.facts.name);
         busy_.erase(order.meeting);
         project.put(order.meeting, order.opens);
     }
@@ -298,15 +308,23 @@ void SessionMaker::begin(News news, CallRecord const& record)
 {
     for (EndedDisconnect const& row : news.disconnects)
         disconnects_.erase(row.session);
-    for (FinishedCall const& result : std::exchange(recording_, {}))
-        busy_.erase(result.order.meeting);
+    const std::vector<FinishedCall> recorded = std::exchange(recording_, {});
+    for (std::size_t i = 0; i < recorded.size(); ++i) {
+        busy_.erase(recorded[i].order.meeting);
+        const bool is_used = record.staged[news.unsent.size() + i].has_value();
+        if (metrics_ != nullptr && recorded[i].outcome.session_id && !is_used)
+            metrics_->session_discarded(recorded[i].project->called.facts.name, "unwanted");
+    }
     for (std::size_t i = 0; i < news.beginning.size(); ++i) {
         auto& [project, order] = news.beginning[i];
         order.attempt = record.attempts[i];
         const auto current = projects_.find(order.session.project);
         if (current != projects_.end() && current->second == project) {
+            order.begun = clock_.steady_now();
             project->begun.push_back(std::move(order));
         } else { // the configuration is another one since
+            if (metrics_ != nullptr)
+                metrics_->call_unsent(order.session.project);
             unsent_.push_back({order.meeting, order.attempt, CallOutcome::unsent});
             busy_.erase(order.meeting);
         }
@@ -351,6 +369,8 @@ void SessionMaker::start(std::shared_ptr<ProjectCalls> const& project)
         Order order = std::move(project->begun.front());
         project->begun.erase(project->begun.begin());
         project->pace.started();
+        if (metrics_ != nullptr)
+            metrics_->call_paced(project->called.facts.name, clock_.steady_now() - order.begun);
         calls_.spawn("session call", call(project, std::move(order)));
     }
 }
@@ -417,11 +437,14 @@ void SessionMaker::hear(FinishedCall result)
 {
     ProjectCalls& project = *result.project;
     auto& made = result.outcome.session_id;
-    if (made && is_taken(*made))
+    if (made && is_taken(*made)) {
+        if (metrics_ != nullptr)
+            metrics_->session_discarded(project.called.facts.name, "taken");
         made = tl::unexpected{ProviderFailure{
             FailureKind::ambiguous, "session_id_taken",
             "the provider of project \"" + project.called.facts.name +
                 "\" answers with the id of a session that exists already; tell its operator"}};
+    }
     ProviderFailure const* const failure = made ? nullptr : &made.error();
     const bool was_out = project.outage.has_value();
     hear(project, failure, result.outcome.clock_ahead, result.order.opens);

@@ -75,6 +75,9 @@ enum class TokenReason : std::uint8_t {
 
 std::string_view to_text(TokenReason reason);
 
+inline constexpr std::uint8_t first_token_reason = 2;
+inline constexpr std::size_t token_reasons = 9;
+
 /// Why a token was taken back without another in its place. Stored in `token_past`, beside TokenReason for those that
 /// were replaced: never renumber.
 enum class WithdrawReason : std::uint8_t {
@@ -89,6 +92,9 @@ enum class WithdrawReason : std::uint8_t {
 };
 
 std::string_view to_text(WithdrawReason reason);
+
+inline constexpr std::uint8_t first_withdraw_reason = 20;
+inline constexpr std::size_t withdraw_reasons = 8;
 
 /// What is stored of a token, without its text.
 struct TokenRow {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -81,11 +82,12 @@ Clearance clearance_of(SettlementFacts const& facts, bool in_use);
 
 /// What the writing of tokens and the clearance came to.
 struct Cleared {
-    std::size_t tokens = 0;    ///< Stored by this slice.
-    std::size_t withdrawn = 0; ///< Of participants who are not served any more.
-    std::size_t deleted = 0;   ///< These, and those of sessions that are over.
-    bool finished = true;      ///< Nothing is left of what was to go; else the meeting stays due.
-    SessionLinks links;        ///< As they are now.
+    std::size_t tokens = 0;                           ///< Stored by this slice.
+    std::size_t withdrawn = 0;                        ///< Of participants who are not served any more.
+    std::size_t deleted = 0;                          ///< These, and those of sessions that are over,
+    std::array<std::size_t, withdraw_reasons> whys{}; ///< by why: from WithdrawReason::removed on.
+    bool finished = true; ///< Nothing is left of what was to go; else the meeting stays due.
+    SessionLinks links;   ///< As they are now.
 };
 
 /// An entry of `history`.

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +34,7 @@ struct Batch {
     std::vector<MeetingNo> unreadable;
     std::vector<std::pair<MeetingNo, std::string>> damaged; ///< With the reason.
     std::size_t participants_max = 0;
+    bool urgent = false;      ///< Some of the meetings are live or about to open.
     bool keeps_place = false; ///< Urgent, or overtaken once.
     std::chrono::steady_clock::time_point started;
     Seen seen; ///< Before they were read.
@@ -44,6 +47,8 @@ struct Batch {
     std::vector<std::optional<SessionRow>> sessions; ///< What tokens are signed for.
     std::vector<std::vector<SignedToken>> tokens;
 
+    /// Signed tokens of which the metrics do not know yet what becomes of them, by project.
+    std::map<std::string, std::size_t, std::less<>> in_hand;
     std::chrono::steady_clock::time_point prepared; ///< When it was done.
     bool done = false;
     std::exception_ptr error;

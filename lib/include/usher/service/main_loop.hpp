@@ -49,7 +49,7 @@ public:
         std::function<std::optional<std::chrono::steady_clock::duration>()> offer_again{};
         /// A step is done, or has found others in its way: the loop does not hang.
         std::function<void(std::string_view step)> progressed = [](std::string_view) {};
-        std::function<void(std::chrono::steady_clock::duration)> reacted = [](auto) {
+        std::function<void(std::chrono::steady_clock::duration, bool urgent)> reacted = [](auto, bool) {
         }; ///< So long ago others changed what is published now.
     };
     struct Parts {

@@ -44,6 +44,7 @@ struct ProvisioningSettings {
 /// What a pass did.
 struct PassResult {
     std::size_t looked_at = 0;
+    bool urgent = false; ///< Meetings that are live or about to open were among them.
     PublishCounts published;
     bool more = false; ///< Something was done, so there may be more to do now.
 
@@ -126,7 +127,9 @@ private:
     boost::asio::awaitable<PassResult> finish_batch();
     boost::asio::awaitable<PublishCounts> publish(Batch& batch);
     static void say_plans(Batch const& batch);
-    void count(Batch const& batch, Published const& published);
+    void count_signed(Batch& batch);
+    void count(Batch& batch, Published const& published);
+    void count_discarded(Batch& batch, DiscardReason why);
     void adapt(Batch const& batch);
     void note_looks(Batch const& batch);
     void note_concern();

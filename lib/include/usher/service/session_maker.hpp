@@ -81,6 +81,9 @@ public:
     /// Cancels what is under way, at once: its attempts are counted as abandoned by the next start.
     void request_stop();
 
+    /// How many sessions are ordered and wait for their call, by project.
+    std::map<std::string, std::size_t> waiting() const;
+
     /// Whether anything is under way, or could be.
     bool busy();
 
@@ -94,6 +97,7 @@ private:
         SessionOptions options;
         std::uint64_t inputs = 0;
         int attempts = 0;
+        std::chrono::steady_clock::time_point begun{}; ///< When it was on record.
     };
     struct ProjectCalls;
     struct FinishedCall {

@@ -2,6 +2,7 @@
 // The port to whatever keeps the rows: what the daemon reads and writes, in words that every database can answer.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -66,12 +67,19 @@ struct Publication {
 };
 
 struct PublishCounts {
-    std::size_t tokens = 0;    ///< Stored.
-    std::size_t withdrawn = 0; ///< Deleted.
-    std::size_t skipped = 0;   ///< Not stored, since the platform edited the rows meanwhile; the meeting is due again.
-    std::size_t sessions = 0;  ///< Published.
-    std::size_t settled = 0;   ///< Meetings.
+    std::size_t tokens = 0;                                    ///< Stored,
+    std::array<std::size_t, token_reasons> reasons{};          ///< by why: from TokenReason::issued on.
+    std::size_t withdrawn = 0;                                 ///< Deleted,
+    std::array<std::size_t, withdraw_reasons> withdraw_whys{}; ///< by why: from WithdrawReason::removed on.
+    std::size_t skipped = 0;  ///< Not stored, since the platform edited the rows meanwhile; the meeting is due again.
+    std::size_t sessions = 0; ///< Published.
+    std::size_t settled = 0;  ///< Meetings.
 
+    void count_token(TokenReason reason)
+    {
+        ++tokens;
+        ++reasons.at(static_cast<std::size_t>(reason) - first_token_reason);
+    }
     PublishCounts& operator+=(PublishCounts const& other);
 };
 
@@ -320,6 +328,9 @@ public:
     /// while, `pause` at a time. Whether it is so.
     virtual bool finish(std::function<void(Duration)> const& pause) = 0;
 
+    /// Calls `wrote` whenever this store is done with writing for a moment: how long it waited for those who were
+    /// writing, and how long it kept others from it. Of one that waited in vain too, with nothing for the latter.
+    virtual void watch_writes(std::function<void(Duration waited, std::optional<Duration> held)> wrote) = 0;
     /// How the store is, since it was opened: what operators need of it and the words of this port do not have.
     virtual std::vector<HealthRow> health() const = 0;
     /// What others do that will slow it down, and what to do, for operators; empty mostly. Costs nothing to ask.

@@ -17,6 +17,10 @@ Cleared StoreFile::Impl::clear(
     Plan const& plan = *publication.plan;
     Cleared cleared;
     cleared.links = links;
+    const auto count = [&](WithdrawReason why, std::size_t deleted) {
+        cleared.deleted += deleted;
+        cleared.whys.at(static_cast<std::size_t>(why) - first_withdraw_reason) += deleted;
+    };
     if (clearance.withdraws) {
         for (Withdrawal const& withdrawal : plan.withdraw) {
             if (deletes_left <= 0)
@@ -26,14 +30,17 @@ Cleared StoreFile::Impl::clear(
             );
             deletes_left -= static_cast<std::int64_t>(deleted);
             cleared.withdrawn += deleted;
+            count(withdrawal.reason, deleted);
         }
         cleared.finished = cleared.withdrawn == plan.withdraw.size() || deletes_left > 0;
     }
-    cleared.deleted = cleared.withdrawn;
     if (clearance.keeps_problems)
         keep_problems(meeting, plan, now);
     if (clearance.all_tokens || clearance.leftovers) {
-        cleared.deleted += delete_session_tokens(links, clearance.all_tokens, seq(), plan.at);
+        count(
+            clearance.all_tokens.value_or(WithdrawReason::session_replaced),
+            delete_session_tokens(links, clearance.all_tokens, seq(), plan.at)
+        );
         cleared.finished = cleared.finished && deletes_left > 0;
     }
     if (clearance.marks_disconnect)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One meeting after the other, in one transaction: tokens, then the agenda row by which readers see them.
 #include <algorithm>
+#include <functional>
 
 #include "columns.hpp"
 #include "store_file_impl.hpp"
@@ -32,6 +33,10 @@ PublishCounts& PublishCounts::operator+=(PublishCounts const& other)
 {
     tokens += other.tokens;
     withdrawn += other.withdrawn;
+    std::transform(reasons.begin(), reasons.end(), other.reasons.begin(), reasons.begin(), std::plus{});
+    std::transform(
+        withdraw_whys.begin(), withdraw_whys.end(), other.withdraw_whys.begin(), withdraw_whys.begin(), std::plus{}
+    );
     skipped += other.skipped;
     sessions += other.sessions;
     settled += other.settled;
@@ -153,6 +158,7 @@ StoreFile::Impl::publish_one(Publication const& publication, bool others_wrote, 
     Cleared cleared = clear(publication, clearance, head.sessions, used, seq, now);
     cleared.tokens = counts.tokens;
     counts.withdrawn = cleared.deleted;
+    counts.withdraw_whys = cleared.whys;
     if (clearance.past && cleared.finished) {
         const PastLeft left = purge(meeting.number, head);
         cleared.finished = left.is_all_gone;
@@ -281,7 +287,7 @@ PublishCounts StoreFile::Impl::store_tokens(
             keep(token, token);
         if (!participant.token || write(update) == 0)
             write(upsert);
-        ++counts.tokens;
+        counts.count_token(token.reason);
     }
     if (kept)
         run("UPDATE session SET has_past = 1 WHERE session_no = ? AND has_past = 0", number(session));

@@ -38,6 +38,7 @@ std::string SqliteStore::open()
 {
     file_.emplace(guard_->open());
     writer_.emplace(*file_, clock_, executor_, background_);
+    writer_->watch_writes(wrote_);
     return guard_->log_set_aside();
 }
 
@@ -182,6 +183,13 @@ bool SqliteStore::finish(std::function<void(Duration)> const& pause)
         pause(empty_log_pause);
     }
     return true;
+}
+
+void SqliteStore::watch_writes(std::function<void(Duration waited, std::optional<Duration> held)> wrote)
+{
+    wrote_ = std::move(wrote);
+    if (writer_)
+        writer_->watch_writes(wrote_);
 }
 
 std::vector<HealthRow> SqliteStore::health() const

@@ -388,7 +388,7 @@ std::string StoreFile::Impl::damage_text(SQLite::Exception const& error)
     return usher::damage_text(path, *damaged, error);
 }
 
-void StoreFile::watch_lock(std::function<void(bool is_held)> watcher)
+void StoreFile::watch_lock(std::function<void(LockStep)> watcher)
 {
     impl_->lock_watcher = std::move(watcher);
 }

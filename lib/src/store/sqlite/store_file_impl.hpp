@@ -62,7 +62,7 @@ struct StoreFile::Impl : Statements {
     std::int64_t last_seq = 0;          // in the transaction at hand
     std::optional<std::string> damaged; // once one was met
     std::int64_t deletes_left = 0;      // likewise: how many rows may go
-    std::function<void(bool)> lock_watcher;
+    std::function<void(LockStep)> lock_watcher;
 
     /// Runs `work` with no bound of ours on the size of a value: for what must pass over one that is too large.
     template <class Work>
@@ -116,8 +116,14 @@ struct StoreFile::Impl : Statements {
     public:
         explicit Writing(Impl& impl) : impl_{impl}
         {
-            transaction_.emplace(*impl_.database, SQLite::TransactionBehavior::IMMEDIATE);
-            impl_.tell_lock(true);
+            impl_.tell_lock(LockStep::wanted);
+            try {
+                transaction_.emplace(*impl_.database, SQLite::TransactionBehavior::IMMEDIATE);
+            } catch (SQLite::Exception const&) {
+                impl_.tell_lock(LockStep::refused);
+                throw;
+            }
+            impl_.tell_lock(LockStep::taken);
         }
         Writing(Writing const&) = delete;
         Writing& operator=(Writing const&) = delete;
@@ -126,13 +132,13 @@ struct StoreFile::Impl : Statements {
             if (!transaction_)
                 return;
             transaction_.reset(); // rolled back
-            impl_.tell_lock(false);
+            impl_.tell_lock(LockStep::released);
         }
         void commit()
         {
             transaction_->commit();
             transaction_.reset();
-            impl_.tell_lock(false);
+            impl_.tell_lock(LockStep::released);
         }
 
     private:
@@ -142,17 +148,17 @@ struct StoreFile::Impl : Statements {
 
     /// Around what takes the write lock by itself, if at all.
     struct MaybeHeld {
-        explicit MaybeHeld(Impl& of) : impl{of} { impl.tell_lock(true); }
+        explicit MaybeHeld(Impl& of) : impl{of} { impl.tell_lock(LockStep::taken); }
         MaybeHeld(MaybeHeld const&) = delete;
         MaybeHeld& operator=(MaybeHeld const&) = delete;
-        ~MaybeHeld() { impl.tell_lock(false); }
+        ~MaybeHeld() { impl.tell_lock(LockStep::released); }
         Impl& impl;
     };
 
-    void tell_lock(bool is_held) const
+    void tell_lock(LockStep step) const
     {
         if (lock_watcher)
-            lock_watcher(is_held);
+            lock_watcher(step);
     }
 
     /// One short IMMEDIATE transaction of the daemon that owns the epoch.

@@ -59,12 +59,34 @@ StoreWriter::StoreWriter(
       slice_size_{lock_goal},
       checkpointed_{clock, executor}
 {
-    store_.watch_lock([this](bool is_held) { lock_gap_.lock(is_held, clock_.steady_now()); });
+    store_.watch_lock([this](LockStep step) { hear_of_lock(step); });
 }
 
 StoreWriter::~StoreWriter()
 {
     store_.watch_lock({});
+}
+
+void StoreWriter::hear_of_lock(LockStep step)
+{
+    const Instant now = clock_.steady_now();
+    const auto waited = [&] { return now - std::exchange(lock_wanted_, std::nullopt).value_or(now); };
+    switch (step) {
+    case LockStep::wanted: lock_wanted_ = now; break;
+    case LockStep::refused:
+        if (const Duration in_vain = waited(); wrote_)
+            wrote_(in_vain, std::nullopt);
+        break;
+    case LockStep::taken:
+        lock_waited_ = waited();
+        lock_gap_.lock(true, now);
+        break;
+    case LockStep::released:
+        lock_gap_.lock(false, now);
+        if (wrote_)
+            wrote_(lock_waited_, lock_gap_.last_held());
+        break;
+    }
 }
 
 boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> publications)

@@ -87,6 +87,7 @@ public:
     boost::asio::awaitable<void> come_to_rest() override { return writer_->come_to_rest(); }
     bool finish(std::function<void(Duration)> const& pause) override;
 
+    void watch_writes(std::function<void(Duration waited, std::optional<Duration> held)> wrote) override;
     std::vector<HealthRow> health() const override;
     std::string concern() const override { return writer_->concern(); }
 
@@ -97,6 +98,7 @@ private:
     bool has_changed() const;
     boost::asio::awaitable<void> empty_log();
 
+    std::function<void(Duration waited, std::optional<Duration> held)> wrote_;
     std::unique_ptr<FileGuard> guard_; // closes its files after all connections
     std::string who_;
     Clock& clock_;

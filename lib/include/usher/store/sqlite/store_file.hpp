@@ -24,6 +24,14 @@ namespace usher {
 /// How much of the WAL is moved into the database; see StoreFile::checkpoint().
 enum class CheckpointMode : std::uint8_t { passive, restart, truncate };
 
+/// What becomes of the write lock.
+enum class LockStep : std::uint8_t {
+    wanted,
+    taken,
+    refused, ///< Others held it for too long.
+    released,
+};
+
 /// All that usher keeps in one SQLite file, by one connection. Each call is one short transaction, or one read. One
 /// thread at a time; readers have a connection each, opened read-only. Writers other than the owner of the epoch get
 /// Fenced; a lock held by others for too long gives DatabaseBusy; all else that goes wrong with the file is a
@@ -147,8 +155,9 @@ public:
     std::int64_t data_version() const;
     std::int64_t schema_version() const;
 
-    /// `watcher` is told when any of these calls takes the write lock, and when it has released it.
-    void watch_lock(std::function<void(bool is_held)> watcher);
+    /// `watcher` is told when any of these calls takes the write lock, and when it has released it; mostly also when it
+    /// begins to wait for it.
+    void watch_lock(std::function<void(LockStep)> watcher);
 
     /// How many pages the WAL had after the last transaction of this store.
     int wal_pages() const;

@@ -7,6 +7,7 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -66,6 +67,11 @@ public:
 
     void request_stop() { stopping_ = true; }
 
+    /// As Store::watch_writes().
+    void watch_writes(std::function<void(Duration waited, std::optional<Duration> held)> wrote)
+    {
+        wrote_ = std::move(wrote);
+    }
     std::vector<HealthRow> health() const;
 
     /// Returns when nothing is under way in the background.
@@ -88,6 +94,7 @@ private:
     boost::asio::awaitable<WrittenSlice> publish_slice(Slice slice);
     boost::asio::awaitable<WrittenSlice> publish_each(Slice slice, std::string refusal);
     Duration gap_left();
+    void hear_of_lock(LockStep step);
     boost::asio::awaitable<void> keep_log_small();
     void start_checkpoint();
 
@@ -97,6 +104,9 @@ private:
     boost::asio::any_io_executor background_;
     bool stopping_ = false;
     LockGap lock_gap_;
+    std::optional<Instant> lock_wanted_; ///< Since when, while it is waited for.
+    Duration lock_waited_{};             ///< The last time.
+    std::function<void(Duration waited, std::optional<Duration> held)> wrote_;
     SliceSize slice_size_;
     std::size_t waiting_first_ = 0;         ///< Those that go first, and wait for a gap.
     std::optional<StoreFile> checkpointer_; ///< Used in the background while `checkpointing_`.
