@@ -22,7 +22,9 @@ function picture(more = {}) {
     version: 1, usher: '1.0.0', database: '3fa9c1d2', sampled_at: iso(start), verdict: 'all_well',
     sentence: 'All well: 13 of 13 of the next hour ready; safe until 18:00 UTC', ready: true,
     windows: {open: counts({ready: 5}), '15m': counts({ready: 7}), '1h': counts({ready: 13}), '24h': counts({ready: 13, on_schedule: 26})},
-    quarters: Array.from({length: 96}, (_, i) => ({from: iso(start + i * 900_000), ...counts(i < 4 ? {ready: 2} : i % 5 === 0 ? {on_schedule: 2} : {})})),
+    quarters: Array.from({length: 96}, (_, i) => ({from: iso(start + i * 900_000), ...counts(i < 4 ? {ready: 2} : i % 5 === 0 ? {on_schedule: 2} : {}),
+      token_ends: i === 10 ? 40 : 0, planned: {tokens: i % 5 === 0 ? 18 : 0, calls: i % 7 === 0 ? 9 * i : 0, quota_share: i % 7 === 0 ? i / 200 : 0}})),
+    planned_at: iso(start - 20_000),
     due: 0, next_work_at: iso(start + 1_620_000), safe_until: iso(start + 31_200_000), people_not_served: 0,
     groups: {total: 0, items: []}, findings: [],
     projects: [{project: 'default', provider: 'opentok', reason: '', detail: '', next_probe_at: null, clock_ahead_s: 0, tokens: 300, tokens_of_old_key: 87}],
@@ -42,12 +44,13 @@ const states = {
     findings: [{id: 'circuit_open', severity: 'critical', project: 'partner', text: 'provider_unreachable: api.opentok.com:443', way_out: 'usherctl status', hides: ['meetings_at_risk']}]}),
   failed: picture({verdict: 'failing', ready: false, sentence: 'FAILED: 99 meetings, 1 live (unknown_project, project lessons); run usherctl status',
     windows: {open: counts({failed: 1}), '15m': counts({failed: 1}), '1h': counts({failed: 3}), '24h': counts({failed: 99})},
-    quarters: picture().quarters.map((quarter) => ({...quarter, failed: 1})),
+    quarters: picture().quarters.map((quarter, i) => ({...quarter, failed: 1, planned: {tokens: 5, calls: 600, quota_share: i === 20 ? 1.8 : 0.4}})),
     groups: {total: 1, items: [group('failed', 'unknown_project', [hostile, 'lesson-2', 'lesson-3'], 99)]},
     findings: [{id: 'meetings_failed', severity: 'critical', project: 'lessons', text: hostile, way_out: 'usherctl status', hides: []},
       {id: 'no_real_meetings', severity: 'note', project: 'demo', text: 'its tokens open no real meeting', way_out: 'name a provider', hides: []}]}),
   empty: picture({sentence: 'All well: no meeting is live or opens within the next hour', safe_until: null, next_work_at: null, projects: [],
-    windows: {open: counts(), '15m': counts(), '1h': counts(), '24h': counts()}, quarters: picture().quarters.map((quarter) => ({from: quarter.from, ...counts()}))}),
+    windows: {open: counts(), '15m': counts(), '1h': counts(), '24h': counts()}, planned_at: null,
+    quarters: picture().quarters.map((quarter) => ({from: quarter.from, ...counts(), token_ends: 0, planned: {tokens: null, calls: null, quota_share: null}}))}),
   many: picture({verdict: 'failing', ready: false, sentence: 'FAILED: 10000 meetings (row_invalid, project default); run usherctl status',
     windows: {open: counts(), '15m': counts(), '1h': counts({failed: 10000}), '24h': counts({failed: 10000})},
     groups: {total: 100, items: Array.from({length: 50}, (_, i) => group('failed', 'row_invalid', ['a' + i, 'b' + i], 200))}}),
@@ -107,6 +110,24 @@ for (const state of Object.keys(states))
         assert.deepEqual(found.violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.html).join(' ')}`), []);
         await context.close();
       });
+
+test('what is planned is drawn, and told in words', async () => {
+  shown = states.failed;
+  const {page, context, complaints} = await open(address(), {viewport: {width: 1200, height: 900}});
+  await heard(page);
+  assert.equal(await page.locator('#day rect.ends').count(), 1);
+  assert.equal(await page.locator('#day rect.work').count(), 95);
+  assert.equal(await page.locator('#day rect.too_much').count(), 1);
+  assert.match(await page.textContent('#day-summary'), /40 tokens end before their meetings do.*57600 calls to vendors, at most 180 % of a quota/);
+  await page.click('summary');
+  assert.match(await page.textContent('#day-table'), /180 %/);
+  shown = states.empty;
+  await page.locator('#day-summary', {hasText: 'No token ends'}).waitFor({timeout: 20_000});
+  assert.equal(await page.locator('#day rect.work').count(), 0);
+  assert.match(await page.textContent('#day'), /not counted yet/);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
 
 test('the keyboard reaches everything, in the order of the page', async () => {
   shown = states.well;
