@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <string>
 
 namespace usher::simulation {
 
@@ -32,6 +33,13 @@ public:
     T some(std::initializer_list<T> values)
     {
         return *(values.begin() + below(static_cast<std::int64_t>(values.size())));
+    }
+    std::string hex(int digits)
+    {
+        std::string text;
+        while (static_cast<int>(text.size()) < digits)
+            text += "0123456789abcdef"[below(16)];
+        return text;
     }
     Dice fork() { return Dice{next()}; }
 

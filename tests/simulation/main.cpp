@@ -12,8 +12,8 @@
 
 #include "simulation/dice.hpp"
 #include "simulation/full_hour.hpp"
+#include "simulation/month.hpp"
 #include "simulation/shrink.hpp"
-#include "simulation/world.hpp"
 
 namespace usher::simulation {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "simulation/world.hpp"
+#include "simulation/month.hpp"
 
 namespace usher::simulation {
 

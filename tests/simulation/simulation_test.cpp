@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include "simulation/world.hpp"
+#include "simulation/month.hpp"
 
 namespace usher::simulation {
 namespace {

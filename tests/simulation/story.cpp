@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <utility>
 
 #include <usher/core/policy.hpp>
 
@@ -55,6 +56,29 @@ std::vector<std::string> Story::last(std::string_view meeting, std::size_t lines
             found.push_back(shown(*line));
     std::reverse(found.begin(), found.end());
     return found;
+}
+
+StorySink::StorySink(Story& story, std::string database) : story_{story}, database_{std::move(database)}
+{
+    set_log_sink(this, LogSeverity::debug);
+}
+
+StorySink::~StorySink()
+{
+    set_log_sink(nullptr);
+}
+
+void StorySink::take(LogEvent const& event, LogFields const& fields)
+{
+    if (event.severity != LogSeverity::debug)
+        story_.tell("usherd: " + without_folder(log_message(event, fields)));
+}
+
+std::string StorySink::without_folder(std::string text) const
+{
+    for (auto at = text.find(database_); at != std::string::npos; at = text.find(database_))
+        text.replace(at, database_.size(), "usher.db");
+    return text;
 }
 
 } // namespace usher::simulation

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include <usher/service/log_event.hpp>
+
 #include "simulation/virtual_clock.hpp"
 
 namespace usher::simulation {
@@ -39,6 +41,24 @@ private:
     std::uint64_t hash_ = 0xcbf29ce484222325U;
     std::int64_t events_ = 0;
     std::deque<Line> lines_;
+};
+
+/// What usherd says, as events of the story; the database's name is another one in each run. What usherd says at
+/// `debug` is heard, so that saying it is tried too, and left out.
+class StorySink final : public LogSink {
+public:
+    StorySink(Story& story, std::string database);
+    ~StorySink() override;
+    StorySink(StorySink const&) = delete;
+    StorySink& operator=(StorySink const&) = delete;
+
+    void take(LogEvent const& event, LogFields const& fields) override;
+    /// The text as it is in each run.
+    std::string without_folder(std::string text) const;
+
+private:
+    Story& story_;
+    std::string database_;
 };
 
 } // namespace usher::simulation

@@ -1,60 +1,108 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
-#include <map>
-#include <optional>
-#include <set>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "simulation/virtual_clock.hpp"
+#include "simulation/connection.hpp"
+#include "simulation/daemon.hpp"
+#include "simulation/lock_watch.hpp"
+#include "simulation/month.hpp"
+#include "simulation/operators.hpp"
+#include "simulation/platform.hpp"
+#include "simulation/scene.hpp"
 
 namespace usher::simulation {
 
-struct MonthOptions {
-    std::uint64_t seed = 1;
-    int days = 30;
-    bool calm = false;    ///< No faults, and platforms that only sign people up.
-    bool is_told = false; ///< Every event goes to standard output.
+constexpr Duration recovery = std::chrono::minutes{45};       ///< After a trouble, until all is well again.
+constexpr Duration clock_error_max = std::chrono::seconds{8}; ///< That changes nothing.
 
-    // What is left out of the story; the rest of it stays as it would be.
-    std::set<std::string, std::less<>> without{};       ///< Kinds of faults and of edits.
-    std::set<std::string, std::less<>> only_meetings{}; ///< All when it is empty.
-    std::optional<std::set<int>> only_faults{};         ///< By their numbers.
-    std::optional<double> until{};                      ///< In days: then it becomes calm.
-    std::size_t violations_max = 5;                     ///< Then it ends; those after them follow from them.
-};
+/// Who is in the scene during a month, how they come and go, and how much of what usher promises can be asked for at
+/// the moment. Faults change it, the watch looks at it.
+class World : public Scene {
+public:
+    explicit World(MonthOptions options_of_month);
 
-struct MonthResult {
-    std::int64_t events = 0;
-    std::int64_t meetings = 0;
+    /// There is a database, all that will be edited is planned, and usherd starts.
+    void begin();
+
+    void start_daemon();
+    /// One of the two has ended or is dead; the first is started again before long.
+    void bury(std::unique_ptr<Daemon>& which);
+    void kill_daemon();
+    /// A daemon fails for a reason only.
+    void judge_failure(std::exception_ptr const& failure);
+    /// It has nothing more to do: what is promised holds from now on.
+    void become_sound();
+
+    void open_all();
+    void close_all();
+    /// Nobody has the database open, and no daemon is there.
+    void leave_all();
+    /// After a power loss.
+    void come_back();
+    /// Somebody who reads and writes, and is not told of.
+    Connection& reader();
+    /// Views, triggers and indexes: what usherd puts back.
+    static std::int64_t objects_of(SQLite::Database& from);
+
+    /// What the daemon promised before need not hold until it has looked again.
+    void disturb();
+    void set_blind(bool is_blind);
+    /// Something is wrong for so long, and then for the time of a recovery.
+    void trouble(Duration length);
+    bool is_calm() const { return clock.steady_now() >= trouble_until_; }
+    /// Ends a trouble, unless another of its kind began meanwhile.
+    void end_after(Duration length, std::uint64_t& kind, std::function<void()> end);
+    /// The daemon may fail for so long.
+    void forgive(Duration length);
+    /// It may find that another has taken over.
+    void forgive_fencing();
+    void plan_on_disk(ProcessId process, DiskFault fault, std::int64_t nth, std::int64_t times);
+    /// The file is another one than the one that the daemon knows.
+    void older_rows_came_back();
+
+    MonthOptions options;
+    Duration span; ///< Of the month, until it becomes calm.
+    StorySink sink{story, database};
+    Setting setting;
+    Operators operators;
+    LockWatch lock_watch{clock, vfs, oracle};
+    std::vector<std::unique_ptr<Platform>> platforms;
+    std::unique_ptr<SQLite::Database> snapshot; ///< Of a reader who is in no hurry.
+    std::unique_ptr<Daemon> daemon;
+    std::unique_ptr<Daemon> second; ///< That somebody started beside it.
+    std::unique_ptr<Daemon> twin;   ///< That sees the last rows only.
+    ProcessId owner = 0;            ///< The daemon that took over last.
+    std::int64_t starts = 0;
     std::int64_t edits = 0;
-    std::int64_t faults = 0;
-    std::int64_t rounds = 0;           ///< Of the daemons' loops.
-    std::int64_t rows = 0;             ///< Published ones that the oracle saw.
-    std::int64_t starts = 0;           ///< Of daemons.
-    std::int64_t sound_percent = 0;    ///< Of the time: all promises were to hold.
-    std::int64_t calm_percent = 0;     ///< Of the time: every meeting had to be ready at its door.
-    std::int64_t lock_held_max = 0;    ///< In microseconds.
-    std::int64_t failed_calls_max = 0; ///< Within half an hour.
-    std::uint64_t hash = 0;
-    std::vector<std::string> violations;
-    std::string promise;             ///< Of the first violation,
-    std::string kind;                ///< with what was said, up to its first number,
-    double violated_at = 0;          ///< in days,
-    std::vector<std::string> story;  ///< and what led to it.
-    std::vector<std::string> names;  ///< Of all meetings that were planned.
-    std::vector<int> faults_planned; ///< Their numbers.
-    std::map<std::string, std::int64_t> faults_by_kind;
+    std::int64_t rounds = 0; ///< Of the daemons' loops.
+    bool sound = false;
+    bool blind = false;   ///< Views or triggers are gone, or nobody can read.
+    bool damaged = false; ///< A page is.
+    bool quiet = false;   ///< No more faults.
+    bool notices_get_lost = false;
+    bool restored_beside_another = false; ///< An older daemon may think that it is the one that took over.
+    std::int64_t losses = 0;              ///< Of power, that everybody knows of.
+
+private:
+    /// Somebody edits while the daemon is in the middle of its work.
+    void meanwhile();
+    void committed(std::string const& meeting, std::vector<std::string> const& statements);
+
+    std::unique_ptr<Connection> reader_;
+    std::int64_t objects_ = 0;
+    Instant trouble_until_{};
+    Instant may_fail_until_{};
+    Instant fenced_until_{};
+    std::uint64_t disk_no_ = 0;
+    Dice meanwhile_dice_{dice.next()};
+    bool in_between_ = false;
+    Instant rotates_until_{}; ///< A request for it came just now.
 };
-
-std::vector<std::string> edit_kind_names();
-std::vector<std::string> fault_kind_names();
-
-/// One month of usher's life, from a new database on. The same options give the same result.
-MonthResult run_month(MonthOptions options);
 
 } // namespace usher::simulation
