@@ -2,7 +2,6 @@
 #include "simulation/full_hour.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
@@ -13,15 +12,8 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
-#include <usher/store/database.hpp>
-
-#include "simulation/daemon.hpp"
-#include "simulation/events.hpp"
-#include "simulation/folder.hpp"
-#include "simulation/memory_vfs.hpp"
-#include "simulation/network.hpp"
-#include "simulation/oracle.hpp"
-#include "simulation/story.hpp"
+#include "simulation/connection.hpp"
+#include "simulation/scene.hpp"
 
 namespace usher::simulation {
 
@@ -29,7 +21,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr sys_seconds week_start{1'800'000'000s - 1'800'000'000s % std::chrono::seconds{86400}};
 constexpr Duration ten = 7 * Duration{24h} + 10h;
 constexpr Duration end = ten + 3h;
 constexpr Duration first_booking = ten - 7 * Duration{24h};
@@ -57,18 +48,9 @@ struct Booked {
     std::vector<Duration> arrivals{};
 };
 
-class Hour {
+class Hour : Scene {
 public:
-    explicit Hour(FullHourOptions options)
-        : options_{options},
-          dice_{options.seed},
-          clock_{week_start},
-          story_{clock_, false},
-          vfs_{clock_, dice_.next()},
-          network_{clock_, story_, dice_.next()},
-          random_{dice_.next()},
-          events_{clock_},
-          oracle_{clock_, vfs_, story_, network_, database_}
+    explicit Hour(FullHourOptions options) : Scene{options.seed, false}, options_{options}
     {
         const auto minutes = static_cast<std::size_t>(end / Duration{1min}) + 1;
         for (std::vector<int>* series :
@@ -82,65 +64,63 @@ public:
     FullHour run()
     {
         begin();
-        run_until(Instant{} + end);
+        run_until(
+            Instant{} + end, [] { return true; }, [this] { return step(); }
+        );
         tell_waits();
-        for (Violation const& violation : oracle_.violations())
+        for (Violation const& violation : oracle.violations())
             result_.violations.push_back(violation.promise + " " + violation.meeting_id + ": " + violation.what);
-        result_.rows_checked = oracle_.rows_seen();
+        result_.rows_checked = oracle.rows_seen();
         daemon_.reset();
-        statements_.clear();
-        changed_.reset();
         reader_.reset();
         platform_.reset();
-        oracle_.close();
+        oracle.close();
         return std::move(result_);
     }
 
 private:
     void begin()
     {
-        vfs_.run_as(++processes_);
-        std::ofstream{database_ + ".key"} << std::string(64, '5') << "\n";
-        std::ofstream{database_ + ".mark"} << std::string(32, '7') << " 0\n";
-        create_database(database_, FileAccess::group);
+        vfs.run_as(new_process());
+        make_database(database, std::string(64, '5'), std::string(32, '7'));
         setting_.projects = {{"default", "123456", "secret"}};
         setting_.pace = {20, vendor_rate, vendor_rate};
-        network_.vendor.add_opentok("123456", "secret");
-        network_.quota = vendor_rate;
-        network_.latency_max = vendor_latency; // there and back, each half of it on average
-        oracle_.configure(setting_);
-        platform_ = std::make_unique<SQLite::Database>(database_, SQLite::OPEN_READWRITE, 5000);
-        vfs_.run_as(++processes_);
-        reader_ = std::make_unique<SQLite::Database>(database_, SQLite::OPEN_READONLY);
-        oracle_.open(processes_);
+        network.vendor.add_opentok("123456", "secret");
+        network.quota = vendor_rate;
+        network.latency_max = vendor_latency; // there and back, each half of it on average
+        oracle.configure(setting_);
+        platform_ = std::make_unique<Connection>(database, SQLite::OPEN_READWRITE, 5000);
+        vfs.run_as(new_process());
+        reader_ = std::make_unique<Connection>(database, SQLite::OPEN_READONLY);
+        oracle.open(processes);
         book();
         start_daemon();
-        at(outage_from, [this] { network_.vendor.behaviour.outage = vendor::Outage::unavailable; });
-        at(outage_to, [this] { network_.vendor.behaviour.outage = vendor::Outage::none; });
+        at(outage_from, [this] { network.vendor.behaviour.outage = vendor::Outage::unavailable; });
+        at(outage_to, [this] { network.vendor.behaviour.outage = vendor::Outage::none; });
         at(killed_at, [this] {
-            vfs_.kill(daemon_->process());
+            vfs.kill(daemon_->process());
             daemon_.reset();
-            oracle_.set_sound(false);
-            events_.after(restart_after, [this] { start_daemon(); });
+            oracle.set_sound(false);
+            events.after(restart_after, [this] { start_daemon(); });
         });
         at(clock_back_at, [this] { set_clock(clock_step); });
         at(clock_right_at, [this] { set_clock(Duration::zero()); });
         at(ten, [this] { look_how_long_it_lasts(); });
     }
 
-    void at(Duration when, std::function<void()> what) { events_.at(Instant{} + when, std::move(what)); }
+    void at(Duration when, std::function<void()> what) { events.at(Instant{} + when, std::move(what)); }
     static std::size_t minute(Duration when) { return static_cast<std::size_t>(when / Duration{1min}); }
-    Duration now() const { return clock_.steady_now() - Instant{}; }
+    Duration now() const { return clock.steady_now() - Instant{}; }
 
     void book()
     {
         for (int i = 0; i < options_.meetings; ++i) {
             Booked booked{"m" + std::to_string(i)};
-            booked.at = first_booking + Duration{dice_.below((ten - first_booking).count())};
-            booked.ends = ten + dice_.between(1, 4) * Duration{30min};
+            booked.at = first_booking + Duration{dice.below((ten - first_booking).count())};
+            booked.ends = ten + dice.between(1, 4) * Duration{30min};
             for (int person = 0; person < options_.people; ++person)
                 booked.arrivals.push_back(
-                    std::max(arrivals_from + Duration{dice_.below(arrivals.count())}, booked.at + from_booking_to_door)
+                    std::max(arrivals_from + Duration{dice.below(arrivals.count())}, booked.at + from_booking_to_door)
                 );
             ++result_.booked.at(minute(booked.at));
             for (std::size_t m = minute(ten); m < std::min(minute(booked.ends), result_.live.size()); ++m)
@@ -152,80 +132,59 @@ private:
 
     void insert(Booked const& booked)
     {
-        const auto instant = [](Duration when) { return unix_seconds(week_start + std::chrono::floor<seconds>(when)); };
+        const auto instant = [](Duration when) {
+            return unix_seconds(first_midnight + std::chrono::floor<seconds>(when));
+        };
         platform_->exec("BEGIN IMMEDIATE");
-        SQLite::Statement& meeting = prepared("INSERT INTO meeting (id, starts_at, ends_at) VALUES (?, ?, ?)");
-        meeting.bind(1, booked.id);
-        meeting.bind(2, instant(ten));
-        meeting.bind(3, instant(booked.ends));
-        meeting.exec();
-        meeting.reset();
-        SQLite::Statement& person =
-            prepared("INSERT INTO participant (meeting_id, participant_id, role) VALUES (?, ?, 'publisher')");
+        {
+            const Question meeting = platform_->ask("INSERT INTO meeting (id, starts_at, ends_at) VALUES (?, ?, ?)");
+            meeting->bind(1, booked.id);
+            meeting->bind(2, instant(ten));
+            meeting->bind(3, instant(booked.ends));
+            meeting->exec();
+        }
         for (int i = 0; i < options_.people; ++i) {
-            person.bind(1, booked.id);
-            person.bind(2, "p" + std::to_string(i));
-            person.exec();
-            person.reset();
+            const Question person =
+                platform_->ask("INSERT INTO participant (meeting_id, participant_id, role) VALUES (?, ?, 'publisher')");
+            person->bind(1, booked.id);
+            person->bind(2, "p" + std::to_string(i));
+            person->exec();
         }
         platform_->exec("COMMIT");
-        events_.after(1ms, [this] {
+        events.after(1ms, [this] {
             if (daemon_)
                 daemon_->notice();
         });
     }
 
-    SQLite::Statement& prepared(char const* sql)
-    {
-        std::unique_ptr<SQLite::Statement>& found = statements_[sql];
-        if (!found)
-            found = std::make_unique<SQLite::Statement>(*platform_, sql);
-        return *found;
-    }
-
     void start_daemon()
     {
         ++result_.starts;
-        daemon_ = std::make_unique<Daemon>(
-            Surroundings{clock_, vfs_, network_, random_, database_}, ++processes_, setting_,
-            "daemon " + std::to_string(result_.starts)
-        );
+        daemon_ = make_daemon(new_process(), setting_, "daemon " + std::to_string(result_.starts), database);
     }
 
     void set_clock(Duration offset)
     {
-        clock_.set_offset(offset);
-        oracle_.set_sound(false);
+        clock.set_offset(offset);
+        oracle.set_sound(false);
         daemon_->clock_was_set();
-    }
-
-    void run_until(Instant until)
-    {
-        while (clock_.steady_now() < until) {
-            if (events_.happen() || step() || clock_.fire())
-                continue;
-            std::optional<Instant> next = clock_.next();
-            if (const auto event = events_.next())
-                next = std::min(next.value_or(*event), *event);
-            clock_.jump(std::min(next.value_or(until), until));
-        }
     }
 
     bool step()
     {
         if (!daemon_)
             return false;
-        const std::int64_t writes = vfs_.log_writes();
+        const std::int64_t writes = vfs.log_writes();
         const std::int64_t times_done = daemon_->times_done();
-        const auto calls = network_.vendor.requests().size();
+        const auto calls = network.vendor.requests().size();
         const std::int64_t tokens = daemon_->tokens_published();
         const bool worked = daemon_->step();
         result_.signed_tokens.at(minute(now())) += static_cast<int>(daemon_->tokens_published() - tokens);
-        if (daemon_->times_done() != times_done && clock_.offset() == Duration::zero())
-            oracle_.set_sound(true);
-        result_.calls.at(minute(now())) += static_cast<int>(network_.vendor.requests().size() - calls);
-        if (vfs_.log_writes() != writes) {
-            oracle_.look();
+        if (daemon_->times_done() != times_done && clock.offset() == Duration::zero())
+            oracle.set_sound(true);
+        result_.calls.at(minute(now())) += static_cast<int>(network.vendor.requests().size() - calls);
+        if (vfs.log_writes() != writes) {
+            oracle.look();
             look();
         }
         if (daemon_->is_over())
@@ -236,26 +195,23 @@ private:
     /// What has changed since the last look.
     void look()
     {
-        if (!changed_)
-            changed_.emplace(
-                *reader_, "SELECT meeting_id, seq, state, session_no, staged_no, due_at FROM agenda WHERE seq > ? "
-                          "ORDER BY seq"
-            );
-        changed_->bind(1, seen_);
-        while (changed_->executeStep()) {
-            seen_ = changed_->getColumn(1).getInt64();
-            Booked& booked = meetings_.find(changed_->getColumn(0).getString())->second;
-            const bool has_session = !changed_->getColumn(3).isNull() || !changed_->getColumn(4).isNull();
+        const Question changed = reader_->ask(
+            "SELECT meeting_id, seq, state, session_no, staged_no, due_at FROM agenda WHERE seq > ? ORDER BY seq"
+        );
+        changed->bind(1, seen_);
+        while (changed->executeStep()) {
+            seen_ = changed->getColumn(1).getInt64();
+            Booked& booked = meetings_.find(changed->getColumn(0).getString())->second;
+            const bool has_session = !changed->getColumn(3).isNull() || !changed->getColumn(4).isNull();
             if (has_session && !booked.made) {
                 booked.made = now();
                 ++result_.made.at(minute(now()));
             }
-            if (changed_->getColumn(2).getString() == "ready" && !booked.ready) {
+            if (changed->getColumn(2).getString() == "ready" && !booked.ready) {
                 booked.ready = now();
                 ++result_.ready.at(minute(now()));
             }
         }
-        changed_->reset();
     }
 
     /// From here on nothing but the database and the platforms is there, for all that the tokens know.
@@ -268,7 +224,7 @@ private:
             if (query.getColumn(2).getInt() < options_.people)
                 continue;
             const std::int64_t until = std::min(query.getColumn(0).getInt64(), query.getColumn(1).getInt64());
-            const Duration lasts = seconds{until - unix_seconds(week_start)};
+            const Duration lasts = seconds{until - unix_seconds(first_midnight)};
             for (std::size_t m = minute(ten); m < std::min(minute(lasts), result_.covered.size()); ++m)
                 ++result_.covered[m];
         }
@@ -333,25 +289,12 @@ private:
 
     FullHourOptions options_;
     FullHour result_;
-    Dice dice_;
-    Folder folder_;
-    std::string database_ = folder_.file("usher.db");
-    VirtualClock clock_;
-    Story story_;
-    MemoryVfs vfs_;
-    Network network_;
-    DiceSource random_;
-    Events events_;
-    Oracle oracle_;
     Setting setting_;
     std::map<std::string, Booked> meetings_;
-    std::unique_ptr<SQLite::Database> platform_;
-    std::unique_ptr<SQLite::Database> reader_;
-    std::map<std::string, std::unique_ptr<SQLite::Statement>> statements_;
-    std::optional<SQLite::Statement> changed_;
+    std::unique_ptr<Connection> platform_;
+    std::unique_ptr<Connection> reader_;
     std::unique_ptr<Daemon> daemon_;
     std::int64_t seen_ = 0;
-    ProcessId processes_ = 0;
 };
 
 } // namespace
