@@ -2,10 +2,8 @@
 #include <usher/provider/redaction.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <optional>
-#include <unordered_set>
+#include <cstdint>
 #include <vector>
 
 #include <usher/core/ascii.hpp>
@@ -51,22 +49,49 @@ std::vector<Meant> percent_decoded(std::vector<Meant> const& text)
 std::string essence(std::string_view text)
 {
     std::string out;
+    out.reserve(text.size());
     for (const char c : text)
         if (is_letter(c) || is_digit(c))
             out += in_lower_case(c);
     return out;
 }
 
-std::unordered_set<std::string> pieces_of(std::string_view credential)
+/// Every piece of a text, as one number, in the order of the text.
+std::vector<std::uint64_t> pieces_of(std::string_view letters)
 {
-    std::vector<std::string> forms{essence(credential), to_hex(credential)};
-    for (const std::size_t before : {0U, 1U, 2U}) // base64 differs by what stands in front
-        forms.push_back(essence(base64_encode(std::string(before, ' ') + std::string{credential}).substr(before)));
-    std::unordered_set<std::string> pieces;
-    for (std::string const& form : forms)
-        for (std::size_t i = 0; i + piece <= form.size(); ++i)
-            pieces.insert(form.substr(i, piece));
+    static_assert(piece == sizeof(std::uint64_t));
+    std::vector<std::uint64_t> pieces;
+    std::uint64_t last = 0;
+    for (std::size_t i = 0; i < letters.size(); ++i) {
+        last = last << 8U | static_cast<unsigned char>(letters[i]);
+        if (i + 1 >= piece)
+            pieces.push_back(last);
+    }
     return pieces;
+}
+
+/// Those of `pieces` that come from the credential, in order.
+std::vector<std::uint64_t> pieces_from(std::string_view credential, std::vector<std::uint64_t> pieces)
+{
+    if (pieces.empty())
+        return {};
+    std::sort(pieces.begin(), pieces.end());
+    pieces.erase(std::unique(pieces.begin(), pieces.end()), pieces.end());
+    std::vector<bool> is_found(pieces.size());
+    const auto look_in = [&](std::string const& form) {
+        for (const std::uint64_t one : pieces_of(form))
+            if (const auto at = std::lower_bound(pieces.begin(), pieces.end(), one); at != pieces.end() && *at == one)
+                is_found[static_cast<std::size_t>(at - pieces.begin())] = true;
+    };
+    look_in(essence(credential));
+    look_in(to_hex(credential));
+    for (const std::size_t before : {0U, 1U, 2U}) // base64 differs by what stands in front
+        look_in(essence(base64_encode(std::string(before, ' ') + std::string{credential}).substr(before)));
+    std::vector<std::uint64_t> found;
+    for (std::size_t i = 0; i < pieces.size(); ++i)
+        if (is_found[i])
+            found.push_back(pieces[i]);
+    return found;
 }
 
 } // namespace
@@ -75,9 +100,10 @@ std::string without_credential(std::string_view text, std::string_view credentia
 {
     text = text.substr(0, text_bytes_max);
     std::vector<Meant> meant;
+    meant.reserve(text.size());
     for (std::size_t i = 0; i < text.size(); ++i)
         meant.push_back({text[i], i, i + 1});
-    for (int i = 0; i < encodings_max; ++i)
+    for (int i = 0; i < encodings_max && text.find('%') != std::string_view::npos; ++i)
         meant = percent_decoded(meant);
 
     std::vector<bool> cut(text.size());
@@ -87,16 +113,17 @@ std::string without_credential(std::string_view text, std::string_view credentia
         );
     };
 
-    const auto pieces = pieces_of(credential);
     std::vector<Meant> essential;
     std::string letters;
     for (Meant const& at : meant)
-        if (const std::string kept = essence({&at.c, 1}); !kept.empty()) {
+        if (is_letter(at.c) || is_digit(at.c)) {
             essential.push_back(at);
-            letters += kept;
+            letters += in_lower_case(at.c);
         }
-    for (std::size_t i = 0; i + piece <= letters.size(); ++i)
-        if (pieces.contains(letters.substr(i, piece)))
+    const std::vector<std::uint64_t> pieces = pieces_of(letters);
+    const std::vector<std::uint64_t> credentials = pieces_from(credential, pieces);
+    for (std::size_t i = 0; i < pieces.size(); ++i)
+        if (std::binary_search(credentials.begin(), credentials.end(), pieces[i]))
             cut_out(essential[i].begin, essential[i + piece - 1].end);
 
     for (std::size_t begin = 0; begin < meant.size();) {
