@@ -62,9 +62,9 @@ std::unique_ptr<SQLite::Database> open_for_repair(std::string const& path);
 bool put_marks(SQLite::Database& database);
 
 /// Has a connection run nobody's code but ours: the file's triggers and views are off, and ours, which anybody who
-/// writes to the file may have changed there, are made for this connection alone. Functions with side effects are
-/// refused wherever the schema names them; values and nesting are bounded. No ATTACH after it. Errors:
-/// SQLite::Exception.
+/// writes to the file may have changed there, are made for this connection alone: triggers if it can write. Functions
+/// with side effects are refused wherever the schema names them; values and nesting are bounded. No ATTACH after it.
+/// Errors: SQLite::Exception.
 void shield(sqlite3* database);
 
 /// The part of shield() that needs no schema.

@@ -481,8 +481,9 @@ void harden(sqlite3* database)
 void shield(sqlite3* database)
 {
     harden(database);
+    const bool is_read_only = sqlite3_db_readonly(database, "main") == 1; // so that no trigger can act
     for (SchemaObject const& object : Contract::get().others) {
-        if (object.type == "index")
+        if (object.type == "index" || (object.type == "trigger" && is_read_only))
             continue;
         const std::string sql = "CREATE TEMP" + object.sql.substr(std::string_view{"CREATE"}.size());
         const int code = sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr);
