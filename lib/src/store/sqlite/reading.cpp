@@ -12,6 +12,23 @@ namespace usher {
 
 namespace {
 
+/// A meeting's row, and which rows of other tables there are for it: most have none of them, and a seek from here takes
+/// less time than a statement. `blocks` comes last.
+#define USHER_AGENDA_ROW(blocks)                                                                                       \
+    "SELECT a.meeting_id, a.due_at, a.opens, a.closes, a.next_at, a.attempts, a.generation, a.renew_session,"          \
+    " a.policy_hash, a.state, a.reason, a.detail, a.ready_at, a.session_no, a.staged_no, a.failed_inputs,"             \
+    " a.last_session_no, a.last_history_no, a.gone_at, a.edited_early,"                                                \
+    " EXISTS (SELECT 1 FROM removal r WHERE r.meeting_id = a.meeting_id), a.settled_at,"                               \
+    " EXISTS (SELECT 1 FROM request_meeting w WHERE w.meeting_no = a.meeting_no),"                                     \
+    " EXISTS (SELECT 1 FROM participant_problem p WHERE p.meeting_no = a.meeting_no),"                                 \
+    " EXISTS (SELECT 1 FROM session s WHERE s.session_no = a.last_session_no AND typeof(s.previous_no) <> "            \
+    "'null'), " blocks " FROM agenda a WHERE a.meeting_no = ?"
+
+constexpr char agenda_row[] = USHER_AGENDA_ROW("0");
+constexpr char agenda_row_and_blocks[] =
+    USHER_AGENDA_ROW("typeof(a.meeting_id) <> 'text' OR EXISTS (SELECT 1 FROM block b INDEXED BY block_by_meeting"
+                     " WHERE b.meeting_id = a.meeting_id)");
+constexpr std::size_t participants_of_most = 8; // meetings have no more of them
 constexpr std::size_t read_together = 16; // meetings in one transaction: a longer one keeps the WAL from starting anew
 
 /// Finds participants, who are in the order of their ids, by ids that come in the same order.
@@ -45,16 +62,18 @@ Store::DueMeetings StoreFile::due(sys_seconds now, std::size_t limit, std::set<M
         result.seen = this->seen();
         std::vector<MeetingNo>& meetings = result.meetings;
         std::set<MeetingNo> seen = in_hand;
+        // Returns whether there may be more.
         const auto take = [&](std::size_t most, char const* sql, auto const&... bounds) {
             const std::size_t goal = std::min(limit, meetings.size() + most);
             if (meetings.size() >= goal)
-                return;
+                return true;
             SQLite::Statement& statement = impl.prepared(sql);
             const Rewind rewind{statement};
             SQLite::bind(statement, bounds...);
             while (meetings.size() < goal && statement.executeStep())
                 if (const MeetingNo meeting{statement.getColumn(0).getInt64()}; seen.insert(meeting).second)
                     meetings.push_back(meeting);
+            return meetings.size() >= goal;
         };
         const auto near = [&](std::size_t most) {
             take(
@@ -64,7 +83,7 @@ Store::DueMeetings StoreFile::due(sys_seconds now, std::size_t limit, std::set<M
             );
         };
         const auto timed = [&](std::size_t most) {
-            take(
+            return take(
                 most, R"sql(SELECT meeting_no FROM agenda INDEXED BY agenda_by_time
                              WHERE due_at > 0 AND due_at <= ? ORDER BY due_at)sql",
                 instant_now
@@ -76,9 +95,11 @@ Store::DueMeetings StoreFile::due(sys_seconds now, std::size_t limit, std::set<M
         };
         near(limit);
         result.near = !meetings.empty();
-        timed((limit - meetings.size() + 1) / 2); // neither a bulk of the one nor of the other stops its neighbour
+        // Neither a bulk of the one nor of the other stops its neighbour.
+        const bool more_timed = timed((limit - meetings.size() + 1) / 2);
         written(limit);
-        timed(limit);
+        if (more_timed)
+            timed(limit);
         return result;
     });
 }
@@ -87,11 +108,11 @@ std::optional<sys_seconds> StoreFile::next_due() const
 {
     Impl& impl = *impl_;
     return impl.guarded([&]() -> std::optional<sys_seconds> {
-        if (impl.integer("SELECT 1 FROM agenda INDEXED BY agenda_by_need WHERE due_at = 0 LIMIT 1"))
-            return sys_seconds{};
-        const auto due =
-            impl.integer("SELECT due_at FROM agenda INDEXED BY agenda_by_time WHERE due_at > 0 ORDER BY due_at LIMIT 1"
-            );
+        const auto due = impl.integer(
+            R"sql(SELECT CASE WHEN EXISTS (SELECT 1 FROM agenda INDEXED BY agenda_by_need WHERE due_at = 0) THEN 0
+                         ELSE (SELECT due_at FROM agenda INDEXED BY agenda_by_time WHERE due_at > 0
+                                ORDER BY due_at LIMIT 1) END)sql"
+        );
         if (!due || *due == never)
             return std::nullopt;
         return from_unix(*due);
@@ -105,11 +126,11 @@ std::vector<MeetingSnapshot> StoreFile::read(std::span<MeetingNo const> meetings
         std::vector<MeetingSnapshot> result;
         result.reserve(meetings.size());
         std::size_t participants = 0;
-        std::optional<SQLite::Transaction> transaction; // one instant for all rows of a meeting
+        std::optional<ReadTransaction> transaction; // one instant for all rows of a meeting
         for (std::size_t i = 0; i < meetings.size() && participants <= participants_max; ++i) {
             if (i % read_together == 0) {
                 transaction.reset();
-                transaction.emplace(*impl.database);
+                transaction.emplace(impl);
             }
             const MeetingNo meeting = meetings[i];
             if (std::optional<MeetingSnapshot> snapshot = impl.read_meeting(number(meeting))) {
@@ -126,7 +147,7 @@ std::vector<MeetingSnapshot> StoreFile::read_orders(std::span<MeetingNo const> m
     Impl& impl = *impl_;
     return impl.guarded([&] {
         std::vector<MeetingSnapshot> result;
-        const SQLite::Transaction transaction{*impl.database};
+        const ReadTransaction transaction{impl};
         for (const MeetingNo meeting : meetings)
             if (std::optional<MeetingSnapshot> snapshot = impl.read_meeting(number(meeting), false);
                 snapshot && !snapshot->is_unreadable)
@@ -139,7 +160,7 @@ std::optional<MeetingSnapshot> StoreFile::read_one(std::string_view meeting_id) 
 {
     Impl& impl = *impl_;
     return impl.guarded([&]() -> std::optional<MeetingSnapshot> {
-        const SQLite::Transaction transaction{*impl.database};
+        const ReadTransaction transaction{impl};
         const auto meeting_no =
             impl.integer("SELECT meeting_no FROM agenda WHERE meeting_id = ?", std::string{meeting_id});
         if (!meeting_no)
@@ -151,13 +172,7 @@ std::optional<MeetingSnapshot> StoreFile::read_one(std::string_view meeting_id) 
 std::optional<MeetingSnapshot> StoreFile::Impl::read_meeting(std::int64_t meeting_no, bool participants)
 {
     MeetingSnapshot result;
-    SQLite::Statement& statement = prepared(R"sql(
-        SELECT a.meeting_id, a.due_at, a.opens, a.closes, a.next_at, a.attempts, a.generation, a.renew_session,
-               a.policy_hash, a.state, a.reason, a.detail, a.ready_at, a.session_no, a.staged_no,
-               a.failed_inputs, a.last_session_no, a.last_history_no, a.gone_at, a.edited_early,
-               EXISTS (SELECT 1 FROM removal r WHERE r.meeting_id = a.meeting_id), a.settled_at
-          FROM agenda a WHERE a.meeting_no = ?
-    )sql");
+    SQLite::Statement& statement = prepared(participants ? agenda_row_and_blocks : agenda_row);
     const Rewind rewind{statement};
     statement.bind(1, meeting_no);
     try {
@@ -177,7 +192,8 @@ std::optional<MeetingSnapshot> StoreFile::Impl::read_meeting(std::int64_t meetin
     result.closes = instant_of(statement.getColumn(3));
     result.next_at = bounded_instant(statement.getColumn(4).getInt64());
     result.attempts = statement.getColumn(5).getInt();
-    result.requests = requests.open_work(meeting_no);
+    if (statement.getColumn(22).getInt() == 1)
+        result.requests = requests.open_work(meeting_no);
     result.generation = wanted_generation(result.requests, statement.getColumn(6).getInt64());
     result.renew_session = static_cast<Renewal>(std::clamp(statement.getColumn(7).getInt(), 0, 2));
     if (result.renew_session == Renewal::no && wants_session(result.requests))
@@ -204,13 +220,15 @@ std::optional<MeetingSnapshot> StoreFile::Impl::read_meeting(std::int64_t meetin
     result.removed_early =
         result.has_removals && result.published && result.meeting && somebody_removed_can_enter(result);
     result.has_past = !statement.getColumn(16).isNull() || !statement.getColumn(17).isNull();
-    for (const SessionNo session : sessions_since(session_at(statement, 16)))
+    const std::optional<SessionNo> last = session_at(statement, 16);
+    const bool has_earlier = statement.getColumn(24).getInt() == 1;
+    for (const SessionNo session : !last || has_earlier ? sessions_since(last) : std::vector{*last})
         if (!(result.published && result.published->number == session) &&
             !(result.staged && result.staged->number == session) &&
             integer("SELECT 1 FROM token WHERE session_no = ? LIMIT 1", number(session)))
             result.has_leftovers = true;
     if (participants)
-        return with_participants(std::move(result));
+        add_participants(result, {statement.getColumn(23).getInt() == 1, statement.getColumn(25).getInt() == 1});
     return result;
 }
 
@@ -288,6 +306,7 @@ std::vector<ParticipantRow> StoreFile::Impl::read_participants(std::string const
         statement.bindNoCopy(1, meeting_id);
         statement.bind(2, static_cast<std::int64_t>(meeting_participants_max) + 1);
         std::vector<ParticipantRow> rows;
+        rows.reserve(participants_of_most);
         while (statement.executeStep())
             rows.push_back(participant_at(statement));
         return rows;
@@ -298,7 +317,7 @@ std::vector<ParticipantRow> StoreFile::Impl::read_participants(std::string const
     return read_participants_one_by_one(meeting_id);
 }
 
-MeetingSnapshot StoreFile::Impl::with_participants(MeetingSnapshot meeting)
+void StoreFile::Impl::add_participants(MeetingSnapshot& meeting, Beside beside)
 {
     meeting.participants = read_participants(meeting.id);
     std::vector<ParticipantRow>& rows = meeting.participants;
@@ -310,7 +329,7 @@ MeetingSnapshot StoreFile::Impl::with_participants(MeetingSnapshot meeting)
     if (!std::is_sorted(rows.begin(), rows.end(), by_id))
         std::stable_sort(rows.begin(), rows.end(), by_id);
     const std::size_t present = rows.size();
-    passing_over([&] {
+    const auto read_blocks = [&] {
         SQLite::Statement& statement = prepared(
             R"sql(SELECT substr(participant_id, 1, 256) FROM block INDEXED BY block_by_meeting
                    WHERE meeting_id = ? ORDER BY participant_id LIMIT ?)sql"
@@ -322,7 +341,24 @@ MeetingSnapshot StoreFile::Impl::with_participants(MeetingSnapshot meeting)
         while (statement.executeStep())
             if (const std::size_t row = finder.find(statement.getColumn(0).getString()); row != present)
                 rows[row].blocked = true;
-    });
+    };
+    if (beside.blocks)
+        passing_over(read_blocks);
+    if (beside.problems)
+        add_problems(meeting);
+    if (std::optional<SessionRow> const& session = meeting.staged ? meeting.staged : meeting.published)
+        add_tokens(meeting, session->number);
+    if (meeting.has_unreadable_rows) // they are deleted, and made anew
+        for (ParticipantRow& row : meeting.participants) {
+            row.token.reset();
+            row.problem.clear();
+        }
+}
+
+void StoreFile::Impl::add_problems(MeetingSnapshot& meeting)
+{
+    std::vector<ParticipantRow>& rows = meeting.participants;
+    const std::size_t present = rows.size();
     try {
         SQLite::Statement& statement = prepared(
             "SELECT participant_id, reason FROM participant_problem WHERE meeting_no = ? ORDER BY participant_id"
@@ -341,16 +377,6 @@ MeetingSnapshot StoreFile::Impl::with_participants(MeetingSnapshot meeting)
             throw;
         meeting.has_unreadable_rows = true;
     }
-    if (std::optional<SessionRow> const& session = meeting.staged ? meeting.staged : meeting.published) {
-        const SessionNo session_no = session->number;
-        meeting = with_tokens(std::move(meeting), session_no);
-    }
-    if (meeting.has_unreadable_rows) // they are deleted, and made anew
-        for (ParticipantRow& row : meeting.participants) {
-            row.token.reset();
-            row.problem.clear();
-        }
-    return meeting;
 }
 
 ParticipantRow StoreFile::Impl::participant_at(SQLite::Statement& statement)
@@ -425,7 +451,7 @@ std::string StoreFile::Impl::problem_key(std::int64_t id)
     return statement.executeStep() ? statement.getColumn(0).getString() : std::string{};
 }
 
-MeetingSnapshot StoreFile::Impl::with_tokens(MeetingSnapshot meeting, SessionNo session)
+void StoreFile::Impl::add_tokens(MeetingSnapshot& meeting, SessionNo session)
 {
     std::vector<ParticipantRow>& rows = meeting.participants;
     const std::size_t present = rows.size();
@@ -460,7 +486,6 @@ MeetingSnapshot StoreFile::Impl::with_tokens(MeetingSnapshot meeting, SessionNo 
             throw;
         meeting.has_unreadable_rows = true;
     }
-    return meeting;
 }
 
 } // namespace usher

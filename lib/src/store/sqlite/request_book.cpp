@@ -150,8 +150,8 @@ void RequestBook::refuse(std::int64_t work_no, std::string const& why, sys_secon
 bool RequestBook::has_work()
 {
     return compared_ != schema_version() ||
-           db_.integer("SELECT 1 FROM request_result WHERE cursor_no IS NOT NULL LIMIT 1") ||
-           db_.integer("SELECT 1 FROM request_result WHERE state = 'filed' LIMIT 1");
+           db_.integer(R"sql(SELECT EXISTS (SELECT 1 FROM request_result WHERE cursor_no IS NOT NULL)
+                                    OR EXISTS (SELECT 1 FROM request_result WHERE state = 'filed'))sql") == 1;
 }
 
 std::int64_t RequestBook::schema_version()

@@ -56,4 +56,23 @@ private:
     std::unordered_map<char const*, std::unique_ptr<SQLite::Statement>> by_text_;
 };
 
+/// One instant for all that is read. Like SQLite::Transaction, without parsing its statements each time.
+class ReadTransaction {
+public:
+    explicit ReadTransaction(Statements& statements) : end_{statements.prepared("ROLLBACK")}
+    {
+        statements.run("BEGIN");
+    }
+    ReadTransaction(ReadTransaction const&) = delete;
+    ReadTransaction& operator=(ReadTransaction const&) = delete;
+    ~ReadTransaction()
+    {
+        end_.tryExecuteStep(); // fails where SQLite has rolled back by itself
+        end_.tryReset();
+    }
+
+private:
+    SQLite::Statement& end_;
+};
+
 } // namespace usher

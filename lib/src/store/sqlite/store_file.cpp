@@ -286,19 +286,22 @@ constexpr std::array door_roles{Role::subscriber, Role::publisher, Role::publish
 bool StoreFile::has_doors(Policy const& policy) const
 {
     Impl& impl = *impl_;
-    const auto is_recorded = [&](Role role) {
-        return impl
-            .integer(
-                "SELECT 1 FROM door WHERE role = ? AND code = ? AND early_join = ? AND hidden = ?",
-                std::string{to_text(role)}, static_cast<int>(role), std::int64_t{policy.early_join.of(role).count()},
-                policy.visible_at_opens ? 1 : 0
-            )
-            .has_value();
-    };
     try {
         return impl.guarded([&] {
-            return std::all_of(door_roles.begin(), door_roles.end(), is_recorded) &&
-                   impl.integer("SELECT count(*) FROM door") == static_cast<std::int64_t>(door_roles.size());
+            SQLite::Statement& statement = impl.prepared(
+                R"sql(SELECT CASE typeof(role) || typeof(code) || typeof(early_join) || typeof(hidden)
+                             WHEN 'textintegerintegerinteger' THEN role END, code, early_join, hidden FROM door)sql"
+            );
+            const Rewind rewind{statement};
+            std::size_t recorded = 0;
+            for (; statement.executeStep(); ++recorded) {
+                const auto role = parse_role(option(statement.getColumn(0)));
+                if (!role || statement.getColumn(1).getInt64() != static_cast<int>(*role) ||
+                    statement.getColumn(2).getInt64() != policy.early_join.of(*role).count() ||
+                    statement.getColumn(3).getInt64() != (policy.visible_at_opens ? 1 : 0))
+                    return false;
+            }
+            return recorded == door_roles.size(); // a role is there once: it is the key
         });
     } catch (RowError const&) {
         return false;

@@ -235,11 +235,18 @@ struct StoreFile::Impl : Statements {
     std::vector<ParticipantRow> read_participants(std::string const& meeting_id);
     /// For a meeting with a value that is too large to be read: all the other participants are served.
     std::vector<ParticipantRow> read_participants_one_by_one(std::string const& meeting_id);
-    /// Participants, their tokens and their problems come in the same order, by id, and are merged: that takes three
-    /// seeks, however many they are.
-    MeetingSnapshot with_participants(MeetingSnapshot meeting);
-    /// All participants are there; tokens of others are added behind them.
-    MeetingSnapshot with_tokens(MeetingSnapshot meeting, SessionNo session);
+    /// Which rows there are beside a meeting's participants.
+    struct Beside {
+        bool problems = true;
+        bool blocks = true;
+    };
+    /// Participants, their tokens and their problems come in the same order, by id, and are merged: that takes a seek
+    /// for each of these, however many they are.
+    void add_participants(MeetingSnapshot& meeting, Beside beside);
+    /// All participants are there.
+    void add_problems(MeetingSnapshot& meeting);
+    /// Likewise; tokens of others are added behind them.
+    void add_tokens(MeetingSnapshot& meeting, SessionNo session);
     std::optional<MeetingRow> read_meeting_row(std::string const& meeting_id);
     /// Nothing when there is no such row.
     std::optional<MeetingSnapshot> read_meeting(std::int64_t meeting_no, bool participants = true);
