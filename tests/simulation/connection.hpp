@@ -17,6 +17,7 @@ public:
     ~Question() { statement_.tryReset(); }
 
     SQLite::Statement* operator->() const { return &statement_; }
+    SQLite::Statement& operator*() const { return statement_; }
 
 private:
     SQLite::Statement& statement_;

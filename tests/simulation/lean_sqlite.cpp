@@ -10,6 +10,7 @@
 #include <cstring>
 #include <new>
 
+#include <malloc.h>
 #include <sqlite3.h>
 
 namespace usher::simulation {
@@ -74,7 +75,8 @@ void* allocate(int count)
     if (Free*& first = free_blocks[size.kind]; first != nullptr) {
         Free* const block = first;
         first = block->next;
-        return block; // its head is there still
+        __builtin_prefetch(first); // its turn comes soon, and its content is not in the cache any more
+        return block;              // its head is there still
     }
     if (arena_left < size.whole) {
         arena = static_cast<char*>(std::malloc(arena_bytes));
@@ -131,8 +133,13 @@ bool set_up()
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     static sqlite3_mem_methods methods{allocate, release, resize, size, round_up, begin, end, nullptr};
-    if (!is_watched)
+    if (!is_watched) {
         sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
+        // Large blocks come and go with every connection: the system is not asked for each again, and clears none.
+        constexpr int kept_bytes = 1 << 28;
+        mallopt(M_MMAP_THRESHOLD, kept_bytes);
+        mallopt(M_TRIM_THRESHOLD, kept_bytes);
+    }
     return true;
 }
 

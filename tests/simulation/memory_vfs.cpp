@@ -46,8 +46,15 @@ struct MemoryVfs::File {
 
     std::string name;
     std::string bytes;
-    std::map<std::size_t, std::string> synced; ///< Blocks that were written to since the last sync, as they were then.
-    std::size_t synced_bytes = 0;              ///< How long it was then.
+    struct Kept {
+        std::size_t block;
+        std::size_t at; ///< In `kept_bytes`.
+        std::size_t count;
+    };
+    std::vector<Kept> kept; ///< Blocks that were written to since the last sync, as they were then.
+    std::string kept_bytes;
+    std::vector<bool> is_kept;    ///< By block.
+    std::size_t synced_bytes = 0; ///< How long it was then.
 
     std::map<Handle*, int> levels; ///< Of the locks on the file.
 
@@ -59,16 +66,24 @@ struct MemoryVfs::File {
     void keep_block(std::size_t block)
     {
         const std::size_t from = block * block_bytes;
-        if (from < synced_bytes && !synced.contains(block))
-            synced.emplace(block, bytes.substr(from, block_bytes));
+        if (from >= synced_bytes)
+            return;
+        if (is_kept.size() <= block)
+            is_kept.resize(block + 1);
+        if (is_kept[block])
+            return;
+        is_kept[block] = true;
+        const std::size_t count = std::min({block_bytes, synced_bytes - from, bytes.size() - from});
+        kept.push_back({block, kept_bytes.size(), count});
+        kept_bytes.append(bytes, from, count);
     }
     void write(std::size_t at, std::string_view what)
     {
-        if (bytes.size() < at + what.size())
-            bytes.resize(at + what.size());
+        if (bytes.size() < at)
+            bytes.resize(at);
         for (std::size_t block = at / block_bytes; block <= (at + what.size() - 1) / block_bytes; ++block)
             keep_block(block);
-        bytes.replace(at, what.size(), what);
+        bytes.replace(at, std::min(what.size(), bytes.size() - at), what);
     }
     void truncate(std::size_t size)
     {
@@ -78,7 +93,10 @@ struct MemoryVfs::File {
     }
     void sync()
     {
-        synced.clear();
+        for (Kept const& one : kept)
+            is_kept[one.block] = false;
+        kept.clear();
+        kept_bytes.clear();
         synced_bytes = bytes.size();
     }
     /// Each block that was not synced is as it was or as it would be.
@@ -88,9 +106,13 @@ struct MemoryVfs::File {
         const std::size_t size = dice.one_in(2) ? now.size() : synced_bytes;
         const std::size_t first_new = (synced_bytes + block_bytes - 1) / block_bytes;
         bytes.resize(std::max(bytes.size(), synced_bytes));
-        for (auto const& [block, was] : synced) // where it was cut, both the length and the blocks are as before
-            if (dice.one_in(2) || block * block_bytes >= now.size())
-                bytes.replace(block * block_bytes, was.size(), was);
+        std::sort(kept.begin(), kept.end(), [](Kept const& a, Kept const& b) { return a.block < b.block; });
+        for (Kept const& one : kept) // where it was cut, both the length and the blocks are as before
+            if (const std::size_t from = one.block * block_bytes; dice.one_in(2) || from >= now.size()) {
+                const std::size_t count = std::min(block_bytes, bytes.size() - from);
+                bytes.replace(from, one.count, kept_bytes, one.at, one.count);
+                bytes.replace(from + one.count, count - one.count, count - one.count, '\0');
+            }
         for (std::size_t block = first_new; block * block_bytes < bytes.size(); ++block)
             if (dice.one_in(2)) {
                 const std::size_t count = std::min(block_bytes, bytes.size() - block * block_bytes);

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include <SQLiteCpp/SQLiteCpp.h>
+#include <SQLiteCpp/VariadicBind.h>
 
 #include <usher/store/contract.hpp>
 #include <usher/store/report.hpp>
@@ -11,23 +11,25 @@
 
 namespace usher::simulation {
 
-namespace {
-
-std::int64_t count(std::string const& database, std::string const& sql, std::string const& value = {})
-{
-    const SQLite::Database connection{database, SQLite::OPEN_READONLY};
-    SQLite::Statement query{connection, sql};
-    if (!value.empty())
-        query.bind(1, value);
-    query.executeStep();
-    return query.getColumn(0).getInt64();
-}
-
-} // namespace
-
-Operators::Operators(MemoryVfs& vfs, VirtualClock& clock, Story& story, std::string database, Complain complain)
-    : vfs_{vfs}, clock_{clock}, story_{story}, database_{std::move(database)}, complain_{std::move(complain)}
+Operators::Operators(
+    MemoryVfs& vfs, VirtualClock& clock, Story& story, std::string database, Rows rows, Complain complain
+)
+    : vfs_{vfs},
+      clock_{clock},
+      story_{story},
+      database_{std::move(database)},
+      rows_{std::move(rows)},
+      complain_{std::move(complain)}
 {}
+
+template <class... Values>
+std::int64_t Operators::count(char const* sql, Values const&... values) const
+{
+    const Question query = rows_().ask(sql);
+    SQLite::bind(*query, values...);
+    query->executeStep();
+    return query->getColumn(0).getInt64();
+}
 
 void Operators::act(ProcessId process, Policy const& policy, Dice dice)
 {
@@ -80,16 +82,13 @@ void Operators::ask_for_status(Policy const& policy)
     report.damages();
     report.health();
     report.daemon();
-    vfs_.forget_plan(vfs_.running()); // what follows is not the command's
     std::int64_t tokens = 0;
     for (ProjectReport const& project : status.projects)
         tokens += project.tokens;
     const std::int64_t published = count(
-        database_,
         "SELECT count(*) FROM token t JOIN agenda a USING (session_no) JOIN session s USING (session_no) WHERE "
-        "a.closes "
-        "> CAST(? AS INTEGER) AND s.project IN (SELECT name FROM project_status)",
-        std::to_string(unix_seconds(now))
+        "a.closes > ? AND s.project IN (SELECT name FROM project_status)",
+        unix_seconds(now)
     );
     if (tokens != published)
         complain_(
@@ -106,8 +105,7 @@ void Operators::ask_about_meeting(Policy const& policy, std::string const& meeti
     report.nearest_meeting(meeting + "x");
     report.person(meeting, "p1");
     const std::size_t credentials = report.credentials(meeting, std::nullopt).total;
-    vfs_.forget_plan(vfs_.running()); // what follows is not the command's
-    const std::int64_t shown = count(database_, "SELECT count(*) FROM join_credential WHERE meeting_id = ?", meeting);
+    const std::int64_t shown = count("SELECT count(*) FROM join_credential WHERE meeting_id = ?", meeting);
     if (static_cast<std::int64_t>(credentials) != shown)
         complain_(
             meeting,
@@ -138,13 +136,11 @@ void Operators::file_request(std::string const& meeting, Dice& dice)
 
 std::string Operators::some_meeting(Dice& dice) const
 {
-    const SQLite::Database connection{database_, SQLite::OPEN_READONLY};
-    SQLite::Statement query{
-        connection, "SELECT m.id FROM meeting m JOIN agenda a ON a.meeting_id = m.id WHERE m.ends_at > ?1 ORDER BY "
-                    "m.starts_at, m.id LIMIT 1 OFFSET ?2"};
-    query.bind(1, unix_seconds(clock_.now()));
-    query.bind(2, dice.below(5));
-    return query.executeStep() ? query.getColumn(0).getString() : "nobody's";
+    const Question query = rows_().ask("SELECT m.id FROM meeting m JOIN agenda a ON a.meeting_id = m.id WHERE "
+                                       "m.ends_at > ?1 ORDER BY m.starts_at, m.id LIMIT 1 OFFSET ?2");
+    query->bind(1, unix_seconds(clock_.now()));
+    query->bind(2, dice.below(5));
+    return query->executeStep() ? query->getColumn(0).getString() : "nobody's";
 }
 
 } // namespace usher::simulation

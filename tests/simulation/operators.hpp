@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
 #include <usher/core/policy.hpp>
 
+#include "simulation/connection.hpp"
 #include "simulation/dice.hpp"
 #include "simulation/memory_vfs.hpp"
 #include "simulation/story.hpp"
@@ -20,7 +22,10 @@ public:
     /// Told what they were told wrongly.
     using Complain = std::function<void(std::string const& meeting, std::string const& what)>;
 
-    Operators(MemoryVfs& vfs, VirtualClock& clock, Story& story, std::string database, Complain complain);
+    /// `rows` is who the answers are held against: a connection that is open already.
+    using Rows = std::function<Connection&()>;
+
+    Operators(MemoryVfs& vfs, VirtualClock& clock, Story& story, std::string database, Rows rows, Complain complain);
 
     /// What is being done for a meeting is told to the caller by its id, and a rotation asked for.
     std::function<void(std::string const& meeting)> on_rotation;
@@ -36,11 +41,14 @@ private:
     void ask_about_meeting(Policy const& policy, std::string const& meeting);
     void file_request(std::string const& meeting, Dice& dice);
     std::string some_meeting(Dice& dice) const;
+    template <class... Values>
+    std::int64_t count(char const* sql, Values const&... values) const;
 
     MemoryVfs& vfs_;
     VirtualClock& clock_;
     Story& story_;
     std::string database_;
+    Rows rows_;
     Complain complain_;
 };
 

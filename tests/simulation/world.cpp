@@ -44,9 +44,13 @@ World::World(MonthOptions options_of_month)
     : Scene{options_of_month.seed, options_of_month.is_told},
       options{std::move(options_of_month)},
       span{options.days * Duration{24h}},
-      operators{vfs, clock, story, database, [this](std::string const& meeting, std::string const& what) {
-                    oracle.report("run", meeting, what);
-                }}
+      operators{
+          vfs,
+          clock,
+          story,
+          database,
+          [this]() -> Connection& { return reader(); },
+          [this](std::string const& meeting, std::string const& what) { oracle.report("run", meeting, what); }}
 {
     for (const std::string name : {"a", "b"})
         platforms.push_back(std::make_unique<Platform>(
