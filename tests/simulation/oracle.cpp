@@ -450,7 +450,7 @@ void Oracle::check_session(std::string const& meeting, std::string const& sessio
     for (auto const& [other, theirs] : sessions_)
         if (!adopted && other != meeting && theirs == session && has_it(other))
             report("P4", meeting, "has the session of " + other);
-    if (!adopted && withdrawn_.contains(session))
+    if (!adopted && withdrawn_.contains({meeting, session})) // another's may have been purged since
         report("P5", meeting, "is given the session again that was taken off when it was cancelled");
     if (before != sessions_.end())
         free_.erase(meeting);
@@ -467,7 +467,7 @@ void Oracle::cancelled(std::string const& meeting)
     row.bind(1, meeting);
     if (session == sessions_.end() || !row.executeStep())
         return;
-    withdrawn_.insert(session->second);
+    withdrawn_.emplace(meeting, session->second);
     sessions_.erase(session);
 }
 

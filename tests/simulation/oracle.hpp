@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -131,11 +132,11 @@ private:
     std::map<std::string, std::string, std::less<>> sessions_; ///< That were published last, by meeting.
     std::set<std::string, std::less<>> free_;
     std::set<std::string, std::less<>> tainted_;
-    std::set<std::string, std::less<>> withdrawn_;         ///< Sessions that must not come back.
-    std::multimap<std::string, Asked, std::less<>> asked_; ///< By meeting.
-    std::int64_t restores_ = 0;                            ///< That followers know of,
-    std::int64_t followed_ = 0;                            ///< and up to which seq they have read.
-    bool must_tell_ = false;                               ///< Older rows came back since.
+    std::set<std::pair<std::string, std::string>> withdrawn_; ///< Meetings, and the sessions that must not come back.
+    std::multimap<std::string, Asked, std::less<>> asked_;    ///< By meeting.
+    std::int64_t restores_ = 0;                               ///< That followers know of,
+    std::int64_t followed_ = 0;                               ///< and up to which seq they have read.
+    bool must_tell_ = false;                                  ///< Older rows came back since.
     std::vector<Violation> violations_;
     std::vector<std::string> story_so_far_;
     Instant first_at_{};
