@@ -175,17 +175,13 @@ std::optional<MeetingSnapshot> StoreFile::Impl::read_meeting(std::int64_t meetin
     SQLite::Statement& statement = prepared(participants ? agenda_row_and_blocks : agenda_row);
     const Rewind rewind{statement};
     statement.bind(1, meeting_no);
-    try {
-        if (!statement.executeStep())
-            return std::nullopt;
-    } catch (SQLite::Exception const& error) {
-        if (error.getErrorCode() != SQLITE_TOOBIG)
-            throw;
-        result.number = MeetingNo{meeting_no};
-        result.is_unreadable = true;
-        return result;
-    }
+    bool is_there = false;
     result.number = MeetingNo{meeting_no};
+    result.is_unreadable = !fits([&] { is_there = statement.executeStep(); });
+    if (result.is_unreadable)
+        return result;
+    if (!is_there)
+        return std::nullopt;
     result.id = statement.getColumn(0).getString();
     result.due_at = statement.getColumn(1).getInt64();
     result.opens = instant_of(statement.getColumn(2));
@@ -242,9 +238,11 @@ std::optional<MeetingRow> StoreFile::Impl::read_meeting_row(std::string const& m
     const Rewind rewind{statement};
     statement.bindNoCopy(1, meeting_id);
     MeetingRow row;
-    try {
-        if (!statement.executeStep())
-            return std::nullopt;
+    bool is_there = false;
+    const bool is_read = fits([&] {
+        is_there = statement.executeStep();
+        if (!is_there)
+            return;
         RawMeeting raw;
         RowValue* const values[] = {&raw.id,           &raw.starts_at,    &raw.ends_at,
                                     &raw.status,       &raw.project,      &raw.media_mode,
@@ -256,12 +254,13 @@ std::optional<MeetingRow> StoreFile::Impl::read_meeting_row(std::string const& m
             *value = value_at(statement, column++);
         if (const auto fault = check_row(raw))
             row.fault = fault->text();
-    } catch (SQLite::Exception const& error) {
-        if (error.getErrorCode() != SQLITE_TOOBIG)
-            throw;
+    });
+    if (!is_read) {
         row.fault = "a value of the row has more than " + std::to_string(value_bytes_max) + " bytes";
         return row;
     }
+    if (!is_there)
+        return std::nullopt;
     row.starts_at = bounded_instant(statement.getColumn(1).getInt64());
     row.ends_at = bounded_instant(statement.getColumn(2).getInt64());
     row.cancelled = statement.getColumn(3).getString() == "cancelled";
@@ -296,7 +295,8 @@ bool StoreFile::Impl::somebody_removed_can_enter(MeetingSnapshot const& meeting)
 
 std::vector<ParticipantRow> StoreFile::Impl::read_participants(std::string const& meeting_id)
 {
-    try {
+    std::vector<ParticipantRow> rows;
+    const bool is_read = fits([&] {
         SQLite::Statement& statement = prepared(
             R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id, id, display_name
                     FROM participant
@@ -305,16 +305,11 @@ std::vector<ParticipantRow> StoreFile::Impl::read_participants(std::string const
         const Rewind rewind{statement};
         statement.bindNoCopy(1, meeting_id);
         statement.bind(2, static_cast<std::int64_t>(meeting_participants_max) + 1);
-        std::vector<ParticipantRow> rows;
         rows.reserve(participants_of_most);
         while (statement.executeStep())
             rows.push_back(participant_at(statement));
-        return rows;
-    } catch (SQLite::Exception const& error) {
-        if (error.getErrorCode() != SQLITE_TOOBIG)
-            throw;
-    }
-    return read_participants_one_by_one(meeting_id);
+    });
+    return is_read ? std::move(rows) : read_participants_one_by_one(meeting_id);
 }
 
 void StoreFile::Impl::add_participants(MeetingSnapshot& meeting, Beside beside)
@@ -359,7 +354,7 @@ void StoreFile::Impl::add_problems(MeetingSnapshot& meeting)
 {
     std::vector<ParticipantRow>& rows = meeting.participants;
     const std::size_t present = rows.size();
-    try {
+    const bool is_read = fits([&] {
         SQLite::Statement& statement = prepared(
             "SELECT participant_id, reason FROM participant_problem WHERE meeting_no = ? ORDER BY participant_id"
         );
@@ -372,11 +367,8 @@ void StoreFile::Impl::add_problems(MeetingSnapshot& meeting)
             for (std::size_t row = first; row < present && rows[row].id == rows[first].id; ++row)
                 rows[row].problem = statement.getColumn(1).getString();
         }
-    } catch (SQLite::Exception const& error) {
-        if (error.getErrorCode() != SQLITE_TOOBIG)
-            throw;
-        meeting.has_unreadable_rows = true;
-    }
+    });
+    meeting.has_unreadable_rows = meeting.has_unreadable_rows || !is_read;
 }
 
 ParticipantRow StoreFile::Impl::participant_at(SQLite::Statement& statement)
@@ -418,7 +410,7 @@ std::vector<ParticipantRow> StoreFile::Impl::read_participants_one_by_one(std::s
     }
     std::vector<ParticipantRow> rows;
     for (const std::int64_t key : keys) {
-        try {
+        const bool is_read = fits([&] {
             SQLite::Statement& statement = prepared(
                 R"sql(SELECT participant_id, role, connection_data, layout_classes, meeting_id, id, display_name
                         FROM participant WHERE id = ?)sql"
@@ -427,11 +419,9 @@ std::vector<ParticipantRow> StoreFile::Impl::read_participants_one_by_one(std::s
             statement.bind(1, key);
             if (statement.executeStep())
                 rows.push_back(participant_at(statement));
+        });
+        if (is_read)
             continue;
-        } catch (SQLite::Exception const& error) {
-            if (error.getErrorCode() != SQLITE_TOOBIG)
-                throw;
-        }
         unbounded([&] {
             ParticipantRow& row = rows.emplace_back();
             row.id = problem_key(key);
@@ -456,7 +446,7 @@ void StoreFile::Impl::add_tokens(MeetingSnapshot& meeting, SessionNo session)
     std::vector<ParticipantRow>& rows = meeting.participants;
     const std::size_t present = rows.size();
     ParticipantFinder finder{rows, present};
-    try {
+    const bool is_read = fits([&] {
         SQLite::Statement& statement = prepared(
             R"sql(SELECT participant_id, role, issued_at, expires_at, generation, key_id, fingerprint, reason
                     FROM token WHERE session_no = ? ORDER BY participant_id LIMIT ?)sql"
@@ -481,11 +471,8 @@ void StoreFile::Impl::add_tokens(MeetingSnapshot& meeting, SessionNo session)
             token.fingerprint = static_cast<std::uint64_t>(statement.getColumn(6).getInt64());
             token.reason = static_cast<std::uint8_t>(statement.getColumn(7).getInt());
         }
-    } catch (SQLite::Exception const& error) {
-        if (error.getErrorCode() != SQLITE_TOOBIG)
-            throw;
-        meeting.has_unreadable_rows = true;
-    }
+    });
+    meeting.has_unreadable_rows = meeting.has_unreadable_rows || !is_read;
 }
 
 } // namespace usher

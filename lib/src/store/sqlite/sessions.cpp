@@ -23,14 +23,9 @@ std::optional<SessionRow> StoreFile::Impl::sealed_session(std::int64_t session_n
     );
     const Rewind rewind{statement};
     statement.bind(1, session_no);
-    try {
-        if (!statement.executeStep())
-            return std::nullopt;
-    } catch (SQLite::Exception const& error) {
-        if (error.getErrorCode() != SQLITE_TOOBIG)
-            throw;
+    bool is_there = false;
+    if (!fits([&] { is_there = statement.executeStep(); }) || !is_there)
         return std::nullopt;
-    }
     SessionRow row{SessionNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getString(),
                    statement.getColumn(2).getString(),           statement.getColumn(3).getString(),
                    statement.getColumn(4).getString(),           statement.getColumn(5).getString(),

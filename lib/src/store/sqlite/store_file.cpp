@@ -257,17 +257,15 @@ std::string damage_lines(ContractState const& state)
 bool StoreFile::has_damage(ContractState const& state) const
 {
     Impl& impl = *impl_;
-    return impl.guarded([&] {
-        try {
+    try {
+        return impl.guarded([&] {
             return impl.passing_over([&] {
                 return !impl.integer("SELECT 1 FROM daemon WHERE id = 1 AND damage IS NOT ?", damage_lines(state));
             });
-        } catch (SQLite::Exception const& error) {
-            if ((error.getErrorCode() & 0xff) != SQLITE_ERROR)
-                throw;
-            return true; // that column is what was lost
-        }
-    });
+        });
+    } catch (SchemaBroken const&) {
+        return true; // that column is what was lost
+    }
 }
 
 void StoreFile::record_damage(ContractState const& state)

@@ -97,6 +97,20 @@ struct StoreFile::Impl : Statements {
         return unbounded(work);
     }
 
+    /// Runs `work`; false when a value that it met is too large.
+    template <class Work>
+    bool fits(Work&& work)
+    {
+        try {
+            work();
+        } catch (SQLite::Exception const& error) {
+            if (error.getErrorCode() != SQLITE_TOOBIG)
+                throw;
+            return false;
+        }
+        return true;
+    }
+
     template <class Work>
     auto guarded(Work&& work)
     {
