@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What becomes of a checkpoint when the disk fails.
+// What becomes of a checkpoint, and of a person who is to be forgotten, when the disk fails.
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +10,7 @@
 #include <usher/async/clock.hpp>
 #include <usher/store/database.hpp>
 #include <usher/store/errors.hpp>
+#include <usher/store/forget.hpp>
 #include <usher/store/sqlite/store_file.hpp>
 #include <usher/store/sqlite/store_writer.hpp>
 
@@ -116,6 +117,61 @@ TEST_F(FailingDisk, ACheckpointInTheBackgroundSaysSoToo)
         EXPECT_NO_THROW(test::run(context, writer.come_to_rest())) << "it is told once";
     }
     EXPECT_TRUE(is_told);
+}
+
+class ForgetOnAFailingDisk : public FailingDisk {
+protected:
+    ForgetOnAFailingDisk()
+    {
+        const As as{vfs, platform};
+        test::open_platform(file).exec("INSERT INTO removal (meeting_id, participant_id) VALUES ('m', 'ann')");
+    }
+    /// How it ends when `fault` happens to the first operation that it can happen to.
+    std::string end_of_forgetting(DiskFault fault)
+    {
+        const As as{vfs, operators};
+        if (!eraser)
+            eraser.emplace(file);
+        eraser->look("ann");
+        vfs.plan(operators, fault, 1);
+        try {
+            return std::to_string(eraser->erase("ann", start, [](std::size_t) {})) + " rows";
+        } catch (DatabaseError const& error) {
+            return error.what();
+        }
+    }
+    int traces()
+    {
+        const As as{vfs, platform};
+        return test::open_platform(file).execAndGet("SELECT count(*) FROM removal WHERE participant_id = 'ann'");
+    }
+
+    static constexpr ProcessId operators = 3;
+    std::optional<PersonEraser> eraser;
+};
+
+TEST_F(ForgetOnAFailingDisk, WhatIsNotOnTheDiskForGoodIsNotForgotten)
+{
+    EXPECT_EQ(
+        end_of_forgetting(DiskFault::sync_error),
+        file + ": what was erased could not be written to the disk for good; forget again"
+    );
+    vfs.forget_plans();
+    EXPECT_EQ(end_of_forgetting(DiskFault::none), "0 rows");
+}
+
+TEST_F(ForgetOnAFailingDisk, ATurnThatCannotBeWrittenIsUndoneAndLetsOthersWrite)
+{
+    const std::string end = end_of_forgetting(DiskFault::write_error);
+    EXPECT_EQ(end.find(file + ": disk I/O error"), 0U) << end;
+    vfs.forget_plans();
+    EXPECT_EQ(traces(), 1);
+    {
+        const As as{vfs, ours};
+        EXPECT_NO_THROW(store->beat(start + 2s, start));
+    }
+    EXPECT_EQ(end_of_forgetting(DiskFault::none), "1 rows");
+    EXPECT_EQ(traces(), 0);
 }
 
 } // namespace
