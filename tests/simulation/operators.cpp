@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulation/operators.hpp"
 
+#include <span>
 #include <utility>
 
 #include <SQLiteCpp/VariadicBind.h>
 
 #include <usher/store/contract.hpp>
+#include <usher/store/examination.hpp>
+#include <usher/store/platform_reader.hpp>
 #include <usher/store/report.hpp>
 #include <usher/store/requests.hpp>
 
@@ -35,21 +38,28 @@ void Operators::act(ProcessId process, Policy const& policy, Dice dice)
 {
     const As as{vfs_, process};
     const std::string meeting = some_meeting(dice);
-    switch (dice.below(3)) {
+    switch (dice.below(5)) {
     case 0: return perform(process, "status", dice, [&] { ask_for_status(policy); });
     case 1: return perform(process, "explain", dice, [&] { ask_about_meeting(policy, meeting); });
+    case 2: return perform(process, "doctor", dice, [&] { examine(); });
+    case 3: return perform(process, "export", dice, [&] { export_all(); });
     default: return perform(process, "rotate", dice, [&] { file_request(meeting, dice); });
     }
 }
 
-void Operators::repair(ProcessId process, Dice dice)
+void Operators::repair(ProcessId process, Dice dice, bool can_be_mended)
 {
     const As as{vfs_, process};
+    can_be_mended_ = can_be_mended;
     perform(process, "init --repair", dice, [&] {
         const Repair done = repair_database(database_, [](std::string const&) {});
-        for (Damage const& damage : done.mended)
-            story_.tell("an operator mends it: " + damage.sentence);
+        if (!done.refused.empty())
+            story_.tell("an operator is to see to it: " + done.refused.front());
+        else
+            for (Damage const& damage : done.mended)
+                story_.tell("an operator mends it: " + damage.sentence);
     });
+    can_be_mended_ = true;
 }
 
 /// Fails for a reason only: the disk, or somebody who holds the lock.
@@ -60,7 +70,7 @@ void Operators::perform(ProcessId process, char const* command, Dice& dice, std:
     if (dice.one_in(2))
         vfs_.plan(
             process, dice.some({DiskFault::read_error, DiskFault::write_error, DiskFault::sync_error, DiskFault::busy}),
-            dice.between(1, dice.some({8, 60})), dice.between(1, 3)
+            dice.between(1, dice.some({8, 60})), dice.some({1, 2, 3, 500})
         );
     try {
         work();
@@ -68,10 +78,41 @@ void Operators::perform(ProcessId process, char const* command, Dice& dice, std:
         story_.tell("usherctl finds the database busy");
     } catch (DatabaseError const& error) {
         story_.tell("usherctl fails");
-        if (vfs_.faults_met() == met)
+        if (vfs_.faults_met() == met && can_be_mended_)
             complain_("", std::string{"usherctl "} + command + " fails for no reason: " + error.what());
     }
     vfs_.forget_plan(process);
+}
+
+/// What it says of rights and room is of the machine that the simulation runs on.
+void Operators::examine()
+{
+    const std::int64_t met = vfs_.faults_met();
+    const Examination found = examine_store(database_, false);
+    if (vfs_.faults_met() != met)
+        return;
+    const auto is_of_rows = [](std::string const& text) { // that somebody writes without CHECKs
+        return text.find("CHECK constraint") != std::string::npos || text.find("NULL value") != std::string::npos;
+    };
+    for (StoreFinding const& finding : found.findings)
+        if (finding.is_problem && (finding.check == "database" || finding.check == "integrity") &&
+            !is_of_rows(finding.text))
+            complain_("", "doctor finds for no reason: " + finding.text);
+}
+
+void Operators::export_all()
+{
+    const PlatformReader reader{database_};
+    for (PlatformTable const& table :
+         {PlatformTable{"meeting", {"id", "title", "starts_at"}}, PlatformTable{"participant", {"id", "role"}}}) {
+        std::int64_t rows = 0;
+        reader.each_row(table, [&](std::span<RowValue const>) { ++rows; });
+        if (const std::int64_t counted = reader.count_rows(table.name); rows != counted)
+            complain_(
+                "", "export writes " + std::to_string(rows) + " rows of " + table.name + ", and there are " +
+                        std::to_string(counted)
+            );
+    }
 }
 
 void Operators::ask_for_status(Policy const& policy)

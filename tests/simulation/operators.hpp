@@ -32,13 +32,15 @@ public:
 
     /// One of the commands that read, or a request.
     void act(ProcessId process, Policy const& policy, Dice dice);
-    /// `usherctl init --repair`.
-    void repair(ProcessId process, Dice dice);
+    /// `usherctl init --repair`. It may fail where somebody else has to do something first.
+    void repair(ProcessId process, Dice dice, bool can_be_mended = true);
 
 private:
     void perform(ProcessId process, char const* command, Dice& dice, std::function<void()> const& work);
     void ask_for_status(Policy const& policy);
     void ask_about_meeting(Policy const& policy, std::string const& meeting);
+    void examine();
+    void export_all();
     void file_request(std::string const& meeting, Dice& dice);
     std::string some_meeting(Dice& dice) const;
     template <class... Values>
@@ -50,6 +52,7 @@ private:
     std::string database_;
     Rows rows_;
     Complain complain_;
+    bool can_be_mended_ = true; ///< What is to be repaired.
 };
 
 } // namespace usher::simulation
