@@ -85,12 +85,22 @@ private:
     void start_second();
     void back_up();
     void restore();
+    void lose_key();
 
     // row_faults.cpp
     void lose_notices();
     void hold_lock();
     void hold_snapshot();
     void drop_something();
+    /// What somebody does to the schema that usherd cannot put right alone.
+    struct Breach {
+        char const* what;
+        char const* sql;
+        char const* mend;   ///< What the same person does about it in the end.
+        bool can_be_mended; ///< By a repair, without that.
+    };
+    void break_schema();
+    void mend_schema(Breach breach, Dice dice);
     void edit_unmarked();
     void forge_session();
     void write_odd_rows();

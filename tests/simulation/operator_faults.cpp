@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -124,8 +125,29 @@ void Faults::restore()
     world_.restored_beside_another = world_.second != nullptr;
     copy(*backup_, world_.reader());
     world_.older_rows_came_back();
-    if (world_.daemon)
+    if (dice_.one_in(3))
+        lose_key();
+    else if (world_.daemon)
         world_.daemon->notice();
+}
+
+/// It was not in the backup, and somebody has to look for it.
+void Faults::lose_key()
+{
+    if (world_.second || !world_.daemon) // which would put it back
+        return;
+    tell("the key is not there");
+    world_.kill_daemon();
+    const std::string file = world_.database + ".key";
+    std::filesystem::rename(file, file + ".elsewhere");
+    const Duration span = some_time(5s, 2min);
+    world_.forgive(span + 1min);
+    world_.trouble(span);
+    world_.events.after(span, [this, file] {
+        world_.story.tell("the key is found");
+        if (!std::filesystem::exists(file)) // usherd makes one where there is no session yet
+            std::filesystem::rename(file + ".elsewhere", file);
+    });
 }
 
 } // namespace usher::simulation

@@ -69,8 +69,12 @@ void Operators::perform(ProcessId process, char const* command, Dice& dice, std:
     const std::int64_t met = vfs_.faults_met();
     if (dice.one_in(2))
         vfs_.plan(
-            process, dice.some({DiskFault::read_error, DiskFault::write_error, DiskFault::sync_error, DiskFault::busy}),
-            dice.between(1, dice.some({8, 60})), dice.some({1, 2, 3, 500})
+            process,
+            dice.some(
+                {DiskFault::read_error, DiskFault::read_error, DiskFault::write_error, DiskFault::sync_error,
+                 DiskFault::busy}
+            ),
+            dice.between(1, dice.some({12, 12, 60})), dice.some({1, 2, 3, 500})
         );
     try {
         work();

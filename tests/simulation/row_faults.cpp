@@ -62,6 +62,8 @@ void Faults::drop_something()
 {
     if (world_.damaged || is_recovered_)
         return;
+    if (!world_.blind && dice_.one_in(2))
+        return break_schema();
     SQLite::Database& database = world_.reader();
     std::vector<std::pair<std::string, std::string>> all;
     {
@@ -96,6 +98,65 @@ void Faults::drop_something()
         });
     if (world_.daemon && dice_.one_in(2)) // else with the next edit, which is not marked then
         world_.daemon->notice();
+}
+
+void Faults::break_schema()
+{
+    const Breach breach = dice_.some<Breach>(
+        {{"people are there twice",
+          "DROP INDEX participant_by_meeting; INSERT INTO participant (meeting_id, participant_id, role) "
+          "SELECT meeting_id, participant_id, role FROM participant ORDER BY id DESC LIMIT 2",
+          "DELETE FROM participant WHERE id NOT IN (SELECT min(id) FROM participant GROUP BY meeting_id, "
+          "participant_id)",
+          true},
+         {"blocks are there twice",
+          "DROP INDEX block_by_meeting; INSERT INTO block (meeting_id, participant_id) "
+          "SELECT meeting_id, participant_id FROM block ORDER BY id DESC LIMIT 2",
+          "DELETE FROM block WHERE id NOT IN (SELECT min(id) FROM block GROUP BY meeting_id, participant_id)", true},
+         {"a table has the name of an index", "DROP INDEX agenda_by_time; CREATE TABLE agenda_by_time (x)",
+          "DROP TABLE agenda_by_time", false},
+         {"a table has the name of a view", "DROP VIEW meeting_status; CREATE TABLE meeting_status (x)",
+          "DROP TABLE meeting_status", false},
+         {"a column of usher's is gone", "DROP VIEW usher_status; ALTER TABLE daemon DROP COLUMN damage", "", true}}
+    );
+    sqlite3* const database = world_.reader().getHandle();
+    const std::string all = "BEGIN IMMEDIATE;" + std::string{breach.sql} + ";COMMIT";
+    if (sqlite3_exec(database, all.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+        sqlite3_exec(database, "ROLLBACK", nullptr, nullptr, nullptr);
+        return;
+    }
+    tell(breach.what);
+    world_.set_blind(true);
+    world_.disturb();
+    const Duration span = some_time(20s, 3min);
+    world_.trouble(span + 5min);
+    for (int i = 0; i < 6; ++i)
+        world_.events.after(some_time(0s, span), [this, breach, dice = dice_.fork()] {
+            if (!world_.damaged && !is_recovered_)
+                world_.operators.repair(world_.new_process(), dice, breach.can_be_mended);
+        });
+    world_.events.after(span, [this, breach, dice = dice_.fork()] { mend_schema(breach, dice); });
+    if (world_.daemon && dice_.percent(65)) { // else it dies, or finds out at its next look
+        if (dice_.percent(75))                // while it reads what it is to put back, after the schema
+            plan_on_disk("reads fail", DiskFault::read_error, dice_.between(8, 10), dice_.between(1, 3));
+        world_.daemon->notice();
+    } else if (dice_.one_in(2)) {
+        kill();
+    }
+}
+
+/// Until all is as it should be.
+void Faults::mend_schema(Breach breach, Dice dice)
+{
+    if (!world_.damaged && !is_recovered_) {
+        sqlite3_exec(world_.reader().getHandle(), breach.mend, nullptr, nullptr, nullptr);
+        world_.operators.repair(world_.new_process(), dice.fork(), breach.can_be_mended);
+        if (world_.daemon)
+            world_.daemon->notice();
+        if (world_.has_all_objects())
+            return;
+    }
+    world_.events.after(20s, [this, breach, dice] { mend_schema(breach, dice); });
 }
 
 /// The triggers that mark what people edit are gone, and somebody edits before they are back.
@@ -205,6 +266,9 @@ void Faults::write_odd_rows()
          "UPDATE participant SET layout_classes = 'two  spaces' WHERE meeting_id = '" + meeting + "'",
          "UPDATE meeting SET ends_at = starts_at WHERE id = '" + meeting + "'",
          "UPDATE meeting SET title = printf('%.1000100c', 'x') WHERE id = '" + meeting + "'",
+         "INSERT INTO meeting (id, starts_at, ends_at) SELECT printf('%.1200c', 'x'), starts_at, ends_at FROM "
+         "meeting WHERE id = '" +
+             meeting + "'",
          "UPDATE agenda SET detail = zeroblob(1000100) WHERE meeting_no" + its,
          "UPDATE session SET disconnect = 1 WHERE session_no = (SELECT session_no FROM agenda WHERE meeting_no" + its +
              ")",
@@ -237,10 +301,11 @@ void Faults::write_odd_rows()
         world_.platforms[0]->edit(
             meeting, {"INSERT INTO request (action, meeting_id) VALUES ('rotate', '" + meeting + "')"}
         );
-    world_.events.after(1min, [this, dice = dice_.fork()] {
-        if (!world_.blind && !world_.damaged)
-            world_.operators.act(world_.new_process(), world_.setting.policy, dice);
-    });
+    for (int i = 1; i <= 3; ++i)
+        world_.events.after(i * Duration{1min}, [this, dice = dice_.fork()] {
+            if (!world_.blind && !world_.damaged)
+                world_.operators.act(world_.new_process(), world_.setting.policy, dice);
+        });
     world_.events.after(span, [this] { mend_odd_rows(); });
 }
 
@@ -270,6 +335,7 @@ void Faults::mend_odd_rows()
     world_.platforms[1]->edit("", {"UPDATE participant SET layout_classes = '' WHERE layout_classes LIKE '%  %'"});
     world_.platforms[1]->edit("", {"UPDATE meeting SET ends_at = starts_at + 3600 WHERE ends_at <= starts_at"});
     world_.platforms[1]->edit("", {"UPDATE meeting SET title = 'm' WHERE length(title) > 1000"});
+    world_.platforms[1]->edit("", {"DELETE FROM meeting WHERE length(id) > 1000"});
     world_.trouble(0s);
 }
 

@@ -49,6 +49,7 @@ public:
     Connection& reader();
     /// Views, triggers and indexes: what usherd puts back.
     static std::int64_t objects_of(SQLite::Database& from);
+    bool has_all_objects() { return objects_of(reader()) >= objects_; }
 
     /// What the daemon promised before need not hold until it has looked again.
     void disturb();
