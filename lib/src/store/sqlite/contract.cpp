@@ -443,7 +443,7 @@ ContractState Contract::Difference::state() const
     return state;
 }
 
-void Contract::put_back(SQLite::Database& database, SchemaObject const& object)
+std::optional<SQLite::Exception> Contract::put_back(SQLite::Database& database, SchemaObject const& object)
 {
     database.exec("SAVEPOINT put_back");
     try {
@@ -460,10 +460,14 @@ void Contract::put_back(SQLite::Database& database, SchemaObject const& object)
         for (SchemaObject const& trigger : on_it) // `main.`, since there is a view of ours with this name in `temp`
             database.exec("CREATE TRIGGER main." + trigger.sql.substr(std::string_view{"CREATE TRIGGER "}.size()));
         database.exec("RELEASE put_back");
-    } catch (SQLite::Exception const&) {
+    } catch (SQLite::Exception const& error) {
         database.tryExec("ROLLBACK TO put_back; RELEASE put_back");
-        throw;
+        const int code = error.getErrorCode() & 0xff;
+        if (code != SQLITE_ERROR && code != SQLITE_CONSTRAINT)
+            throw;
+        return error;
     }
+    return std::nullopt;
 }
 
 void harden(sqlite3* database)
@@ -526,13 +530,8 @@ Inspection ContractKeeper::inspect(SQLite::Database& database, std::chrono::stea
             if (!is_due(finding))
                 return false;
             put_back_[finding.lost->name] = now;
-            try {
-                Contract::put_back(database, *finding.lost);
-            } catch (SQLite::Exception const& error) {
-                const int code = error.getErrorCode() & 0xff;
-                if (code != SQLITE_ERROR && code != SQLITE_CONSTRAINT)
-                    throw;
-                finding.damage.sentence += ", and cannot be put back: " + shown(error.what());
+            if (const auto refused = Contract::put_back(database, *finding.lost)) {
+                finding.damage.sentence += ", and cannot be put back: " + shown(refused->what());
                 return false;
             }
             result.put_back.push_back(finding.damage.sentence);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,8 +59,9 @@ public:
     /// Reads sqlite_master only.
     Difference compare(SQLite::Database const& database) const;
 
-    /// Makes `object` as it was, in the transaction at hand. Errors: SQLite::Exception, with nothing changed.
-    static void put_back(SQLite::Database& database, SchemaObject const& object);
+    /// Makes `object` as it was, in the transaction at hand. Returns why SQLite refuses it, such as rows that are there
+    /// twice. Errors: SQLite::Exception, when the disk fails. With either nothing is changed.
+    static std::optional<SQLite::Exception> put_back(SQLite::Database& database, SchemaObject const& object);
 
 private:
     Contract();

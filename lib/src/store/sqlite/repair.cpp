@@ -561,15 +561,10 @@ Repair Repairer::run(Contract::Difference const& difference)
 
 void Repairer::put_back(SchemaObject const& object)
 {
-    try {
-        Contract::put_back(database_, object);
-    } catch (SQLite::Exception const& error) {
-        Contract::TableContract const* table = Contract::get().table(object.table);
-        if ((error.getErrorCode() & 0xff) == SQLITE_CONSTRAINT && table != nullptr)
-            refuse_repeats(*table, table->object.name, columns_of(table->object.name));
-        if (result_.refused.empty() && (error.getErrorCode() & 0xff) != SQLITE_ERROR)
-            throw;
-    }
+    const std::optional<SQLite::Exception> refused = Contract::put_back(database_, object);
+    Contract::TableContract const* table = Contract::get().table(object.table);
+    if (refused && (refused->getErrorCode() & 0xff) == SQLITE_CONSTRAINT && table != nullptr)
+        refuse_repeats(*table, table->object.name, columns_of(table->object.name));
 }
 
 } // namespace
