@@ -371,6 +371,17 @@ TEST_F(Contract, OurOwnTriggersActThoughTheFileLacksThem)
     EXPECT_EQ(number("SELECT count(*) FROM agenda WHERE meeting_id = 'm'"), 1);
 }
 
+TEST_F(Contract, AConnectionThatOnlyReadsHasOurViewsAndNoTriggers)
+{
+    SQLite::Database database{path, SQLite::OPEN_READONLY};
+    shield(database.getHandle());
+    const auto own = [&](std::string const& type) {
+        return database.execAndGet("SELECT count(*) FROM sqlite_temp_master WHERE type = '" + type + "'").getInt();
+    };
+    EXPECT_GT(own("view"), 0);
+    EXPECT_EQ(own("trigger"), 0);
+}
+
 TEST_F(Contract, AFunctionWithSideEffectsInADefaultIsRefused)
 {
     change("history", "detail TEXT NOT NULL DEFAULT ''", "detail TEXT NOT NULL DEFAULT (load_extension('/tmp/x'))");
