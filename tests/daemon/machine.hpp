@@ -75,10 +75,7 @@ protected:
                "INSERT INTO participant (meeting_id, participant_id, role) VALUES ('" +
                id + "', 'ann', 'publisher')";
     }
-    void add_meeting(std::string const& id) const 
-    {
-        platform().exec("BEGIN IMMEDIATE;" + rows_of(id) + "; COMMIT");
-    }
+    void add_meeting(std::string const& id) const { platform().exec("BEGIN IMMEDIATE;" + rows_of(id) + "; COMMIT"); }
 
     bool is_ready(std::string const& id) const
     {

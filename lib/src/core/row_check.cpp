@@ -174,8 +174,7 @@ bool is_visible_ascii(std::string_view text)
 bool is_ipv4(std::string_view text)
 {
     in_addr address{};
-    return text.find('\0') == std::string_view::npos &&
-           ::inet_pton(AF_INET, std::string{text}.c_str(), &address) == 1;
+    return text.find('\0') == std::string_view::npos && ::inet_pton(AF_INET, std::string{text}.c_str(), &address) == 1;
 }
 
 std::string_view text_or_empty(RowValue const& value)
