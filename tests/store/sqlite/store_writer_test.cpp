@@ -180,8 +180,8 @@ constexpr char of_another[] =
 INSTANTIATE_TEST_SUITE_P(
     Writer, Edited,
     testing::Values(
-        EditCase{"NobodyEdited", 2000, "SELECT 1", 400, 600}, EditCase{"ItWasEdited", 2000, of_its_own, 100, 200},
-        EditCase{"AnotherWasEditedAndItsRowTellsNothing", 2000, of_another, 100, 200},
+        EditCase{"NobodyEdited", 2000, "SELECT 1", 400, 600}, EditCase{"ItWasEdited", 2000, of_its_own, 200, 300},
+        EditCase{"AnotherWasEditedAndItsRowTellsNothing", 2000, of_another, 200, 300},
         EditCase{"SoFewAreComparedAllAtOnce", 256, of_another, 256, 256}
     ),
     [](testing::TestParamInfo<EditCase> const& each) { return std::string{each.param.name}; }

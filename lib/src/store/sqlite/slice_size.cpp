@@ -8,7 +8,7 @@ namespace usher {
 namespace {
 
 constexpr std::size_t size_min = 256;
-constexpr std::size_t size_max = 4096;
+constexpr std::size_t size_max = 8192;
 constexpr std::size_t telling_min = size_min / 2; // in less there is more to it than tokens
 
 } // namespace

@@ -18,9 +18,10 @@ using Duration = StoreWriter::Duration;
 
 // The write lock is held for at most 10 ms. Slices aim lower, so that a slow commit stays below.
 constexpr Duration lock_goal = 7500us;
-constexpr Duration warm_up_time = 2ms;    // what that takes, in the gap between two slices
-constexpr std::size_t meeting_weight = 2; // a meeting's own rows take the lock about as long as so many tokens
-constexpr std::size_t doubted_weight = 3; // and a token that is looked at again as so many
+constexpr Duration warm_up_time = 2ms; // what that takes, in the gap between two slices
+// How long each thing takes the lock, in tokens that are stored for the first time.
+constexpr std::size_t meeting_weight = 3; // a meeting's own rows
+constexpr std::size_t delete_weight = 2;  // a token that goes, and is kept as past
 constexpr std::size_t deletes_min = 64;   // in a slice
 constexpr int request_steps = 4;          // between two batches
 constexpr int turns_max = 100;            // that others may take before the lock is taken all the same
@@ -37,6 +38,12 @@ constexpr Duration restart_pause = 1ms;
 constexpr Duration held_pause = 50ms; // for one that stays
 constexpr Duration reader_stays = 2s; // and is no longer one of those who come and go
 constexpr auto long_wait = 1h;
+
+/// One that takes the place of another keeps that as past; one that is in doubt is looked at again.
+std::size_t weight_of(MeetingSnapshot const& meeting, SignedToken const& token, bool in_doubt)
+{
+    return 1U + (meeting.participants[token.participant].token ? 1U : 0U) + (in_doubt ? 1U : 0U);
+}
 
 /// How many tokens a publication deletes, at most.
 std::size_t deleted_by(Publication const& publication)
@@ -91,9 +98,12 @@ void StoreWriter::hear_of_lock(LockStep step)
 
 boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> publications)
 {
-    std::size_t rest = 0; // in tokens, as all weights
-    for (Publication const& publication : publications)
-        rest += publication.tokens.size() + meeting_weight + deleted_by(publication);
+    std::size_t rest = 0; // of the weight, without doubts
+    for (Publication const& publication : publications) {
+        for (SignedToken const& token : publication.tokens)
+            rest += weight_of(*publication.meeting, token, false);
+        rest += meeting_weight + delete_weight * deleted_by(publication);
+    }
     std::size_t most = slice_size_.next(rest);
     Published result;
     result.each.resize(publications.size());
@@ -102,12 +112,16 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
     for (std::size_t i = 0; i < publications.size(); ++i) {
         Publication part = publications[i];
         std::span<SignedToken const> left = part.tokens;
-        const std::size_t deletes = deleted_by(part);
+        const std::size_t deletes = delete_weight * deleted_by(part);
         do {
             const std::size_t room = most - std::min(slice.weight, most);
-            const std::size_t weight = store_.doubts(part) ? doubted_weight : 1;
-            const std::size_t count = std::min(left.size(), (room + weight - 1) / weight);
-            const std::size_t left_room = room - std::min(room, count * weight);
+            const bool in_doubt = store_.doubts(part);
+            std::size_t count = 0;
+            std::size_t weight = 0;
+            for (; count < left.size() && weight < room; ++count)
+                weight += weight_of(*part.meeting, left[count], in_doubt);
+            const std::size_t left_room = room - std::min(room, weight);
+            rest -= std::min(rest, in_doubt ? weight - count : weight);
             part.tokens = left.first(count);
             left = left.subspan(count);
             const bool is_first = slice.parts.empty() && count == 0;
@@ -115,13 +129,13 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
             part.last = left.empty() && deletes_fit;
             if (count > 0 || part.last)
                 slice.parts.push_back(part);
-            slice.weight += count * weight + (part.last ? meeting_weight : 0);
+            slice.weight += weight + (part.last ? meeting_weight : 0);
             slice.deletes += part.last ? deletes : 0;
-            rest -= std::min(rest, count + (part.last ? meeting_weight + deletes : 0));
+            rest -= std::min(rest, part.last ? meeting_weight + deletes : 0);
             const bool ends = i + 1 == publications.size() && part.last;
             if (slice.weight + slice.deletes < most && !ends && (part.last || !left.empty()))
                 continue;
-            slice.deletes_max = std::max((most - std::min(slice.weight, most)) * 3 / 4, deletes_min);
+            slice.deletes_max = std::max((most - std::min(slice.weight, most)) * 3 / 4 / delete_weight, deletes_min);
             Slice whole = std::exchange(slice, {});
             const bool ends_with_part = whole.parts.back().meeting == part.meeting;
             const WrittenSlice written = co_await publish_slice(std::move(whole));
@@ -157,7 +171,7 @@ boost::asio::awaitable<StoreWriter::WrittenSlice> StoreWriter::publish_slice(Sli
         for (PublishCounts const& counts : written.counts)
             all += counts;
         if (all.skipped == 0) // tokens that are not written tell nothing of those that are
-            slice_size_.took(slice.weight + all.withdrawn, lock_gap_.last_held());
+            slice_size_.took(slice.weight + delete_weight * all.withdrawn, lock_gap_.last_held());
         result.published.each = std::move(written.counts);
         result.last_session = written.sessions.back();
     } catch (RowError const& error) {

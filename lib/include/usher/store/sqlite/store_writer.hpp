@@ -82,7 +82,7 @@ private:
     struct Slice {
         std::vector<Publication> parts{};
         std::size_t weight = 0;      ///< Of what is written, in tokens.
-        std::size_t deletes = 0;     ///< At most.
+        std::size_t deletes = 0;     ///< Their weight, at most.
         std::size_t deletes_max = 0; ///< What is more is left to the next pass.
     };
 
