@@ -20,7 +20,7 @@ install(FILES systemd/usher.catalog DESTINATION lib/systemd/catalog)
 install(FILES systemd/usher.tmpfiles DESTINATION lib/tmpfiles.d RENAME usher.conf)
 
 install(FILES README.md LICENSE CHANGELOG.md config/usher.example.yaml TYPE DOC OPTIONAL)
-install(DIRECTORY docs/ TYPE DOC OPTIONAL FILES_MATCHING PATTERN *.md PATTERN *.yml PATTERN *.json PATTERN man EXCLUDE)
+install(DIRECTORY docs/ TYPE DOC OPTIONAL FILES_MATCHING PATTERN *.md PATTERN *.yml PATTERN *.json PATTERN *.svg PATTERN man EXCLUDE)
 install(DIRECTORY examples TYPE DOC)
 
 include(${CMAKE_CURRENT_LIST_DIR}/usher_pages.cmake)

@@ -195,6 +195,12 @@ private:
 
     void daemon(Report const& rows)
     {
+        if (auto const& listen = config_->status.listen; listen && !listen->is_local())
+            note(
+                "usherd",
+                "its metrics and page, at " + to_text(*listen) + ", are open to other machines without a password",
+                "status.listen: 127.0.0.1:" + std::to_string(listen->port)
+            );
         const DaemonReport daemon = rows.daemon();
         daemon_ = daemon_state(
             !daemon.who.empty(), daemon.looked_at, process_state(daemon.who, context_.database()), times_.now()

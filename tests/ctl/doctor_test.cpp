@@ -113,6 +113,19 @@ TEST_F(Doctors, SeeWhetherUsherdIsAtWork)
     EXPECT_TRUE(finds("problem usherd: stopped 2m 30s ago")) << last;
 }
 
+TEST_F(Doctors, SeeAPageThatOtherMachinesMayRead)
+{
+    example_day();
+    for (const std::string listen : {"127.0.0.1:9787", "/run/usher/status.sock", "0.0.0.0:9787"}) {
+        write_config(config, "123456");
+        std::ofstream{config, std::ios::app} << "status: {listen: \"" << listen << "\", allow_remote: true}\n";
+        EXPECT_EQ(
+            finds("note usherd: its metrics and page, at 0.0.0.0:9787, are open to other machines without a password"),
+            listen == "0.0.0.0:9787"
+        ) << last;
+    }
+}
+
 TEST_F(Doctors, CompareKeysWithTheConfiguration)
 {
     example_day();
