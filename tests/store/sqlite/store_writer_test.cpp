@@ -187,6 +187,61 @@ INSTANTIATE_TEST_SUITE_P(
     [](testing::TestParamInfo<EditCase> const& each) { return std::string{each.param.name}; }
 );
 
+/// What is replaced or withdrawn is kept as past: that is another row.
+TEST_F(Writer, TokensThatTakeThePlaceOfOthersAreWrittenInShorterSlices)
+{
+    add_meeting("large", 2000);
+    prepare();
+    clock.tick = 7500us; // all slices hold the lock alike
+    run(context, writer.publish(publications));
+    sql("UPDATE agenda SET due_at = 1");
+    prepare();
+    ASSERT_TRUE(meetings[0].published);
+    ASSERT_TRUE(meetings[0].participants.at(0).token);
+    plans[0].session = SessionStep::keep;
+    sessions[0] = *meetings[0].published;
+    std::int64_t longest = 0;
+    std::int64_t before = 0;
+    const auto look = [&] {
+        const std::int64_t kept = number("SELECT count(*) FROM token_past");
+        longest = std::max(longest, kept - std::exchange(before, kept));
+    };
+    clock.during_wait = look;
+
+    EXPECT_EQ(run(context, writer.publish(publications)).counts.tokens, 2000U);
+
+    look();
+    EXPECT_EQ(before, 2000);
+    EXPECT_GE(longest, 200);
+    EXPECT_LE(longest, 300);
+}
+
+TEST_F(Writer, ACrowdIsWithdrawnInShorterSlices)
+{
+    add_meeting("large", 2000);
+    prepare();
+    clock.tick = 7500us;
+    run(context, writer.publish(publications));
+    sql("DELETE FROM participant; UPDATE agenda SET due_at = 1");
+    std::int64_t longest = 0;
+    for (int slices = 0; number("SELECT count(*) FROM token") > 0; ++slices) {
+        ASSERT_LT(slices, 30);
+        const std::int64_t before = number("SELECT count(*) FROM token");
+        prepare();
+        plans[0].session = SessionStep::keep;
+        tokens[0].clear();
+        publications[0].tokens = {};
+        sessions[0] = *meetings[0].published;
+        for (std::size_t person = 0; person < meetings[0].participants.size(); ++person)
+            plans[0].withdraw.push_back({person, WithdrawReason::removed});
+        run(context, writer.publish(publications));
+        longest = std::max(longest, before - number("SELECT count(*) FROM token"));
+        sql("UPDATE agenda SET due_at = 1");
+    }
+    EXPECT_GE(longest, 128);
+    EXPECT_LE(longest, 256);
+}
+
 TEST_F(Writer, TokensThatAreNotWrittenTellNothingOfHowLongTheLockIsHeld)
 {
     for (int i = 0; i < 5; ++i) {
