@@ -122,6 +122,25 @@ TEST_F(Provisioning, ASessionRowOfSomebodyElseServesNobody)
     }
 }
 
+/// Nobody looks at the meeting again before it closes.
+TEST_F(Provisioning, TokensOfAForgedSessionGoAlsoWhereNoOtherCanBeMade)
+{
+    meeting(-10 * minute, 90 * minute);
+    participant("ann", "publisher");
+    settle();
+    ASSERT_EQ(credentials().size(), 1U);
+    sql("UPDATE meeting SET project = 'gone'");
+    settle();
+    ASSERT_EQ(credentials().size(), 1U) << "it keeps its session";
+
+    sql("UPDATE session SET session_id = 'forged'; UPDATE meeting SET title = 'x'");
+    settle();
+
+    EXPECT_EQ(credentials().size(), 0U);
+    EXPECT_EQ(text("SELECT state, reason FROM meeting_status"), "failed|unknown_project");
+    EXPECT_EQ(text("SELECT count(*) FROM token"), "0");
+}
+
 TEST_F(Provisioning, AForgedSessionIsFoundWithoutAnEdit)
 {
     ready_meeting();

@@ -139,6 +139,17 @@ Clearance clearance_of(SettlementFacts const& facts, bool in_use)
     return clearance;
 }
 
+SessionLinks without_foreign(MeetingSnapshot const& read, SessionLinks links, std::optional<SessionNo> session)
+{
+    if (!read.has_foreign_session)
+        return links;
+    if (!read.published)
+        links.published.reset();
+    if (!read.staged && links.staged != session)
+        links.staged.reset();
+    return links;
+}
+
 Settlement
 settle(SettlementFacts const& facts, Cleared const& cleared, std::optional<SessionNo> session, sys_seconds now)
 {
@@ -155,12 +166,9 @@ settle(SettlementFacts const& facts, Cleared const& cleared, std::optional<Sessi
     if (intact && plan.disconnect)
         note("disconnect_wanted", plan.reason.empty() ? "closed" : plan.reason);
     if (intact && read.has_foreign_session) {
-        if (!read.published && result.links.published) {
-            result.links.published.reset();
-            result.changed = true;
-        }
-        if (!read.staged && result.links.staged != session)
-            result.links.staged.reset();
+        const bool had_published = result.links.published.has_value();
+        result.links = without_foreign(read, result.links, session);
+        result.changed = result.changed || (had_published && !result.links.published);
         note("foreign_session", "a session row that usher did not write was taken off");
     }
     const bool publishes = leads_to_another(plan) && session.has_value();

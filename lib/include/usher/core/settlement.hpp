@@ -49,6 +49,9 @@ struct SessionLinks {
     friend bool operator==(SessionLinks const&, SessionLinks const&) = default;
 };
 
+/// Without those to sessions whose rows usher did not write; `session` is the one that is published now.
+SessionLinks without_foreign(MeetingSnapshot const& read, SessionLinks links, std::optional<SessionNo> session);
+
 /// What is at hand for a meeting when the write lock is held.
 struct SettlementFacts {
     MeetingSnapshot const& read;

@@ -39,7 +39,7 @@ Cleared StoreFile::Impl::clear(
     if (clearance.all_tokens || clearance.leftovers) {
         count(
             clearance.all_tokens.value_or(WithdrawReason::session_replaced),
-            delete_session_tokens(links, clearance.all_tokens, seq(), plan.at)
+            delete_session_tokens(without_foreign(meeting, links, session), clearance.all_tokens, seq(), plan.at)
         );
         cleared.finished = cleared.finished && deletes_left > 0;
     }
