@@ -125,6 +125,10 @@ void Faults::restore()
     world_.restored_beside_another = world_.second != nullptr;
     copy(*backup_, world_.reader());
     world_.older_rows_came_back();
+    if (!world_.has_all_objects()) { // it was made while somebody had broken the schema
+        world_.set_blind(true);
+        world_.events.after(1min, [this, dice = dice_.fork()] { mend_schema({"", "", "", true}, dice); });
+    }
     if (dice_.one_in(3))
         lose_key();
     else if (world_.daemon)

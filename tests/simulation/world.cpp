@@ -230,7 +230,7 @@ std::int64_t World::objects_of(SQLite::Database& from)
 {
     SQLite::Statement count{
         from, "SELECT count(*) FROM sqlite_master WHERE type IN ('view', 'trigger') OR (type = 'index' AND sql "
-              "LIKE 'CREATE INDEX%')"};
+              "IS NOT NULL)"};
     count.executeStep();
     return count.getColumn(0).getInt64();
 }

@@ -6,7 +6,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
-read -ra seeds <<<"${USHER_MUTATION_SEEDS:-1 2 3 4 5 6 7 8}"
+read -ra seeds <<<"${USHER_MUTATION_SEEDS:-1 2 3 4 5 6 7 8 9 10}"
 days=${USHER_MUTATION_DAYS:-20}
 work=$root/build/mutations
 
