@@ -213,7 +213,7 @@ TEST_F(Writer, TokensThatTakeThePlaceOfOthersAreWrittenInShorterSlices)
     look();
     EXPECT_EQ(before, 2000);
     EXPECT_GE(longest, 200);
-    EXPECT_LE(longest, 300);
+    EXPECT_LE(longest, 360) << "two thirds of what is stored for the first time";
 }
 
 TEST_F(Writer, ACrowdIsWithdrawnInShorterSlices)
@@ -239,7 +239,7 @@ TEST_F(Writer, ACrowdIsWithdrawnInShorterSlices)
         sql("UPDATE agenda SET due_at = 1");
     }
     EXPECT_GE(longest, 128);
-    EXPECT_LE(longest, 256);
+    EXPECT_LE(longest, 300);
 }
 
 TEST_F(Writer, TokensThatAreNotWrittenTellNothingOfHowLongTheLockIsHeld)

@@ -19,12 +19,15 @@ using Duration = StoreWriter::Duration;
 // The write lock is held for at most 10 ms. Slices aim lower, so that a slow commit stays below.
 constexpr Duration lock_goal = 7500us;
 constexpr Duration warm_up_time = 2ms; // what that takes, in the gap between two slices
-// How long each thing takes the lock, in tokens that are stored for the first time.
-constexpr std::size_t meeting_weight = 3; // a meeting's own rows
-constexpr std::size_t delete_weight = 2;  // a token that goes, and is kept as past
-constexpr std::size_t deletes_min = 64;   // in a slice
-constexpr int request_steps = 4;          // between two batches
-constexpr int turns_max = 100;            // that others may take before the lock is taken all the same
+// How long each thing takes the lock, in halves of a token that is stored for the first time.
+constexpr std::size_t token_weight = 2;
+constexpr std::size_t replaced_weight = 1; // more, where the one before is kept as past
+constexpr std::size_t doubted_weight = 2;  // more, where it is looked at again
+constexpr std::size_t delete_weight = 3;   // a token that goes, and is kept as past
+constexpr std::size_t meeting_weight = 6;  // a meeting's own rows
+constexpr std::size_t deletes_min = 64;    // in a slice
+constexpr int request_steps = 4;           // between two batches
+constexpr int turns_max = 100;             // that others may take before the lock is taken all the same
 constexpr Duration others_turn = 1ms;
 // From 1000 pages on a platform's own commits would move them, and take longer; beside a platform the WAL stays
 // smaller.
@@ -39,10 +42,10 @@ constexpr Duration held_pause = 50ms; // for one that stays
 constexpr Duration reader_stays = 2s; // and is no longer one of those who come and go
 constexpr auto long_wait = 1h;
 
-/// One that takes the place of another keeps that as past; one that is in doubt is looked at again.
 std::size_t weight_of(MeetingSnapshot const& meeting, SignedToken const& token, bool in_doubt)
 {
-    return 1U + (meeting.participants[token.participant].token ? 1U : 0U) + (in_doubt ? 1U : 0U);
+    return token_weight + (meeting.participants[token.participant].token ? replaced_weight : 0) +
+           (in_doubt ? doubted_weight : 0);
 }
 
 /// How many tokens a publication deletes, at most.
@@ -96,6 +99,11 @@ void StoreWriter::hear_of_lock(LockStep step)
     }
 }
 
+std::size_t StoreWriter::weight_of_next(std::size_t rest) const
+{
+    return token_weight * slice_size_.next((rest + token_weight - 1) / token_weight);
+}
+
 boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> publications)
 {
     std::size_t rest = 0; // of the weight, without doubts
@@ -104,7 +112,7 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
             rest += weight_of(*publication.meeting, token, false);
         rest += meeting_weight + delete_weight * deleted_by(publication);
     }
-    std::size_t most = slice_size_.next(rest);
+    std::size_t most = weight_of_next(rest);
     Published result;
     result.each.resize(publications.size());
     Slice slice;
@@ -121,7 +129,7 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
             for (; count < left.size() && weight < room; ++count)
                 weight += weight_of(*part.meeting, left[count], in_doubt);
             const std::size_t left_room = room - std::min(room, weight);
-            rest -= std::min(rest, in_doubt ? weight - count : weight);
+            rest -= std::min(rest, in_doubt ? weight - doubted_weight * count : weight);
             part.tokens = left.first(count);
             left = left.subspan(count);
             const bool is_first = slice.parts.empty() && count == 0;
@@ -150,7 +158,7 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
             if (stopping_)
                 co_return result;
             first = part.last ? i + 1 : i;
-            most = slice_size_.next(rest);
+            most = weight_of_next(rest);
         } while (!part.last);
     }
     co_return result;
@@ -171,7 +179,7 @@ boost::asio::awaitable<StoreWriter::WrittenSlice> StoreWriter::publish_slice(Sli
         for (PublishCounts const& counts : written.counts)
             all += counts;
         if (all.skipped == 0) // tokens that are not written tell nothing of those that are
-            slice_size_.took(slice.weight + delete_weight * all.withdrawn, lock_gap_.last_held());
+            slice_size_.took((slice.weight + delete_weight * all.withdrawn) / token_weight, lock_gap_.last_held());
         result.published.each = std::move(written.counts);
         result.last_session = written.sessions.back();
     } catch (RowError const& error) {

@@ -81,7 +81,7 @@ private:
     /// What is published in one transaction.
     struct Slice {
         std::vector<Publication> parts{};
-        std::size_t weight = 0;      ///< Of what is written, in tokens.
+        std::size_t weight = 0;      ///< Of what is written.
         std::size_t deletes = 0;     ///< Their weight, at most.
         std::size_t deletes_max = 0; ///< What is more is left to the next pass.
     };
@@ -91,6 +91,8 @@ private:
         SessionNo last_session{}; ///< Of the last part, whose next slice may follow; 0 where none is used.
     };
 
+    /// Of what weighs `rest`, how much comes next.
+    std::size_t weight_of_next(std::size_t rest) const;
     boost::asio::awaitable<WrittenSlice> publish_slice(Slice slice);
     boost::asio::awaitable<WrittenSlice> publish_each(Slice slice, std::string refusal);
     Duration gap_left();
