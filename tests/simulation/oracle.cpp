@@ -452,7 +452,12 @@ void Oracle::check_session(std::string const& meeting, std::string const& sessio
             report("P4", meeting, "has the session of " + other);
     if (!adopted && withdrawn_.contains({meeting, session})) // another's may have been purged since
         report("P5", meeting, "is given the session again that was taken off when it was cancelled");
-    if (before != sessions_.end())
+    SQLite::Statement open{
+        // filed while this session was on its way, it asks for yet another one
+        *connection_, "SELECT 1 FROM request_status WHERE action = 'replace_session' AND state IN ('filed', 'running') "
+                      "AND (meeting_id = ? OR project IS NOT NULL)"};
+    open.bind(1, meeting);
+    if (before != sessions_.end() && !open.executeStep())
         free_.erase(meeting);
     sessions_[meeting] = session;
 }
