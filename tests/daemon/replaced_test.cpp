@@ -7,6 +7,7 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -199,9 +200,16 @@ struct Loss {
 
 class LogLost : public test::Machine, public testing::WithParamInterface<Loss> {
 protected:
-    /// With no lock in its hands.
+    /// With no lock in its hands, and nothing to write: what it wrote later would take the place of what others did.
     void halt(Program const& daemon) const
     {
+        std::uintmax_t size = 0;
+        int same = 0;
+        ASSERT_TRUE(eventually([&] {
+            const std::uintmax_t now = std::filesystem::file_size(path + "-wal");
+            same = now == std::exchange(size, now) ? same + 1 : 0;
+            return same == 10;
+        }));
         SQLite::Database lock = platform();
         lock.exec("BEGIN IMMEDIATE");
         ::kill(daemon.process(), SIGSTOP);

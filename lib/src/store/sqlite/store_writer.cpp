@@ -358,6 +358,7 @@ boost::asio::awaitable<void> StoreWriter::keep_log_small()
     bool restarted = store_.checkpoint(StoreFile::Checkpoint::restart);
     for (int tries = stays ? 1 : restart_tries; !restarted && tries > 0; --tries) {
         co_await clock_.wait(stays ? held_pause : restart_pause);
+        co_await take_turn(); // each try takes the lock
         restarted = store_.checkpoint(StoreFile::Checkpoint::restart);
     }
     if (restarted) {
