@@ -22,10 +22,10 @@ namespace {
 
 constexpr std::array<std::string_view, 4> platform_tables = {"block", "meeting", "participant", "request"};
 constexpr char const* repair_command = "usherctl init --repair";
-constexpr std::size_t statement_max = 1 << 20;  // no tool writes longer ones
-constexpr std::size_t foreign_named_max = 20;   // of one table
+constexpr std::size_t statement_max = 1 << 20; // no tool writes longer ones
+constexpr std::size_t foreign_named_max = 20;  // of one table
 constexpr std::int64_t indexed_at_once = 5000; // rows, in a few milliseconds
-constexpr int value_max = 64 << 20;             // bytes of a value or a row
+constexpr int value_max = 64 << 20;            // bytes of a value or a row
 constexpr int trigger_depth_max = 8;
 constexpr auto put_back_every = std::chrono::minutes{1};
 
