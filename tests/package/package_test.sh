@@ -4,17 +4,9 @@
 # WORK, without systemd running. Needs root.
 set -euo pipefail
 
-packages=$(cd "$1" && pwd)
-mkdir -p "$2"
-work=$(cd "$2" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
-
-if [ "$(id -u)" -ne 0 ]; then
-    echo "skipped: only root can make a Debian tree to install the package in"
-    exit
-fi
 # shellcheck source=tests/package/tree.sh
-. "$here/tree.sh"
+. "$here/tree.sh" "$1" "$2"
 
 make_next
 make_tree

@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# Read by the tests that install the package in a Debian tree of their own, $work/tree; $packages has what is installed.
+# usage: . tree.sh PACKAGES WORK: what the tests share that install the package in a Debian tree of their own, $work/tree.
 # shellcheck shell=bash
+if [ "$(id -u)" -ne 0 ]; then
+    echo "skipped: only root can make a Debian tree"
+    exit
+fi
+packages=$(cd "$1" && pwd)
+mkdir -p "$2"
+work=$(cd "$2" && pwd)
 tree=$work/tree
 deb=$(ls "$packages"/usher_*_"$(dpkg --print-architecture)".deb)
 version=$(dpkg-deb -f "$deb" Version)
