@@ -160,7 +160,7 @@ TEST_F(Provisioning, DueComesByNeed)
     EXPECT_EQ(order(2), "12");
     EXPECT_EQ(order(0), "");
 
-    const Store::DueMeetings due = store->due(clock.now(), 3, {});
+    const DueMeetings due = store->due(clock.now(), 3, {});
     EXPECT_TRUE(due.near);
     const std::set<MeetingNo> near{due.meetings.begin(), due.meetings.end()};
     EXPECT_FALSE(store->due(clock.now(), 10, near).near);

@@ -125,8 +125,8 @@ TEST_F(Provisioning, ThePastIsTakenAwayInSlices)
     sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) "
         "INSERT INTO token_past SELECT session_no, x'00', i, 1, 2, 1, 2, 2, 8 FROM n, agenda");
     std::size_t most = 0;
-    for (Store::Outdated::Cursor place{}; place.table != Store::Outdated::OldTable::none;) {
-        const Store::Outdated found = rows().find_outdated(place, clock.now() - policy.retention, 100);
+    for (Outdated::Cursor place{}; place.table != Outdated::OldTable::none;) {
+        const Outdated found = rows().find_outdated(place, clock.now() - policy.retention, 100);
         most = std::max(most, found.rows.size());
         place = found.next;
         rows().remove(found);

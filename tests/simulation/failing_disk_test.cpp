@@ -96,7 +96,7 @@ TEST_F(FailingDisk, ACheckpointInTheBackgroundSaysSoToo)
     SystemClock real; // nothing is waited for
     const As as{vfs, ours};
     StoreWriter writer{*store, real, context.get_executor(), context.get_executor()};
-    const Store::DueMeetings due = store->due(start, 1, {});
+    const DueMeetings due = store->due(start, 1, {});
     const std::vector<MeetingSnapshot> meetings = store->read(due.meetings, 1);
     Plan plan;
     plan.state = State::waiting;

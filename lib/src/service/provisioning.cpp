@@ -260,7 +260,7 @@ boost::asio::awaitable<PassResult> Provisioner::run(std::size_t batches, bool on
 /// A few steps. Whether there are more.
 boost::asio::awaitable<bool> Provisioner::advance_requests()
 {
-    const Store::RequestStep step = co_await store_.advance_requests();
+    const RequestStep step = co_await store_.advance_requests();
     if (std::any_of(step.finished.begin(), step.finished.end(), [](auto const& news) { return news.retries; }))
         maker_.retry_disconnects();
     for (RequestNews const& news : step.finished)
@@ -271,12 +271,12 @@ boost::asio::awaitable<bool> Provisioner::advance_requests()
 }
 
 /// Due by their rows and suspects, each half of what there is room for while there are both.
-Store::DueMeetings Provisioner::next_meetings(sys_seconds now)
+DueMeetings Provisioner::next_meetings(sys_seconds now)
 {
     const std::size_t kept = std::min(suspects_.size(), batch_meetings_ / 2);
-    Store::DueMeetings due =
-        set_aside_.empty() ? store_.due(now, batch_meetings_ - kept, in_hand_)
-                           : store_.due(now, batch_meetings_ - kept, set_aside_.with(in_hand_, clock_.steady_now()));
+    DueMeetings due = set_aside_.empty()
+                          ? store_.due(now, batch_meetings_ - kept, in_hand_)
+                          : store_.due(now, batch_meetings_ - kept, set_aside_.with(in_hand_, clock_.steady_now()));
     in_hand_.insert(due.meetings.begin(), due.meetings.end());
     while (due.meetings.size() < batch_meetings_) {
         const std::optional<MeetingNo> suspect = suspects_.take();
@@ -302,7 +302,7 @@ Batch& Provisioner::add_batch(bool urgent)
 bool Provisioner::start_batch()
 {
     const sys_seconds now = clock_.now();
-    Store::DueMeetings due = next_meetings(now);
+    DueMeetings due = next_meetings(now);
     if (due.meetings.empty())
         return false;
     Batch& batch = add_batch(due.near);

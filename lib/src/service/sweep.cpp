@@ -19,7 +19,7 @@ constexpr std::size_t participants_max = 1000;   // what an edit may have to wai
 constexpr std::size_t renumbered_together = 200; // meetings in one transaction
 
 /// Whether the meeting was planned under another configuration, or in what has become the future.
-bool is_stale(Store::AgendaEntry const& entry, Projects const& projects, sys_seconds now)
+bool is_stale(AgendaEntry const& entry, Projects const& projects, sys_seconds now)
 {
     if (entry.settled_at > now)
         return true;
@@ -37,7 +37,7 @@ bool is_overlooked(MeetingSnapshot const& meeting, Plan const& planned)
            !is_as_planned(meeting, planned) || (planned.due && unix_seconds(*planned.due) < meeting.due_at);
 }
 
-Suspect suspect_of(Store::AgendaEntry const& entry)
+Suspect suspect_of(AgendaEntry const& entry)
 {
     return {entry.starts_at, entry.session, entry.number};
 }
@@ -51,13 +51,13 @@ struct Comparison {
 Comparison
 compare_chunk(StoreReader const& reader, MeetingNo after, std::int64_t since, Projects const& projects, sys_seconds now)
 {
-    const std::vector<Store::AgendaEntry> entries = reader.scan(after, chunk_rows);
+    const std::vector<AgendaEntry> entries = reader.scan(after, chunk_rows);
     if (entries.empty())
         return {};
     Comparison result;
     std::vector<MeetingNo> settled;
-    std::map<MeetingNo, Store::AgendaEntry> by_number;
-    for (Store::AgendaEntry const& entry : entries) {
+    std::map<MeetingNo, AgendaEntry> by_number;
+    for (AgendaEntry const& entry : entries) {
         if (entry.due_at <= unix_seconds(now) || entry.seq > since)
             continue;                         // known
         if (is_stale(entry, projects, now)) { // rows that came back with a backup
@@ -82,11 +82,11 @@ std::vector<Suspect> stale_meetings(StoreReader const& reader, Projects const& p
 {
     std::vector<Suspect> found;
     for (MeetingNo after{0};;) {
-        const std::vector<Store::AgendaEntry> entries = reader.scan(after, chunk_rows);
+        const std::vector<AgendaEntry> entries = reader.scan(after, chunk_rows);
         if (entries.empty())
             return found;
         after = entries.back().number;
-        for (Store::AgendaEntry const& entry : entries)
+        for (AgendaEntry const& entry : entries)
             if (entry.due_at > unix_seconds(now) && is_stale(entry, projects, now))
                 found.push_back(suspect_of(entry));
     }
@@ -131,7 +131,7 @@ boost::asio::awaitable<Sweep::Chunk> Sweep::look(Projects projects, sys_seconds 
         co_return chunk;
     }
     co_await remove_outdated(outdated_before);
-    chunk.more = outdated_.table != Store::Outdated::OldTable::none;
+    chunk.more = outdated_.table != Outdated::OldTable::none;
     if (!chunk.more)
         readers_.put_back(std::move(reader_));
     co_return chunk;
@@ -139,7 +139,7 @@ boost::asio::awaitable<Sweep::Chunk> Sweep::look(Projects projects, sys_seconds 
 
 boost::asio::awaitable<void> Sweep::add_missing(std::string after)
 {
-    const auto missing = std::make_shared<Store::MissingRows>();
+    const auto missing = std::make_shared<MissingRows>();
     std::function<void()> find = [missing, reader = reader_, after = std::move(after)] {
         *missing = reader->find_missing(after, chunk_rows);
     };
@@ -162,12 +162,12 @@ boost::asio::awaitable<std::vector<Suspect>> Sweep::compare(Projects projects, M
 
 boost::asio::awaitable<void> Sweep::remove_outdated(sys_seconds before)
 {
-    const auto outdated = std::make_shared<Store::Outdated>();
+    const auto outdated = std::make_shared<Outdated>();
     std::function<void()> find = [outdated, before, reader = reader_, from = outdated_] {
         *outdated = reader->find_outdated(from, before, outdated_together);
     };
     co_await on_workers(workers_, clock_, executor_, std::move(find));
-    const Store::Outdated::Cursor next = outdated->next;
+    const Outdated::Cursor next = outdated->next;
     co_await store_.remove(std::move(*outdated));
     outdated_ = next;
 }

@@ -335,8 +335,8 @@ TEST_F(Writer, NoPartOfTheDaemonTakesTheLockBeforeOthersHadTheirTurn)
     const MeetingNo meeting = meetings.at(0).number;
     Policy doors;
     doors.visible_at_opens = !doors.visible_at_opens;
-    Store::Outdated outdated;
-    outdated.table = Store::Outdated::OldTable::history;
+    Outdated outdated;
+    outdated.table = Outdated::OldTable::history;
     outdated.rows.push_back({1});
     CallNews begun;
     begun.begun = {&meeting, 1};
@@ -464,6 +464,29 @@ TEST_F(Writer, AReaderThatStaysSlowsNothingDownAndIsToldOf)
     EXPECT_EQ(writer.concern(), "");
     publish_one_more();
     EXPECT_LT(store.wal_pages(), 1000) << "its space is used again";
+}
+
+/// Somebody reads, so that they all fail, and somebody writes, who waits for the lock meanwhile.
+TEST_F(Writer, EachTryToBeginTheLogAnewLeavesOthersTheirTurn)
+{
+    sql("CREATE TABLE theirs (x)");
+    SQLite::Database reader{path, SQLite::OPEN_READONLY};
+    reader.exec("BEGIN");
+    EXPECT_EQ(reader.execAndGet("SELECT count(*) FROM token").getInt64(), 0);
+    sql("INSERT INTO theirs VALUES (zeroblob(40000000))");
+    add_meeting("a", 1);
+    prepare();
+    clock.tick = 10ms;
+    clock.during_wait = [&] { sql("INSERT INTO theirs VALUES (1)"); };
+
+    EXPECT_EQ(run(context, writer.publish(publications)).counts.settled, 1U);
+
+    EXPECT_GE(std::count(clock.waits.begin(), clock.waits.end(), 1ms), 50) << "tries";
+    const auto without_a_turn =
+        std::adjacent_find(clock.waits.begin(), clock.waits.end(), [](Duration one, Duration next) {
+            return one == 1ms && next == 1ms;
+        });
+    EXPECT_EQ(without_a_turn, clock.waits.end());
 }
 
 TEST_F(Writer, WhatBecameOfCallsGoesBeforeTheNextSlice)

@@ -15,7 +15,7 @@
 
 #include <usher/core/openings.hpp>
 #include <usher/core/time.hpp>
-#include <usher/store/store.hpp>
+#include <usher/store/records.hpp>
 
 namespace usher {
 

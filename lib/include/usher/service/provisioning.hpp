@@ -119,7 +119,7 @@ public:
 
 private:
     Projects known_projects(sys_seconds now);
-    Store::DueMeetings next_meetings(sys_seconds now);
+    DueMeetings next_meetings(sys_seconds now);
     Batch& add_batch(bool urgent);
     bool start_batch();
     boost::asio::awaitable<PassResult> run(std::size_t batches, bool once);

@@ -54,7 +54,7 @@ private:
     std::optional<std::string> ids_ = std::string{}; ///< While rows of `agenda` are looked for that are missing.
     std::optional<MeetingNo> after_ = MeetingNo{0};  ///< While meetings are gone through.
     std::int64_t since_ = 0;                         ///< The last seq when it began.
-    Store::Outdated::Cursor outdated_{};
+    Outdated::Cursor outdated_{};
     std::shared_ptr<StoreReader> reader_{};
 };
 

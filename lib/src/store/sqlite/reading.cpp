@@ -53,12 +53,12 @@ private:
 
 } // namespace
 
-Store::DueMeetings StoreFile::due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const
+DueMeetings StoreFile::due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const
 {
     Impl& impl = *impl_;
     const std::int64_t instant_now = unix_seconds(now);
     return impl.guarded([&] {
-        Store::DueMeetings result;
+        DueMeetings result;
         result.seen = this->seen();
         std::vector<MeetingNo>& meetings = result.meetings;
         std::set<MeetingNo> seen = in_hand;

@@ -12,7 +12,7 @@
 
 #include <usher/core/meeting.hpp>
 #include <usher/core/request.hpp>
-#include <usher/store/store.hpp>
+#include <usher/store/records.hpp>
 
 #include "statements.hpp"
 

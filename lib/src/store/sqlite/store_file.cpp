@@ -334,10 +334,10 @@ void StoreFile::Impl::look(sys_seconds now)
     passing_over([&] { run("UPDATE daemon SET heartbeat = ? WHERE id = 1", unix_seconds(now)); });
 }
 
-Store::RequestStep StoreFile::advance_requests(sys_seconds now)
+RequestStep StoreFile::advance_requests(sys_seconds now)
 {
     Impl& impl = *impl_;
-    Store::RequestStep result;
+    RequestStep result;
     result.finished = impl.requests.news();
     const auto portion = impl.guarded([&] { return impl.passing_over([&] { return impl.requests.next(now); }); });
     if (!portion)

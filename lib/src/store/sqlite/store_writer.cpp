@@ -214,13 +214,13 @@ boost::asio::awaitable<StoreWriter::WrittenSlice> StoreWriter::publish_each(Slic
     co_return result;
 }
 
-boost::asio::awaitable<Store::RequestStep> StoreWriter::advance_requests()
+boost::asio::awaitable<RequestStep> StoreWriter::advance_requests()
 {
-    Store::RequestStep all;
+    RequestStep all;
     for (int i = 0; i < request_steps && (i == 0 || all.more); ++i) {
         if (store_.has_request_work())
             co_await take_turn();
-        Store::RequestStep step = store_.advance_requests(clock_.now());
+        RequestStep step = store_.advance_requests(clock_.now());
         all.more = step.more;
         for (RequestNews& news : step.finished)
             all.finished.push_back(std::move(news));
@@ -277,7 +277,7 @@ boost::asio::awaitable<void> StoreWriter::add_missing(std::vector<std::string> m
     store_.add_missing(meeting_ids);
 }
 
-boost::asio::awaitable<void> StoreWriter::remove(Store::Outdated outdated)
+boost::asio::awaitable<void> StoreWriter::remove(Outdated outdated)
 {
     if (outdated.rows.empty())
         co_return;

@@ -14,7 +14,7 @@ constexpr std::size_t mark_chunk = 500;
 
 } // namespace
 
-std::vector<Store::AgendaEntry> StoreFile::scan(MeetingNo after, std::size_t limit) const
+std::vector<AgendaEntry> StoreFile::scan(MeetingNo after, std::size_t limit) const
 {
     Impl& impl = *impl_;
     return impl.guarded([&] {
@@ -28,7 +28,7 @@ std::vector<Store::AgendaEntry> StoreFile::scan(MeetingNo after, std::size_t lim
             statement.bind(1, number(after));
             statement.bind(2, static_cast<std::int64_t>(limit));
             statement.bind(3, never); // a row that is never due by itself
-            std::vector<Store::AgendaEntry> result;
+            std::vector<AgendaEntry> result;
             while (statement.executeStep())
                 result.push_back(
                     {MeetingNo{statement.getColumn(0).getInt64()}, statement.getColumn(1).getInt64(),
@@ -60,13 +60,13 @@ void StoreFile::Impl::mark(char const* sql, std::span<MeetingNo const> meetings)
     }
 }
 
-Store::MissingRows StoreFile::find_missing(std::string const& cursor, std::size_t limit) const
+MissingRows StoreFile::find_missing(std::string const& cursor, std::size_t limit) const
 {
     Impl& impl = *impl_;
     const auto count = static_cast<std::int64_t>(limit);
     return impl.guarded([&] {
         return impl.passing_over([&] {
-            Store::MissingRows missing;
+            MissingRows missing;
             const auto look = [&](char const* sql) {
                 SQLite::Statement& statement = impl.prepared(sql);
                 const Rewind rewind{statement};
@@ -143,11 +143,11 @@ void StoreFile::forget_unreadable(std::span<MeetingNo const> meetings)
     });
 }
 
-Store::Outdated StoreFile::find_outdated(Store::Outdated::Cursor place, sys_seconds before, std::size_t limit) const
+Outdated StoreFile::find_outdated(Outdated::Cursor place, sys_seconds before, std::size_t limit) const
 {
-    using OldTable = Store::Outdated::OldTable;
+    using OldTable = Outdated::OldTable;
     Impl& impl = *impl_;
-    Store::Outdated found;
+    Outdated found;
     found.table = place.table;
     found.next = place;
     const auto rows_max = static_cast<std::int64_t>(limit);
@@ -227,16 +227,16 @@ Store::Outdated StoreFile::find_outdated(Store::Outdated::Cursor place, sys_seco
     return found;
 }
 
-void StoreFile::remove(Store::Outdated const& outdated)
+void StoreFile::remove(Outdated const& outdated)
 {
-    using OldTable = Store::Outdated::OldTable;
+    using OldTable = Outdated::OldTable;
     if (outdated.rows.empty())
         return;
     Impl& impl = *impl_;
     ++impl.own_writes;
     impl.write([&] {
         impl.unbounded([&] {
-            for (Store::Outdated::OldRow const& row : outdated.rows)
+            for (Outdated::OldRow const& row : outdated.rows)
                 switch (outdated.table) {
                 case OldTable::token_past:
                     impl.run(

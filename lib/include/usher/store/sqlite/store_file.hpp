@@ -17,7 +17,9 @@
 #include <usher/core/plan.hpp>
 #include <usher/core/settlement.hpp>
 #include <usher/store/contract.hpp>
-#include <usher/store/store.hpp>
+#include <usher/store/health.hpp>
+#include <usher/store/records.hpp>
+#include <usher/store/store_reader.hpp>
 
 namespace usher {
 
@@ -77,7 +79,7 @@ public:
     /// Up to `limit` due meetings that are not `in_hand`: those that are live or about to open first, by their start;
     /// then, in equal shares, what time has made due and what else the platform wrote, day by day (near_before,
     /// near_after). Nothing is written.
-    Store::DueMeetings due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const;
+    DueMeetings due(sys_seconds now, std::size_t limit, std::set<MeetingNo> const& in_hand) const;
 
     /// The meetings as they are, in this order; ends early once they have more than `participants_max` participants.
     std::vector<MeetingSnapshot> read(std::span<MeetingNo const> meetings, std::size_t participants_max) const override;
@@ -126,21 +128,21 @@ public:
 
     /// Takes one step for requests, if there is one to take: begins those that were filed, or marks the next meetings.
     /// What it writes takes a short time however many requests there are.
-    Store::RequestStep advance_requests(sys_seconds now);
+    RequestStep advance_requests(sys_seconds now);
     bool has_request_work() const; ///< So advance_requests() may write.
 
     /// Up to `limit` rows of `agenda` after `after`, by number, in short.
-    std::vector<Store::AgendaEntry> scan(MeetingNo after, std::size_t limit) const override;
+    std::vector<AgendaEntry> scan(MeetingNo after, std::size_t limit) const override;
 
     /// Meetings whose agenda row is missing or wrong, as it is when a trigger was; of up to `limit` meetings and
     /// participants after `cursor`. `next` is the cursor for the rest, none at the end.
-    Store::MissingRows find_missing(std::string const& cursor, std::size_t limit) const override;
+    MissingRows find_missing(std::string const& cursor, std::size_t limit) const override;
     /// Adds or mends these rows, and makes them due.
     void add_missing(std::span<std::string const> meeting_ids);
 
     /// Looks at some rows from `place` on: enough that about `limit` are found, or that many have been seen.
-    Store::Outdated find_outdated(Store::Outdated::Cursor place, sys_seconds before, std::size_t limit) const override;
-    void remove(Store::Outdated const& outdated);
+    Outdated find_outdated(Outdated::Cursor place, sys_seconds before, std::size_t limit) const override;
+    void remove(Outdated const& outdated);
 
     /// Deletes rows of `agenda` that cannot be read; find_missing() finds their meetings then.
     void forget_unreadable(std::span<MeetingNo const> meetings);

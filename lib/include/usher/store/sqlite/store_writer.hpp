@@ -44,7 +44,7 @@ public:
     std::size_t fill(std::size_t tokens) const { return slice_size_.fill(tokens); }
 
     /// A few steps for requests, as StoreFile::advance_requests().
-    boost::asio::awaitable<Store::RequestStep> advance_requests();
+    boost::asio::awaitable<RequestStep> advance_requests();
 
     /// Goes before the rest of publish(), since it takes the lock seldom and holds it for a moment.
     boost::asio::awaitable<CallRecord> record_calls(CallNews news);
@@ -55,7 +55,7 @@ public:
     boost::asio::awaitable<void> beat(sys_seconds certain);
     boost::asio::awaitable<bool> renumber(std::size_t limit);
     boost::asio::awaitable<void> add_missing(std::vector<std::string> meeting_ids);
-    boost::asio::awaitable<void> remove(Store::Outdated outdated);
+    boost::asio::awaitable<void> remove(Outdated outdated);
     boost::asio::awaitable<void> forget_unreadable(std::vector<MeetingNo> meetings);
 
     enum class TurnOrder : std::uint8_t { in_order, before_slices };
