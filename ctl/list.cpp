@@ -26,11 +26,6 @@ bool is_failing(MeetingStanding const& meeting)
     return meeting.word == Word::failed || meeting.word == Word::at_risk;
 }
 
-std::int64_t count(WordCounts const& counts, Word word)
-{
-    return counts.at(static_cast<std::size_t>(word));
-}
-
 WordCounts count_words(Listing<ListedMeeting> const& found)
 {
     WordCounts counts{};

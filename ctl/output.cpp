@@ -9,20 +9,6 @@
 
 namespace usher::ctl {
 
-std::string grouped(std::int64_t number)
-{
-    std::string digits = std::to_string(number);
-    const std::size_t sign = number < 0 ? 1 : 0;
-    for (std::size_t at = digits.size(); at > sign + 3;)
-        digits.insert(at -= 3, ",");
-    return digits;
-}
-
-std::string counted(std::int64_t count, std::string_view thing)
-{
-    return grouped(count) + " " + std::string{thing} + (count == 1 ? "" : "s");
-}
-
 void print(Printer& out, Json const& document)
 {
     out.json(document.dump(2, ' ', false, Json::error_handler_t::replace));

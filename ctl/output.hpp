@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <usher/core/numbers.hpp>
 #include <usher/core/time.hpp>
 #include <usher/store/errors.hpp>
 #include <usher/store/report.hpp>
@@ -20,12 +21,6 @@
 namespace usher::ctl {
 
 using Json = nlohmann::ordered_json;
-
-/// `2,104`.
-std::string grouped(std::int64_t number);
-
-/// `1 meeting`, `2,104 meetings`.
-std::string counted(std::int64_t count, std::string_view thing);
 
 /// Writes one document, indented. Bytes that are not UTF-8 become U+FFFD.
 void print(Printer& out, Json const& document);

@@ -41,11 +41,6 @@ std::int64_t total(WordCounts const& counts)
     return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
 }
 
-std::int64_t count(WordCounts const& counts, Word word)
-{
-    return counts.at(static_cast<std::size_t>(word));
-}
-
 std::string and_more(std::string const& names, std::size_t all, std::size_t shown)
 {
     return all > shown ? names + ", " + grouped(static_cast<std::int64_t>(all - shown)) + " more" : names;

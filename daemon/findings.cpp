@@ -5,22 +5,14 @@
 #include <array>
 #include <cstdlib>
 
+#include <usher/core/numbers.hpp>
+
 namespace usher {
 
 namespace {
 
 constexpr seconds clock_tolerance{5};
 constexpr std::size_t quarters_in_hour = 4;
-
-std::string counted(std::int64_t count, std::string const& noun)
-{
-    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
-std::int64_t count(WordCounts const& counts, Word word)
-{
-    return counts.at(static_cast<std::size_t>(word));
-}
 
 std::int64_t count_all(WordCounts const& counts)
 {
@@ -185,8 +177,7 @@ std::string status_sentence(Sample const& sample, DaemonFacts const& facts)
     if (MeetingGroup const* const group = first_group(sample, Word::failed); group != nullptr) {
         const std::int64_t live = count(report.live, Word::failed);
         return "FAILED: " + counted(static_cast<std::int64_t>(report.failed_near), "meeting") +
-               (live > 0 ? ", " + std::to_string(live) + " live " : " ") + reason_text(*group) +
-               "; run usherctl status";
+               (live > 0 ? ", " + grouped(live) + " live " : " ") + reason_text(*group) + "; run usherctl status";
     }
     if (MeetingGroup const* const group = first_group(sample, Word::at_risk); group != nullptr) {
         std::string text =
@@ -203,7 +194,7 @@ std::string status_sentence(Sample const& sample, DaemonFacts const& facts)
                " cannot be served; run usherctl status";
     std::string text = "All well: ";
     if (const std::int64_t all = count_all(hour); all > 0)
-        text += std::to_string(count(hour, Word::ready)) + " of " + std::to_string(all) + " of the next hour ready";
+        text += grouped(count(hour, Word::ready)) + " of " + grouped(all) + " of the next hour ready";
     else
         text += "no meeting is live or opens within the next hour";
     if (report.safe.until)

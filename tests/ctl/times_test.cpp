@@ -102,16 +102,5 @@ TEST(Page, TheVerdictHasAColourOnATerminal)
     EXPECT_EQ(out.str(), "\x1b[31mFailing: x.\n\x1b[0m");
 }
 
-TEST(Numbers, HaveThousands)
-{
-    EXPECT_EQ(grouped(0), "0");
-    EXPECT_EQ(grouped(999), "999");
-    EXPECT_EQ(grouped(1000), "1,000");
-    EXPECT_EQ(grouped(1000000), "1,000,000");
-    EXPECT_EQ(grouped(-1234), "-1,234");
-    EXPECT_EQ(counted(1, "meeting"), "1 meeting");
-    EXPECT_EQ(counted(2104, "meeting"), "2,104 meetings");
-}
-
 } // namespace
 } // namespace usher::ctl

@@ -92,6 +92,10 @@ struct MeetingGroup {
 
 /// How many meetings have each word, by `Word`.
 using WordCounts = std::array<std::int64_t, word_count>;
+inline std::int64_t count(WordCounts const& counts, Word word)
+{
+    return counts.at(static_cast<std::size_t>(word));
+}
 
 inline constexpr std::size_t quarters_in_day = 96;
 
