@@ -80,6 +80,17 @@ void set_patience(SQLite::Database& database, std::chrono::milliseconds patience
 /// said.
 [[noreturn]] void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* handle = nullptr);
 
+/// Does `work` on the database of this path, and rethrows likewise.
+template <class Work>
+auto guard(SQLite::Database& database, std::string const& path, Work&& work)
+{
+    try {
+        return work();
+    } catch (SQLite::Exception const& error) {
+        rethrow(error, path, database.getHandle());
+    }
+}
+
 /// Which tables have pages that cannot be read; reads all of the database.
 std::string damaged_tables(sqlite3* database);
 /// The message of DatabaseDamaged.

@@ -44,11 +44,7 @@ struct PersonEraser::Impl {
     template <class Work>
     auto guarded(Work&& work) const
     {
-        try {
-            return work();
-        } catch (SQLite::Exception const& error) {
-            rethrow(error, path, database->getHandle());
-        }
+        return guard(*database, path, work);
     }
 
     explicit Impl(std::string const& file)

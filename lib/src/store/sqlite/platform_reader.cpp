@@ -33,11 +33,7 @@ struct PlatformReader::Impl {
     template <class Work>
     auto guarded(Work&& work) const
     {
-        try {
-            return work();
-        } catch (SQLite::Exception const& error) {
-            rethrow(error, path, database->getHandle());
-        }
+        return guard(*database, path, work);
     }
 
     explicit Impl(std::string const& file) : path{file}, database{open_connection(file, Access::read_only)}

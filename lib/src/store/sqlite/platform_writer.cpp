@@ -61,11 +61,7 @@ struct PlatformWriter::Impl {
     template <class Work>
     auto guarded(Work&& work)
     {
-        try {
-            return work();
-        } catch (SQLite::Exception const& error) {
-            rethrow(error, path, database->getHandle());
-        }
+        return guard(*database, path, work);
     }
 };
 

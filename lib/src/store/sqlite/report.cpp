@@ -133,12 +133,10 @@ struct Report::Impl {
     template <class Work>
     auto on_snapshot(Work&& work) const -> decltype(work())
     {
-        try {
+        return guard(*database, path, [&] {
             const SQLite::Transaction transaction{*database};
             return work();
-        } catch (SQLite::Exception const& error) {
-            rethrow(error, path, database->getHandle());
-        }
+        });
     }
 
     /// Calls `read` with each row, on the snapshot at hand.

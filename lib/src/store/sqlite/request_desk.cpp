@@ -51,11 +51,7 @@ struct RequestDesk::Impl : Statements {
     template <class Work>
     auto guarded(Work&& work)
     {
-        try {
-            return work();
-        } catch (SQLite::Exception const& error) {
-            rethrow(error, path, database->getHandle());
-        }
+        return guard(*database, path, work);
     }
 
     template <class... Values>
