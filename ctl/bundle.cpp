@@ -15,7 +15,7 @@
 namespace usher::ctl {
 namespace {
 
-constexpr std::size_t block = 512; // tar is made of these
+constexpr std::size_t block_bytes = 512; // tar is made of these
 
 /// Where a value stands in a header, by POSIX.1-1988.
 struct Field {
@@ -47,7 +47,7 @@ void put_octal(std::string& header, Field field, unsigned long long value)
 
 std::string header_of(BundleFile const& file, long long at)
 {
-    std::string header(block, '\0');
+    std::string header(block_bytes, '\0');
     put(header, name_field, file.name);
     put_octal(header, mode_field, 0600);
     put_octal(header, owner_field, 0);
@@ -77,9 +77,9 @@ std::optional<std::string> write_bundle(std::string const& path, std::vector<Bun
     std::string archive;
     for (BundleFile const& file : files) {
         archive += header_of(file, at) + file.text;
-        archive.resize((archive.size() + block - 1) / block * block, '\0');
+        archive.resize((archive.size() + block_bytes - 1) / block_bytes * block_bytes, '\0');
     }
-    archive.resize(archive.size() + 2 * block, '\0');
+    archive.resize(archive.size() + 2 * block_bytes, '\0');
     const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (descriptor < 0)
         return std::string{std::strerror(errno)};

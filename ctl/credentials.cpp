@@ -18,7 +18,7 @@ struct CredentialArguments {
     bool show = false;
 };
 
-Json json_of(CredentialReport const& credential, bool show)
+Json json_of_credential(CredentialReport const& credential, bool show)
 {
     return Json{
         {"meeting", credential.meeting_id},
@@ -28,10 +28,10 @@ Json json_of(CredentialReport const& credential, bool show)
         {"project_key", credential.project_key},
         {"session_id", credential.session_id},
         {"token", show ? Json(credential.token) : Json(nullptr)},
-        {"issued_at", ctl::json_of(credential.issued_at)},
-        {"expires_at", ctl::json_of(credential.expires_at)},
-        {"opens_at", ctl::json_of(credential.opens)},
-        {"closes_at", ctl::json_of(credential.closes)}};
+        {"issued_at", json_of(credential.issued_at)},
+        {"expires_at", json_of(credential.expires_at)},
+        {"opens_at", json_of(credential.opens)},
+        {"closes_at", json_of(credential.closes)}};
 }
 
 /// The tokens, and nothing else: with the participant's id where there may be several.
@@ -132,8 +132,9 @@ int credentials(Context& context, CredentialArguments const& arguments)
     const bool one = arguments.participant.has_value();
     if (context.json) {
         Json document = answer("credentials", times.now());
-        document["credentials"] =
-            json_of_listing(found, [&](CredentialReport const& each) { return json_of(each, arguments.show); });
+        document["credentials"] = json_of_listing(found, [&](CredentialReport const& each) {
+            return json_of_credential(each, arguments.show);
+        });
         print(context.out, document);
     } else if (arguments.show) {
         print_tokens(context.out, found, one);

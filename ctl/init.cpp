@@ -38,7 +38,7 @@ std::string rights_of(std::string const& path)
            (members != nullptr ? members->gr_name : std::to_string(status.st_gid));
 }
 
-Json json_of(std::vector<Damage> const& damages)
+Json json_of_damages(std::vector<Damage> const& damages)
 {
     Json items = Json::array();
     for (Damage const& damage : damages)
@@ -70,7 +70,7 @@ int report_damage(Context& context, std::string const& path, std::vector<Damage>
 {
     if (context.json) {
         Json result = init_answer(path, "damaged");
-        result["damage"] = json_of(damages);
+        result["damage"] = json_of_damages(damages);
         print(context.out, result);
         return exit_could_not;
     }
@@ -160,7 +160,7 @@ int repair(Context& context)
                   : result.mended.empty()   ? "unchanged"
                                             : "repaired"
         );
-        document["damage"] = json_of(result.mended);
+        document["damage"] = json_of_damages(result.mended);
         document["rows"] = result.rows;
         document["refused"] = {{"total", result.refused_in_all}, {"items", result.refused}};
         print(context.out, document);

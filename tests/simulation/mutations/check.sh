@@ -70,7 +70,7 @@ mkdir "$work/tree"
 # Each file is of now: an older one might be taken for what an object was made from by a mutation before.
 tar -C "$root" --exclude=./build --exclude=./.git --exclude=node_modules -cf - . | tar -C "$work/tree" -xmf -
 patches=$work/tree/tests/simulation/mutations # what is edited meanwhile is of no account
-cmake -S "$work/tree" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo >"$work/build.log" 2>&1
+cmake -S "$work/tree" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release >"$work/build.log" 2>&1
 build
 # A seed that finds something though nothing is broken on purpose says nothing about what is.
 clean=()
