@@ -19,9 +19,11 @@ install(FILES systemd/usher.sysusers DESTINATION lib/sysusers.d RENAME usher.con
 install(FILES systemd/usher.catalog DESTINATION lib/systemd/catalog)
 install(FILES systemd/usher.tmpfiles DESTINATION lib/tmpfiles.d RENAME usher.conf)
 
-install(FILES README.md LICENSE CHANGELOG.md config/usher.example.yaml TYPE DOC OPTIONAL)
-install(DIRECTORY docs/ TYPE DOC OPTIONAL FILES_MATCHING PATTERN *.md PATTERN *.yml PATTERN *.json PATTERN *.svg PATTERN man EXCLUDE)
-install(DIRECTORY examples TYPE DOC)
+# In the folders that they have here, for the sake of the links between them.
+install(FILES README.md LICENSE CHANGELOG.md TYPE DOC)
+install(FILES config/usher.example.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/config)
+install(DIRECTORY schema DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN man EXCLUDE)
 
 include(${CMAKE_CURRENT_LIST_DIR}/usher_pages.cmake)
 install(FILES ${usher_pages}/usherctl.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

@@ -25,6 +25,8 @@ file(STRINGS ${prefix}/lib/systemd/system/usher.service start REGEX "^ExecStart=
 if(NOT start STREQUAL "ExecStart=${prefix}/bin/usherd")
   message(FATAL_ERROR "the installed unit does not start the installed daemon: ${start}")
 endif()
+run("following the links of the installed documentation"
+  ${CMAKE_CURRENT_LIST_DIR}/../docs/links_test.sh --installed ${prefix}/share/doc/usher)
 # What is installed must not point back at where it was built.
 file(GLOB exported ${prefix}/${LIBDIR}/cmake/usher/*.cmake)
 foreach(file IN LISTS exported)

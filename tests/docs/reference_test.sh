@@ -266,7 +266,7 @@ catalog() {
         way_out=$(words way_out | sed -n "s/^$name //p")
         way_out=${way_out:-nothing has to be done}
         printf -- '-- %s\nSubject: usherd: %s\nDefined-By: usher\n' "$id" "$(words event | sed -n "s/^[a-z]* $name //p")"
-        printf 'Documentation: file:///usr/share/doc/usher/log.md\n\n%s.\n\n' "${way_out^}"
+        printf 'Documentation: file:///usr/share/doc/usher/docs/log.md\n\n%s.\n\n' "${way_out^}"
     done
 }
 catalog >"$work/catalog"
