@@ -232,7 +232,7 @@ TEST_F(StalledReader, IsToldHowManyLinesItMissed)
     const auto notice = text.find(" warning lines of the log were dropped count=");
     ASSERT_NE(notice, std::string::npos);
     const int dropped = std::atoi(text.c_str() + text.find('=', notice) + 1);
-    const int refused = count_of(text.substr(0, notice), "configuration refused");
+    const int refused = count_of(text, "configuration refused"); // some follow the notice, if the last reload was late
     EXPECT_GT(dropped, 0);
     EXPECT_GT(refused, mistakes);
     EXPECT_EQ((refused + dropped) % (mistakes + 1), 0) << refused << " and " << dropped;
