@@ -8,6 +8,8 @@ target_compile_options(usher_options INTERFACE
 # tests/hardening looks at the binaries. -fPIE and not -fPIC: nothing here goes into a shared library.
 add_compile_options(-fPIE -fstack-protector-strong -fstack-clash-protection)
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
+# Its macros put the path of the source into the program, which differs from one build to the next.
+add_compile_definitions(OPENSSL_NO_FILENAMES)
 add_link_options(-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|i.86)$")
   add_compile_options(-fcf-protection)
