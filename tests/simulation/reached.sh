@@ -153,9 +153,9 @@ printf '%s\n' "${seeds[@]}" | xargs -P "$(nproc)" -I{} sh -c '"$0" --seed {} --d
     "$work/bin/usher-sim"
 lines >"$work/simulated.txt"
 forget
-for program in "${programs[@]}"; do
-    (cd "$work" && bin/"$program" >"$work/$program.log" 2>&1) || echo "$program fails here: see $work/$program.log"
-done
+# shellcheck disable=SC2016
+printf '%s\n' "${programs[@]}" | (cd "$work" && xargs -P "$(nproc)" -I{} sh -c \
+    'bin/"$1" >"$1.log" 2>&1 || echo "$1 fails here: see build/reached/$1.log"' sh {})
 lines >"$work/tested.txt"
 with_doors "$work/simulated.txt" "$work/tested.txt" >"$work/lines.txt"
 if ! grep -qE '^lib/src/service/provisioning.cpp:[0-9]+:[1-9]' "$work/lines.txt"; then
