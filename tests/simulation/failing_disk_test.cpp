@@ -83,6 +83,15 @@ TEST_F(FailingDisk, OnAFullDiskACheckpointIsTriedAgain)
 }
 
 /// In the background nobody waits for it; whoever comes to rest hears of it.
+TEST_F(FailingDisk, WhatFindsNoRoomIsTriedAgain)
+{
+    const As as{vfs, ours};
+    vfs.plan(ours, DiskFault::full, 1);
+    EXPECT_THROW(store->beat(start + 2s, start), DatabaseFull);
+    vfs.forget_plans();
+    EXPECT_NO_THROW(store->beat(start + 2s, start));
+}
+
 TEST_F(FailingDisk, ACheckpointInTheBackgroundSaysSoToo)
 {
     {

@@ -193,6 +193,7 @@ if [ "$(id -u)" -eq 0 ] && mkdir "$work/disk" && mount -t tmpfs -o size=8m tmpfs
     fails_in_order "$bin/usherd" --db "$db" --once >/dev/null
     start
     sleep 1
+    kill -0 "$daemon" 2>/dev/null || fail "usherd ends on a full disk"
     rm "$work/disk/filler"
     kill -TERM "$daemon" 2>/dev/null || true
     wait "$daemon" || true

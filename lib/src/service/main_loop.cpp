@@ -30,7 +30,8 @@ MainLoop::MainLoop(
 void Hindrance::met(DatabaseBusy const& error)
 {
     const bool broken = dynamic_cast<SchemaBroken const*>(&error) != nullptr;
-    const LogEventNo event = broken ? "schema.incomplete"_event : "store.busy"_event;
+    const bool full = dynamic_cast<DatabaseFull const*>(&error) != nullptr;
+    const LogEventNo event = broken ? "schema.incomplete"_event : full ? "store.full"_event : "store.busy"_event;
     if (told_ == event)
         return;
     log_event(event, {{"reason", error.what()}});
@@ -220,6 +221,8 @@ boost::asio::awaitable<void> MainLoop::beat()
     try {
         co_await parts_.provisioner.beat();
         beaten_ = steady;
+    } catch (DatabaseFull const&) {
+        throw; // nobody who makes room would know of it otherwise
     } catch (DatabaseBusy const&) {
         // whoever holds the lock lets go; the next round tries again
     }

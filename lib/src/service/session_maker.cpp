@@ -570,6 +570,8 @@ boost::asio::awaitable<void> SessionMaker::run()
         SteadyClock::duration wait = busy_database;
         try {
             wait = co_await step();
+        } catch (DatabaseFull const& error) {
+            log_event("store.full"_event, {{"reason", error.what()}});
         } catch (DatabaseBusy const& error) {
             log_event("store.busy"_event, {{"reason", error.what()}});
         }

@@ -50,6 +50,9 @@ inline constexpr LogEvent log_events[] = {
      "the database is damaged, what lies elsewhere is served",
      "stop usherd and put a backup in its place with `usherctl restore`; meetings whose rows can be read are served "
      "until then"},
+    {"store.full", LogSeverity::error, "6011007cbfaddb4bfb4886db2b600a2a", "no room on the disk, trying again",
+     "make room on the disk that `reason` names; nothing is lost, and usherd goes on by itself; told once, until "
+     "`store.free`"},
     {"task.failed", LogSeverity::error, "66d593faaecb4a7ab91a8ab601a66a61", "task failed, usherd ends",
      "look for `reason` under What ends the daemon; systemd starts usherd again", false},
 

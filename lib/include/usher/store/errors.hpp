@@ -51,10 +51,16 @@ public:
     using DatabaseError::DatabaseError;
 };
 
-/// Others keep the database busy for longer than usher waits: try again later.
+/// Not now: others keep the database busy for longer than usher waits. Try again later.
 class DatabaseBusy : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
+};
+
+/// The disk has no room for what is to be written. Nothing is lost: try again once there is.
+class DatabaseFull : public DatabaseBusy {
+public:
+    using DatabaseBusy::DatabaseBusy;
 };
 
 /// A table, column or index of usher's is not there: somebody rebuilds it at this moment, or took it. Try again later.

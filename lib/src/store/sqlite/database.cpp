@@ -75,9 +75,14 @@ std::string why_read_only(std::string const& path)
             continue;
         std::array<char, 8> mode{};
         std::snprintf(mode.data(), mode.size(), "%04o", status.st_mode & 07777U);
-        return file + ": the account " + me + " may not write it: it belongs to " + user_name(status.st_uid) + ":" +
-               group_name(status.st_gid) + " with mode " + mode.data() + "; as root: chown " + me + ":" +
-               group_name(folder.st_gid) + " " + shell_word(file) + " && chmod 0660 " + shell_word(file);
+        const std::string fault = file + ": the account " + me + " may not write it: it belongs to " +
+                                  user_name(status.st_uid) + ":" + group_name(status.st_gid) + " with mode " +
+                                  mode.data();
+        if (folder.st_uid != ::geteuid()) // so the database is somebody else's
+            return fault + "; run this as " + user_name(folder.st_uid) + ", or join its group, as root: adduser " + me +
+                   " " + group_name(folder.st_gid);
+        return fault + "; as root: chown " + me + ":" + group_name(folder.st_gid) + " " + shell_word(file) +
+               " && chmod 0660 " + shell_word(file);
     }
     return path + ": may not be written by the account " + me + "; its folder belongs to " + user_name(folder.st_uid) +
            ":" + group_name(folder.st_gid) + ", and must let the daemon's account create -wal and -shm";
@@ -298,6 +303,8 @@ void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* h
             reason = ENOSPC;
         if (reason == EACCES || reason == EPERM || reason == EROFS)
             throw DatabaseReadOnly{why_read_only(path)};
+        if (reason == ENOSPC || reason == EDQUOT)
+            throw DatabaseFull{path + ": " + error.what() + ": " + describe_errno(reason)};
         throw DatabaseError{path + ": " + error.what() + (reason != 0 ? ": " + describe_errno(reason) : std::string{})};
     }
     case SQLITE_CORRUPT:

@@ -35,12 +35,17 @@ int open_lock(std::string const& path, uid_t owner)
         return ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
     };
     int descriptor = open();
+    int error = errno;
     struct stat status {};
-    if (descriptor < 0 && errno == EACCES && ::lstat(path.c_str(), &status) == 0 && status.st_uid != owner &&
-        ::unlink(path.c_str()) == 0)
+    if (descriptor < 0 && error == EACCES && ::lstat(path.c_str(), &status) == 0 && status.st_uid != owner &&
+        ::unlink(path.c_str()) == 0) {
         descriptor = open(); // no daemon that works leaves a file of anybody else
+        error = errno;
+    }
+    if (descriptor < 0 && error == EACCES)
+        throw DatabaseReadOnly{
+            path + ": may not be written by this account; run this as the account that the database belongs to"};
     if (descriptor < 0) {
-        const int error = errno;
         throw DatabaseError{
             path + (error == ELOOP ? ": is a symbolic link; remove it: usherd keeps its lock there"
                                    : ": cannot be opened: " + describe_errno(error))};
