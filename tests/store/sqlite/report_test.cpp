@@ -111,6 +111,27 @@ TEST_F(Reports, AnIdThatUsherRecordsNowhereIsNamed)
     EXPECT_EQ(report.groups.items[0].detail, "id has more than 255 bytes");
 }
 
+TEST_F(Reports, AnIdThatIsNoTextIsNamed)
+{
+    sql("PRAGMA ignore_check_constraints = ON; INSERT INTO meeting (id, starts_at, ends_at) VALUES "
+        "(x'fffe00', 1800000000, 1800003600); DELETE FROM agenda");
+    const StatusReport report = status();
+    ASSERT_EQ(report.groups.items.size(), 1U);
+    EXPECT_FALSE(report.groups.items[0].rows_gone);
+    EXPECT_EQ(report.groups.items[0].reason, "row_invalid");
+    EXPECT_EQ(report.groups.items[0].detail, "id is a BLOB; write it as text");
+}
+
+TEST_F(Reports, WhoHasAnIdWithoutAByteMakesNoMeetingUnready)
+{
+    add_ready("m", 0s);
+    sql("PRAGMA ignore_check_constraints = ON; INSERT INTO participant (meeting_id, participant_id, role) VALUES "
+        "('m', '', 'publisher'); INSERT INTO participant_problem SELECT meeting_no, '', 'row_invalid', '', 1 FROM "
+        "agenda");
+    EXPECT_EQ(word(), Word::ready);
+    EXPECT_EQ(status().not_served.total, 1U);
+}
+
 TEST_F(Reports, AnEditDoesNotMakeAServedMeetingUnready)
 {
     add_ready("m", 0s);

@@ -71,11 +71,13 @@ MeetingStanding const& StandingReader::read(SQLite::Statement& row)
     facts.state = parse_state(shown_text(row.getColumn(12))).value_or(State::pending);
     facts.exists = row.getColumn(1).getInt() != 0;
     standing_.rows_gone = row.getColumn(12).isNull();
-    if (standing_.rows_gone && standing_.id.size() > id_bytes_max) { // it never had any
+    const bool is_text = row.getColumn(0).isText();
+    if (standing_.rows_gone && (!is_text || standing_.id.size() > id_bytes_max)) { // it never had any
         standing_.rows_gone = false;
         facts.state = State::failed;
         standing_.reason = "row_invalid";
-        standing_.detail = "id has more than " + std::to_string(id_bytes_max) + " bytes";
+        standing_.detail =
+            is_text ? "id has more than " + std::to_string(id_bytes_max) + " bytes" : "id is a BLOB; write it as text";
     }
     facts.cancelled = shown_text(row.getColumn(2)) == "cancelled";
     facts.opens = instant_of(row.getColumn(8));

@@ -10,10 +10,11 @@
 #include "connection.hpp"
 
 /// By what `participant_problem` has a participant, as part of a literal. `id`: the column, also one that is no text or
-/// too long for an id. The view participant_status says the same.
+/// too long for an id. The view participant_status says the same, but for an id without a byte: of that, substr() makes
+/// NULL.
 #define USHER_PROBLEM_KEY(id)                                                                                          \
-    "CASE typeof(" id ") WHEN 'text' THEN CAST(substr(CAST(" id " AS BLOB), 1, 256) AS TEXT) ELSE substr(quote(" id    \
-    "), 1, 256) END"
+    "CASE typeof(" id ") WHEN 'text' THEN CAST(ifnull(substr(CAST(" id " AS BLOB), 1, 256), '') AS TEXT) "             \
+    "ELSE substr(quote(" id "), 1, 256) END"
 
 namespace usher {
 
