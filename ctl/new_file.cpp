@@ -33,9 +33,10 @@ NewFile::NewFile(std::string const& path) : named_{path}, path_{real_path(path)}
         descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
     } else {
         partial_ = path_ + ".partial";
-        ::unlink(partial_.c_str()); // of a run that was killed
-        descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        descriptor_ = create_partial(partial_);
     }
+    if (descriptor_ < 0 && errno == EWOULDBLOCK)
+        throw FileNotWritten{named_ + ": another program is writing it; wait until it has ended, or name another file"};
     if (descriptor_ < 0)
         throw FileNotWritten{named_ + ": cannot be created: " + describe_errno(errno)};
 }
@@ -44,9 +45,9 @@ NewFile::~NewFile()
 {
     if (descriptor_ < 0)
         return;
-    ::close(descriptor_);
     if (!partial_.empty())
-        ::unlink(partial_.c_str());
+        ::unlink(partial_.c_str()); // while it is locked
+    ::close(descriptor_);
 }
 
 void NewFile::fail() const
@@ -79,15 +80,9 @@ void NewFile::commit()
         ::close(std::exchange(descriptor_, -1));
         return;
     }
-    if (::fsync(descriptor_) != 0)
+    if (::fsync(descriptor_) != 0 || ::rename(partial_.c_str(), path_.c_str()) != 0)
         fail();
-    ::close(std::exchange(descriptor_, -1));
-    if (::rename(partial_.c_str(), path_.c_str()) != 0) {
-        const int reason = errno;
-        ::unlink(partial_.c_str());
-        errno = reason;
-        fail();
-    }
+    ::close(std::exchange(descriptor_, -1)); // the lock is held until it has its name
     const int folder = ::open(folder_of(path_).c_str(), O_RDONLY | O_CLOEXEC);
     if (folder >= 0) {
         ::fsync(folder);

@@ -13,6 +13,7 @@
 #include <usher/store/platform_reader.hpp>
 
 #include "commands.hpp"
+#include "new_file.hpp"
 #include "support/temp_dir.hpp"
 #include "support/usherctl.hpp"
 
@@ -215,6 +216,30 @@ TEST_F(ExportTest, ReplacesNothingUnasked)
     const Answer nowhere = call({"export", "--meetings", folder.file("no/such/m.csv")});
     EXPECT_EQ(nowhere.status, 1);
     EXPECT_NE(nowhere.err.find("m.csv: cannot be created: No such file"), std::string::npos) << nowhere.err;
+}
+
+TEST_F(ExportTest, OneWritesAFileAtATime)
+{
+    const std::string file = folder.file("m.csv");
+    std::ofstream{file + ".partial"} << "of a run that was killed";
+    {
+        NewFile first{file};
+        first.write("first");
+        try {
+            const NewFile second{file};
+            FAIL() << "both write it";
+        } catch (FileNotWritten const& error) {
+            EXPECT_EQ(
+                error.what(), file + ": another program is writing it; wait until it has ended, or name another file"
+            );
+        }
+        first.commit();
+    }
+    EXPECT_EQ(text_of(file), "first");
+    NewFile next{file};
+    next.write("next");
+    next.commit();
+    EXPECT_EQ(text_of(file), "next");
 }
 
 TEST_F(ExportTest, NeedsAFileForEachTable)

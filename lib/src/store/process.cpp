@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace usher {
@@ -17,6 +19,36 @@ void prepare_process()
         if (::fcntl(descriptor, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != descriptor)
             ::_exit(cannot_start); // there is nobody to tell
     ::signal(SIGXFSZ, SIG_IGN);
+}
+
+int create_partial(std::string const& path)
+{
+    for (;;) {
+        const int descriptor =
+            ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+        if (descriptor >= 0) {
+            struct stat ours {};
+            struct stat named {};
+            // Another process may have taken it for a leftover before it was locked.
+            if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0 && ::fstat(descriptor, &ours) == 0 &&
+                ::lstat(path.c_str(), &named) == 0 && ours.st_ino == named.st_ino && ours.st_dev == named.st_dev)
+                return descriptor;
+            ::close(descriptor);
+            continue;
+        }
+        if (errno != EEXIST)
+            return -1;
+        const int leftover = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        const bool is_at_work = leftover >= 0 && ::flock(leftover, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        const bool is_gone = !is_at_work && (::unlink(path.c_str()) == 0 || errno == ENOENT);
+        const int error = is_at_work ? EWOULDBLOCK : errno;
+        if (leftover >= 0)
+            ::close(leftover);
+        if (!is_gone) {
+            errno = error;
+            return -1;
+        }
+    }
 }
 
 std::string describe_errno(int error)

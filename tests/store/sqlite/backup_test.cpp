@@ -45,5 +45,24 @@ TEST(Backup, IsOfOneInstantWhateverIsWrittenMeanwhile)
     EXPECT_EQ(copy.execAndGet("PRAGMA integrity_check").getString(), "ok");
 }
 
+TEST(Backup, OneIsWrittenToAFileAtATime)
+{
+    const test::TempDir folder;
+    const std::string path = folder.file("usher.db");
+    const std::string target = folder.file("copy.db");
+    create_database(path, FileAccess::group);
+    std::string refusal;
+    back_up(path, target, "first", [&](std::size_t, std::size_t) {
+        try {
+            back_up(path, target, "second", {});
+        } catch (DatabaseError const& error) {
+            refusal = error.what();
+        }
+    });
+    EXPECT_EQ(refusal, target + ": another program is writing it; wait until it has ended, or name another file");
+    EXPECT_EQ(SQLite::Database{target}.execAndGet("PRAGMA integrity_check").getString(), "ok");
+    EXPECT_NO_THROW(back_up(path, target, "third", {}));
+}
+
 } // namespace
 } // namespace usher

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,6 +42,32 @@ void make_empty(std::string const& path)
     if (File{path, O_CREAT | O_EXCL | O_WRONLY} < 0)
         fail_by_errno(path, "cannot be created");
 }
+
+/// What a backup is written to, for this process alone.
+class PartialFile {
+public:
+    PartialFile(std::string const& path, std::string const& target) : descriptor_{create_partial(path)}
+    {
+        if (descriptor_ < 0 && errno != EWOULDBLOCK)
+            fail_by_errno(path, "cannot be created");
+        // A backup that has its name keeps the lock of its partial file until its key is there as well.
+        const File former{target, O_RDONLY};
+        const bool is_written = former >= 0 && ::flock(former, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        if (descriptor_ >= 0 && !is_written)
+            return;
+        if (descriptor_ >= 0) {
+            ::unlink(path.c_str());
+            ::close(descriptor_);
+        }
+        throw DatabaseError{target + ": another program is writing it; wait until it has ended, or name another file"};
+    }
+    PartialFile(PartialFile const&) = delete;
+    PartialFile& operator=(PartialFile const&) = delete;
+    ~PartialFile() { ::close(descriptor_); }
+
+private:
+    int descriptor_;
+};
 
 void make_durable(std::string const& path)
 {
@@ -109,10 +136,9 @@ std::string checked(SQLite::Database& database)
     return database.execAndGet("PRAGMA integrity_check(1)").getString();
 }
 
-/// All pages of `source` at one instant, to a file beside the final one, checked.
+/// All pages of `source` at one instant, to an empty file beside the final one, checked.
 void copy_pages(SQLite::Database& source, std::string const& from, std::string const& to, CopyProgress const& progress)
 {
-    make_empty(to);
     const SQLite::Transaction snapshot{source}; // else each part would be of another instant, and begin anew
     source.execAndGet("SELECT count(*) FROM sqlite_master");
     {
@@ -130,6 +156,8 @@ void copy_pages(SQLite::Database& source, std::string const& from, std::string c
             if (progress)
                 progress(static_cast<std::size_t>(done - before), static_cast<std::size_t>(total));
         }
+        if (result == SQLITE_FULL)
+            throw DatabaseError{to + ": cannot be written: " + describe_errno(ENOSPC)};
         if (result != SQLITE_DONE)
             throw SQLite::Exception{sqlite3_errstr(result), result};
     }
@@ -270,6 +298,7 @@ back_up(std::string const& database, std::string const& target, std::string cons
     if (const std::string replaced = real_path(target); exists(replaced + ".lock")) // a daemon works on it, or has
         lock.emplace(replaced, who);
     const std::string copy = target + ".partial";
+    const PartialFile partial{copy, target}; // locked until all of the backup is there, also under its real name
     std::vector<std::string> files{target};
     try {
         try {
@@ -285,8 +314,8 @@ back_up(std::string const& database, std::string const& target, std::string cons
             const std::string from = real_path(database) + suffix;
             if (!exists(from))
                 continue;
-            copy_small(from, copy);
-            move(copy, target + suffix);
+            copy_small(from, target + suffix + ".partial");
+            move(target + suffix + ".partial", target + suffix);
             files.push_back(target + suffix);
         }
         make_durable(folder_of(target));
@@ -351,6 +380,7 @@ Restore::Impl::Impl(
         try {
             const auto source = open_as_it_is(backup, has_log ? Untouched::shared : Untouched::immutable);
             check_version(*source, backup);
+            make_empty(copy_);
             copy_pages(*source, backup, copy_, progress);
             expect_contract(copy_, backup);
         } catch (SQLite::Exception const& error) {
