@@ -76,6 +76,8 @@ int forget(Context& context, ForgetArguments const& arguments)
 {
     if (arguments.person.empty())
         throw UsageError{"PERSON: is empty"};
+    if (arguments.person == forgotten_person)
+        throw UsageError{"PERSON: " + arguments.person + " stands for all who are forgotten already"};
     PersonEraser eraser{context.database()};
     PersonRows rows = eraser.look(arguments.person);
     const PersonRows before = rows;

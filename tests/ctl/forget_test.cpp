@@ -83,6 +83,11 @@ TEST_F(Forget, NoRowOfUshersNamesThePersonAndTheHistoryIsStillCounted)
     world.settle();
     EXPECT_EQ(number("SELECT count(*) FROM credential_history WHERE withdrawn_at IS NULL"), "0");
     EXPECT_EQ(traces("of.ours"), 0);
+    for (const std::string way : {"--yes", "--dry-run"}) {
+        const Answer nobody = forget({"(forgotten)", way});
+        EXPECT_EQ(nobody.status, 2);
+        EXPECT_NE(nobody.err.find("stands for all who are forgotten already"), std::string::npos) << nobody.err;
+    }
     EXPECT_EQ(
         forget({"ann.of.ours"}).out,
         "Nothing to do: no row of usher's own, and none of the platform's, names ann.of.ours.\n"
