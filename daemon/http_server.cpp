@@ -8,8 +8,12 @@
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <string_view>
+#include <utility>
 
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,23 +64,61 @@ boost::system::error_category const& http_errors()
     return any.category();
 }
 
-/// Whether somebody accepts connections there.
+/// Whether somebody accepts connections there, or will: nobody is waited for.
 bool is_served(std::string const& path)
 {
     asio::io_context context;
     asio::local::stream_protocol::socket socket{context};
-    error_code error;
-    socket.connect(asio::local::stream_protocol::endpoint{path}, error);
-    return !error;
+    socket.open();
+    socket.native_non_blocking(true);
+    const asio::local::stream_protocol::endpoint endpoint{path};
+    return ::connect(socket.native_handle(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 ||
+           errno == EAGAIN;
 }
 
-/// Removes a socket that nobody serves; anything else at the path stays, and is in the way.
+/// Removes a socket that nobody serves; anything else at the path stays. Errors: runtime_error when it is in the way.
 void remove_dead_socket(std::string const& path)
 {
     struct stat status {};
-    if (::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) && !is_served(path))
+    if (::lstat(path.c_str(), &status) != 0)
+        return;
+    if (!S_ISSOCK(status.st_mode))
+        throw std::runtime_error{
+            "status.listen: " + path + ": is there, and is no socket; name another path, or remove it"};
+    if (!is_served(path))
         ::unlink(path.c_str());
 }
+
+/// The socket that a process has bound to a path, whatever others do to the path later.
+class BoundPath {
+public:
+    /// Opens the socket to the group. Errors: system_error; also when something else is there by now.
+    explicit BoundPath(std::string path) : path_{std::move(path)}
+    {
+        const int descriptor = ::open(path_.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        const std::string opened = "/proc/self/fd/" + std::to_string(descriptor);
+        const bool done = descriptor >= 0 && ::fstat(descriptor, &status_) == 0 && S_ISSOCK(status_.st_mode) &&
+                          ::chmod(opened.c_str(), S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP) == 0;
+        const int error = errno;
+        if (descriptor >= 0)
+            ::close(descriptor);
+        if (!done)
+            throw boost::system::system_error{error_code{
+                descriptor >= 0 && !S_ISSOCK(status_.st_mode) ? EADDRINUSE : error, boost::system::system_category()}};
+    }
+    BoundPath(BoundPath const&) = delete;
+    BoundPath& operator=(BoundPath const&) = delete;
+    ~BoundPath()
+    {
+        struct stat status {};
+        if (::lstat(path_.c_str(), &status) == 0 && status.st_ino == status_.st_ino && status.st_dev == status_.st_dev)
+            ::unlink(path_.c_str());
+    }
+
+private:
+    std::string path_;
+    struct stat status_ {};
+};
 
 } // namespace
 
@@ -107,9 +149,7 @@ struct HttpServer::Impl {
         Local::acceptor& acceptor = local.emplace(executor);
         acceptor.open();
         acceptor.bind(Local::endpoint{where.socket});
-        bound = true;
-        if (::chmod(where.socket.c_str(), S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP) != 0)
-            throw boost::system::system_error{error_code{errno, boost::system::system_category()}};
+        bound.emplace(where.socket);
         acceptor.listen(backlog);
     }
 
@@ -118,7 +158,7 @@ struct HttpServer::Impl {
     Answer answer;
     std::optional<Tcp::acceptor> tcp;
     std::optional<Local::acceptor> local;
-    bool bound = false; // a path that is to be removed at the end
+    std::optional<BoundPath> bound; // removed at the end
     TaskGroup connections;
 
     template <class Acceptor>
@@ -156,14 +196,13 @@ struct HttpServer::Impl {
             const bool is_no_request = error != http::error::end_of_stream && error.category() == http_errors();
             if (error && !is_no_request)
                 co_return; // its peer went away, or was too slow
-            PageResponse answered;
-            if (error) {
-                const bool too_large = error == http::error::header_limit || error == http::error::buffer_overflow;
-                answered.status = too_large ? 431 : 400;
-                more = false;
-            } else {
-                answered = answer(read(parser.get()));
-            }
+            PageRequest asked = read(parser.get());
+            more = !error;
+            if (error == http::error::header_limit || error == http::error::buffer_overflow)
+                asked.fault = 431;
+            else if (error && error != http::error::unexpected_body && error != http::error::body_limit)
+                asked.fault = 400;
+            PageResponse answered = answer(asked);
             http::response<http::string_body> response{
                 static_cast<http::status>(answered.status), parser.get().version()};
             for (auto const& [name, value] : answered.headers)
@@ -216,11 +255,7 @@ HttpServer::HttpServer(asio::any_io_executor executor, ListenAddress const& addr
     }
 }
 
-HttpServer::~HttpServer()
-{
-    if (impl_->bound)
-        ::unlink(impl_->where.socket.c_str());
-}
+HttpServer::~HttpServer() = default;
 
 asio::awaitable<void> HttpServer::serve()
 {

@@ -21,6 +21,7 @@ struct PageRequest {
     std::string host;
     std::string origin;
     std::string if_none_match;
+    int fault = 0; ///< Status that says why it cannot be understood; 0 where it can be.
 };
 
 struct PageResponse {

@@ -552,7 +552,9 @@ PageResponse StatusPages::answer(PageRequest const& request) const
     constexpr std::array<std::string_view, 5> paths{"/", "/status.json", "/metrics", "/healthz", "/readyz"};
     const bool is_known = std::find(paths.begin(), paths.end(), path) != paths.end();
     PageResponse response;
-    if (!is_asked_for(request.host))
+    if (request.fault != 0)
+        response = refuse(request.fault, request.fault == 431 ? "The request is too large." : "This is no request.");
+    else if (!is_asked_for(request.host))
         response = refuse(
             421,
             "This is not " + printable(request.host, id_bytes_shown) + ". Ask for localhost, or set status.server_name."

@@ -241,6 +241,8 @@ TEST_F(Pages, AnswerThoseAloneWhoAskForThem)
         EXPECT_EQ(get("/healthz", host).status, 421) << host;
     config.listen = *parse_listen("[::1]:9787");
     EXPECT_EQ(get("/healthz", "[::1]:9787").status, 200);
+    config.listen = *parse_listen("[0:0:0:0:0:0:0:1]:9787");
+    EXPECT_EQ(get("/healthz", "[::1]:9787").status, 200);
     config.listen = *parse_listen("/run/usher/status.sock");
     EXPECT_EQ(get("/healthz", "").status, 200); // HTTP/1.0 on a socket
 }

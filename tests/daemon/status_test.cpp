@@ -29,6 +29,18 @@ int connect_to(std::string const& path)
     return -1;
 }
 
+/// Somebody else's, who accepts nobody, and has room for one who waits.
+int listen_on(std::string const& path)
+{
+    const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    EXPECT_EQ(::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::listen(socket, 0), 0);
+    return socket;
+}
+
 struct Answer {
     int status = 0; ///< 0: there was none.
     std::string body;
@@ -167,8 +179,32 @@ TEST_F(Status, SaysWhyItCannotListen)
     std::ofstream{socket} << "a file of somebody else";
     Program refused = daemon();
     EXPECT_EQ(refused.end(), 1);
-    EXPECT_TRUE(says("status.listen: " + socket)) << printed();
+    EXPECT_TRUE(says("status.listen: " + socket + ": is there, and is no socket")) << printed();
     EXPECT_EQ(read_text(socket), "a file of somebody else");
+}
+
+/// Its queue is full, so that whoever connects would wait for as long as it likes.
+TEST_F(Status, WaitsForNobodyWhoHasItsSocket)
+{
+    const int theirs = listen_on(socket);
+    const int waits = connect_to(socket);
+    ASSERT_GE(waits, 0);
+    Program refused = daemon();
+    EXPECT_EQ(refused.end(), 1) << printed();
+    EXPECT_TRUE(says("another program listens there")) << printed();
+    ::close(waits);
+    ::close(theirs);
+}
+
+TEST_F(Status, LeavesTheSocketOfAnotherDaemonAtItsEnd)
+{
+    Program running = daemon();
+    ASSERT_TRUE(gets("/healthz", 200)) << printed();
+    ASSERT_EQ(::unlink(socket.c_str()), 0);
+    const int theirs = listen_on(socket);
+    EXPECT_EQ(running.end(SIGTERM), 0) << printed();
+    EXPECT_TRUE(exists(socket));
+    ::close(theirs);
 }
 
 TEST_F(Status, SurvivesWhatStrangersSend)
@@ -179,7 +215,10 @@ TEST_F(Status, SurvivesWhatStrangersSend)
     EXPECT_TRUE(exchange("GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n")
                     .starts_with("HTTP/1.1 431"));
     EXPECT_TRUE(exchange("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\nx")
-                    .starts_with("HTTP/1.1 400"));
+                    .starts_with("HTTP/1.1 405"));
+    EXPECT_NE(exchange("no request\r\n\r\n").find("nosniff"), std::string::npos);
+    EXPECT_EQ(metric("usher_http_requests_total", "code=\"400\""), 2) << "both without a request";
+    EXPECT_EQ(metric("usher_http_requests_total", "code=\"431\""), 1);
     std::vector<int> idle;
     for (int i = 0; i < 40; ++i) // more than are served at once
         idle.push_back(connect_to(socket));

@@ -22,10 +22,15 @@ bool is_ip_v4(std::string const& ip)
     return ::inet_pton(AF_INET, ip.c_str(), &address) == 1;
 }
 
-bool is_ip_v6(std::string const& ip)
+/// As a browser names it in `Host`: the shortest form. Empty when it is none.
+std::string shortest_ip_v6(std::string const& ip)
 {
     in6_addr address{};
-    return ::inet_pton(AF_INET6, ip.c_str(), &address) == 1;
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    if (::inet_pton(AF_INET6, ip.c_str(), &address) != 1 ||
+        ::inet_ntop(AF_INET6, &address, text.data(), text.size()) == nullptr)
+        return {};
+    return text.data();
 }
 
 } // namespace
@@ -65,7 +70,9 @@ tl::expected<ListenAddress, std::string> parse_listen(std::string_view text)
     const std::string_view port = text.substr(colon + 1);
     const bool in_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
     address.ip = in_brackets ? host.substr(1, host.size() - 2) : host;
-    if (in_brackets ? !is_ip_v6(address.ip) : !is_ip_v4(address.ip))
+    if (in_brackets)
+        address.ip = shortest_ip_v6(address.ip);
+    if (in_brackets ? address.ip.empty() : !is_ip_v4(address.ip))
         return refused();
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
     if (error != std::errc{} || end != port.data() + port.size() || address.port == 0)
