@@ -88,6 +88,11 @@ bool agreed(Context& context, std::string_view command, std::string const& warni
 int already_at_work(Context& context, std::string_view command, AlreadyAtWork const& error)
 {
     const std::string holder = error.holder().substr(0, error.holder().find(" on "));
+    if (holder.starts_with("usherctl "))
+        return cannot(
+            context, command,
+            {"at_work", "another command (" + holder + ") is at work. Nothing was done", "wait until it has ended"}
+        );
     return cannot(
         context, command, {"at_work", "usherd (" + holder + ") is at work. Nothing was done", "systemctl stop usher"}
     );

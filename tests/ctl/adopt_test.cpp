@@ -87,6 +87,17 @@ TEST_F(AdoptSessions, CanBeDoneTwice)
     EXPECT_EQ(refusal(), "");
 }
 
+TEST_F(AdoptSessions, NamesACommandThatIsAtWork)
+{
+    const InstanceLock restore{real_path(world.path), "usherctl restore, pid 812 on here, started x"};
+    const Answer answer = adopt();
+    EXPECT_EQ(answer.status, 1);
+    EXPECT_EQ(
+        answer.err, "usherctl: init: another command (usherctl restore, pid 812) is at work. Nothing was done.\n"
+                    "do: wait until it has ended\n"
+    );
+}
+
 TEST_F(AdoptSessions, IsRefusedWhileADaemonRuns)
 {
     const InstanceLock daemon{real_path(world.path), "pid 812 on here, started x"};
