@@ -363,6 +363,21 @@ TEST_F(Machine, ADatabaseThatItMayNotWriteIsNamedWithTheWayOut)
     ASSERT_EQ(::chmod(path.c_str(), 0644), 0);
     EXPECT_EQ(usherd({}, [] { become(stranger); }).end(), 2) << printed();
     EXPECT_TRUE(says("it belongs to root:root with mode 0644; as root: chown 54321:54321 " + path)) << printed();
+
+    ASSERT_EQ(::chmod(path.c_str(), 0660), 0);
+    std::ofstream{output}; // emptied
+    EXPECT_EQ(usherd({}, [] { become(stranger); }).end(), 2) << printed();
+    EXPECT_TRUE(says("it belongs to root:root with mode 0660; as root: adduser 54321 root")) << printed();
+}
+
+TEST_F(Machine, AnAccountThatMayNotMakeTheLockFileIsToldSo)
+{
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root, to become another user";
+    ASSERT_EQ(::chmod(folder.file(".").c_str(), 0755), 0);
+    ASSERT_EQ(::chmod(path.c_str(), 0666), 0);
+    EXPECT_EQ(usherd({}, [] { become(stranger); }).end(), 2) << printed();
+    EXPECT_TRUE(says(".lock: this account may not write it; run this as the account that")) << printed();
 }
 
 TEST_F(Machine, StoppingBesideAReaderKeepsNobodyFromWriting)

@@ -23,22 +23,26 @@ void prepare_process()
 
 int create_partial(std::string const& path)
 {
-    for (;;) {
+    constexpr int tries_max = 100; // somebody else may put something there again and again
+    for (int tries = 0; tries < tries_max; ++tries) {
         const int descriptor =
             ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
         if (descriptor >= 0) {
             struct stat ours {};
             struct stat named {};
+            const bool is_locked = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+            if (!is_locked && errno != EWOULDBLOCK)
+                return descriptor; // the file system knows no locks
             // Another process may have taken it for a leftover before it was locked.
-            if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0 && ::fstat(descriptor, &ours) == 0 &&
-                ::lstat(path.c_str(), &named) == 0 && ours.st_ino == named.st_ino && ours.st_dev == named.st_dev)
+            if (is_locked && ::fstat(descriptor, &ours) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+                ours.st_ino == named.st_ino && ours.st_dev == named.st_dev)
                 return descriptor;
             ::close(descriptor);
             continue;
         }
         if (errno != EEXIST)
             return -1;
-        const int leftover = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        const int leftover = ::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
         const bool is_at_work = leftover >= 0 && ::flock(leftover, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
         const bool is_gone = !is_at_work && (::unlink(path.c_str()) == 0 || errno == ENOENT);
         const int error = is_at_work ? EWOULDBLOCK : errno;
@@ -49,6 +53,8 @@ int create_partial(std::string const& path)
             return -1;
         }
     }
+    errno = EEXIST;
+    return -1;
 }
 
 std::string describe_errno(int error)

@@ -10,7 +10,6 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,29 +42,28 @@ void make_empty(std::string const& path)
         fail_by_errno(path, "cannot be created");
 }
 
-/// What a backup is written to, for this process alone.
-class PartialFile {
+/// Keeps other backups from a file, and from its key. SQLite opens another one: on a network's file system its locks
+/// and this one would be in each other's way.
+class OnlyWriter {
 public:
-    PartialFile(std::string const& path, std::string const& target) : descriptor_{create_partial(path)}
+    explicit OnlyWriter(std::string const& target) : path_{target + ".partial"}, descriptor_{create_partial(path_)}
     {
-        if (descriptor_ < 0 && errno != EWOULDBLOCK)
-            fail_by_errno(path, "cannot be created");
-        // A backup that has its name keeps the lock of its partial file until its key is there as well.
-        const File former{target, O_RDONLY};
-        const bool is_written = former >= 0 && ::flock(former, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-        if (descriptor_ >= 0 && !is_written)
-            return;
-        if (descriptor_ >= 0) {
-            ::unlink(path.c_str());
-            ::close(descriptor_);
-        }
-        throw DatabaseError{target + ": another program is writing it; wait until it has ended, or name another file"};
+        if (descriptor_ < 0 && errno == EWOULDBLOCK)
+            throw DatabaseError{
+                target + ": another program is writing it; wait until it has ended, or name another file"};
+        if (descriptor_ < 0)
+            fail_by_errno(path_, "cannot be created");
     }
-    PartialFile(PartialFile const&) = delete;
-    PartialFile& operator=(PartialFile const&) = delete;
-    ~PartialFile() { ::close(descriptor_); }
+    OnlyWriter(OnlyWriter const&) = delete;
+    OnlyWriter& operator=(OnlyWriter const&) = delete;
+    ~OnlyWriter()
+    {
+        ::unlink(path_.c_str()); // while it is locked
+        ::close(descriptor_);
+    }
 
 private:
+    std::string path_;
     int descriptor_;
 };
 
@@ -279,7 +277,7 @@ bool log_does_not_fit(std::string const& database)
 void expect_other_file(std::string const& database, std::string const& target)
 {
     const std::string own = real_path(database);
-    for (const std::string written : {"", ".partial", "-wal", "-shm", ".key", ".mark"})
+    for (const std::string written : {"", ".partial", ".copy", "-wal", "-shm", ".key", ".mark"})
         for (const std::string suffix :
              {"", "-wal", "-shm", "-journal", "-wal.foreign", ".key", ".key.new", ".mark", ".lock", ".restoring",
               ".restoring.key", ".replaced", ".replaced-wal", ".replaced-shm", ".replaced.key"})
@@ -297,12 +295,13 @@ back_up(std::string const& database, std::string const& target, std::string cons
     std::optional<InstanceLock> lock;
     if (const std::string replaced = real_path(target); exists(replaced + ".lock")) // a daemon works on it, or has
         lock.emplace(replaced, who);
-    const std::string copy = target + ".partial";
-    const PartialFile partial{copy, target}; // locked until all of the backup is there, also under its real name
+    const OnlyWriter alone{target};
+    const std::string copy = target + ".copy";
     std::vector<std::string> files{target};
     try {
         try {
             const auto source = open_connection(database, Access::read_only);
+            make_empty(copy);
             copy_pages(*source, database, copy, progress);
         } catch (SQLite::Exception const& error) {
             rethrow(error, database);
@@ -314,8 +313,8 @@ back_up(std::string const& database, std::string const& target, std::string cons
             const std::string from = real_path(database) + suffix;
             if (!exists(from))
                 continue;
-            copy_small(from, target + suffix + ".partial");
-            move(target + suffix + ".partial", target + suffix);
+            copy_small(from, copy);
+            move(copy, target + suffix);
             files.push_back(target + suffix);
         }
         make_durable(folder_of(target));

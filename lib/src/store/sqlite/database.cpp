@@ -78,11 +78,11 @@ std::string why_read_only(std::string const& path)
         const std::string fault = file + ": the account " + me + " may not write it: it belongs to " +
                                   user_name(status.st_uid) + ":" + group_name(status.st_gid) + " with mode " +
                                   mode.data();
-        if (folder.st_uid != ::geteuid()) // so the database is somebody else's
-            return fault + "; run this as " + user_name(folder.st_uid) + ", or join its group, as root: adduser " + me +
-                   " " + group_name(folder.st_gid);
-        return fault + "; as root: chown " + me + ":" + group_name(folder.st_gid) + " " + shell_word(file) +
-               " && chmod 0660 " + shell_word(file);
+        if ((status.st_mode & (S_IRGRP | S_IWGRP)) == (S_IRGRP | S_IWGRP))
+            return fault + "; as root: adduser " + me + " " + group_name(status.st_gid);
+        // Whoever asks, the database belongs to whom its folder belongs to.
+        return fault + "; as root: chown " + user_name(folder.st_uid) + ":" + group_name(folder.st_gid) + " " +
+               shell_word(file) + " && chmod 0660 " + shell_word(file);
     }
     return path + ": may not be written by the account " + me + "; its folder belongs to " + user_name(folder.st_uid) +
            ":" + group_name(folder.st_gid) + ", and must let the daemon's account create -wal and -shm";
