@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::int64_t a_day = 4;
+constexpr double a_day = 3.5; // of them: each can fail many calls, and more than one lasts until a restart
 
 } // namespace
 
@@ -78,7 +78,8 @@ Faults::Kind const& Faults::some_kind(Dice& dice)
 
 void Faults::plan()
 {
-    for (int number = 1; number <= world_.options.days * a_day; ++number) {
+    const int planned = static_cast<int>(world_.options.days * a_day);
+    for (int number = 1; number <= planned; ++number) {
         Dice dice = world_.dice.fork();
         const Duration when{dice.below(world_.span.count())};
         Kind const& kind = some_kind(dice);

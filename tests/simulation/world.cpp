@@ -17,6 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr Duration restart_after = 5s; // RestartSec of the unit
 constexpr char application[] = "29f760f8-7ce1-46c9-ade3-f2dedee4ed5f";
 
 /// Nobody else's.
@@ -121,7 +122,7 @@ void World::start_daemon()
             story.tell("usherd dies at its start");
         else
             judge_failure(std::current_exception());
-        events.after(1s, [this] { start_daemon(); });
+        events.after(restart_after, [this] { start_daemon(); });
     }
 }
 
@@ -136,7 +137,7 @@ void World::bury(std::unique_ptr<Daemon>& which)
     if (is_first) {
         trouble(0s);
         disturb();
-        events.after(Duration{dice.between(100, 3000) * Duration{1ms}}, [this] { start_daemon(); });
+        events.after(restart_after + Duration{dice.below(1000) * Duration{1ms}}, [this] { start_daemon(); });
     }
 }
 
