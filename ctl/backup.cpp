@@ -9,6 +9,7 @@
 #include <usher/store/backup.hpp>
 
 #include "commands.hpp"
+#include "interrupt.hpp"
 #include "output.hpp"
 #include "progress.hpp"
 #include "times.hpp"
@@ -47,6 +48,7 @@ CopyProgress shown(Context& context, std::string const& doing)
 {
     const auto progress = std::make_shared<Progress>(context.err, progress_on_standard_error(!context.json), doing);
     return [progress](std::size_t pages, std::size_t total) {
+        Interruptible::check();
         progress->set_total(total);
         progress->add(pages);
     };
@@ -55,6 +57,7 @@ CopyProgress shown(Context& context, std::string const& doing)
 int backup(Context& context, BackupArguments const& arguments)
 {
     expect_name(arguments.file);
+    const Interruptible interruptible;
     const std::string database = context.database();
     const bool there = ::access(arguments.file.c_str(), F_OK) == 0;
     if (there && !arguments.yes && !agreed(context, "backup", arguments.file + " is there already and is replaced."))
@@ -99,6 +102,7 @@ int restore(Context& context, RestoreArguments const& arguments)
     if (!arguments.file)
         throw UsageError{"restore needs FILE, or --noticed"};
     expect_name(*arguments.file);
+    const Interruptible interruptible;
     const std::string database = context.database();
     std::optional<Restore> copy;
     try {

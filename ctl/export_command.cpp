@@ -9,6 +9,7 @@
 #include <usher/store/platform_reader.hpp>
 
 #include "commands.hpp"
+#include "interrupt.hpp"
 #include "new_file.hpp"
 #include "output.hpp"
 #include "progress.hpp"
@@ -58,6 +59,7 @@ public:
             table.columns.emplace_back(column.table);
         Exported result;
         reader.each_row(table, [&](std::span<RowValue const> row) {
+            Interruptible::check();
             progress.add(1);
             const auto line = schedule_line<Table>(row);
             if (!line) {
@@ -162,6 +164,7 @@ int export_rows(Context& context, ExportArguments const& arguments)
 
     Exported meetings;
     Exported participants;
+    const Interruptible interruptible;
     try {
         const PlatformReader reader{context.database()};
         Export<Meetings> meetings_out{context, arguments.meetings};

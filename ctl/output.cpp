@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "interrupt.hpp"
 #include "page.hpp"
 
 namespace usher::ctl {
@@ -75,7 +76,10 @@ bool agreed(Context& context, std::string_view command, std::string const& warni
     }
     context.err << warning << " Go on? [y/N] ";
     std::string answer;
-    std::getline(context.in, answer);
+    if (Interruptible::wait_for(STDIN_FILENO))
+        std::getline(context.in, answer);
+    else
+        context.err << '\n';
     if (answer == "y" || answer == "Y" || answer == "yes")
         return true;
     if (context.json)

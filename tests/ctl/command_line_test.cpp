@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What usherctl makes of its words, and how import reports.
+#include <csignal>
+#include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -9,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "interrupt.hpp"
 #include "support/temp_dir.hpp"
 #include "support/usherctl.hpp"
 
@@ -128,6 +132,40 @@ TEST_F(CommandLine, PrintsOneObjectWhereverJsonIsAskedFor)
     EXPECT_EQ(code(call({"replace-session", "--db", path, "--all", "--json"})), "not_agreed");
     ASSERT_EQ(call({"backup", "--db", path, copy, "--yes"}).status, 0);
     EXPECT_EQ(code(call({"restore", "--db", path, copy, "--json"})), "not_agreed");
+}
+
+TEST_F(CommandLine, LeavesNothingBehindWhenItIsInterrupted)
+{
+    ASSERT_EQ(call({"init", "--db", path}).status, 0);
+    const std::string meeting = write(
+        "m.csv", "external_id,title,starts_at_utc,ends_at_utc\nm,M,2026-03-02T09:00:00Z,2026-03-02T10:00:00Z\n"
+    );
+    ASSERT_EQ(import({"--meetings", meeting}).status, 0);
+    const std::string copy = folder.file("copy.db");
+    ASSERT_EQ(call({"backup", "--db", path, copy}).status, 0);
+    const auto files = [&] {
+        std::set<std::string> names;
+        for (auto const& entry : std::filesystem::directory_iterator{std::filesystem::path{path}.parent_path()})
+            names.insert(entry.path().filename());
+        return names;
+    };
+    std::set<std::string> before = files();
+    before.insert("usher.db.lock"); // which stays, as after every restore
+
+    const Interruptible interruptible;
+    ASSERT_EQ(std::raise(SIGINT), 0);
+    for (std::vector<std::string> const& words : std::vector<std::vector<std::string>>{
+             {"backup", "--db", path, folder.file("other.db")},
+             {"restore", "--db", path, copy, "--yes"},
+             {"export", "--db", path, "--meetings", folder.file("out.csv")}}) {
+        SCOPED_TRACE(words.front());
+        const Answer answer = call(words);
+        EXPECT_EQ(answer.status, 1);
+        EXPECT_EQ(answer.err, "usherctl: interrupted. Nothing was changed.\n");
+        std::set<std::string> after = files();
+        after.insert("usher.db.lock");
+        EXPECT_EQ(after, before);
+    }
 }
 
 TEST_F(CommandLine, ImportStopsInARowThatDoesNotEnd)

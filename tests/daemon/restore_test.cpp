@@ -6,10 +6,13 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sqlite3.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "checker.hpp"
 #include "machine.hpp"
@@ -142,6 +145,41 @@ TEST_F(Restore, LeavesTheOldDatabaseOrTheNewOneWheneverItIsKilled)
     }
     EXPECT_GT(old_ones, 5);
     EXPECT_GT(new_ones, 2);
+}
+
+TEST_F(Restore, LeavesNoCopyBehindWhenItsQuestionIsInterrupted)
+{
+    const std::string copy = folder.file("u.db");
+    usherctl({"backup", copy});
+    ASSERT_EQ(status, 0);
+    const int keyboard = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ASSERT_EQ(::grantpt(keyboard), 0);
+    ASSERT_EQ(::unlockpt(keyboard), 0);
+    const std::string terminal = ::ptsname(keyboard);
+    Program asks{{USHERCTL, "--db", path, "restore", copy}, folder.file("answer"), [&] {
+                     ::setsid();
+                     const int end = ::open(terminal.c_str(), O_RDWR); // its controlling terminal
+                     for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+                         ::dup2(end, standard);
+                 }};
+    std::string shown;
+    const auto shows = [&](char const* text) {
+        return test::eventually([&] {
+            pollfd readable{keyboard, POLLIN, 0};
+            char byte = 0;
+            while (shown.find(text) == std::string::npos && ::poll(&readable, 1, 0) > 0 && ::read(keyboard, &byte, 1) == 1)
+                shown += byte;
+            return shown.find(text) != std::string::npos;
+        });
+    };
+    ASSERT_TRUE(shows("[y/N]")) << shown;
+    EXPECT_TRUE(exists(path + ".restoring"));
+    ASSERT_EQ(::write(keyboard, "\x03", 1), 1); // Ctrl-C
+
+    EXPECT_TRUE(shows("Nothing was done.")) << shown;
+    EXPECT_EQ(asks.end(), 1) << shown;
+    EXPECT_FALSE(exists(path + ".restoring"));
+    ::close(keyboard);
 }
 
 TEST_F(Restore, RefusesACopyWhoseContractIsDamaged)
