@@ -175,11 +175,11 @@ boost::asio::awaitable<StoreWriter::WrittenSlice> StoreWriter::publish_slice(Sli
     std::optional<std::string> refusal;
     try {
         StoreFile::PublishedSlice written = store_.publish(slice.parts, clock_.now(), slice.deletes_max);
-        PublishCounts all;
-        for (PublishCounts const& counts : written.counts)
-            all += counts;
-        if (all.skipped == 0) // tokens that are not written tell nothing of those that are
-            slice_size_.took((slice.weight + delete_weight * all.withdrawn) / token_weight, lock_gap_.last_held());
+        // Tokens that are not written tell nothing of those that are.
+        if (std::all_of(written.counts.begin(), written.counts.end(), [](PublishCounts const& counts) {
+                return counts.skipped == 0;
+            }))
+            slice_size_.took((slice.weight + delete_weight * written.deleted) / token_weight, lock_gap_.last_held());
         result.published.each = std::move(written.counts);
         result.last_session = written.sessions.back();
     } catch (RowError const& error) {

@@ -123,6 +123,7 @@ public:
     struct PublishedSlice {
         std::vector<PublishCounts> counts; ///< By publication.
         std::vector<SessionNo> sessions;   ///< By publication: the number of its session; 0 where none is used.
+        std::size_t deleted = 0;           ///< Rows: tokens that went, and what is over for good.
     };
     PublishedSlice publish(std::span<Publication const> publications, sys_seconds now, std::size_t deletes_max = 2000);
 
