@@ -393,6 +393,7 @@ TEST(Settlement, WhatIsNotFinishedIsDueAtOnce)
     const Settlement result = settle({read, plan}, cleared, old_session, now);
     EXPECT_TRUE(result.row->due_now);
     EXPECT_FALSE(result.settled);
+    EXPECT_FALSE(result.outcome.intact) << "what is left has the tokens of before a rotation";
 
     read.requests.assign(open_work_max - 1, {WorkNo{1}, RequestAction::rotate, now});
     EXPECT_FALSE(settle({read, plan, Standing::intact, read.requests}, nothing_cleared(), old_session, now).row->due_now

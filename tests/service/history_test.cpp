@@ -46,7 +46,9 @@ TEST_F(Restores, AreToldToFollowersWhetherUsherRunsOrNot)
         const std::string before = text("SELECT restores FROM usher_status");
         const std::string copy = path + ".copy";
         std::filesystem::remove(copy);
+        sql("INSERT INTO session_attempt (meeting_no, started_at) SELECT meeting_no, 1893456000 FROM agenda");
         sql("VACUUM INTO '" + copy + "'");
+        sql("DELETE FROM session_attempt");
         sql("UPDATE meeting SET status = 'cancelled'");
         settle();
         follow();
@@ -68,7 +70,8 @@ TEST_F(Restores, AreToldToFollowersWhetherUsherRunsOrNot)
         EXPECT_EQ(text("SELECT restores FROM usher_status"), std::to_string(std::stoi(before) + 1));
         follow();
         EXPECT_EQ(known["m"], "ready");
-        sql("DELETE FROM participant; DELETE FROM meeting");
+        EXPECT_EQ(text("SELECT group_concat(outcome) FROM session_attempt"), "abandoned");
+        sql("DELETE FROM participant; DELETE FROM meeting; DELETE FROM session_attempt");
         settle();
     }
 }

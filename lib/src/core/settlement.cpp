@@ -197,7 +197,7 @@ settle(SettlementFacts const& facts, Cleared const& cleared, std::optional<Sessi
         note("tokens_signed", reasons_of(plan));
     if (!plan.withdraw.empty() && intact)
         note("tokens_withdrawn", std::to_string(plan.withdraw.size()));
-    result.outcome = {intact, publishes};
+    result.outcome = {intact && cleared.finished, publishes};
     result.leaves_no_doubt = standing_of(facts) != Standing::unclear;
     if (intact)
         result.row = settled_row(facts, cleared, result.outcome, now);

@@ -65,7 +65,7 @@ bool wants_session(std::span<OpenWork const> open);
 
 /// How a publication of `Plan` ended.
 struct PublishOutcome {
-    bool intact = true;     ///< The rows are as they were read, so all of the plan was done.
+    bool intact = true;     ///< The rows are as they were read, and all of the plan was done.
     bool publishes = false; ///< A new session was published.
 };
 

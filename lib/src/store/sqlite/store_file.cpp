@@ -158,6 +158,7 @@ void StoreFile::Impl::note_restore()
         epoch, highest_seq, database_id, who, unix_seconds(since), restores
     );
     restores = integer("SELECT restores FROM daemon WHERE id = 1").value_or(restores); // a number it never was
+    run("UPDATE session_attempt SET outcome = 'abandoned' WHERE outcome = 'started'"); // when the copy was taken
     restored = true;
 }
 
