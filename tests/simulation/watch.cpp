@@ -15,7 +15,8 @@ using namespace std::chrono_literals;
 
 constexpr std::int64_t rounds_an_hour = 3000; // that a daemon may take at most, beside those for edits
 constexpr std::int64_t rounds_an_edit = 60;
-constexpr std::int64_t failed_calls_max = 400; // in half an hour, of all projects
+// In half an hour: each of three projects asks every ten seconds while somebody waits at a door.
+constexpr std::int64_t failed_calls_max = 600;
 
 } // namespace
 
