@@ -17,6 +17,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <usher/store/database.hpp>
 #include <usher/store/sqlite/store_writer.hpp>
@@ -240,6 +241,64 @@ TEST_F(Writer, ACrowdIsWithdrawnInShorterSlices)
     }
     EXPECT_GE(longest, 128);
     EXPECT_LE(longest, 300);
+}
+
+/// Of all connections that are opened while it lives: how many steps of SQLite's the longest statement took that
+/// deletes past tokens.
+class StepCounter {
+protected:
+    StepCounter()
+    {
+        most = 0;
+        sqlite3_auto_extension(reinterpret_cast<void (*)()>(watch));
+    }
+    StepCounter(StepCounter const&) = delete;
+    StepCounter& operator=(StepCounter const&) = delete;
+    ~StepCounter() { sqlite3_cancel_auto_extension(reinterpret_cast<void (*)()>(watch)); }
+
+    static inline int most = 0;
+
+private:
+    static int watch(sqlite3* connection, char**, sqlite3_api_routines const*)
+    {
+        return sqlite3_trace_v2(connection, SQLITE_TRACE_PROFILE, count, nullptr);
+    }
+    static int count(unsigned, void*, void* statement, void*)
+    {
+        auto* const ended = static_cast<sqlite3_stmt*>(statement);
+        const int steps = sqlite3_stmt_status(ended, SQLITE_STMTSTATUS_VM_STEP, 1);
+        if (std::string{sqlite3_sql(ended)}.starts_with("DELETE FROM token_past"))
+            most = std::max(most, steps);
+        return 0;
+    }
+};
+
+class Purge : StepCounter, public Writer {
+protected:
+    static int most_steps() { return most; }
+};
+
+/// Else a crowd's would take longer with each that there are.
+TEST_F(Purge, OfAPartTakesNoLookAtTheRest)
+{
+    add_meeting("over", 1);
+    prepare();
+    run(context, writer.publish(publications));
+    sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO token_past SELECT "
+        "session_no, 'p' || i, i, 1, 2, 1, 2, 2, 24 FROM n, session");
+    sql("UPDATE agenda SET due_at = 1");
+    prepare();
+    plans[0].session = SessionStep::drop;
+    plans[0].state = State::ended;
+    plans[0].purge = true;
+    publications[0].tokens = {};
+    publications[0].session = nullptr;
+
+    run(context, writer.publish(publications));
+
+    EXPECT_EQ(number("SELECT count(*) FROM token_past"), 5000 - 64);
+    EXPECT_GT(most_steps(), 64);
+    EXPECT_LT(most_steps(), 64 * 50);
 }
 
 TEST_F(Writer, TokensThatAreNotWrittenTellNothingOfHowLongTheLockIsHeld)

@@ -160,8 +160,8 @@ StoreFile::Impl::PastLeft StoreFile::Impl::purge(MeetingNo meeting, AgendaHead c
     while (past.last_session && left > 0) {
         const SessionNo session = *past.last_session;
         left -= run(
-            R"sql(DELETE FROM token_past WHERE (session_no, participant_id, seq) IN
-                  (SELECT session_no, participant_id, seq FROM token_past WHERE session_no = ? LIMIT ?))sql",
+            R"sql(DELETE FROM token_past WHERE session_no = ?1 AND (participant_id, seq) IN
+                  (SELECT participant_id, seq FROM token_past WHERE session_no = ?1 LIMIT ?2))sql",
             number(session), left
         );
         if (left <= 0)
