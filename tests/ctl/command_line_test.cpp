@@ -137,9 +137,8 @@ TEST_F(CommandLine, PrintsOneObjectWhereverJsonIsAskedFor)
 TEST_F(CommandLine, LeavesNothingBehindWhenItIsInterrupted)
 {
     ASSERT_EQ(call({"init", "--db", path}).status, 0);
-    const std::string meeting = write(
-        "m.csv", "external_id,title,starts_at_utc,ends_at_utc\nm,M,2026-03-02T09:00:00Z,2026-03-02T10:00:00Z\n"
-    );
+    const std::string meeting =
+        write("m.csv", "external_id,title,starts_at_utc,ends_at_utc\nm,M,2026-03-02T09:00:00Z,2026-03-02T10:00:00Z\n");
     ASSERT_EQ(import({"--meetings", meeting}).status, 0);
     const std::string copy = folder.file("copy.db");
     ASSERT_EQ(call({"backup", "--db", path, copy}).status, 0);

@@ -167,7 +167,8 @@ TEST_F(Restore, LeavesNoCopyBehindWhenItsQuestionIsInterrupted)
         return test::eventually([&] {
             pollfd readable{keyboard, POLLIN, 0};
             char byte = 0;
-            while (shown.find(text) == std::string::npos && ::poll(&readable, 1, 0) > 0 && ::read(keyboard, &byte, 1) == 1)
+            while (shown.find(text) == std::string::npos && ::poll(&readable, 1, 0) > 0 &&
+                   ::read(keyboard, &byte, 1) == 1)
                 shown += byte;
             return shown.find(text) != std::string::npos;
         });

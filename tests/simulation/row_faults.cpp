@@ -296,7 +296,8 @@ void Faults::write_odd_rows()
     world_.trouble(span);
     const std::string nobody = "nobody" + std::to_string(count_); // another one each time, so that it is an edit
     world_.platforms[1]->edit(
-        meeting, {"INSERT OR IGNORE INTO block (meeting_id, participant_id) VALUES ('" + meeting + "', '" + nobody + "')"}
+        meeting,
+        {"INSERT OR IGNORE INTO block (meeting_id, participant_id) VALUES ('" + meeting + "', '" + nobody + "')"}
     );
     if (what.starts_with("UPDATE meeting")) // nothing can be signed until its row is mended
         world_.platforms[0]->edit(

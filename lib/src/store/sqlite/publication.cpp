@@ -89,7 +89,8 @@ StoreFile::publish(std::span<Publication const> publications, sys_seconds now, s
     if (publications.empty())
         return {};
     Impl& impl = *impl_;
-    const std::int64_t planned = impl.deletes_left = static_cast<std::int64_t>(deletes_max);
+    const auto most_deletes = static_cast<std::int64_t>(deletes_max);
+    impl.deletes_left = most_deletes;
     return impl.write([&] {
         PublishedSlice slice;
         const Seen seen{impl.integer("PRAGMA data_version").value_or(0), impl.own_writes};
@@ -98,7 +99,7 @@ StoreFile::publish(std::span<Publication const> publications, sys_seconds now, s
             slice.counts.push_back(published.counts);
             slice.sessions.push_back(published.session);
         }
-        slice.deleted = static_cast<std::size_t>(planned - impl.deletes_left);
+        slice.deleted = static_cast<std::size_t>(most_deletes - impl.deletes_left);
         impl.unbounded([&] { impl.requests.keep_counts(now); }); // whatever somebody else wrote there
         impl.look(now);
         return slice;
