@@ -161,6 +161,11 @@ int report(Context& context, std::string_view code, std::string const& message, 
 
 } // namespace
 
+std::string Context::config_file() const
+{
+    return config_path.empty() ? default_config_path : config_path;
+}
+
 Config Context::load(Secrets secrets)
 {
     if (!database_path.empty())
@@ -169,7 +174,7 @@ Config Context::load(Secrets secrets)
         throw UsageError{
             std::string{default_config_path} +
             " does not exist; name a configuration with --config FILE, or a database with --db FILE"};
-    auto loaded = load_config(config_path.empty() ? default_config_path : config_path, declarations_of(), secrets);
+    auto loaded = load_config(config_file(), declarations_of(), secrets);
     if (!loaded) {
         std::string lines;
         for (ConfigError const& error : loaded.error())

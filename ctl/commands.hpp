@@ -57,6 +57,8 @@ struct Context {
         false; ///< The command itself tells those of the configuration; else they are printed at once.
     std::function<int()> action; ///< Set by the chosen command, once all of the command line has been read.
 
+    /// The path of the configuration.
+    std::string config_file() const;
     /// The configuration that the options name, without its secrets; loaded at first use. Throws UsageError.
     Config const& config();
     /// Likewise with them, for who signs or checks signatures.

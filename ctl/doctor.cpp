@@ -8,6 +8,7 @@
 #include <memory>
 #include <sstream>
 
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -26,12 +27,14 @@
 #include "page.hpp"
 #include "plan.hpp"
 #include "reasons.hpp"
+#include "reload.hpp"
 #include "times.hpp"
 
 namespace usher::ctl {
 namespace {
 
 constexpr seconds clock_tolerance{5};
+constexpr seconds certificate_notice{14 * 24 * 3600};
 constexpr std::size_t shown_of_each = 3;     // findings of one kind
 constexpr std::size_t verified_max = 20'000; // signatures: an RSA one takes a fiftieth of a millisecond
 constexpr std::size_t key_shown = 6;
@@ -149,8 +152,8 @@ private:
 
     static bool names_somebody(std::string const& check)
     {
-        constexpr std::array<std::string_view, 8> of_this_machine{
-            {"rights", "disk", "wal", "integrity", "numbers", "key", "schema", "usherd"}};
+        constexpr std::array<std::string_view, 9> of_this_machine{
+            {"rights", "disk", "backup", "wal", "integrity", "numbers", "key", "schema", "usherd"}};
         return std::find(of_this_machine.begin(), of_this_machine.end(), check) == of_this_machine.end();
     }
 
@@ -207,7 +210,7 @@ private:
         );
         const std::string since = times_.since(daemon.looked_at);
         switch (daemon_) {
-        case DaemonState::at_work: return;
+        case DaemonState::at_work: return loaded(daemon.since);
         case DaemonState::hung:
             return problem(
                 "usherd", short_name(daemon.who) + " runs but has not looked for " + since, "systemctl restart usher"
@@ -216,6 +219,34 @@ private:
         case DaemonState::never_ran:
             return problem("usherd", "has never looked at this database", "systemctl start usher");
         }
+    }
+
+    /// Whether usherd has taken the file as it is. Without the folder that systemd makes for it nothing is known of
+    /// its reloads.
+    void loaded(sys_seconds started)
+    {
+        struct stat file {};
+        if (!is_configured() || ::access(run_folder().c_str(), R_OK | X_OK) != 0 ||
+            ::stat(context_.config_file().c_str(), &file) != 0)
+            return;
+        const std::string told = run_folder() + "/reload";
+        const std::vector<std::string> verdict = read_verdict(told);
+        if (!verdict.empty() && verdict.front() == "refused")
+            return problem(
+                "usherd",
+                "the last reload was refused, the old configuration stays" +
+                    (verdict.size() > 1 ? ": " + prose(verdict[1]) : std::string{}),
+                "usherctl check-config; systemctl reload usher"
+            );
+        struct stat reload {};
+        std::int64_t taken = unix_seconds(started);
+        if (!verdict.empty() && ::stat(told.c_str(), &reload) == 0)
+            taken = std::max<std::int64_t>(taken, reload.st_mtime);
+        if (file.st_mtime > taken)
+            note(
+                "usherd", whole(context_.config_file()) + " was changed since usherd read it",
+                "usherctl check-config --against " + argument(context_.database()) + "; systemctl reload usher"
+            );
     }
 
     /// Whether usherd works with what is configured.
@@ -267,6 +298,11 @@ private:
                 continue;
             if (probed->clock_ahead)
                 ahead_[project.name] = *probed->clock_ahead;
+            if (auto const& until = probed->certified_until; until && *until - times_.now() < certificate_notice)
+                note(
+                    "vendors", whole(project.name) + ": the certificate of its server ends " + times_.relative(*until),
+                    "have whoever runs the server, or the proxy on the way, renew it"
+                );
             if (probed->failure)
                 problem(
                     "vendors", whole(project.name) + ": " + prose(probed->failure->detail),

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -22,6 +23,7 @@
 #include "commands.hpp"
 #include "daemon_process.hpp"
 #include "output.hpp"
+#include "reload.hpp"
 
 namespace usher::ctl {
 namespace {
@@ -30,18 +32,8 @@ using namespace std::chrono_literals;
 
 constexpr auto patience = 20s;
 constexpr auto look_again = 50ms;
-constexpr char const* standard_verdict = "/run/usher/reload";
+constexpr char const* standard_folder = "/run/usher";
 constexpr std::size_t verdict_lines_max = 200;
-
-/// What the daemon left, a line each; nothing while it has left nothing.
-std::vector<std::string> read_verdict(std::string const& path)
-{
-    std::vector<std::string> lines;
-    std::ifstream file{path};
-    for (std::string line; lines.size() < verdict_lines_max && std::getline(file, line);)
-        lines.push_back(line);
-    return lines;
-}
 
 struct ReloadCommand {
     Context& context;
@@ -66,7 +58,7 @@ struct ReloadCommand {
 
     int run() const
     {
-        const std::string path = verdict.empty() ? standard_verdict : verdict;
+        const std::string path = verdict.empty() ? run_folder() + "/reload" : verdict;
         const pid_t daemon = find_daemon();
         std::error_code error;
         std::filesystem::remove(path, error); // what an earlier reload left
@@ -100,6 +92,21 @@ struct ReloadCommand {
 
 } // namespace
 
+std::string run_folder()
+{
+    char const* const folder = std::getenv("RUNTIME_DIRECTORY");
+    return folder != nullptr && *folder != '\0' ? folder : standard_folder;
+}
+
+std::vector<std::string> read_verdict(std::string const& path)
+{
+    std::vector<std::string> lines;
+    std::ifstream file{path};
+    for (std::string line; lines.size() < verdict_lines_max && std::getline(file, line);)
+        lines.push_back(line);
+    return lines;
+}
+
 void add_reload(CLI::App& app, Context& context)
 {
     Command command{
@@ -109,7 +116,7 @@ void add_reload(CLI::App& app, Context& context)
     command.takes("--pid", "NUMBER", reload->pid, "The daemon's process; else the one that the database names");
     command.takes(
         "--verdict", "FILE", reload->verdict,
-        std::string{"Where usherd leaves its answer; "} + standard_verdict + " if none is named"
+        "Where usherd leaves its answer; " + std::string{standard_folder} + "/reload if none is named"
     );
     command.action([reload] { return reload->run(); });
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What usherctl doctor finds on the example's day.
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -61,8 +64,8 @@ TEST_F(Doctors, AllIsWell)
     const Answer answer = ask({"doctor", "--offline"});
     EXPECT_EQ(
         answer.out.substr(0, answer.out.find("\nnote") + 1),
-        "All well: rights, disk, wal, integrity, numbers, key, schema, usherd, keys,\n"
-        "vendors, clock, meetings, quota, promises checked, " +
+        "All well: rights, disk, backup, wal, integrity, numbers, key, schema, usherd,\n"
+        "keys, vendors, clock, meetings, quota, promises checked, " +
             std::string{answer.out.find("note       disk") == std::string::npos ? "1 note" : "2 notes"} + ".\n"
     );
     EXPECT_EQ(answer.status, 0);
@@ -111,6 +114,65 @@ TEST_F(Doctors, SeeWhetherUsherdIsAtWork)
     EXPECT_FALSE(finds("problem usherd")) << last;
     looked(150s, "pid 812");
     EXPECT_TRUE(finds("problem usherd: stopped 2m 30s ago")) << last;
+}
+
+/// Sets when a file was last written, counted from now.
+void written(std::string const& file, std::chrono::seconds ago)
+{
+    std::filesystem::last_write_time(file, std::filesystem::file_time_type::clock::now() - ago);
+}
+
+TEST_F(Doctors, SeeAConfigurationThatUsherdHasNotRead)
+{
+    example_day();
+    const std::string run = world.folder.file("run");
+    std::filesystem::create_directory(run);
+    const std::string told = run + "/reload";
+    looked(10s, "pid 812");
+    const auto began = [&](std::chrono::seconds ago) {
+        world.sql("UPDATE daemon SET since = " + std::to_string(std::time(nullptr) - ago.count()));
+    };
+    const std::string changed = "note usherd: " + config + " was changed since usherd read it";
+    began(1h);
+    written(config, 30min);
+    EXPECT_FALSE(finds("note usherd")) << "it does not run under systemd: " << last;
+    ::setenv("RUNTIME_DIRECTORY", run.c_str(), 1);
+    EXPECT_TRUE(finds(changed)) << last;
+    written(config, 2h);
+    EXPECT_FALSE(finds("note usherd")) << last;
+    written(config, 30min);
+    std::ofstream{told} << "taken\n";
+    EXPECT_FALSE(finds("note usherd")) << last;
+    written(told, 31min);
+    EXPECT_TRUE(finds(changed)) << last;
+    std::ofstream{told} << "refused\nusher.yaml:12:5: unknown key rat\n";
+    EXPECT_TRUE(finds("problem usherd: the last reload was refused, the old configuration stays: usher.yaml:12:5: "
+                      "unknown key rat")
+    ) << last;
+    ::unsetenv("RUNTIME_DIRECTORY");
+}
+
+TEST_F(Doctors, SeeThatBackupsHaveEnded)
+{
+    example_day();
+    const std::string mark = world.path + ".backed-up";
+    EXPECT_FALSE(finds("note backup")) << "another tool may make them: " << last;
+    ASSERT_EQ(ask({"backup", world.folder.file("copy.db")}).status, 0);
+    EXPECT_FALSE(finds("note backup")) << last;
+    written(mark, 24h - 10min);
+    EXPECT_FALSE(finds("note backup")) << last;
+    written(mark, 24h);
+    EXPECT_TRUE(finds("note backup: usherctl backup was last run 1 day ago")) << last;
+    written(mark, 72h);
+    EXPECT_TRUE(finds("note backup: usherctl backup was last run 3 days ago")) << last;
+    ASSERT_EQ(ask({"backup", world.folder.file("copy.db"), "--yes"}).status, 0);
+    EXPECT_FALSE(finds("note backup")) << last;
+
+    std::ofstream{world.path + ".restoring"} << "all tokens";
+    EXPECT_FALSE(finds("note backup")) << "it may be under way: " << last;
+    written(world.path + ".restoring", 24h);
+    EXPECT_TRUE(finds("note backup: usher.db.restoring, with all its tokens, was left by a restore that was killed"))
+        << last;
 }
 
 TEST_F(Doctors, SeeAPageThatOtherMachinesMayRead)

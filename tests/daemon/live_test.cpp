@@ -255,6 +255,19 @@ TEST_F(Live, AnExpiredCertificateIsTold)
     );
 }
 
+TEST_F(Live, ACertificateThatIsToEndIsTold)
+{
+    for (const bool is_ending : {true, false}) {
+        const Vendor vendor = start_vendor({"--certificate", is_ending ? "ending" : "good"});
+        configure("default: " + opentok(vendor));
+        ctl({"init"});
+        const std::string found = ctl({"doctor"});
+        EXPECT_EQ(found.find("vendors: default: the certificate of its server ends ") != std::string::npos, is_ending)
+            << found;
+        EXPECT_EQ(found.find("problem    vendors"), std::string::npos) << found;
+    }
+}
+
 TEST_F(Live, AProxyThatRefusesIsTold)
 {
     const Vendor vendor = start_vendor({"--proxy", "refuse"});

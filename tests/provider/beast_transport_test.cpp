@@ -35,6 +35,22 @@ TEST_F(Transport, SendsARequestAndReturnsTheAnswer)
     EXPECT_EQ(seen.body(), "the-secret-body");
 }
 
+TEST_F(Transport, TellsWhenTheCertificateEnds)
+{
+    CertificateOptions options;
+    options.until_seconds = 7200;
+    serve(make_certificate(options, &authority), always(with_body("")));
+    std::vector<sys_seconds> ends;
+    settings.certified_until = [&](sys_seconds end) { ends.push_back(end); };
+    const sys_seconds made = std::chrono::floor<seconds>(std::chrono::system_clock::now());
+
+    reply();
+    reply(); // on the same connection
+
+    ASSERT_EQ(ends.size(), 1U);
+    EXPECT_LE(std::chrono::abs(ends[0] - made - 2h), 1min);
+}
+
 TEST_F(Transport, AsksForANameAndNotForAnAddress)
 {
     auto& server = serve([](Peer& peer) -> awaitable<void> {

@@ -132,6 +132,7 @@ Certificates make_certificates(sys_seconds now)
     constexpr char const* our_hosts = "DNS:localhost,IP:127.0.0.1";
     const Period valid{now - day, now + 3650 * day};
     const Period over{now - 2 * day, now - day};
+    const Period ending{now - day, now + 10 * day};
     const Authority known = make_authority("usher-vendor CA", valid);
     const Authority unknown = make_authority("unknown CA", valid);
 
@@ -139,6 +140,7 @@ Certificates make_certificates(sys_seconds now)
     made.ca_pem = pem_of(known.certificate.get());
     made.servers[Certificate::good] = make_server(known, our_hosts, valid);
     made.servers[Certificate::expired] = make_server(known, our_hosts, over);
+    made.servers[Certificate::ending] = make_server(known, our_hosts, ending);
     made.servers[Certificate::wrong_host] = make_server(known, "DNS:elsewhere.example", valid);
     made.servers[Certificate::unknown_ca] = make_server(unknown, our_hosts, valid);
     return made;

@@ -15,7 +15,7 @@ inline constexpr std::string_view control_prefix = "/_vendor/";
 ///                      replaces what was there before. FAULT is a kind or
 ///                      {"kind":…,"delay_ms":N,"retry_after":N,"retry_after_is_date":true,"skew":N}
 ///   POST clock         {"offset":SECONDS}
-///   POST certificate   {"kind":"good"|"expired"|"wrong_host"|"unknown_ca"}
+///   POST certificate   {"kind":"good"|"ending"|"expired"|"wrong_host"|"unknown_ca"}
 ///   POST connections   {"session_id":…} adds one: {"connection_id":…}
 /// 400 with a message for what cannot be read, in which case nothing changes; 404 for anything else.
 HttpReply control(Vendor& vendor, HttpRequest const& request, Instant now);

@@ -105,7 +105,7 @@ int run(int argc, char** argv)
     app.add_option("--seed", settings.seed, "Of what happens by chance")->type_name("N");
     app.add_option("--clock-offset", clock_offset, "The host's clock minus ours")->type_name("SECONDS");
     app.add_option("--certificate", certificate, "What the server shows to clients")
-        ->check(CLI::IsMember({"good", "expired", "wrong_host", "unknown_ca"}));
+        ->check(CLI::IsMember({"good", "ending", "expired", "wrong_host", "unknown_ca"}));
     app.add_option("--proxy", proxy, "What the proxy does")->check(CLI::IsMember({"allow", "refuse"}));
     app.add_option("--port", settings.port, "Of the HTTPS server; 0 takes a free one")->type_name("N");
     try {

@@ -50,8 +50,9 @@ constexpr std::array<std::pair<FaultKind, std::string_view>, 17> fault_names{{
     {FaultKind::echo, "echo"},
 }};
 
-constexpr std::array<std::pair<Certificate, std::string_view>, 4> certificate_names{{
+constexpr std::array<std::pair<Certificate, std::string_view>, 5> certificate_names{{
     {Certificate::good, "good"},
+    {Certificate::ending, "ending"},
     {Certificate::expired, "expired"},
     {Certificate::wrong_host, "wrong_host"},
     {Certificate::unknown_ca, "unknown_ca"},

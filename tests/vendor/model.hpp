@@ -67,7 +67,7 @@ enum class Outage : std::uint8_t {
 };
 
 /// Which certificate the server shows to new connections.
-enum class Certificate : std::uint8_t { good, expired, wrong_host, unknown_ca };
+enum class Certificate : std::uint8_t { good, ending, expired, wrong_host, unknown_ca };
 
 std::string_view to_text(Certificate certificate);
 std::optional<Certificate> parse_certificate(std::string_view name);

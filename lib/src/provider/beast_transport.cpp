@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <ctime>
 #include <deque>
 #include <exception>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -109,6 +111,16 @@ bool expect_host(SSL* tls, std::string host)
     // What SSL_set_tlsext_host_name() does with an old-style cast.
     return SSL_set1_host(tls, host.c_str()) == 1 &&
            SSL_ctrl(tls, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, host.data()) == 1;
+}
+
+/// Until when the server's certificate is valid.
+sys_seconds end_of_certificate(SSL* tls)
+{
+    const std::unique_ptr<X509, decltype(&X509_free)> certificate{SSL_get1_peer_certificate(tls), X509_free};
+    std::tm end{};
+    if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &end) != 1)
+        return {};
+    return from_unix(::timegm(&end));
 }
 
 Problem trust(ssl::context& context, std::string const& ca_file)
@@ -384,8 +396,11 @@ private:
             co_return "the name of " + there() + " cannot be verified";
         error_code error;
         co_await stream.async_handshake(ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, error));
-        if (!error)
+        if (!error) {
+            if (server_->settings.certified_until)
+                server_->settings.certified_until(end_of_certificate(stream.native_handle()));
             co_return std::nullopt;
+        }
         const long verified = SSL_get_verify_result(stream.native_handle());
         if (verified != X509_V_OK)
             co_return "the certificate of " + there() +

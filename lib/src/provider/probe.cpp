@@ -40,7 +40,9 @@ probe(ProviderDeclaration const& kind, Settings const& settings, TokenSigner con
     if (!kind.disconnects)
         return std::nullopt;
     boost::asio::io_context context{1};
-    const ProviderDoors doors{current_time, [&context](TransportSettings transport) {
+    std::optional<sys_seconds> certified_until;
+    const ProviderDoors doors{current_time, [&](TransportSettings transport) {
+                                  transport.certified_until = [&](sys_seconds end) { certified_until = end; };
                                   return BeastTransport::create(context.get_executor(), std::move(transport));
                               }};
     const auto provider = kind_of(kind).make(settings, signer, clock_skew, doors);
@@ -66,6 +68,7 @@ probe(ProviderDeclaration const& kind, Settings const& settings, TokenSigner con
         std::rethrow_exception(error);
     Probed probed;
     probed.clock_ahead = outcome.clock_ahead;
+    probed.certified_until = certified_until;
     if (!outcome.disconnected)
         probed.failure = outcome.disconnected.error();
     return probed;

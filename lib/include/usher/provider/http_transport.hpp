@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
+#include <usher/core/time.hpp>
 #include <usher/provider/name_lookup.hpp>
 
 namespace usher {
@@ -60,6 +62,7 @@ struct TransportSettings {
     std::size_t idle_max = 8;                        ///< Connections kept for the next request.
     std::chrono::milliseconds idle_timeout{30000};   ///< How long they are kept.
     LookUp look_up = look_up_by_system;              ///< Finds the addresses of the host, on a thread of its own.
+    std::function<void(sys_seconds)> certified_until{}; ///< Told when a server's certificate ends; none: nobody is.
 };
 
 /// Sends requests to one server: the door to the network.

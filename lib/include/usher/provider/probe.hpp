@@ -12,8 +12,9 @@ namespace usher {
 
 /// How a vendor answered a question that changes nothing.
 struct Probed {
-    std::optional<ProviderFailure> failure; ///< Why no session would be had; nothing: one would.
-    std::optional<seconds> clock_ahead;     ///< Of this machine, where an answer told.
+    std::optional<ProviderFailure> failure;     ///< Why no session would be had; nothing: one would.
+    std::optional<seconds> clock_ahead;         ///< Of this machine, where an answer told.
+    std::optional<sys_seconds> certified_until; ///< When the certificate of the server ends; nothing: none was shown.
 };
 
 /// Asks the vendor of a project who is in a session that does not exist: name, address, TLS, proxy and credentials must

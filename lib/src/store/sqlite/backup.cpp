@@ -109,6 +109,14 @@ void copy_small(std::string const& from, std::string const& to)
         fail_by_errno(to, "cannot be written");
 }
 
+/// For examine_store(), where this account may. The file of another account is replaced.
+void note_backup(std::string const& database)
+{
+    const std::string path = database + ".backed-up";
+    ::unlink(path.c_str());
+    const File file{path, O_CREAT | O_EXCL | O_WRONLY};
+}
+
 /// Where a file of that name is or would be, behind the links of its folder.
 std::string place_of(std::string const& path)
 {
@@ -280,7 +288,7 @@ void expect_other_file(std::string const& database, std::string const& target)
     for (const std::string written : {"", ".partial", ".copy", "-wal", "-shm", ".key", ".mark"})
         for (const std::string suffix :
              {"", "-wal", "-shm", "-journal", "-wal.foreign", ".key", ".key.new", ".mark", ".lock", ".restoring",
-              ".restoring.key", ".replaced", ".replaced-wal", ".replaced-shm", ".replaced.key"})
+              ".restoring.key", ".backed-up", ".replaced", ".replaced-wal", ".replaced-shm", ".replaced.key"})
             if (is_same_file(target + written, own + suffix))
                 throw DatabaseError{
                     target + written + (suffix.empty() ? ": is" : ": belongs to") +
@@ -322,6 +330,7 @@ back_up(std::string const& database, std::string const& target, std::string cons
         ::unlink(copy.c_str());
         throw;
     }
+    note_backup(real_path(database));
     return files;
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -36,6 +37,7 @@ namespace {
 constexpr char const* unopened = "database";
 constexpr std::size_t sentence_bytes_max = 1000;
 constexpr std::int64_t mebibyte = 1 << 20;
+constexpr std::int64_t day = 86400;
 constexpr std::uint64_t room_needed = 1'000'000'000;  // bytes
 constexpr std::uint64_t room_urgent = 256 * mebibyte; // a busy -wal grows so far
 constexpr std::uint64_t inodes_needed = 1000;
@@ -89,6 +91,7 @@ public:
     {
         look("rights", [&] { rights(); });
         look("disk", [&] { disk(); });
+        look("backup", [&] { backup(); });
         std::unique_ptr<SQLite::Database> database;
         try {
             database = open_connection(path_, Access::read_only);
@@ -256,6 +259,25 @@ private:
                 result.push_back("pid " + std::to_string(pid) + " (" + printable(name) + ")");
         }
         return result;
+    }
+
+    /// Of backups by other tools nothing is known: who never made one with usherctl is not told.
+    void backup()
+    {
+        const std::time_t now = std::time(nullptr);
+        const auto days_since = [&](std::time_t instant) { return (now - instant) / day; };
+        if (const auto last = look_at(path_ + ".backed-up"); last && days_since(last->st_mtime) >= 1) {
+            const std::int64_t days = days_since(last->st_mtime);
+            note(
+                "usherctl backup was last run " + std::to_string(days) + (days == 1 ? " day ago" : " days ago"),
+                "look at its timer; or, where another tool does it now: rm " + shell_word(path_ + ".backed-up")
+            );
+        }
+        if (const auto copy = look_at(path_ + ".restoring"); copy && days_since(copy->st_mtime) >= 1)
+            note(
+                name_of(path_) + ".restoring, with all its tokens, was left by a restore that was killed",
+                "rm -f " + shell_word(path_ + ".restoring") + " " + shell_word(path_ + ".restoring.key")
+            );
     }
 
     void integrity(SQLite::Database& database, bool full)
