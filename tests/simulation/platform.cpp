@@ -315,7 +315,7 @@ void Platform::plan_meeting(Duration from, Duration span, Dice dice)
     if (dice.one_in(100))
         life.ends = life.starts + 40 * day;
     life.people = static_cast<int>(dice.between(2, 9));
-    const bool is_crowded = !setting_.calm && dice.one_in(200);
+    const bool is_crowded = !setting_.calm && dice.one_in(400);
 
     const std::int64_t zero =
         unix_seconds(clock_.true_now()) - std::chrono::floor<seconds>(clock_.steady_now() - Instant{}).count();

@@ -60,7 +60,7 @@ void Watch::half_hour()
     edits_before_ = world_.edits;
     ++half_hours_;
     sound_half_hours_ += world_.sound ? 1 : 0;
-    if (world_.sound && !world_.blind)
+    if (world_.sound && !world_.blind && half_hours_ % 2 == 0)
         look_at_what_is_live();
     if (world_.is_calm() && world_.sound && !world_.blind) {
         ++calm_half_hours_;
