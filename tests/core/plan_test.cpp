@@ -163,10 +163,11 @@ TEST(Plan, ARemovalIsRememberedUntilItHasServedOrServesNothing)
 /// Tokens of a session that was replaced serve nobody, also where nothing else can be done.
 TEST(Plan, LeftoversGoWhateverElseBecomesOfTheMeeting)
 {
-    for (char const* project : {"default", "unknown"})
+    for (std::string const project : {"default", "unknown", "default, and its row is refused"})
         for (const bool has_leftovers : {false, true}) {
             MeetingSnapshot meeting = snapshot();
-            meeting.meeting->project = project;
+            meeting.meeting->project = project.substr(0, project.find(','));
+            meeting.meeting->fault = meeting.meeting->project == project ? "" : "bad";
             meeting.has_leftovers = has_leftovers;
             const Plan planned = plan(meeting, projects(), schedule().opens - 1s);
             EXPECT_EQ(planned.delete_leftovers, has_leftovers) << project;

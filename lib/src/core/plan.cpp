@@ -246,6 +246,7 @@ void Planner::plan_invalid_row()
 {
     plan_.opens = meeting_.opens;
     plan_.closes = meeting_.closes;
+    plan_.delete_leftovers = meeting_.has_leftovers;
     plan_unservable(meeting_.closes.value_or(now_), "row_invalid", row().fault);
 }
 
