@@ -458,7 +458,7 @@ void Platform::sync(Life const& life, Dice& dice)
     if (dice.one_in(2))
         return edit(life.id, {keep, empty, fill, drop, put});
     edit(life.id, {keep, empty, fill, drop});
-    edit(life.id, {put});
+    edit(life.id, {keep, put}); // after a loss of power it knows nobody any more
 }
 
 } // namespace usher::simulation
