@@ -332,6 +332,30 @@ TEST_F(Contract, IsNotPutBackWhereItsTableIsGone)
     EXPECT_THAT(damages(), IsEmpty());
 }
 
+/// SQLite writes views and triggers anew with the other name, and back again.
+TEST_F(Contract, IsNotPutBackWhereAColumnHasAnotherName)
+{
+    for (std::string const column : {"participant.role", "meeting.starts_at", "participant.participant_id", "meeting.title"}) {
+        SCOPED_TRACE(column);
+        const std::string table = column.substr(0, column.find('.'));
+        const std::string name = column.substr(column.find('.') + 1);
+        StoreFile store = StoreFile::open(path);
+        run("ALTER TABLE " + table + " RENAME COLUMN " + name + " TO other");
+        const Inspection between = store.inspect(start);
+        EXPECT_THAT(between.put_back, IsEmpty());
+        ASSERT_FALSE(between.state.damages.empty());
+        EXPECT_EQ(between.state.damages[0].sentence, table + " lost the column " + name);
+        EXPECT_THAT(
+            between.state.damages[0].way_out,
+            HasSubstr("ALTER TABLE " + table + " RENAME COLUMN other TO " + name + "; else: usherctl init --repair")
+        );
+        run("SELECT * FROM join_credential");
+        run("ALTER TABLE " + table + " RENAME COLUMN other TO " + name);
+        store.inspect(start + std::chrono::minutes{2});
+        EXPECT_THAT(damages(), IsEmpty());
+    }
+}
+
 TEST_F(Contract, TriggersOfOthersOnAViewStayWhenItIsPutBack)
 {
     StoreFile store = StoreFile::open(path);

@@ -100,7 +100,7 @@ public:
             if (ColumnText const* other = found_.column(column.name))
                 compare(column, *other);
             else
-                damage(name_, name_ + " lost the column " + column.name);
+                lose(column);
         for (ColumnText const& column : found_.columns)
             if (wanted_.text.column(column.name) == nullptr)
                 compare_foreign(column);
@@ -125,6 +125,20 @@ private:
     void damage(std::string object, std::string const& sentence)
     {
         result_.findings.push_back({{std::move(object), sentence, repair_command}});
+    }
+
+    /// Another one in its place may be the same by another name.
+    void lose(ColumnText const& column)
+    {
+        std::string way_out = repair_command;
+        const auto place = static_cast<std::size_t>(&column - wanted_.text.columns.data());
+        if (place < found_.columns.size() && wanted_.text.column(found_.columns[place].name) == nullptr) {
+            const std::string there = shown(found_.columns[place].name);
+            way_out = "if " + there + " is that column, have whoever renamed it do: ALTER TABLE " + name_ +
+                      " RENAME COLUMN " + there + " TO " + column.name + "; else: " + way_out;
+        }
+        result_.findings.push_back({{name_, name_ + " lost the column " + column.name, way_out}});
+        result_.lost_columns.push_back(column.name);
     }
 
     /// Something more than the contract has, which may refuse what the contract takes.
@@ -387,6 +401,7 @@ Contract::Difference Contract::compare(SQLite::Database const& database) const
         else
             damage(name, name + " is a virtual table instead of a table", repair_command);
     }
+    missing.insert(missing.end(), result.lost_columns.begin(), result.lost_columns.end());
     for (SchemaObject const& wanted : others) {
         SchemaObject const* on = there(wanted.table);
         if (wanted.type != "view" && (on == nullptr || on->type != "table"))
@@ -407,7 +422,7 @@ Contract::Difference Contract::compare(SQLite::Database const& database) const
              repair_command},
             &wanted};
         if (names_any(wanted, missing))
-            finding.lost = nullptr; // it would be dead, and keep SQLite from renaming what is to become that table
+            finding.lost = nullptr; // it would be dead, and keep SQLite from renaming what is to become that
         if (wanted.type == "index" && is_unique(wanted) && has_more_rows_than(database, wanted.table, indexed_at_once))
             finding.lost = nullptr; // it would keep platforms waiting
         result.findings.push_back(std::move(finding));
@@ -432,6 +447,7 @@ Contract::Difference& Contract::Difference::operator+=(Difference more)
 {
     std::move(more.findings.begin(), more.findings.end(), std::back_inserter(findings));
     std::move(more.notes.begin(), more.notes.end(), std::back_inserter(notes));
+    std::move(more.lost_columns.begin(), more.lost_columns.end(), std::back_inserter(lost_columns));
     return *this;
 }
 

@@ -52,6 +52,7 @@ public:
     struct Difference {
         std::vector<Finding> findings;
         std::vector<std::string> notes;
+        std::vector<std::string> lost_columns;
 
         Difference& operator+=(Difference more);
         ContractState state() const;
