@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 using Duration = StoreWriter::Duration;
 
 // The write lock is held for at most 10 ms. Slices aim lower, so that a slow commit stays below.
-constexpr Duration lock_goal = 7500us;
+constexpr Duration lock_goal = 6500us;
 constexpr Duration warm_up_time = 2ms; // what that takes, in the gap between two slices
 // How long each thing takes the lock, in halves of a token that is stored for the first time.
 constexpr std::size_t token_weight = 2;
@@ -56,6 +56,26 @@ std::size_t deleted_by(Publication const& publication)
            (plan.delete_tokens.has_value() || plan.delete_leftovers ? publication.meeting->participants.size() : 0);
 }
 
+/// Whether most of the tokens take the place of others: how long that takes is learned apart.
+bool replaces_tokens(std::span<Publication const> publications)
+{
+    std::size_t all = 0;
+    std::size_t replacing = 0;
+    for (Publication const& publication : publications) {
+        all += publication.tokens.size();
+        for (SignedToken const& token : publication.tokens)
+            if (publication.meeting->participants[token.participant].token)
+                ++replacing;
+    }
+    return 2 * replacing > all;
+}
+
+/// Of what weighs `rest`, how much comes next.
+std::size_t weight_of_next(SliceSize const& size, std::size_t rest)
+{
+    return token_weight * size.next((rest + token_weight - 1) / token_weight);
+}
+
 } // namespace
 
 StoreWriter::StoreWriter(
@@ -67,6 +87,7 @@ StoreWriter::StoreWriter(
       background_{std::move(background)},
       lock_gap_{store.data_version()},
       slice_size_{lock_goal},
+      replacing_size_{lock_goal},
       checkpointed_{clock, executor}
 {
     store_.watch_lock([this](LockStep step) { hear_of_lock(step); });
@@ -99,11 +120,6 @@ void StoreWriter::hear_of_lock(LockStep step)
     }
 }
 
-std::size_t StoreWriter::weight_of_next(std::size_t rest) const
-{
-    return token_weight * slice_size_.next((rest + token_weight - 1) / token_weight);
-}
-
 boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> publications)
 {
     std::size_t rest = 0; // of the weight, without doubts
@@ -112,7 +128,8 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
             rest += weight_of(*publication.meeting, token, false);
         rest += meeting_weight + delete_weight * deleted_by(publication);
     }
-    std::size_t most = weight_of_next(rest);
+    SliceSize& size = replaces_tokens(publications) ? replacing_size_ : slice_size_;
+    std::size_t most = weight_of_next(size, rest);
     Published result;
     result.each.resize(publications.size());
     Slice slice;
@@ -146,6 +163,7 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
             slice.deletes_max = std::max((most - std::min(slice.weight, most)) * 3 / 4 / delete_weight, deletes_min);
             Slice whole = std::exchange(slice, {});
             const bool ends_with_part = whole.parts.back().meeting == part.meeting;
+            whole.size = &size;
             const WrittenSlice written = co_await publish_slice(std::move(whole));
             if (ends_with_part && written.last_session != SessionNo{})
                 part.numbered = written.last_session;
@@ -158,7 +176,7 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
             if (stopping_)
                 co_return result;
             first = part.last ? i + 1 : i;
-            most = weight_of_next(rest);
+            most = weight_of_next(size, rest);
         } while (!part.last);
     }
     co_return result;
@@ -179,7 +197,7 @@ boost::asio::awaitable<StoreWriter::WrittenSlice> StoreWriter::publish_slice(Sli
         if (std::all_of(written.counts.begin(), written.counts.end(), [](PublishCounts const& counts) {
                 return counts.skipped == 0;
             }))
-            slice_size_.took((slice.weight + delete_weight * written.deleted) / token_weight, lock_gap_.last_held());
+            slice.size->took((slice.weight + delete_weight * written.deleted) / token_weight, lock_gap_.last_held());
         result.published.each = std::move(written.counts);
         result.last_session = written.sessions.back();
     } catch (RowError const& error) {

@@ -84,6 +84,7 @@ private:
         std::size_t weight = 0;      ///< Of what is written.
         std::size_t deletes = 0;     ///< Their weight, at most.
         std::size_t deletes_max = 0; ///< What is more is left to the next pass.
+        SliceSize* size = nullptr;   ///< What is told how long it took.
     };
 
     struct WrittenSlice {
@@ -91,8 +92,6 @@ private:
         SessionNo last_session{}; ///< Of the last part, whose next slice may follow; 0 where none is used.
     };
 
-    /// Of what weighs `rest`, how much comes next.
-    std::size_t weight_of_next(std::size_t rest) const;
     boost::asio::awaitable<WrittenSlice> publish_slice(Slice slice);
     boost::asio::awaitable<WrittenSlice> publish_each(Slice slice, std::string refusal);
     Duration gap_left();
@@ -110,6 +109,7 @@ private:
     Duration lock_waited_{};             ///< The last time.
     std::function<void(Duration waited, std::optional<Duration> held)> wrote_;
     SliceSize slice_size_;
+    SliceSize replacing_size_; ///< Likewise, where tokens take the place of others.
     std::size_t waiting_first_ = 0;         ///< Those that go first, and wait for a gap.
     std::optional<StoreFile> checkpointer_; ///< Used in the background while `checkpointing_`.
     bool checkpointing_ = false;
