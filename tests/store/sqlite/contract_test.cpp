@@ -335,7 +335,8 @@ TEST_F(Contract, IsNotPutBackWhereItsTableIsGone)
 /// SQLite writes views and triggers anew with the other name, and back again.
 TEST_F(Contract, IsNotPutBackWhereAColumnHasAnotherName)
 {
-    for (std::string const column : {"participant.role", "meeting.starts_at", "participant.participant_id", "meeting.title"}) {
+    for (std::string const column :
+         {"participant.role", "meeting.starts_at", "participant.participant_id", "meeting.title"}) {
         SCOPED_TRACE(column);
         const std::string table = column.substr(0, column.find('.'));
         const std::string name = column.substr(column.find('.') + 1);

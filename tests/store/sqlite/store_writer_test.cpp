@@ -254,6 +254,18 @@ TEST_F(Writer, ACrowdIsWithdrawnInShorterSlices)
     EXPECT_LE(longest, 300);
 }
 
+/// Once, and not with each slice.
+TEST_F(Writer, RowsThatCannotBeReadGoBeforeTheTokensAreStored)
+{
+    add_meeting("large", 2000);
+    prepare();
+    meetings[0].has_unreadable_rows = true;
+
+    EXPECT_EQ(run(context, writer.publish(publications)).counts.tokens, 2000U);
+
+    EXPECT_EQ(number("SELECT count(*) FROM token"), 2000);
+}
+
 /// Of all connections that are opened while it lives: how many steps of SQLite's the longest statement took that
 /// deletes past tokens.
 class StepCounter {

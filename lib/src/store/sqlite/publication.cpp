@@ -135,7 +135,7 @@ StoreFile::Impl::publish_one(Publication const& publication, bool others_wrote, 
         );
         head.sessions.staged = head.sessions.last = session;
     }
-    if (meeting.has_unreadable_rows)
+    if (meeting.has_unreadable_rows && publication.first) // else what the slices before it stored would go
         delete_unreadable(meeting.number, head.sessions);
     const bool published = uses_session(facts) && head.sessions.published == session;
     const bool in_use = published || (uses_session(facts) && head.sessions.staged == session);

@@ -152,8 +152,10 @@ boost::asio::awaitable<Published> StoreWriter::publish(std::vector<Publication> 
             const bool is_first = slice.parts.empty() && count == 0;
             const bool deletes_fit = is_first || left_room >= std::min(deletes, most / 2);
             part.last = left.empty() && deletes_fit;
-            if (count > 0 || part.last)
+            if (count > 0 || part.last) {
                 slice.parts.push_back(part);
+                part.first = false;
+            }
             slice.weight += weight + (part.last ? meeting_weight : 0);
             slice.deletes += part.last ? deletes : 0;
             rest -= std::min(rest, part.last ? meeting_weight + deletes : 0);
