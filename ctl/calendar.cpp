@@ -317,7 +317,17 @@ private:
             time.minute = 0;
             time.second = 0;
         }
-        return from_unix(icaltime_as_timet_with_zone(time, zone));
+        const time_t instant = icaltime_as_timet_with_zone(time, zone);
+        // A time that the clocks skip is meant by the offset of before: RFC 5545, 3.3.5.
+        const icaltimetype shown = icaltime_from_timet_with_zone(instant, 0, zone);
+        const time_t skipped = icaltime_as_timet(without_zone(time)) - icaltime_as_timet(without_zone(shown));
+        return from_unix(skipped > 0 ? instant + skipped : instant);
+    }
+
+    static icaltimetype without_zone(icaltimetype time)
+    {
+        time.zone = nullptr;
+        return time;
     }
 
     Event read_event(Block const& block)
@@ -350,21 +360,24 @@ private:
             event.uid.ends_with(' '))
             throw BadEvent{
                 "UID: " + in_quotes(event.uid) + ": has a character that cannot be seen, and would be another id"};
-        is_without_zone_ = false;
-        read_times(event);
-        calendar_rows_.without_zone += is_without_zone_ ? 1 : 0;
+        event.cancelled = cancels_;
         each_property(component, ICAL_STATUS_PROPERTY, [&](icalproperty* property) {
             event.cancelled = event.cancelled || icalproperty_get_status(property) == ICAL_STATUS_CANCELLED;
         });
-        event.cancelled = event.cancelled || cancels_;
+        is_without_zone_ = false;
+        read_times(event);
+        calendar_rows_.without_zone += is_without_zone_ ? 1 : 0;
         return event;
     }
 
     void read_times(Event& event)
     {
         icalcomponent* const component = event.component.get();
-        if (icalproperty* const property = icalcomponent_get_first_property(component, ICAL_RECURRENCEID_PROPERTY))
+        if (icalproperty* const property = icalcomponent_get_first_property(component, ICAL_RECURRENCEID_PROPERTY)) {
+            if (icalproperty_get_first_parameter(property, ICAL_RANGE_PARAMETER) != nullptr)
+                throw BadEvent{"RECURRENCE-ID: RANGE is not read; write the series anew from there on"};
             event.replaces = in_zone(property, icalproperty_get_recurrenceid(property));
+        }
         icalproperty* const start = icalcomponent_get_first_property(component, ICAL_DTSTART_PROPERTY);
         if (start == nullptr)
             return; // enough for a cancellation
@@ -379,6 +392,9 @@ private:
             event.length = seconds{icaldurationtype_as_int(icalproperty_get_duration(duration))};
         } else if (event.starts->is_date != 0) {
             event.days = 1;
+        } else if (event.cancelled) {
+            event.starts.reset(); // enough for a cancellation
+            return;
         } else {
             throw BadEvent{"DTEND: is not there, nor DURATION"};
         }
@@ -427,6 +443,8 @@ private:
         icalcomponent* const component = event.component.get();
         const bool recurs = icalcomponent_get_first_property(component, ICAL_RRULE_PROPERTY) != nullptr ||
                             icalcomponent_get_first_property(component, ICAL_RDATE_PROPERTY) != nullptr;
+        if (!recurs && event.cancelled)
+            calendar_rows_.cancelled_series.push_back({event.uid, event.line});
         if (!recurs)
             return add_meeting(event, event.uid, event.starts);
         if (!event.starts)
@@ -459,21 +477,27 @@ private:
             ++calendar_rows_.passed_over;
         const auto began = SteadyClock::now();
         each_property(event.component.get(), ICAL_RRULE_PROPERTY, [&](icalproperty* property) {
-            const icalrecurrencetype rule = icalproperty_get_rrule(property);
+            icalrecurrencetype rule = icalproperty_get_rrule(property);
             if (rule.freq == ICAL_SECONDLY_RECURRENCE || rule.freq == ICAL_MINUTELY_RECURRENCE)
                 throw BadEvent{"RRULE: a meeting that recurs each second or minute is not read"};
             if (rule.freq == ICAL_NO_RECURRENCE)
                 throw BadEvent{"RRULE: is no rule"};
             if (spent_ > limits_.time)
                 throw BadEvent{"RRULE: the rules of this file take too long"};
+            // By the clock on the wall: with a zone, all that follow a time that is skipped would be later, too.
+            icaltimezone const* const zone = event.starts->zone;
+            if (icaltime_is_null_time(rule.until) == 0 && rule.until.is_date == 0 && icaltime_is_utc(rule.until) != 0)
+                rule.until = without_zone(icaltime_convert_to_zone(rule.until, const_cast<icaltimezone*>(zone)));
             const std::unique_ptr<icalrecur_iterator, IteratorFree> iterator{
-                icalrecur_iterator_new(rule, *event.starts)};
+                icalrecur_iterator_new(rule, without_zone(*event.starts))};
             if (!iterator)
                 throw BadEvent{"RRULE: is no rule"};
             for (icaltimetype time = icalrecur_iterator_next(iterator.get()); icaltime_is_null_time(time) == 0;
-                 time = icalrecur_iterator_next(iterator.get()))
+                 time = icalrecur_iterator_next(iterator.get())) {
+                time.zone = zone;
                 if (!add(time))
                     break;
+            }
         });
         spent_ += SteadyClock::now() - began;
         std::size_t dates = 0;
@@ -481,8 +505,9 @@ private:
             if (++dates > exceptions_max)
                 throw BadEvent{"RDATE: there are more than " + std::to_string(exceptions_max)};
             const icaldatetimeperiodtype date = icalproperty_get_rdate(property);
-            const bool is_period = icaltime_is_null_time(date.time) != 0;
-            add(in_zone(property, is_period ? date.period.start : date.time));
+            if (icaltime_is_null_time(date.time) != 0)
+                throw BadEvent{"RDATE: VALUE=PERIOD is not read; write an event of its own for each"};
+            add(in_zone(property, date.time));
         });
         return times;
     }

@@ -33,6 +33,12 @@ struct Calendar {
     std::vector<CalendarRow<Meetings>> meetings;
     std::vector<CalendarRow<Participants>> participants;
     std::vector<CalendarProblem> problems;
+    /// Cancelled as a whole: by the row of that id, or, if it is a series that was loaded before, by those of `id#…`.
+    struct CancelledSeries {
+        std::string id;
+        std::size_t line;
+    };
+    std::vector<CancelledSeries> cancelled_series;
     std::string zone;             ///< In which times without one were taken.
     std::size_t passed_over = 0;  ///< Events and occurrences that are over, or begin too late.
     std::size_t without_zone = 0; ///< Events whose times are in no zone, and were taken in the calendar's or in UTC.

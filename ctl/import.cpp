@@ -6,8 +6,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <map>
 #include <set>
+#include <span>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -15,6 +19,7 @@
 #include <vector>
 
 #include <usher/core/printable.hpp>
+#include <usher/store/platform_reader.hpp>
 #include <usher/store/platform_writer.hpp>
 
 #include "calendar.hpp"
@@ -509,6 +514,44 @@ ImportReport import_csv(ImportOptions const& options, Printer& problems)
     });
 }
 
+/// Puts the occurrences that are to come in the place of a series that was loaded before and is cancelled as a whole.
+void cancel_occurrences(Calendar& calendar, ImportOptions const& options)
+{
+    if (calendar.cancelled_series.empty())
+        return;
+    std::map<std::string, std::size_t, std::less<>> lines;
+    for (Calendar::CancelledSeries const& series : calendar.cancelled_series)
+        lines.emplace(series.id, series.line);
+    std::set<std::string, std::less<>> as_series;
+    std::set<std::string, std::less<>> by_itself;
+    const PlatformTable table{"meeting", {"id", "ends_at", "status"}, 1};
+    PlatformReader{options.database_path}.each_row(table, [&](std::span<RowValue const> row) {
+        auto const* const id = std::get_if<std::string_view>(&row[0]);
+        auto const* const ends = std::get_if<std::int64_t>(&row[1]);
+        auto const* const status = std::get_if<std::string_view>(&row[2]);
+        if (id == nullptr)
+            return;
+        if (lines.contains(*id))
+            by_itself.emplace(*id);
+        const auto series = lines.find(id->substr(0, id->rfind('#')));
+        if (series == lines.end() || series->first.size() == id->size())
+            return;
+        as_series.insert(series->first);
+        if (ends == nullptr || *ends <= unix_seconds(options.now) || status == nullptr || *status != "scheduled")
+            return;
+        CalendarRow<Meetings> cancelled{{}, series->second};
+        cancelled.values[0] = std::string{*id};
+        cancelled.values[Meetings::status] = std::string{"cancelled"};
+        calendar.meetings.push_back(std::move(cancelled));
+    });
+    const auto stands_for_others = [&](auto const& row) {
+        auto const* const id = std::get_if<std::string>(&row.values[0]);
+        return id != nullptr && as_series.contains(*id) && !by_itself.contains(*id);
+    };
+    std::erase_if(calendar.meetings, stands_for_others);
+    std::erase_if(calendar.participants, stands_for_others);
+}
+
 ImportReport import_calendar(ImportOptions const& options, Printer& problems)
 {
     std::optional<PlatformWriter> writer;
@@ -525,6 +568,7 @@ ImportReport import_calendar(ImportOptions const& options, Printer& problems)
                      << (calendar->without_zone == 1 ? " has" : " have") << " times without a zone, taken in "
                      << calendar->zone << '\n';
         report.passed_over = calendar->passed_over;
+        cancel_occurrences(*calendar, options);
         writer.emplace(options.database_path);
         Progress progress{
             problems, progress_on_standard_error(options.progress), "importing",

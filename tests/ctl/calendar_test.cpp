@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -18,6 +19,7 @@ namespace {
 
 using std::chrono::sys_days;
 using test::Answer;
+using testing::HasSubstr;
 using namespace std::chrono_literals;
 
 constexpr sys_seconds now = sys_days{std::chrono::year{2026} / 3 / 2} + 8h; // a Monday
@@ -130,6 +132,31 @@ INSTANTIATE_TEST_SUITE_P(
             ),
             "m#20260323T080000Z 2026-03-23T08:00:00Z 2026-03-23T09:00:00Z scheduled; "
             "m#20260330T070000Z 2026-03-30T07:00:00Z 2026-03-30T08:00:00Z scheduled"},
+        Case{
+            "a_time_that_the_clocks_skip",
+            calendar(event("DTSTART;TZID=Europe/Berlin:20260329T023000\r\nDURATION:PT1H\r\n")),
+            "m 2026-03-29T01:30:00Z 2026-03-29T02:30:00Z scheduled"},
+        Case{
+            "each_day_over_a_time_that_the_clocks_skip",
+            calendar(event("DTSTART;TZID=Europe/Berlin:20260328T023000\r\nDURATION:PT1H\r\nRRULE:FREQ=DAILY;COUNT=3\r\n"
+            )),
+            "m#20260328T013000Z 2026-03-28T01:30:00Z 2026-03-28T02:30:00Z scheduled; "
+            "m#20260329T013000Z 2026-03-29T01:30:00Z 2026-03-29T02:30:00Z scheduled; "
+            "m#20260330T003000Z 2026-03-30T00:30:00Z 2026-03-30T01:30:00Z scheduled"},
+        Case{
+            "from_a_time_that_the_clocks_skip_and_without_it",
+            calendar(event("DTSTART;TZID=Europe/Berlin:20260329T023000\r\nDURATION:PT1H\r\nRRULE:FREQ=DAILY;COUNT=2\r\n"
+                           "EXDATE;TZID=Europe/Berlin:20260329T023000\r\n")),
+            "m#20260330T003000Z 2026-03-30T00:30:00Z 2026-03-30T01:30:00Z scheduled"},
+        Case{
+            "until_in_utc_is_by_the_clock_of_its_zone",
+            calendar(event("DTSTART;TZID=America/New_York:20260302T210000\r\nDURATION:PT1H\r\n"
+                           "RRULE:FREQ=DAILY;UNTIL=20260304T020000Z\r\n")),
+            "m#20260303T020000Z 2026-03-03T02:00:00Z 2026-03-03T03:00:00Z scheduled; "
+            "m#20260304T020000Z 2026-03-04T02:00:00Z 2026-03-04T03:00:00Z scheduled"},
+        Case{
+            "cancelled_without_an_end", calendar(event("DTSTART:20260302T090000Z\r\n"), "METHOD:CANCEL\r\n"),
+            "m - - cancelled"},
         Case{
             "without_exceptions_and_with_more_dates",
             calendar(event("DTSTART:20260302T090000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=DAILY;COUNT=3\r\n"
@@ -310,6 +337,24 @@ TEST(CalendarRead, RolesAreOurs)
     EXPECT_EQ(problems_of(found), "");
 }
 
+TEST(CalendarRead, WhatIsNotReadIsNamed)
+{
+    const std::string series = event("DTSTART:20260302T090000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=DAILY;COUNT=3\r\n");
+    EXPECT_THAT(
+        problems_of(read(calendar(
+            series +
+            event("RECURRENCE-ID;RANGE=THISANDFUTURE:20260303T090000Z\r\nDTSTART:20260303T120000Z\r\nDURATION:PT1H\r\n")
+        ))),
+        HasSubstr("RECURRENCE-ID: RANGE is not read")
+    );
+    EXPECT_THAT(
+        problems_of(read(
+            calendar(event("DTSTART:20260302T090000Z\r\nDURATION:PT1H\r\nRDATE;VALUE=PERIOD:20260310T090000Z/PT3H\r\n"))
+        )),
+        HasSubstr("RDATE: VALUE=PERIOD is not read")
+    );
+}
+
 class CalendarImport : public testing::Test {
 protected:
     Answer import(std::string const& text, std::vector<std::string> const& options = {})
@@ -364,6 +409,33 @@ TEST_F(CalendarImport, LoadsAndChangesAndPrunes)
     EXPECT_EQ(all_gone.status, 1) << "it would delete everything";
     EXPECT_NE(all_gone.err.find("--force"), std::string::npos) << all_gone.err;
     EXPECT_EQ(ask("SELECT count(*) FROM meeting"), "2");
+}
+
+/// As iTIP does: by the series' id alone.
+TEST_F(CalendarImport, ASeriesIsCancelledAsAWhole)
+{
+    ASSERT_EQ(test::call_usherctl({"--db", folder.file("usher.db"), "init"}).status, 0);
+    const std::string people = "ATTENDEE;CN=Ann:mailto:ann@example.org\r\n";
+    const std::string daily = "DTSTART:20260302T090000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=DAILY;COUNT=3\r\n" + people;
+    ASSERT_EQ(
+        import(
+            calendar(event(daily) + event(daily, "m#2") + event("DTSTART:20260302T090000Z\r\nDURATION:PT1H\r\n", "one"))
+        )
+            .status,
+        0
+    );
+    const std::string whole =
+        event("DTSTART:20260302T090000Z\r\n" + people) + event("DTSTART:20260302T090000Z\r\n", "one");
+
+    const Answer answer = import(calendar(whole, "METHOD:CANCEL\r\n"));
+
+    EXPECT_EQ(answer.status, 0) << answer.err;
+    EXPECT_EQ(
+        ask("SELECT group_concat(id, ' ') FROM (SELECT id FROM meeting WHERE status = 'cancelled' ORDER BY id)"),
+        "m#20260302T090000Z m#20260303T090000Z m#20260304T090000Z one"
+    );
+    EXPECT_EQ(ask("SELECT count(*) FROM meeting"), "7");
+    EXPECT_EQ(ask("SELECT count(*) FROM participant"), "6");
 }
 
 TEST_F(CalendarImport, ACalendarWithoutAnEventInTimeChangesNothingAndSaysSo)
