@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -159,6 +160,7 @@ struct HttpServer::Impl {
     std::optional<Tcp::acceptor> tcp;
     std::optional<Local::acceptor> local;
     std::optional<BoundPath> bound; // removed at the end
+    std::list<Stream*> waiting;     // for a request, the longest first
     TaskGroup connections;
 
     template <class Acceptor>
@@ -173,7 +175,7 @@ struct HttpServer::Impl {
                 connections.request_stop();
                 co_return;
             }
-            const bool room = connections.running() < connections_max;
+            const bool room = connections.running() < connections_max || end_idle();
             if (!error && room)
                 connections.spawn("connection", talk(std::move(socket)));
             if (!error)
@@ -183,16 +185,35 @@ struct HttpServer::Impl {
         }
     }
 
+    /// Ends the connection that has waited longest for a request. False where none waits.
+    bool end_idle()
+    {
+        if (waiting.empty())
+            return false;
+        waiting.front()->cancel();
+        waiting.pop_front();
+        return true;
+    }
+
     asio::awaitable<void> talk(asio::generic::stream_protocol::socket socket)
     {
         Stream stream{std::move(socket)};
+        struct Waiting { // while it lives
+            std::list<Stream*>& all;
+            Stream* self;
+            ~Waiting() { all.remove(self); }
+        };
         beast::flat_buffer buffer{header_bytes_max};
         for (bool more = true; more;) {
             http::request_parser<http::empty_body> parser;
             parser.header_limit(header_bytes_max);
             stream.expires_after(patience);
             error_code error;
-            co_await http::async_read(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
+            {
+                waiting.push_back(&stream);
+                const Waiting here{waiting, &stream};
+                co_await http::async_read(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
+            }
             const bool is_no_request = error != http::error::end_of_stream && error.category() == http_errors();
             if (error && !is_no_request)
                 co_return; // its peer went away, or was too slow
