@@ -401,7 +401,7 @@ void RequestBook::take(Portion const& portion, sys_seconds now)
         return;
     }
     for (const std::int64_t meeting_no : portion.meetings)
-        mark(portion.action, *portion.work_no, meeting_no, portion.pass == MarkPass::near);
+        mark(portion.action, *portion.work_no, meeting_no, portion.pass);
     const bool next_pass = !portion.next_cursor_no && portion.pass == MarkPass::near;
     SQLite::Statement& statement = db_.prepared(
         R"sql(UPDATE request_result SET cursor_no = ?1, pass = ?2, meetings = meetings + ?3
@@ -452,7 +452,7 @@ std::int64_t RequestBook::begin_single(Single const& single, sys_seconds now)
         meeting_no = db_.integer(find, single.meeting_id);
     }
     if (meeting_no)
-        mark(single.action, work_no, *meeting_no, false);
+        mark(single.action, work_no, *meeting_no, std::nullopt);
     else
         refuse(work_no, "there is no meeting " + in_quotes(single.meeting_id, 255), now);
     return begun;
@@ -472,13 +472,21 @@ void RequestBook::begin_many(std::int64_t request_no, sys_seconds now)
     );
 }
 
-void RequestBook::mark(std::string const& action, std::int64_t work_no, std::int64_t meeting_no, bool near)
+void RequestBook::mark(
+    std::string const& action, std::int64_t work_no, std::int64_t meeting_no, std::optional<MarkPass> pass
+)
 {
+    // Work for many is due as if time had made it so: what platforms write meanwhile does not wait for its end.
+    const bool near = pass == MarkPass::near;
+    const std::int64_t due_at = !pass ? 0 : near ? 1 : 2;
     db_.run("INSERT OR IGNORE INTO request_meeting (meeting_no, work_no) VALUES (?, ?)", meeting_no, work_no);
     if (action == to_text(RequestAction::rotate))
-        db_.run("UPDATE agenda SET due_at = 0 WHERE meeting_no = ?", meeting_no);
+        db_.run("UPDATE agenda SET due_at = min(due_at, ?) WHERE meeting_no = ?", due_at, meeting_no);
     else
-        db_.run("UPDATE agenda SET due_at = 0, next_at = 0, attempts = 0 WHERE meeting_no = ?", meeting_no);
+        db_.run(
+            "UPDATE agenda SET due_at = min(due_at, ?), next_at = 0, attempts = 0 WHERE meeting_no = ?", due_at,
+            meeting_no
+        );
     if (near)
         db_.run("UPDATE agenda SET marked_by = ? WHERE meeting_no = ?", work_no, meeting_no);
 }

@@ -88,7 +88,7 @@ private:
     std::vector<std::int64_t> numbers(char const* sql, Values const&... values);
     std::int64_t begin_single(Single const& single, sys_seconds now); ///< How many requests were.
     void begin_many(std::int64_t request_no, sys_seconds now);
-    void mark(std::string const& action, std::int64_t work_no, std::int64_t meeting_no, bool near);
+    void mark(std::string const& action, std::int64_t work_no, std::int64_t meeting_no, std::optional<MarkPass> pass);
     void finish_if_done(std::int64_t work_no, sys_seconds now);
     void finish(std::int64_t work_no, RequestState state, std::string const& detail, sys_seconds now);
     void refuse(std::int64_t work_no, std::string const& why, sys_seconds now);
