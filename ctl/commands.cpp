@@ -187,6 +187,13 @@ Config Context::load(Secrets secrets)
     return std::move(*loaded);
 }
 
+std::string const& Context::database()
+{
+    std::string const& path = config().database;
+    expect_one_name(path);
+    return path;
+}
+
 Config const& Context::config()
 {
     if (!config_)

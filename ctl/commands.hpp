@@ -63,8 +63,8 @@ struct Context {
     Config const& config();
     /// Likewise with them, for who signs or checks signatures.
     Config const& config_with_keys();
-    /// The path in it.
-    std::string const& database() { return config().database; }
+    /// The path in it. Errors: DatabaseError where the file has other names.
+    std::string const& database();
 
     /// The instant that is "now" for the whole command.
     sys_seconds now();

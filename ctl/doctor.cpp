@@ -104,6 +104,8 @@ public:
             checked.push_back(check);
             try {
                 work();
+            } catch (DatabaseDamaged const& error) {
+                problem(check, prose(error.what()), "systemctl stop usher; usherctl restore BACKUP");
             } catch (DatabaseError const& error) {
                 problem(check, prose(error.what()), "usherctl init --repair");
             } catch (SchemaBroken const& error) {
@@ -231,18 +233,19 @@ private:
             return;
         const std::string told = run_folder() + "/reload";
         const std::vector<std::string> verdict = read_verdict(told);
-        if (!verdict.empty() && verdict.front() == "refused")
-            return problem(
-                "usherd",
-                "the last reload was refused, the old configuration stays" +
-                    (verdict.size() > 1 ? ": " + prose(verdict[1]) : std::string{}),
-                "usherctl check-config; systemctl reload usher"
-            );
         struct stat reload {};
-        std::int64_t taken = unix_seconds(started);
-        if (!verdict.empty() && ::stat(told.c_str(), &reload) == 0)
-            taken = std::max<std::int64_t>(taken, reload.st_mtime);
-        if (file.st_mtime > taken)
+        const bool is_told = !verdict.empty() && ::stat(told.c_str(), &reload) == 0 &&
+                             reload.st_mtime >= unix_seconds(started); // else by the one before this
+        if (is_told && verdict.front() == "refused") {
+            const std::string why = verdict.size() > 1 ? verdict[1] : "";
+            return problem(
+                "usherd", "the last reload was refused, the old configuration stays: " + prose(why),
+                why.find("with a restart only") != std::string::npos ? "systemctl restart usher"
+                                                                     : "usherctl check-config; systemctl reload usher"
+            );
+        }
+        // Not when it was written last, which whoever copies it may set.
+        if (file.st_ctime > (is_told ? std::int64_t{reload.st_mtime} : unix_seconds(started)))
             note(
                 "usherd", whole(context_.config_file()) + " was changed since usherd read it",
                 "usherctl check-config --against " + argument(context_.database()) + "; systemctl reload usher"

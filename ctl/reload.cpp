@@ -47,6 +47,10 @@ struct ReloadCommand {
             const auto [end, error] = std::from_chars(pid.data(), pid.data() + pid.size(), number);
             if (error != std::errc{} || end != pid.data() + pid.size() || number <= 1)
                 throw UsageError{"reload: --pid: expected the number of a process, got " + in_quotes(pid)};
+            std::string name;
+            std::getline(std::ifstream{"/proc/" + pid + "/comm"}, name);
+            if (!name.empty() && name != "usherd")
+                throw UsageError{"reload: --pid: process " + pid + " is " + whole(name) + " and no usherd"};
             return number;
         }
         const DaemonReport daemon = Report{context.config().database, context.now()}.daemon();
@@ -61,6 +65,9 @@ struct ReloadCommand {
         const std::string path = verdict.empty() ? run_folder() + "/reload" : verdict;
         const pid_t daemon = find_daemon();
         std::error_code error;
+        if (const std::vector<std::string> left = read_verdict(path);
+            !left.empty() && left.front() != "taken" && left.front() != "refused")
+            throw UsageError{"reload: --verdict: " + whole(path) + " holds something else"};
         std::filesystem::remove(path, error); // what an earlier reload left
         if (error && error != std::errc::no_such_file_or_directory)
             throw std::runtime_error{"reload: " + path + ": " + error.message() + ". Nothing was done."};
@@ -71,8 +78,16 @@ struct ReloadCommand {
         while (std::chrono::steady_clock::now() < until) {
             const std::vector<std::string> lines = read_verdict(path);
             if (!lines.empty() && lines.front() == "taken") {
-                context.out << "Done: usherd works with the configuration as it is now.\n";
+                if (context.json)
+                    print(context.out, Json{{"version", 1}, {"command", "reload"}, {"taken", true}});
+                else
+                    context.out << "Done: usherd works with the configuration as it is now.\n";
                 return exit_done;
+            }
+            if (!lines.empty() && context.json) {
+                const std::vector<std::string> errors{lines.begin() + 1, lines.end()};
+                print(context.out, Json{{"version", 1}, {"command", "reload"}, {"taken", false}, {"errors", errors}});
+                return exit_could_not;
             }
             if (!lines.empty()) {
                 context.err << "usherctl: reload: refused; the old configuration stays.\n";

@@ -347,9 +347,9 @@ private:
             return errors;
         }
         if (real_path(loaded->database) != database_)
-            return {"database: changes with a restart only"};
+            return {"database: changes with a restart only: systemctl restart usher"};
         if (loaded->status != status_config_)
-            return {"status: changes with a restart only"};
+            return {"status: changes with a restart only: systemctl restart usher"};
         for (std::string const& warning : loaded->warnings)
             log_event("config.warning"_event, {{"detail", warning}});
         try {

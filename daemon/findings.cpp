@@ -136,7 +136,9 @@ std::vector<Finding> findings_of(Sample const& sample, DaemonFacts const& facts)
              warning,
              {},
              "the old configuration stays: " + facts.refused_reload,
-             "mend the file, then systemctl reload usher"}
+             facts.refused_reload.find("with a restart only") != std::string::npos
+                 ? "systemctl restart usher"
+                 : "mend the file, then systemctl reload usher"}
         );
     for (HealthRow const& row : sample.health)
         if (!row.concern.empty())

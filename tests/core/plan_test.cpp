@@ -163,7 +163,7 @@ TEST(Plan, ARemovalIsRememberedUntilItHasServedOrServesNothing)
 /// Tokens of a session that was replaced serve nobody, also where nothing else can be done.
 TEST(Plan, LeftoversGoWhateverElseBecomesOfTheMeeting)
 {
-    for (std::string const project : {"default", "unknown", "default, and its row is refused"})
+    for (const std::string project : {"default", "unknown", "default, and its row is refused"})
         for (const bool has_leftovers : {false, true}) {
             MeetingSnapshot meeting = snapshot();
             meeting.meeting->project = project.substr(0, project.find(','));

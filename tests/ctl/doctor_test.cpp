@@ -12,8 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sqlite3.h>
 
 #include "ctl/configured_day.hpp"
 
@@ -98,6 +101,52 @@ TEST_F(Doctors, SeeTheKeyOfTheSeals)
     EXPECT_TRUE(finds("note key: usher.db.key is missing")) << last;
 }
 
+TEST_F(Doctors, SeeAKeyThatIsNone)
+{
+    example_day();
+    const std::string key = world.path + ".key";
+    std::ofstream{key} << std::string(64, 'z');
+    EXPECT_TRUE(finds("problem key: usher.db.key is no key of usher's")) << last;
+    std::ofstream{key} << std::string(64, 'a');
+    world.sql("UPDATE session SET mac = zeroblob(16)");
+    EXPECT_TRUE(finds("problem key: usher.db.key is the key of another database: no session is sealed with it"))
+        << last;
+    EXPECT_EQ(ask({"backup", world.folder.file("copy.db")}).status, 1) << "a copy would be of no use";
+    EXPECT_FALSE(std::filesystem::exists(world.folder.file("copy.db")));
+    std::filesystem::remove(key);
+    std::filesystem::create_directory(key);
+    EXPECT_TRUE(finds("problem key: usher.db.key is not a file")) << last;
+}
+
+TEST_F(Doctors, LookPastWhatOnlyThePlatformHas)
+{
+    example_day();
+    SQLite::Database tool{world.path, SQLite::OPEN_READWRITE};
+    const auto same = [](sqlite3_context* context, int, sqlite3_value** values) {
+        sqlite3_result_value(context, values[0]);
+    };
+    tool.createFunction("slug", 1, true, nullptr, same, nullptr, nullptr, nullptr);
+    tool.exec("CREATE INDEX by_slug ON meeting (slug(title))");
+    EXPECT_THAT(
+        found({"doctor", "--offline", "--full"}),
+        testing::Contains("note integrity: not looked at: meeting: unknown function: slug()")
+    );
+    EXPECT_EQ(ask({"backup", world.folder.file("copy.db")}).status, 0);
+}
+
+TEST_F(Doctors, AFileWithAnotherNameIsRefused)
+{
+    example_day();
+    const std::string other = world.folder.file("other.db");
+    ASSERT_EQ(::link(world.path.c_str(), other.c_str()), 0);
+    EXPECT_NE(ask({"doctor"}).err.find("has another name too (a hard link)"), std::string::npos);
+    EXPECT_NE(
+        test::call_usherctl({"--db", other, "rotate", "--all"}).err.find("has another name too"), std::string::npos
+    );
+    std::filesystem::remove(other);
+    EXPECT_EQ(ask({"doctor", "--offline"}).status, 0);
+}
+
 TEST_F(Doctors, ComparesClocks)
 {
     example_day();
@@ -134,21 +183,25 @@ TEST_F(Doctors, SeeAConfigurationThatUsherdHasNotRead)
     };
     const std::string changed = "note usherd: " + config + " was changed since usherd read it";
     began(1h);
-    written(config, 30min);
     EXPECT_FALSE(finds("note usherd")) << "it does not run under systemd: " << last;
     ::setenv("RUNTIME_DIRECTORY", run.c_str(), 1);
     EXPECT_TRUE(finds(changed)) << last;
     written(config, 2h);
+    EXPECT_TRUE(finds(changed)) << "whoever copies a file may say when it was written: " << last;
+    began(-1h);
     EXPECT_FALSE(finds("note usherd")) << last;
-    written(config, 30min);
+    began(1h);
     std::ofstream{told} << "taken\n";
+    written(told, -1min);
     EXPECT_FALSE(finds("note usherd")) << last;
-    written(told, 31min);
+    written(told, 30min);
     EXPECT_TRUE(finds(changed)) << last;
     std::ofstream{told} << "refused\nusher.yaml:12:5: unknown key rat\n";
     EXPECT_TRUE(finds("problem usherd: the last reload was refused, the old configuration stays: usher.yaml:12:5: "
                       "unknown key rat")
     ) << last;
+    written(told, 2h);
+    EXPECT_FALSE(finds("problem usherd")) << "of the usherd before this one: " << last;
     ::unsetenv("RUNTIME_DIRECTORY");
 }
 

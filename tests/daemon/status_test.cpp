@@ -222,9 +222,10 @@ TEST_F(Status, SurvivesWhatStrangersSend)
     std::vector<int> idle;
     for (int i = 0; i < 40; ++i) // more than are served at once
         idle.push_back(connect_to(socket));
+    EXPECT_EQ(get("/healthz").status, 200) << "those that say nothing make room";
+    EXPECT_EQ(get("/readyz").status == 0, false);
     for (const int peer : idle)
         ::close(peer);
-    EXPECT_TRUE(gets("/healthz", 200));
     add_meeting("m");
     EXPECT_TRUE(gets_ready("m"));
 }
@@ -250,7 +251,19 @@ TEST_F(Status, TellsAReloadFromARefusedOne)
     configure("{listen: off}");
     answer = usherctl({"reload", "--verdict", verdict});
     EXPECT_EQ(status, 1);
-    EXPECT_NE(answer.find("status: changes with a restart only"), std::string::npos) << answer;
+    EXPECT_NE(answer.find("status: changes with a restart only: systemctl restart usher"), std::string::npos) << answer;
+    answer = usherctl({"reload", "--json", "--verdict", verdict});
+    EXPECT_EQ(status, 1);
+    EXPECT_EQ(
+        nlohmann::json::parse(answer).at("errors").at(0), "status: changes with a restart only: systemctl restart usher"
+    );
+
+    std::ofstream{verdict} << "a file of somebody's\n";
+    EXPECT_NE(usherctl({"reload", "--verdict", verdict}).find("holds something else"), std::string::npos);
+    EXPECT_EQ(test::read_text(verdict), "a file of somebody's\n");
+    std::filesystem::remove(verdict);
+    const std::string own = std::to_string(::getpid());
+    EXPECT_NE(usherctl({"reload", "--pid", own, "--verdict", verdict}).find("and no usherd"), std::string::npos);
 
     configure("{listen: " + socket + "}");
     usherctl({"reload", "--verdict", verdict});

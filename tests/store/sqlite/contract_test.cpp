@@ -335,7 +335,7 @@ TEST_F(Contract, IsNotPutBackWhereItsTableIsGone)
 /// SQLite writes views and triggers anew with the other name, and back again.
 TEST_F(Contract, IsNotPutBackWhereAColumnHasAnotherName)
 {
-    for (std::string const column :
+    for (const std::string column :
          {"participant.role", "meeting.starts_at", "participant.participant_id", "meeting.title"}) {
         SCOPED_TRACE(column);
         const std::string table = column.substr(0, column.find('.'));

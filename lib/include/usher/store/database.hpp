@@ -25,6 +25,10 @@ inline constexpr std::chrono::seconds lock_patience{30};
 /// The file that `path` means, behind symbolic links. A path that does not exist is returned as it is.
 std::string real_path(std::string const& path);
 
+/// Refuses a file with hard links, if it is there: SQLite keeps a -wal beside each name, and they would overwrite each
+/// other. Errors: DatabaseError.
+void expect_one_name(std::string const& path);
+
 /// Creates `named` with the newest schema, or migrates an older one; says which. Platforms find it whole whoever opens
 /// it first. Errors: DatabaseError for a newer schema or a foreign database.
 enum class Created : std::uint8_t { created, migrated, unchanged };

@@ -18,6 +18,7 @@
 #include <usher/store/sqlite/database_files.hpp>
 #include <usher/store/sqlite/instance_lock.hpp>
 
+#include "companions.hpp"
 #include "connection.hpp"
 #include "contract.hpp"
 #include "file.hpp"
@@ -139,7 +140,22 @@ bool is_same_file(std::string const& one, std::string const& other)
 /// `ok`, or the first thing that is wrong.
 std::string checked(SQLite::Database& database)
 {
-    return database.execAndGet("PRAGMA integrity_check(1)").getString();
+    const Soundness found = soundness_of(database, Look::whole, 1);
+    return found.wrong.empty() ? "ok" : found.wrong.front();
+}
+
+bool is_of_writing(int code)
+{
+    return code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_TRUNCATE;
+}
+
+/// Whether sessions of a copy are sealed with the key beside it.
+void expect_its_key(std::string const& copy, std::string const& key, std::string const& to_do)
+{
+    const std::optional<Seal> seal = read_key(key);
+    if (seal && !seals_some(*open_as_it_is(copy, Untouched::immutable), *seal))
+        throw DatabaseError{
+            key + ": is the key of another database: no session is sealed with it; " + to_do + ". Nothing was done"};
 }
 
 /// All pages of `source` at one instant, to an empty file beside the final one, checked.
@@ -162,8 +178,11 @@ void copy_pages(SQLite::Database& source, std::string const& from, std::string c
             if (progress)
                 progress(static_cast<std::size_t>(done - before), static_cast<std::size_t>(total));
         }
-        if (result == SQLITE_FULL)
-            throw DatabaseError{to + ": cannot be written: " + describe_errno(ENOSPC)};
+        const int code = sqlite3_extended_errcode(target->getHandle());
+        const int reason = sqlite3_system_errno(target->getHandle());
+        if (result == SQLITE_FULL || is_of_writing(result) || is_of_writing(code))
+            throw DatabaseError{
+                to + ": cannot be written: " + describe_errno(result != SQLITE_FULL && reason != 0 ? reason : ENOSPC)};
         if (result != SQLITE_DONE)
             throw SQLite::Exception{sqlite3_errstr(result), result};
     }
@@ -314,20 +333,23 @@ back_up(std::string const& database, std::string const& target, std::string cons
         } catch (SQLite::Exception const& error) {
             rethrow(error, database);
         }
+        expect_its_key(copy, real_path(database) + ".key", "see usherctl doctor");
+        for (const std::string suffix : {".key", ".mark"})
+            if (const std::string from = real_path(database) + suffix; exists(from)) {
+                expect_regular(from);
+                copy_small(from, copy + suffix);
+                files.push_back(target + suffix);
+            }
         move(copy, target);
         ::unlink((target + "-wal").c_str()); // of what was there before
         ::unlink((target + "-shm").c_str());
-        for (const std::string suffix : {".key", ".mark"}) {
-            const std::string from = real_path(database) + suffix;
-            if (!exists(from))
-                continue;
-            copy_small(from, copy);
-            move(copy, target + suffix);
-            files.push_back(target + suffix);
-        }
+        for (const std::string suffix : {".key", ".mark"})
+            if (exists(copy + suffix))
+                move(copy + suffix, target + suffix);
         make_durable(folder_of(target));
     } catch (...) {
-        ::unlink(copy.c_str());
+        for (const std::string suffix : {"", ".key", ".mark"})
+            ::unlink((copy + suffix).c_str());
         throw;
     }
     note_backup(real_path(database));
@@ -399,6 +421,9 @@ Restore::Impl::Impl(
         take_rights(copy_, database_);
         taken_at_ = last_instant(copy_, backup);
         if (exists(backup + ".key")) {
+            expect_its_key(
+                copy_, backup + ".key", "put the right one there, or remove it and accept its sessions afterwards"
+            );
             key_ = copy_ + ".key";
             copy_small(backup + ".key", *key_);
             take_rights(*key_, database_);

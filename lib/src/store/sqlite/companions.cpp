@@ -101,23 +101,24 @@ std::string Seal::of(
 std::optional<Seal> read_seal(std::string const& path)
 {
     take_waiting_key(path); // where a restore was killed before it could
-    std::string file = path + ".key";
-    std::optional<std::string> key;
-    if (char const* const folder = std::getenv("CREDENTIALS_DIRECTORY")) {
-        file = std::string{folder} + "/usher.db.key";
-        key = contents(file);
-    }
-    if (!key) {
-        file = path + ".key";
-        key = contents(file);
-    }
+    if (char const* const folder = std::getenv("CREDENTIALS_DIRECTORY"))
+        if (auto given = read_key(std::string{folder} + "/usher.db.key"))
+            return given;
+    return read_key(path + ".key");
+}
+
+std::optional<Seal> read_key(std::string const& file)
+{
+    std::optional<std::string> key = contents(file);
     if (!key)
         return std::nullopt;
     if (key->ends_with('\n'))
         key->pop_back();
     if (key->size() != key_digits || key->find_first_not_of("0123456789abcdef") != std::string::npos)
         throw DatabaseError{
-            file + ": is no key of usher's, which has 64 hex digits; restore it from the backup of the database"};
+            file + ": is no key of usher's, which has 64 hex digits; put the right one in its place, from a backup of "
+                   "the database or from what a restore has left as .replaced.key, or remove it and accept all "
+                   "sessions that are there with: usherctl init --adopt-sessions"};
     const Seal seal{*key};
     wipe(*key);
     return seal;
@@ -195,6 +196,12 @@ MarkFile::~MarkFile()
     ::close(descriptor_);
 }
 
+bool MarkFile::is_there() const
+{
+    struct stat status {};
+    return ::fstat(descriptor_, &status) == 0 && status.st_nlink > 0;
+}
+
 std::optional<Mark> MarkFile::read() const
 {
     std::array<char, mark_bytes> buffer{};
@@ -217,8 +224,7 @@ std::optional<Mark> MarkFile::read() const
 
 void MarkFile::write(Mark const& mark)
 {
-    struct stat status {};
-    if (::fstat(descriptor_, &status) == 0 && status.st_nlink == 0) { // somebody removed it: then it is made again
+    if (!is_there()) { // then it is made again
         ::close(std::exchange(descriptor_, -1));
         open();
     }

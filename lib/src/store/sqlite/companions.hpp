@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include <SQLiteCpp/Database.h>
+
 #include <usher/core/meeting.hpp>
 #include <usher/crypto/hmac.hpp>
 
@@ -31,6 +33,12 @@ private:
 /// Reads DATABASE.key, or the credential `usher.db.key` where systemd gives one; nothing when there is none.
 /// Errors: DatabaseError when the file cannot be read, or is no key.
 std::optional<Seal> read_seal(std::string const& path);
+
+/// Likewise, of this file alone.
+std::optional<Seal> read_key(std::string const& file);
+
+/// Whether any of the newest sessions is sealed with it, if there are such.
+bool seals_some(SQLite::Database& database, Seal const& seal);
 
 /// Writes a new key to `file`, which must not be there, with the owner of the database at `path`. Errors:
 /// DatabaseError.
@@ -70,6 +78,7 @@ public:
     MarkFile& operator=(MarkFile const&) = delete;
     ~MarkFile();
 
+    bool is_there() const;            ///< Nobody has removed it.
     std::optional<Mark> read() const; ///< Nothing when it is empty or damaged.
     void write(Mark const& mark);
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <SQLiteCpp/VariadicBind.h>
@@ -90,6 +91,18 @@ auto guard(SQLite::Database& database, std::string const& path, Work&& work)
         rethrow(error, path, database.getHandle());
     }
 }
+
+/// What is wrong with the pages of a database; `left_out` are tables that cannot be looked at here, since an index or a
+/// CHECK of theirs needs a function or a collation that only the platform has.
+struct Soundness {
+    std::vector<std::string> wrong;
+    std::vector<std::string> left_out;
+};
+
+enum class Look : std::uint8_t { quick, whole }; ///< Without what indexes hold, or with it.
+
+/// Up to `most` things that are wrong. Reads all of the database.
+Soundness soundness_of(SQLite::Database& database, Look look, int most);
 
 /// Which tables have pages that cannot be read; reads all of the database.
 std::string damaged_tables(sqlite3* database);

@@ -274,6 +274,46 @@ std::string damage_text(std::string const& path, std::string const& tables, SQLi
            "; stop usherd and put a backup in its place with usherctl restore";
 }
 
+bool needs_what_others_have(std::string_view what)
+{
+    return what.find("no such collation sequence") != std::string_view::npos ||
+           what.find("unknown function") != std::string_view::npos ||
+           what.find("no such function") != std::string_view::npos;
+}
+
+Soundness soundness_of(SQLite::Database& database, Look look, int most)
+{
+    const std::string pragma = look == Look::quick ? "PRAGMA quick_check" : "PRAGMA integrity_check";
+    Soundness result;
+    const auto add = [&](std::string const& argument) {
+        SQLite::Statement check{database, pragma + "(" + argument + ")"};
+        while (check.executeStep())
+            if (std::string text = check.getColumn(0).getString(); text != "ok")
+                result.wrong.push_back(std::move(text));
+    };
+    try {
+        add(std::to_string(most));
+        return result;
+    } catch (SQLite::Exception const& error) {
+        if (error.getErrorCode() != SQLITE_ERROR || !needs_what_others_have(error.what()))
+            throw;
+    }
+    std::vector<std::string> tables;
+    SQLite::Statement names{database, "SELECT name FROM main.sqlite_master WHERE type = 'table'"};
+    while (names.executeStep())
+        tables.push_back(names.getColumn(0).getString());
+    for (std::string const& table : tables) {
+        try {
+            add(quoted_name(table));
+        } catch (SQLite::Exception const& error) {
+            if (error.getErrorCode() != SQLITE_ERROR || !needs_what_others_have(error.what()))
+                throw;
+            result.left_out.push_back(table + ": " + error.what());
+        }
+    }
+    return result;
+}
+
 void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* handle)
 {
     const std::string_view what = error.what();
@@ -285,6 +325,11 @@ void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* h
             path + ": another connection holds the lock: " + error.what() + "; have it end its transaction"};
     case SQLITE_READONLY: throw DatabaseReadOnly{why_read_only(path)};
     case SQLITE_ERROR:
+        if (needs_what_others_have(what))
+            throw DatabaseError{
+                path + ": " + error.what() +
+                ": an index or a CHECK that the platform added needs it, so that nobody else can write to that table; "
+                "use a function and a collation of SQLite's own there"};
         // A view in the place of a table is prohibited to us.
         if (!says("no such ") && !says("has no column named") && !says(" prohibited"))
             break;
@@ -365,6 +410,17 @@ bool move_wal(SQLite::Database& database, CheckpointMode mode)
                 throw SQLite::Exception{"disk I/O error: the database cannot be synced", synced};
     }
     return what == SQLITE_OK;
+}
+
+void expect_one_name(std::string const& path)
+{
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink > 1)
+        throw DatabaseError{
+            path +
+            ": has another name too (a hard link), beside which SQLite would keep another -wal: remove one of the two, "
+            "find them with: find -samefile " +
+            shell_word(path)};
 }
 
 std::string real_path(std::string const& path)

@@ -120,12 +120,6 @@ bool DatabaseFiles::replaced() const
     return !same_file(database_, named_);
 }
 
-bool DatabaseFiles::has_other_names() const
-{
-    struct stat status {};
-    return ::fstat(database_, &status) == 0 && status.st_nlink > 1;
-}
-
 std::optional<DatabaseFiles::Index> DatabaseFiles::shared_index() const
 {
     constexpr std::size_t copy_bytes = 48; // it is there twice, so that a half-written one is noticed

@@ -32,12 +32,7 @@ StoreFile DatabaseKeeper::open()
     {
         expect_nobody_separated();
         const DatabaseFiles left{path_}; // closed before SQLite has any lock
-        if (left.has_other_names())
-            throw DatabaseError{
-                path_ +
-                ": has another name too (a hard link), beside which SQLite would keep another -wal: "
-                "remove one of the two, find them with: find -samefile " +
-                shell_word(path_)};
+        expect_one_name(path_);
         if (left.log_is_foreign(lock_.note()))
             set_aside_ = left.set_log_aside();
         else

@@ -27,6 +27,7 @@
 #include <usher/core/printable.hpp>
 #include <usher/store/database.hpp>
 
+#include "companions.hpp"
 #include "connection.hpp"
 #include "file_health.hpp"
 
@@ -288,10 +289,14 @@ private:
                 "not read through: it has " + std::to_string(file->st_size / mebibyte) + " MiB",
                 "usherctl doctor --full"
             );
-        SQLite::Statement check{database, "PRAGMA quick_check(3)"};
-        while (check.executeStep())
-            if (const std::string text = check.getColumn(0).getString(); text != "ok")
-                problem(printable(text), "systemctl stop usher; usherctl restore BACKUP");
+        const Soundness found = soundness_of(database, full ? Look::whole : Look::quick, 3);
+        for (std::string const& wrong : found.wrong)
+            problem(printable(wrong), "systemctl stop usher; usherctl restore BACKUP");
+        for (std::string const& table : found.left_out)
+            note(
+                "not looked at: " + printable(table),
+                "have the index or CHECK that needs it use a function and a collation of SQLite's own"
+            );
     }
 
     void numbers(SQLite::Database& database)
@@ -309,11 +314,26 @@ private:
     {
         const std::string name = path_ + ".key";
         const auto found = look_at(name);
+        if (found && !S_ISREG(found->st_mode))
+            return problem(name_of(name) + " is not a file", "put the key of the backup in its place");
         if (found && (found->st_mode & 0077U) != 0)
             return problem(
                 name_of(name) + " can be read by others than its owner (" + mode_text(found->st_mode) + ")",
                 "chmod 0600 " + shell_word(name)
             );
+        if (found && ::access(name.c_str(), R_OK) == 0) {
+            std::optional<Seal> seal;
+            try {
+                seal = read_key(name);
+            } catch (DatabaseError const& error) {
+                return problem(name_of(name) + " is no key of usher's", "put the key of the backup in its place");
+            }
+            if (seal && !seals_some(database, *seal))
+                problem(
+                    name_of(name) + " is the key of another database: no session is sealed with it",
+                    "put the key of the backup in its place, or that which a restore left as .replaced.key"
+                );
+        }
         const bool may_look = ::access(folder_.c_str(), X_OK) == 0;
         if (found || !may_look || database.execAndGet("SELECT EXISTS (SELECT 1 FROM session)").getInt() == 0)
             return;

@@ -38,6 +38,25 @@ std::optional<SessionRow> StoreFile::Impl::sealed_session(std::int64_t session_n
     return row;
 }
 
+bool seals_some(SQLite::Database& database, Seal const& seal)
+{
+    SQLite::Statement rows{
+        database,
+        R"sql(SELECT s.session_id, s.provider, s.project, s.project_key, s.options, s.adopted, s.created_at, s.mac,
+                     a.meeting_id, (SELECT database_id FROM daemon WHERE id = 1)
+                FROM main.session s JOIN main.agenda a ON a.meeting_no = s.meeting_no
+               WHERE length(s.mac) = 16 AND length(s.session_id) < 1000 ORDER BY s.session_no DESC LIMIT 100)sql"};
+    bool any = false;
+    while (rows.executeStep()) {
+        any = true;
+        const auto text = [&](int column) { return rows.getColumn(column).getString(); };
+        const SessionRow row{{}, text(0), text(1), text(2), text(3), text(4), rows.getColumn(5).getInt() != 0};
+        if (constant_time_equal(seal.of(text(9), text(8), row, rows.getColumn(6).getInt64()), text(7)))
+            return true;
+    }
+    return !any;
+}
+
 std::vector<SessionNo> StoreFile::Impl::sessions_since(std::optional<SessionNo> next)
 {
     std::vector<SessionNo> sessions;

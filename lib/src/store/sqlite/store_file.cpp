@@ -219,12 +219,12 @@ void StoreFile::Impl::keep_seq()
 
 void StoreFile::Impl::keep_mark()
 {
-    if (!mark_file || (last_seq == 0 && restores == marked_restores))
+    if (key_file)
+        key_file->put_back();
+    if (!mark_file || (last_seq == 0 && restores == marked_restores && mark_file->is_there()))
         return;
     highest_seq = std::max(highest_seq, last_seq);
     write_mark();
-    if (key_file)
-        key_file->put_back();
 }
 
 void StoreFile::Impl::write_mark()

@@ -22,9 +22,6 @@ public:
     /// Whether the name now means another file, or none.
     bool replaced() const;
 
-    /// Whether the database is reached by another name as well: each would have a -wal of its own.
-    bool has_other_names() const;
-
     /// What somebody who is not SQLite did to -wal or -shm since they were opened. Processes that had them open go on
     /// with files that have no name any more. Neither they nor those who come later see what the others commit.
     enum class LogFault {

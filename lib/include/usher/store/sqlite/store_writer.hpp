@@ -109,7 +109,7 @@ private:
     Duration lock_waited_{};             ///< The last time.
     std::function<void(Duration waited, std::optional<Duration> held)> wrote_;
     SliceSize slice_size_;
-    SliceSize replacing_size_; ///< Likewise, where tokens take the place of others.
+    SliceSize replacing_size_;              ///< Likewise, where tokens take the place of others.
     std::size_t waiting_first_ = 0;         ///< Those that go first, and wait for a gap.
     std::optional<StoreFile> checkpointer_; ///< Used in the background while `checkpointing_`.
     bool checkpointing_ = false;
