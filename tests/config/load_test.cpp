@@ -258,6 +258,23 @@ TEST_F(LoadConfig, RefusesSecretsThatOthersMayUse)
     EXPECT_EQ(errors(yaml), "no error\n");
 }
 
+/// It was meant to stand in that file.
+TEST_F(LoadConfig, SaysNothingOfASecretInThePlaceOfAName)
+{
+    for (const std::string secret :
+         {"5a4d3c2b1a0f5a4d3c2b1a0f5a4d3c2b1a0f5a4d", "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9v+g=="})
+        for (const std::string kind : {"file", "credential"}) {
+            const std::string text =
+                errors("projects: {a: {provider: sandbox, api_secret: {" + kind + ": \"" + secret + "\"}}}\n");
+            EXPECT_THAT(text, HasSubstr("looks like a secret"));
+            EXPECT_THAT(text, Not(HasSubstr(secret)));
+        }
+    const std::string named(40, 'a');
+    write(named, "s3cret");
+    EXPECT_EQ(errors("projects: {a: {provider: sandbox, api_secret: {file: " + named + "}}}\n"), "no error\n");
+    EXPECT_THAT(errors("projects: {a: {provider: sandbox, api_secret: {file: a.secret}}}\n"), HasSubstr("a.secret"));
+}
+
 TEST_F(LoadConfig, TrimsOneNewlineOfASecretAndNothingElse)
 {
     const auto with = [&](std::string const& content) {

@@ -297,6 +297,12 @@ TEST_F(Provisioning, AKeyThatSomebodyRemovedIsPutBackUnlessAnotherIsInItsPlace)
     EXPECT_EQ(std::filesystem::status(path + ".key").permissions(), std::filesystem::perms{0600});
 
     std::filesystem::remove(path + ".key");
+    std::filesystem::remove(path + ".mark");
+    test::run(context, provisioner->beat()); // nothing is published
+    EXPECT_EQ(read_key(), key);
+    EXPECT_GT(std::filesystem::file_size(path + ".mark"), 0U);
+
+    std::filesystem::remove(path + ".key");
     std::filesystem::create_directory(path + ".key");
     participant("fay");
     settle();

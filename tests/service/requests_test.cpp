@@ -72,6 +72,28 @@ TEST_F(Requests, OneThatComesInTheMiddleOfAnotherIsDoneByTokensOfItsOwn)
     EXPECT_EQ(text("SELECT count(*) FROM token WHERE reason = 9"), "80");
 }
 
+/// However many meetings are live, nobody new in one of them waits for all.
+TEST_F(Requests, WhatPlatformsWriteIsLookedAtBeforeTheRestOfARotation)
+{
+    meetings(40);
+    sql("INSERT INTO request (action, project) VALUES ('rotate', '*')");
+    while (run(context, store->advance_requests()).more) {
+    }
+    EXPECT_EQ(store->due(clock.now(), 100, {}).meetings.size(), 40U);
+    participant("eve", "publisher", "m39");
+    EXPECT_EQ(
+        std::to_string(static_cast<std::int64_t>(store->due(clock.now(), 1, {}).meetings.at(0))),
+        text("SELECT meeting_no FROM agenda WHERE meeting_id = 'm39'")
+    );
+    sql("INSERT INTO request (action, meeting_id) VALUES ('rotate', 'm38')");
+    while (run(context, store->advance_requests()).more) {
+    }
+    EXPECT_EQ(text("SELECT due_at FROM agenda WHERE meeting_id = 'm38'"), "0") << "one meeting alone waits for none";
+    settle();
+    EXPECT_EQ(request(1), "done|40|40|0|81");
+    EXPECT_TRUE(credentials("m39").contains("eve"));
+}
+
 TEST_F(Requests, WhatWasReadBeforeItWasFiledDoesNotServeIt)
 {
     meetings(1);
