@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows, triggers and files that somebody other than usher or a platform has touched.
+#include <sys/resource.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -311,6 +313,26 @@ TEST_F(Provisioning, AKeyThatSomebodyRemovedIsPutBackUnlessAnotherIsInItsPlace)
     participant("gus");
     settle();
     EXPECT_EQ(read_key(), key);
+}
+
+/// No row says that they are due.
+TEST_F(Provisioning, SuspectsStayWhereTheyCannotBeRead)
+{
+    ready_meeting();
+    sql("DROP TRIGGER usher_participant_update; UPDATE participant SET role = 'subscriber'");
+    provisioner->start_sweep();
+    for (int chunk = 0; chunk < 2; ++chunk) // which has the only reader meanwhile
+        ASSERT_TRUE(test::run(context, provisioner->sweep()));
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    const rlimit none{0, limit.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    EXPECT_THROW(work(), std::runtime_error);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+
+    settle();
+
+    EXPECT_EQ(text("SELECT group_concat(DISTINCT role) FROM join_credential"), "subscriber");
 }
 
 TEST_F(Provisioning, AnEpochThatSomebodyWroteIsNoOtherDaemon)

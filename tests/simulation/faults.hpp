@@ -109,6 +109,7 @@ private:
     World& world_;
     Dice dice_{0}; ///< Of the fault at hand.
     std::unique_ptr<SQLite::Database> backup_;
+    int unmendable_ = 0; ///< Breaches that no repair can mend, and that last.
     std::int64_t count_ = 0;
     std::vector<int> planned_;
     std::map<std::string, std::int64_t> by_kind_;

@@ -95,7 +95,7 @@ void Faults::rotate_key()
 
 void Faults::start_second()
 {
-    if (world_.second || !world_.daemon)
+    if (world_.second || !world_.daemon || world_.damaged) // what is damaged is put back as it was
         return;
     tell("somebody starts another usherd");
     world_.oracle.configure(world_.setting);

@@ -94,7 +94,7 @@ void Faults::drop_something()
     if (dice_.one_in(2))
         world_.events.after(some_time(0s, 2s), [this, dice = dice_.fork()] {
             if (!world_.damaged && !is_recovered_)
-                world_.operators.repair(world_.new_process(), dice);
+                world_.operators.repair(world_.new_process(), dice, unmendable_ == 0);
         });
     if (world_.daemon && dice_.one_in(2)) // else with the next edit, which is not marked then
         world_.daemon->notice();
@@ -126,14 +126,15 @@ void Faults::break_schema()
         return;
     }
     tell(breach.what);
+    unmendable_ += breach.can_be_mended ? 0 : 1;
     world_.set_blind(true);
     world_.disturb();
     const Duration span = some_time(20s, 3min);
     world_.trouble(span + 5min);
     for (int i = 0; i < 6; ++i)
-        world_.events.after(some_time(0s, span), [this, breach, dice = dice_.fork()] {
+        world_.events.after(some_time(0s, span), [this, dice = dice_.fork()] {
             if (!world_.damaged && !is_recovered_)
-                world_.operators.repair(world_.new_process(), dice, breach.can_be_mended);
+                world_.operators.repair(world_.new_process(), dice, unmendable_ == 0);
         });
     world_.events.after(span, [this, breach, dice = dice_.fork()] { mend_schema(breach, dice); });
     if (world_.daemon && dice_.percent(65)) { // else it dies, or finds out at its next look
@@ -150,11 +151,13 @@ void Faults::mend_schema(Breach breach, Dice dice)
 {
     if (!world_.damaged && !is_recovered_) {
         sqlite3_exec(world_.reader().getHandle(), breach.mend, nullptr, nullptr, nullptr);
-        world_.operators.repair(world_.new_process(), dice.fork(), breach.can_be_mended);
+        world_.operators.repair(world_.new_process(), dice.fork(), unmendable_ == 0);
         if (world_.daemon)
             world_.daemon->notice();
-        if (world_.has_all_objects())
+        if (world_.has_all_objects()) {
+            unmendable_ -= breach.can_be_mended ? 0 : 1;
             return;
+        }
     }
     world_.events.after(20s, [this, breach, dice] { mend_schema(breach, dice); });
 }

@@ -289,9 +289,8 @@ DueMeetings Provisioner::next_meetings(sys_seconds now)
 }
 
 /// An urgent one overtakes those that are not, but each of them once at most.
-Batch& Provisioner::add_batch(bool urgent)
+Batch& Provisioner::add_batch(std::unique_ptr<Batch> batch, bool urgent)
 {
-    auto batch = std::make_unique<Batch>(readers_.take());
     batch->urgent = batch->keeps_place = urgent;
     auto place = batches_.end();
     while (urgent && place != batches_.begin() && !(*std::prev(place))->keeps_place)
@@ -305,7 +304,14 @@ bool Provisioner::start_batch()
     DueMeetings due = next_meetings(now);
     if (due.meetings.empty())
         return false;
-    Batch& batch = add_batch(due.near);
+    std::unique_ptr<Batch> made;
+    try {
+        made = std::make_unique<Batch>(readers_.take());
+    } catch (...) { // of suspects no row says that they are due
+        suspects_.put_back(due.meetings);
+        throw;
+    }
+    Batch& batch = add_batch(std::move(made), due.near);
     batch.wanted = std::move(due.meetings);
     batch.participants_max = 2 * batch_participants_; // seldom reached, and the meetings needed first are read
     batch.started = clock_.steady_now();

@@ -455,7 +455,7 @@ TEST_F(Contract, DamageIsKeptForTheStatusView)
 TEST_F(Contract, AUniqueIndexIsPutBackWhereThatIsQuickAndPossible)
 {
     StoreFile store = StoreFile::open(path);
-    const std::string people = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
+    const std::string people = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) "
                                "INSERT INTO participant (meeting_id, participant_id, role) "
                                "SELECT 'm', 'p' || i, 'publisher' FROM n";
     run("DROP INDEX participant_by_meeting; " + people);
@@ -471,7 +471,7 @@ TEST_F(Contract, AUniqueIndexIsPutBackWhereThatIsQuickAndPossible)
     );
     EXPECT_THAT(repair().refused, ElementsAre("participant m, p7: 2 rows have the same meeting_id, participant_id"));
 
-    run("DELETE FROM participant WHERE id > 5000; INSERT INTO participant (meeting_id, participant_id, role) "
+    run("DELETE FROM participant WHERE id > 2500; INSERT INTO participant (meeting_id, participant_id, role) "
         "VALUES ('m', 'p8', 'publisher'), ('m', 'p10001', 'publisher')");
     const Inspection many = store.inspect(start + 120s);
     EXPECT_THAT(many.put_back, IsEmpty());

@@ -120,7 +120,7 @@ public:
 private:
     Projects known_projects(sys_seconds now);
     DueMeetings next_meetings(sys_seconds now);
-    Batch& add_batch(bool urgent);
+    Batch& add_batch(std::unique_ptr<Batch> batch, bool urgent);
     bool start_batch();
     boost::asio::awaitable<PassResult> run(std::size_t batches, bool once);
     boost::asio::awaitable<bool> advance_requests();
