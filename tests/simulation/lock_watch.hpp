@@ -13,7 +13,7 @@ namespace usher::simulation {
 /// for twice as long as it held it. A platform writes when it commits something while the daemon could see it.
 class LockWatch {
 public:
-    LockWatch(VirtualClock const& clock, MemoryVfs const& vfs, Oracle& oracle);
+    LockWatch(VirtualClock const& clock, MemoryVfs& vfs, Oracle& oracle);
 
     /// The daemon's process from now on, also while it starts.
     void follow(ProcessId daemon);
@@ -27,7 +27,7 @@ public:
 
 private:
     VirtualClock const& clock_;
-    MemoryVfs const& vfs_;
+    MemoryVfs& vfs_;
     Oracle& oracle_;
     ProcessId ours_ = 0;
     ProcessId daemon_before_ = 0;

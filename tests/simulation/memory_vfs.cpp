@@ -253,7 +253,10 @@ struct MemoryVfs::Calls {
             return fail(handle, SQLITE_IOERR_FSYNC);
         const bool is_slow = vfs.dice_.percent(vfs.costs.slow_syncs);
         const auto most = std::max<Duration::rep>(vfs.costs.slow_sync.count(), 1);
-        vfs.clock_.charge(is_slow ? Duration{vfs.dice_.below(most)} : vfs.costs.sync);
+        const Duration took = is_slow ? Duration{vfs.dice_.below(most)} : vfs.costs.sync;
+        vfs.clock_.charge(took);
+        if (took > vfs.costs.sync)
+            vfs.slow_.emplace_back(vfs.clock_.steady_now(), took - vfs.costs.sync);
         if (vfs.meets(handle, DiskFault::sync_error))
             return fail(handle, SQLITE_IOERR_FSYNC);
         handle.file->sync();
@@ -678,6 +681,15 @@ void MemoryVfs::end_recovery(std::string const& name)
 void MemoryVfs::remove(std::string const& name)
 {
     files_.erase(name);
+}
+
+Duration MemoryVfs::slow_since(Instant from)
+{
+    std::erase_if(slow_, [&](auto const& sync) { return sync.first < from; });
+    Duration sum{};
+    for (auto const& [at, longer] : slow_)
+        sum += longer;
+    return sum;
 }
 
 } // namespace usher::simulation

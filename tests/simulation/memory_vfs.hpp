@@ -56,6 +56,9 @@ public:
     /// Told when a process lets go of the lock of those who write.
     std::function<void(ProcessId process, Instant from)> on_release;
 
+    /// How much longer than others the syncs since `from` took. What was before is forgotten.
+    Duration slow_since(Instant from);
+
     /// Files that are opened from now on are its.
     void run_as(ProcessId process) { process_ = process; }
     ProcessId running() const { return process_; }
@@ -121,6 +124,7 @@ private:
     std::map<std::string, std::shared_ptr<File>> files_;
     std::set<Handle*> handles_;
     std::set<ProcessId> dead_;
+    std::vector<std::pair<Instant, Duration>> slow_; ///< Syncs that took longer: when, and by how much.
     std::set<ProcessId> charged_;
     std::map<ProcessId, Plan> plans_;
     std::int64_t faults_met_ = 0;

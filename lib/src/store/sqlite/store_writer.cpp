@@ -22,7 +22,7 @@ constexpr Duration warm_up_time = 2ms; // what that takes, in the gap between tw
 // How long each thing takes the lock, in halves of a token that is stored for the first time.
 constexpr std::size_t token_weight = 2;
 constexpr std::size_t replaced_weight = 1; // more, where the one before is kept as past
-constexpr std::size_t doubted_weight = 2;  // more, where it is looked at again
+constexpr std::size_t doubted_weight = 1;  // more, where it is looked at again
 constexpr std::size_t delete_weight = 3;   // a token that goes, and is kept as past
 constexpr std::size_t meeting_weight = 6;  // a meeting's own rows
 constexpr std::size_t deletes_min = 64;    // in a slice
