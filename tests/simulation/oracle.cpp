@@ -267,7 +267,8 @@ void Oracle::check_requests(std::string const& meeting, MeetingEvidence const& e
                         "a rotation is said to be done, and " + credential.participant_id + " has the token of before"
                     );
         // Of a project that is configured no more nothing can be made: what is there is kept, and the result says so.
-        const bool is_kept = evidence.meeting.reason == "session_kept";
+        const bool is_kept = evidence.meeting.reason == "session_kept" || // which a person's problem may hide
+                             (evidence.meeting.meeting && !projects_.find(evidence.meeting.meeting->project));
         if (state == "done" && evidence.meeting.state == State::ready && !before.empty() && now && !now->adopted &&
             !is_kept && now->session_id == before)
             report("P8", meeting, "a replacement is said to be done, and its session is the one of before");
