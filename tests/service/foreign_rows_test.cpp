@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows, triggers and files that somebody other than usher or a platform has touched.
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -318,6 +319,9 @@ TEST_F(Provisioning, AKeyThatSomebodyRemovedIsPutBackUnlessAnotherIsInItsPlace)
 /// No row says that they are due.
 TEST_F(Provisioning, SuspectsStayWhereTheyCannotBeRead)
 {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "the sanitizers need descriptors of their own";
+#endif
     ready_meeting();
     sql("DROP TRIGGER usher_participant_update; UPDATE participant SET role = 'subscriber'");
     provisioner->start_sweep();
@@ -325,8 +329,11 @@ TEST_F(Provisioning, SuspectsStayWhereTheyCannotBeRead)
         ASSERT_TRUE(test::run(context, provisioner->sweep()));
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
-    const rlimit none{0, limit.rlim_max};
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const int next = ::dup(0);
+    ASSERT_GE(next, 0);
+    ::close(next);
+    const rlimit no_more{static_cast<rlim_t>(next), limit.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &no_more), 0);
     EXPECT_THROW(work(), std::runtime_error);
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
 
