@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <usher/config/load.hpp>
 #include <usher/provider/kinds.hpp>
 #include <usher/provider/probe.hpp>
 #include <usher/store/database.hpp>
@@ -240,8 +241,8 @@ private:
             const std::string why = verdict.size() > 1 ? verdict[1] : "";
             return problem(
                 "usherd", "the last reload was refused, the old configuration stays: " + prose(why),
-                why.find("with a restart only") != std::string::npos ? "systemctl restart usher"
-                                                                     : "usherctl check-config; systemctl reload usher"
+                why.find(with_restart_only) != std::string::npos ? "systemctl restart usher"
+                                                                 : "usherctl check-config; systemctl reload usher"
             );
         }
         // Not when it was written last, which whoever copies it may set.

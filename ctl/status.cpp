@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <numeric>
 
 #include <usher/provider/kinds.hpp>
 #include <usher/store/report.hpp>
@@ -35,11 +34,6 @@ struct Status {
     bool tells_daemon = false;                ///< The sentence does.
     MeetingGroup const* told_group = nullptr; ///< The sentence says what its meetings have.
 };
-
-std::int64_t total(WordCounts const& counts)
-{
-    return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
-}
 
 std::string and_more(std::string const& names, std::size_t all, std::size_t shown)
 {

@@ -81,6 +81,11 @@ std::string this_process()
     return "pid " + std::to_string(::getpid()) + " on " + host.data() + ", started " + to_iso8601(SystemClock{}.now());
 }
 
+std::string needs_restart(std::string const& key)
+{
+    return key + ": " + std::string{with_restart_only} + ": systemctl restart usher";
+}
+
 std::string sentence_of(std::exception_ptr const& failure)
 {
     try {
@@ -347,9 +352,9 @@ private:
             return errors;
         }
         if (real_path(loaded->database) != database_)
-            return {"database: changes with a restart only: systemctl restart usher"};
+            return {needs_restart("database")};
         if (loaded->status != status_config_)
-            return {"status: changes with a restart only: systemctl restart usher"};
+            return {needs_restart("status")};
         for (std::string const& warning : loaded->warnings)
             log_event("config.warning"_event, {{"detail", warning}});
         try {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 
+#include <usher/config/load.hpp>
 #include <usher/core/numbers.hpp>
 
 namespace usher {
@@ -13,14 +14,6 @@ namespace {
 
 constexpr seconds clock_tolerance{5};
 constexpr std::size_t quarters_in_hour = 4;
-
-std::int64_t count_all(WordCounts const& counts)
-{
-    std::int64_t sum = 0;
-    for (const Word word : {Word::failed, Word::ready, Word::at_risk, Word::on_schedule})
-        sum += count(counts, word);
-    return sum;
-}
 
 /// `14:02 UTC`, with the day where it is another than today's.
 std::string short_time(sys_seconds instant, sys_seconds now)
@@ -136,7 +129,7 @@ std::vector<Finding> findings_of(Sample const& sample, DaemonFacts const& facts)
              warning,
              {},
              "the old configuration stays: " + facts.refused_reload,
-             facts.refused_reload.find("with a restart only") != std::string::npos
+             facts.refused_reload.find(with_restart_only) != std::string::npos
                  ? "systemctl restart usher"
                  : "mend the file, then systemctl reload usher"}
         );
@@ -195,7 +188,7 @@ std::string status_sentence(Sample const& sample, DaemonFacts const& facts)
         return "AT RISK: " + counted(static_cast<std::int64_t>(report.not_served.total), "participant") +
                " cannot be served; run usherctl status";
     std::string text = "All well: ";
-    if (const std::int64_t all = count_all(hour); all > 0)
+    if (const std::int64_t all = total(hour); all > 0)
         text += grouped(count(hour, Word::ready)) + " of " + grouped(all) + " of the next hour ready";
     else
         text += "no meeting is live or opens within the next hour";

@@ -183,6 +183,31 @@ TEST_F(Restore, LeavesNoCopyBehindWhenItsQuestionIsInterrupted)
     ::close(keyboard);
 }
 
+TEST_F(Restore, RefusesTheKeyOfAnotherDatabase)
+{
+    const std::string copy = folder.file("u.db");
+    add_meeting("m");
+    ASSERT_EQ(once().end(), 0) << printed();
+    usherctl({"backup", copy});
+    ASSERT_EQ(status, 0);
+    const std::string right = read_text(copy + ".key");
+    const std::string key = read_text(path + ".key");
+    add_meeting("kept");
+
+    std::ofstream{copy + ".key"} << std::string(64, 'a') << '\n';
+    const std::string answer = usherctl({"restore", copy, "--yes"});
+
+    EXPECT_EQ(status, 1);
+    EXPECT_NE(answer.find(copy + ".key: is the key of another database"), std::string::npos) << answer;
+    EXPECT_NE(answer.find("put the right one there"), std::string::npos) << answer;
+    EXPECT_EQ(ask("SELECT count(*) FROM meeting"), "2");
+    EXPECT_EQ(read_text(path + ".key"), key);
+    EXPECT_FALSE(exists(path + ".restoring"));
+    std::ofstream{copy + ".key"} << right;
+    usherctl({"restore", copy, "--yes"});
+    EXPECT_EQ(status, 0);
+}
+
 TEST_F(Restore, RefusesACopyWhoseContractIsDamaged)
 {
     const std::string copy = folder.file("u.db");

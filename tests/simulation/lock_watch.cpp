@@ -44,8 +44,8 @@ void LockWatch::released(ProcessId process, Instant from)
     }
     const Duration held = now - from;
     most_held_ = std::max(most_held_, held);
-    if (held - vfs_.slow_since(from) > lock_held_max &&
-        !has_large_rows_) // nobody knows before how slow the disk will be
+    // Without what the disk took: usherd cannot know before how slow that will be.
+    if (held - vfs_.slow_since(from) > lock_held_max && !has_large_rows_)
         oracle_.report("P11", "", "the lock was held for " + std::to_string(held / 1us) + " us");
     const bool beside_a_writer = others_wrote_ < released_at_ && from - others_wrote_ < 1s;
     if (beside_a_writer && from - released_at_ < 2 * held_ - gap_error && daemon_before_ == process)

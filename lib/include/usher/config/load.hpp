@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -32,6 +33,9 @@ enum class Secrets : std::uint8_t { read, leave };
 /// are others.
 tl::expected<Config, std::vector<ConfigError>>
 load_config(std::string const& path, ProviderDeclarations const& kinds, Secrets secrets = Secrets::read);
+
+/// The words by which a refused reload says that a restart takes the file.
+inline constexpr std::string_view with_restart_only = "changes with a restart only";
 
 /// All keys that there are, such as `tokens.lead`; those of a project begin with `projects.`.
 std::vector<std::string> configuration_keys(ProviderDeclarations const& kinds);

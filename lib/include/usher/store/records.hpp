@@ -53,8 +53,8 @@ struct Publication {
                                          ///< when it was made for this publication.
     std::string_view key_id;             ///< Of the key that signed.
     std::span<SignedToken const> tokens;
-    bool first = true;
-    bool last = true;
+    bool first = true;    ///< Of the slices.
+    bool last = true;     ///< Likewise.
     SessionNo numbered{}; ///< The number that an earlier slice has given to the session.
 };
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -90,11 +91,15 @@ struct MeetingGroup {
     Listing<MeetingRef> meetings; ///< The first to open.
 };
 
-/// How many meetings have each word, by `Word`.
+/// How many meetings have each word, by `Word`. None is counted that has ended or is cancelled.
 using WordCounts = std::array<std::int64_t, word_count>;
 inline std::int64_t count(WordCounts const& counts, Word word)
 {
     return counts.at(static_cast<std::size_t>(word));
+}
+inline std::int64_t total(WordCounts const& counts)
+{
+    return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
 }
 
 inline constexpr std::size_t quarters_in_day = 96;
