@@ -213,7 +213,7 @@ private:
         );
         const std::string since = times_.since(daemon.looked_at);
         switch (daemon_) {
-        case DaemonState::at_work: return loaded(daemon.since);
+        case DaemonState::at_work: answers(daemon.who); return loaded(daemon.since);
         case DaemonState::hung:
             return problem(
                 "usherd", short_name(daemon.who) + " runs but has not looked for " + since, "systemctl restart usher"
@@ -222,6 +222,14 @@ private:
         case DaemonState::never_ran:
             return problem("usherd", "has never looked at this database", "systemctl start usher");
         }
+    }
+
+    /// Whether the usherd of this machine can be asked for its health and metrics.
+    void answers(std::string const& who)
+    {
+        if (auto const& listen = config_->status.listen;
+            listen && pid_of(who, context_.database()) && !is_served(*listen))
+            note("usherd", "it does not answer at status.listen, " + to_text(*listen), "systemctl restart usher");
     }
 
     /// Whether usherd has taken the file as it is. Without the folder that systemd makes for it nothing is known of

@@ -65,18 +65,6 @@ boost::system::error_category const& http_errors()
     return any.category();
 }
 
-/// Whether somebody accepts connections there, or will: nobody is waited for.
-bool is_served(std::string const& path)
-{
-    asio::io_context context;
-    asio::local::stream_protocol::socket socket{context};
-    socket.open();
-    socket.native_non_blocking(true);
-    const asio::local::stream_protocol::endpoint endpoint{path};
-    return ::connect(socket.native_handle(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 ||
-           errno == EAGAIN;
-}
-
 /// Removes a socket that nobody serves; anything else at the path stays. Errors: runtime_error when it is in the way.
 void remove_dead_socket(std::string const& path)
 {
@@ -86,7 +74,7 @@ void remove_dead_socket(std::string const& path)
     if (!S_ISSOCK(status.st_mode))
         throw std::runtime_error{
             "status.listen: " + path + ": is there, and is no socket; name another path, or remove it"};
-    if (!is_served(path))
+    if (!is_served({.socket = path, .ip = {}}))
         ::unlink(path.c_str());
 }
 

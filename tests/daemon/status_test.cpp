@@ -196,6 +196,24 @@ TEST_F(Status, WaitsForNobodyWhoHasItsSocket)
     ::close(theirs);
 }
 
+TEST_F(Status, IsMissedByDoctorOnceItsSocketIsGone)
+{
+    const Program working = daemon();
+    ASSERT_TRUE(gets("/readyz", 200)) << printed();
+    const auto doctor = [&] {
+        Program program{{USHERCTL, "--config", config, "doctor", "--offline"}, folder.file("answer")};
+        program.end();
+        return read_text(folder.file("answer"));
+    };
+    const std::string missed = "usherd: it does not answer at status.listen, " + socket;
+    EXPECT_EQ(doctor().find(missed), std::string::npos);
+
+    std::filesystem::remove(socket);
+
+    const std::string answer = doctor();
+    EXPECT_NE(answer.find(missed), std::string::npos) << answer;
+}
+
 TEST_F(Status, LeavesTheSocketOfAnotherDaemonAtItsEnd)
 {
     Program running = daemon();

@@ -2,11 +2,14 @@
 #include <usher/config/listen.hpp>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <usher/core/printable.hpp>
 
@@ -31,6 +34,23 @@ std::string shortest_ip_v6(std::string const& ip)
         ::inet_ntop(AF_INET6, &address, text.data(), text.size()) == nullptr)
         return {};
     return text.data();
+}
+
+/// Error number of connecting to `address`; 0 where somebody accepts. Nobody is waited for.
+template <typename Address>
+int connect_to(Address const& address)
+{
+    const int family = reinterpret_cast<sockaddr const&>(address).sa_family;
+    const int socket = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (socket < 0)
+        return errno;
+    int error = ::connect(socket, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0 ? 0 : errno;
+    if (error == EINPROGRESS) { // within one machine it is decided by now
+        socklen_t size = sizeof error;
+        ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
+    }
+    ::close(socket);
+    return error;
 }
 
 } // namespace
@@ -86,6 +106,30 @@ std::string to_text(ListenAddress const& address)
         return address.socket;
     const bool is_v6 = address.ip.find(':') != std::string::npos;
     return (is_v6 ? "[" + address.ip + "]" : address.ip) + ":" + std::to_string(address.port);
+}
+
+bool is_served(ListenAddress const& address)
+{
+    int error = 0;
+    if (address.is_socket()) {
+        sockaddr_un local{};
+        local.sun_family = AF_UNIX;
+        address.socket.copy(local.sun_path, path_bytes_max);
+        error = connect_to(local);
+    } else if (address.ip.find(':') != std::string::npos) {
+        sockaddr_in6 v6{};
+        v6.sin6_family = AF_INET6;
+        v6.sin6_port = htons(address.port);
+        ::inet_pton(AF_INET6, address.ip.c_str(), &v6.sin6_addr);
+        error = connect_to(v6);
+    } else {
+        sockaddr_in v4{};
+        v4.sin_family = AF_INET;
+        v4.sin_port = htons(address.port);
+        ::inet_pton(AF_INET, address.ip.c_str(), &v4.sin_addr);
+        error = connect_to(v4);
+    }
+    return error != ECONNREFUSED && error != ENOENT;
 }
 
 } // namespace usher

@@ -28,4 +28,8 @@ tl::expected<ListenAddress, std::string> parse_listen(std::string_view text);
 /// As parse_listen() reads it.
 std::string to_text(ListenAddress const& address);
 
+/// Whether somebody accepts connections at an address of this machine. Also where that cannot be found out: a caller
+/// acts on the answer no.
+bool is_served(ListenAddress const& address);
+
 } // namespace usher
