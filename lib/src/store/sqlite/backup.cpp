@@ -333,7 +333,7 @@ back_up(std::string const& database, std::string const& target, std::string cons
         } catch (SQLite::Exception const& error) {
             rethrow(error, database);
         }
-        expect_its_key(copy, real_path(database) + ".key", "usherctl doctor names the way out");
+        expect_its_key(copy, real_path(database) + ".key", "usherctl doctor says what to do");
         for (const std::string suffix : {".key", ".mark"})
             if (const std::string from = real_path(database) + suffix; exists(from)) {
                 expect_regular(from);
