@@ -129,7 +129,7 @@ void Faults::damage_page()
     world_.vfs.put(world_.database + "-wal", log.value_or(""));
     world_.damaged = true;
     world_.set_blind(true);
-    const Duration span = some_time(20s, 3min);
+    const Duration span = some_time(5s, 30s);
     world_.forgive(span + 1min);
     world_.trouble(span);
     world_.events.after(span, [this, bytes = *file, log_bytes = log.value_or("")] {

@@ -144,7 +144,7 @@ void Faults::lose_key()
     world_.kill_daemon();
     const std::string file = world_.database + ".key";
     std::filesystem::rename(file, file + ".elsewhere");
-    const Duration span = some_time(5s, 2min);
+    const Duration span = some_time(5s, 30s);
     world_.forgive(span + 1min);
     world_.trouble(span);
     world_.events.after(span, [this, file] {

@@ -22,20 +22,22 @@ class TokenCheck {
 public:
     TokenCheck(MeetingEvidence const& evidence, Projects const& projects, SignatureCheck const& verify, sys_seconds now)
         : evidence_{evidence}, projects_{projects}, verify_{verify}, now_{now}
-    {}
+    {
+        for (ParticipantRow const& participant : evidence.meeting.participants)
+            if (participant.present)
+                present_.emplace(participant.id, &participant);
+    }
 
     void check(Credential const& credential)
     {
         MeetingSnapshot const& meeting = evidence_.meeting;
-        const auto participant =
-            std::find_if(meeting.participants.begin(), meeting.participants.end(), [&](ParticipantRow const& row) {
-                return row.present && row.id == credential.participant_id;
-            });
+        const auto found = present_.find(credential.participant_id);
         // P5 holds at every instant, settled or not.
         if (!meeting.meeting || meeting.meeting->cancelled)
             report("P5", credential, "is published though the meeting is cancelled or gone");
-        if (participant == meeting.participants.end())
+        if (found == present_.end())
             return report("P5", credential, "is published though the participant is gone");
+        ParticipantRow const* const participant = found->second;
         if (participant->blocked)
             report("P5", credential, "is published though the participant is blocked");
         if (!participant->role || credential.role != to_text(*participant->role))
@@ -84,6 +86,7 @@ private:
     Projects const& projects_;
     SignatureCheck const& verify_;
     sys_seconds now_;
+    std::map<std::string_view, ParticipantRow const*> present_;
     std::vector<Violation> found_;
 };
 
