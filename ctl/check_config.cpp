@@ -345,7 +345,12 @@ void check_deep(Context& context, Checked& result, Times const& times)
             result.lines.push_back({whole(project.name), "asks no vendor"});
             continue;
         }
-        Json vendor{{"project", project.name}, {"reason", nullptr}, {"detail", nullptr}, {"clock_ahead_s", nullptr}};
+        Json vendor{
+            {"project", project.name},
+            {"reason", nullptr},
+            {"detail", nullptr},
+            {"clock_ahead_s", nullptr},
+            {"certificate_ends_at", nullptr}};
         if (probed->clock_ahead)
             vendor["clock_ahead_s"] = probed->clock_ahead->count();
         if (probed->failure) {
@@ -365,6 +370,10 @@ void check_deep(Context& context, Checked& result, Times const& times)
                             ? "; the clocks agree"
                             : "; this machine's clock is " + span_text(std::chrono::abs(*probed->clock_ahead)) +
                                   (probed->clock_ahead->count() < 0 ? " behind" : " ahead");
+            if (probed->certified_until) {
+                vendor["certificate_ends_at"] = to_iso8601(*probed->certified_until);
+                text += "; its certificate ends " + times.relative(*probed->certified_until);
+            }
             result.lines.push_back({whole(project.name), text});
         }
         result.details["vendors"].push_back(std::move(vendor));

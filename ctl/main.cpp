@@ -9,6 +9,7 @@
 #include <usher/store/process.hpp>
 
 #include "commands.hpp"
+#include "page.hpp"
 
 int main(int argc, char** argv)
 {
@@ -19,7 +20,7 @@ int main(int argc, char** argv)
     std::ios::sync_with_stdio(false);
     usher::ctl::Screen screen;
     screen.width = usher::ctl::terminal_width(STDOUT_FILENO);
-    screen.colour = screen.width > 0 && std::getenv("NO_COLOR") == nullptr;
+    screen.colour = screen.width > 0 && std::getenv("NO_COLOR") == nullptr && usher::ctl::terminal_is_able();
     const int status = usher::ctl::run(argc, argv, std::cin, std::cout, std::cerr, screen);
     std::cout.flush();
     if (std::cout)

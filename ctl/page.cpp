@@ -2,6 +2,7 @@
 #include "page.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -93,6 +94,12 @@ std::size_t terminal_width(int descriptor)
     if (::ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
         return usual;
     return std::clamp<std::size_t>(size.ws_col, 60, 120);
+}
+
+bool terminal_is_able()
+{
+    char const* const kind = std::getenv("TERM");
+    return kind != nullptr && std::string_view{kind} != "dumb" && *kind != '\0';
 }
 
 } // namespace usher::ctl

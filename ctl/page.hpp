@@ -52,4 +52,7 @@ std::string unbound(std::string text);
 /// How wide the terminal is that `descriptor` leads to: 60 to 120; 0 where it leads to none.
 std::size_t terminal_width(int descriptor);
 
+/// Whether terminals of the kind that TERM names know colours and can clear a line: not `dumb`, such as an editor's.
+bool terminal_is_able();
+
 } // namespace usher::ctl

@@ -8,6 +8,8 @@
 
 #include <usher/core/time.hpp>
 
+#include "page.hpp"
+
 namespace usher::ctl {
 
 void Progress::add(std::size_t rows)
@@ -43,9 +45,9 @@ void Progress::clear()
 
 Progress::Where progress_on_standard_error(bool wanted)
 {
-    return !wanted                        ? Progress::Where::nowhere
-           : ::isatty(STDERR_FILENO) == 1 ? Progress::Where::terminal
-                                          : Progress::Where::elsewhere;
+    if (!wanted)
+        return Progress::Where::nowhere;
+    return ::isatty(STDERR_FILENO) == 1 && terminal_is_able() ? Progress::Where::terminal : Progress::Where::elsewhere;
 }
 
 } // namespace usher::ctl

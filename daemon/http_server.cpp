@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <list>
 #include <optional>
 #include <stdexcept>
@@ -242,6 +243,8 @@ struct HttpServer::Impl {
             return std::string{value.data(), value.size()};
         };
         PageRequest asked;
+        if (const auto [first, last] = request.equal_range(http::field::host); std::distance(first, last) > 1)
+            asked.fault = 400; // somebody on the way may have looked at the other one
         asked.method.assign(request.method_string().data(), request.method_string().size());
         asked.target.assign(request.target().data(), request.target().size());
         asked.host = header(http::field::host);

@@ -523,6 +523,22 @@ std::string without_port(std::string_view host)
     return std::string{host.substr(0, host.find(':'))};
 }
 
+/// Whether If-None-Match names `tag`. A proxy that compresses what it passes on makes a tag weak: `W/"…"`.
+bool is_named(std::string_view tags, std::string_view tag)
+{
+    while (!tags.empty()) {
+        std::string_view one = tags.substr(0, tags.find(','));
+        tags.remove_prefix(std::min(one.size() + 1, tags.size()));
+        one.remove_prefix(std::min(one.find_first_not_of(" \t"), one.size()));
+        one = one.substr(0, one.find_last_not_of(" \t") + 1);
+        if (one.starts_with("W/"))
+            one.remove_prefix(2);
+        if (one == tag || one == "*")
+            return true;
+    }
+    return false;
+}
+
 } // namespace
 
 StatusPages::StatusPages(
@@ -608,8 +624,8 @@ PageResponse StatusPages::route(PageRequest const& request, std::string_view pat
     const std::string body = status_json(facts).dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
     const std::string tag =
         '"' + to_iso8601(facts.sample->at) + '-' + std::to_string(std::hash<std::string>{}(body)) + '"';
-    PageResponse response =
-        request.if_none_match == tag ? respond(304, "application/json", "") : respond(200, "application/json", body);
+    PageResponse response = is_named(request.if_none_match, tag) ? respond(304, "application/json", "")
+                                                                 : respond(200, "application/json", body);
     response.headers.emplace_back("ETag", tag);
     response.headers.emplace_back(
         "Usher-Sample-Age", std::to_string(std::chrono::floor<seconds>(facts.sample_age).count())

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "printer.hpp"
 
+#include <cstdlib>
 #include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "output.hpp"
+#include "page.hpp"
 
 namespace usher::ctl {
 namespace {
@@ -21,6 +23,21 @@ TEST(Printer, PrintsLiteralsAsTheyAreAndAllElseOnItsLine)
     char const* const pointer = hostile.c_str(); // such as an exception's text
     out << "one\n" << hostile << '\n' << std::string_view{hostile} << '\n' << pointer << '\x1b' << '\n' << 42 << '\n';
     EXPECT_EQ(stream.str(), std::string{"one\n"} + shown + "\n" + shown + "\n" + shown + "\\x1b\n42\n");
+}
+
+TEST(Terminal, IsAbleUnlessItsKindSaysOtherwise)
+{
+    char const* const before = std::getenv("TERM");
+    const std::string kept = before != nullptr ? before : "";
+    for (auto const& [kind, able] :
+         {std::pair{"xterm-256color", true}, {"linux", true}, {"dumb", false}, {"", false}}) {
+        ::setenv("TERM", kind, 1);
+        EXPECT_EQ(terminal_is_able(), able) << kind;
+    }
+    ::unsetenv("TERM");
+    EXPECT_FALSE(terminal_is_able());
+    if (before != nullptr)
+        ::setenv("TERM", kept.c_str(), 1);
 }
 
 TEST(Printer, BoundsWhatItPrintsAndKeepsTheLongestToken)

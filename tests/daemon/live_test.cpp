@@ -265,6 +265,9 @@ TEST_F(Live, ACertificateThatIsToEndIsTold)
         EXPECT_EQ(found.find("vendors: default: the certificate of its server ends ") != std::string::npos, is_ending)
             << found;
         EXPECT_EQ(found.find("problem    vendors"), std::string::npos) << found;
+        const std::string checked = ctl({"check-config", "--deep"});
+        EXPECT_NE(checked.find("its vendor answers; the clocks agree; its certificate ends "), std::string::npos)
+            << checked;
     }
 }
 

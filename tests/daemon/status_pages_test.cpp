@@ -292,6 +292,16 @@ TEST_F(Pages, AreNotSentTwice)
     const PageResponse second = pages().answer({"GET", "/status.json", "localhost", "", header(first, "ETag")});
     EXPECT_EQ(second.status, 304);
     EXPECT_EQ(second.body, "");
+    const std::string tag = header(first, "ETag");
+    const auto status_for = [&](std::string const& known) {
+        return pages().answer({"GET", "/status.json", "localhost", "", known}).status;
+    };
+    EXPECT_EQ(status_for("W/" + tag), 304) << "as a proxy says it that compresses";
+    EXPECT_EQ(status_for("\"another\" ,\tW/" + tag + " "), 304);
+    EXPECT_EQ(status_for("*"), 304);
+    for (std::string const& other :
+         std::vector<std::string>{",", "\"another\"", tag.substr(1), tag + "x", "W/", " , ,"})
+        EXPECT_EQ(status_for(other), 200) << other;
     auto changed = well();
     changed.report.due = 1;
     facts.sample = std::make_shared<Sample>(changed);

@@ -232,10 +232,12 @@ TEST_F(Status, SurvivesWhatStrangersSend)
     EXPECT_TRUE(exchange("no request\r\n\r\n").starts_with("HTTP/1.1 400"));
     EXPECT_TRUE(exchange("GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n")
                     .starts_with("HTTP/1.1 431"));
+    EXPECT_TRUE(exchange("GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n").starts_with("HTTP/1.1 400")
+    );
     EXPECT_TRUE(exchange("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\nx")
                     .starts_with("HTTP/1.1 405"));
     EXPECT_NE(exchange("no request\r\n\r\n").find("nosniff"), std::string::npos);
-    EXPECT_EQ(metric("usher_http_requests_total", "code=\"400\""), 2) << "both without a request";
+    EXPECT_EQ(metric("usher_http_requests_total", "code=\"400\""), 3);
     EXPECT_EQ(metric("usher_http_requests_total", "code=\"431\""), 1);
     std::vector<int> idle;
     for (int i = 0; i < 40; ++i) // more than are served at once

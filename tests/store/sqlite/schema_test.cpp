@@ -49,6 +49,22 @@ protected:
     std::string path = folder.file("usher.db");
 };
 
+/// Of SQLite's two kinds of names that are no paths neither is taken for one, wherever a database is opened.
+TEST(DatabaseFile, IsAFileHoweverItIsCalled)
+{
+    const test::TempDir folder;
+    const std::filesystem::path before = std::filesystem::current_path();
+    std::filesystem::current_path(std::filesystem::path{folder.file("x")}.parent_path());
+    for (const std::string name : {"file:usher.db", "file:usher.db?mode=memory", ":memory:"}) {
+        SCOPED_TRACE(name);
+        EXPECT_EQ(create_database(name, FileAccess::group), Created::created);
+        EXPECT_TRUE(std::filesystem::is_regular_file("./" + name));
+        EXPECT_EQ(create_database(name, FileAccess::group), Created::unchanged);
+        EXPECT_EQ(StoreFile::open_read_only(name).last_seq(), 0);
+    }
+    std::filesystem::current_path(before);
+}
+
 TEST_F(Schema, RefusesMistakesWithANameThatExplainsItself)
 {
     SQLite::Database database = open();

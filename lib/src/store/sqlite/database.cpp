@@ -98,13 +98,19 @@ int why_not_opened(std::string const& path)
     return ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0 ? 0 : errno;
 }
 
+/// A path as SQLite takes it for a file: `file:x` would be a URI to it, and `:memory:` no file at all.
+std::string plain_file(std::string const& path)
+{
+    return path.starts_with("file:") || path.starts_with(":") ? "./" + path : path;
+}
+
 std::unique_ptr<SQLite::Database> open_file(std::string const& path, int flags, std::chrono::milliseconds patience)
 {
     // SQLite counts its memory under a lock that all connections share, so the count is turned off. After the first
     // use of SQLite this call fails, which does no harm.
     [[maybe_unused]] static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     try {
-        auto database = std::make_unique<SQLite::Database>(path, flags | SQLite::OPEN_NOMUTEX);
+        auto database = std::make_unique<SQLite::Database>(plain_file(path), flags | SQLite::OPEN_NOMUTEX);
         set_patience(*database, patience);
         // -wal and -shm stay, so that platforms find them, whoever opens first.
         int persist = 1;
@@ -232,7 +238,7 @@ open_as_it_is(std::string const& path, Untouched how, std::chrono::milliseconds 
     const bool immutable = how == Untouched::immutable;
     const int access = how == Untouched::writable ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY;
     const int flags = access | (immutable ? SQLite::OPEN_URI : 0) | SQLite::OPEN_NOMUTEX;
-    auto database = std::make_unique<SQLite::Database>(immutable ? immutable_uri(path) : path, flags);
+    auto database = std::make_unique<SQLite::Database>(immutable ? immutable_uri(path) : plain_file(path), flags);
     int persist = 1;
     sqlite3_file_control(database->getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
     sqlite3_db_config(database->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
