@@ -61,6 +61,8 @@ Faults::Faults(World& world) : world_{world}
     world_.network.on_call = [this] {
         if (std::exchange(recovery_at_call_, false))
             begin_recovery();
+        if (std::exchange(kill_at_call_, false)) // before its answer comes
+            world_.events.after(Duration{1ms}, [this] { kill_now(); });
     };
 }
 
@@ -111,6 +113,7 @@ void Faults::end_all()
     world_.disturb();
     end_vendor_faults();
     end_recovery();
+    kill_at_call_ = false;
     world_.notices_get_lost = false;
     if (world_.second)
         world_.bury(world_.second);

@@ -77,6 +77,7 @@ private:
 
     // operator_faults.cpp
     void kill();
+    void kill_now();
     void stop();
     void reload();
     void take_setting(char const* what);
@@ -115,6 +116,7 @@ private:
     std::map<std::string, std::int64_t> by_kind_;
     bool is_recovered_ = false; ///< The log is, and nobody can read.
     bool recovery_at_call_ = false;
+    bool kill_at_call_ = false;
     bool drifts_ = false;
     Instant clock_set_at_{};
     int keys_ = 0;

@@ -32,6 +32,13 @@ void copy(SQLite::Database& from, SQLite::Database& to)
 
 void Faults::kill()
 {
+    if (dice_.one_in(2))
+        return kill_now();
+    kill_at_call_ = true;
+}
+
+void Faults::kill_now()
+{
     if (!world_.daemon)
         return;
     tell("usherd is killed");
