@@ -1,29 +1,39 @@
 #!/usr/bin/env bash
-# usage: simulate.sh USHER_SIM MINUTES FOLDER: simulates months on all processors, each run from a seed that is drawn now
-# and printed; FOLDER/totals.md says what all of them came to, and FOLDER/violations.txt how to see each violation again.
+# usage: simulate.sh USHER_SIM MINUTES FOLDER
+#        simulate.sh USHER_SIM MONTHSmonths FOLDER
+# Simulates months on all processors, each run of four from a seed that is drawn now and printed; FOLDER/totals.md says
+# what all of them came to, and FOLDER/violations.txt how to see each violation again.
 set -euo pipefail
 
 export sim=$1 folder=$3
-minutes=$2
+how_long=$2
 export months=4 # of each run
 mkdir -p "$folder"
 rm -f "$folder"/run_*.log "$folder"/totals.md "$folder"/violations.txt
-until=$(($(date +%s) + minutes * 60))
-export until
 
-run_for_a_while() {
+run_once() {
     local seed log
+    seed=$(od -An -N6 -tu8 /dev/urandom | tr -d ' ')
+    log=$folder/run_$seed.log
+    "$sim" --seed "$seed" --months "$months" --verbose >"$log" 2>&1 || true
+    tail -n 1 "$log"
+}
+run_for_a_while() {
     while [ "$(date +%s)" -lt "$until" ]; do
-        seed=$(od -An -N6 -tu8 /dev/urandom | tr -d ' ')
-        log=$folder/run_$seed.log
-        "$sim" --seed "$seed" --months "$months" --verbose >"$log" 2>&1 || true
-        tail -n 1 "$log"
+        run_once
     done
 }
-export -f run_for_a_while
+export -f run_once run_for_a_while
 
 started=$SECONDS
-seq "$(nproc)" | xargs -P "$(nproc)" -I{} bash -c run_for_a_while
+case $how_long in
+*months) seq $((${how_long%months} / months)) | xargs -P "$(nproc)" -I{} bash -c run_once ;;
+*)
+    until=$(($(date +%s) + how_long * 60))
+    export until
+    seq "$(nproc)" | xargs -P "$(nproc)" -I{} bash -c run_for_a_while
+    ;;
+esac
 took=$((SECONDS - started))
 times >"$folder/times.txt"
 processor=$(awk 'NR == 2 { gsub(/[ms]/, " "); $0 = $0; print ($1 + $3) * 60 + $2 + $4 }' "$folder/times.txt") # in seconds
