@@ -125,6 +125,21 @@ TEST_F(Transport, RefusesALargerBodyInChunks)
     expect_failure(HttpStage::answer, true, "has a body of more than 256 KiB");
 }
 
+TEST_F(Transport, RefusesWhatHasNoEndAroundItsChunks)
+{
+    const std::string begin = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const std::string part(100'000, 'x');
+    for (std::string const& text :
+         {begin + "5;a=" + part + "\r\nhello\r\n0\r\n\r\n", begin + "5\r\nhello\r\n0\r\nA: " + part + "\r\n\r\n"}) {
+        transport.reset();
+        serve(once(text));
+        expect_failure(HttpStage::answer, true, "has more than 64 KiB around a chunk");
+    }
+    transport.reset();
+    serve(always(begin + "5;a=" + part.substr(0, 8000) + "\r\nhello\r\n0\r\nA: b\r\n\r\n"));
+    EXPECT_EQ(reply().body, "hello");
+}
+
 TEST_F(Transport, RefusesALargerHeader)
 {
     serve(once(with_body("", "X-Long: " + std::string(16UL * 1024UL, 'y') + "\r\n")));

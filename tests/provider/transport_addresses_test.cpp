@@ -2,12 +2,25 @@
 // What is connected to and what is not, with a proxy and without.
 #include <vector>
 
+#include <boost/asio/redirect_error.hpp>
+
 #include "transport_fixture.hpp"
 
 namespace usher {
 namespace {
 
 using namespace test;
+
+/// Accepts, and never says anything.
+awaitable<void> read_only(tcp::socket socket)
+{
+    char byte = 0;
+    boost::system::error_code error;
+    while (!error)
+        co_await socket.async_read_some(
+            boost::asio::buffer(&byte, 1), boost::asio::redirect_error(use_awaitable, error)
+        );
+}
 
 TEST_F(Transport, SaysThatNobodyListens)
 {
@@ -68,6 +81,36 @@ TEST_F(Transport, TriesTheNextAddressWhenOneIsSilent)
     EXPECT_EQ(reply().body, "here");
     EXPECT_GE(std::chrono::steady_clock::now() - begun, 250ms);
     EXPECT_LT(std::chrono::steady_clock::now() - begun, 5s);
+}
+
+TEST_F(Transport, TriesTheNextAddressWhenOneAcceptsAndSaysNoMore)
+{
+    auto& server = serve(always(with_body("here")));
+    Listener const& mute = listen_beside(server, "127.0.0.2", read_only);
+    use(server.listener.port(), "localhost");
+    find({"127.0.0.2", "127.0.0.1"});
+    settings.connect_timeout = 1s;
+    settings.idle_max = 0; // so that the second request needs another connection
+
+    EXPECT_EQ(reply().body, "here");
+    EXPECT_EQ(mute.accepted, 1);
+    EXPECT_EQ(reply().body, "here");
+    EXPECT_EQ(mute.accepted, 1) << "it comes last now";
+}
+
+TEST_F(Transport, NamesTheAddressThatSaysNoMore)
+{
+    const Listener first{context, read_only};
+    const auto port = static_cast<std::uint16_t>(std::stoi(first.port()));
+    const Listener second{context, read_only, {boost::asio::ip::make_address("127.0.0.2"), port}};
+    use(first.port(), "localhost");
+    find({"127.0.0.1", "127.0.0.2"});
+    settings.connect_timeout = 200ms;
+
+    const HttpFailure failed = failure();
+    EXPECT_EQ(failed.stage, HttpStage::tls);
+    EXPECT_TRUE(failed.timed_out);
+    EXPECT_EQ(failed.message, "the TLS handshake with " + endpoint + " at 127.0.0.2 took longer than 200 ms");
 }
 
 TEST_F(Transport, TriesTheNextAddressWhenSomethingElseListensThere)

@@ -9,6 +9,7 @@
 #include <exception>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -53,7 +54,9 @@ using Problem = std::optional<std::string>; ///< What went wrong, as a sentence.
 
 constexpr std::uint32_t header_bytes_max = 16 * 1024;
 constexpr std::uint64_t body_bytes_max = 256 * 1024;
-constexpr int interim_answers_max = 8; // statuses below 200, after which the answer is still to come
+constexpr std::size_t unread_bytes_max = 64 * 1024; // a header, or what stands around a chunk
+constexpr int interim_answers_max = 8;              // statuses below 200, after which the answer is still to come
+constexpr auto hung_for = std::chrono::minutes{10}; // an address that hung comes last for so long
 constexpr auto next_address_after = std::chrono::milliseconds{250}; // "Connection Attempt Delay" of RFC 8305
 
 struct Connection {
@@ -168,11 +171,25 @@ struct BeastTransport::Server {
             idle.erase(idle.begin());
     }
 
+    /// The other addresses come first for a while.
+    void put_last(asio::ip::address const& address)
+    {
+        const auto now = steady_clock::now();
+        std::erase_if(hung, [&](auto const& one) { return now - one.second > hung_for; });
+        hung.insert_or_assign(address, now);
+    }
+    bool comes_last(asio::ip::address const& address) const
+    {
+        const auto found = hung.find(address);
+        return found != hung.end() && steady_clock::now() - found->second <= hung_for;
+    }
+
     asio::any_io_executor executor;
     TransportSettings settings;
     Url url;
     std::optional<Url> proxy;
-    std::optional<NameLookup> next_hop; ///< Of the proxy, where there is one.
+    std::optional<NameLookup> next_hop;                         ///< Of the proxy, where there is one.
+    std::map<asio::ip::address, steady_clock::time_point> hung; ///< Addresses that accepted and said no more: when.
     ssl::context context{ssl::context::tls_client};
     std::vector<std::unique_ptr<Connection>> idle; // oldest first
 };
@@ -226,18 +243,11 @@ public:
         return connected_ ? settings.total_timeout : std::min(settings.connect_timeout, settings.total_timeout);
     }
 
-    HttpFailure timeout() const
+    HttpFailure timeout()
     {
-        std::string what;
-        switch (stage_) {
-        case HttpStage::resolve: what = "the look-up of " + next_hop().host + " for "; break;
-        case HttpStage::connect: what = "the connection to " + next_hop().endpoint() + " for "; break;
-        case HttpStage::proxy: what = "the proxy " + next_hop().endpoint() + " on the way to "; break;
-        case HttpStage::tls: what = "the TLS handshake with "; break;
-        case HttpStage::exchange:
-        case HttpStage::answer: what = "the answer of "; break;
-        }
-        return failure(what + there() + " took longer than " + to_text(limit()), true);
+        if (stage_ == HttpStage::proxy || stage_ == HttpStage::tls)
+            server_->put_last(taken_);
+        return failure(too_slow(limit()), true);
     }
 
     asio::steady_timer news; ///< Cancelled when the attempt has ended.
@@ -268,20 +278,28 @@ private:
         const auto found = co_await server_->next_hop->addresses(std::move(wanted));
         if (!found)
             co_return hop() + " has no address: " + found.error();
-        const Addresses addresses = in_turns(*found);
-        untried_.assign(addresses.begin(), addresses.end());
+        Addresses addresses = in_turns(*found);
         several_ = addresses.size() > 1;
+        std::stable_partition(addresses.begin(), addresses.end(), [this](asio::ip::address const& address) {
+            return !server_->comes_last(address);
+        });
+        untried_.assign(addresses.begin(), addresses.end());
 
         HttpStage furthest = HttpStage::resolve; // what went wrong there tells most
         Problem told;
         while (!untried_.empty() && !abandoned_) {
             auto problem = co_await connect();
-            if (!problem && server_->proxy)
-                problem = co_await tunnel();
-            if (!problem)
-                problem = co_await handshake();
-            if (!problem)
-                co_return std::nullopt;
+            if (!problem) {
+                const Share share{*this};
+                if (server_->proxy)
+                    problem = co_await tunnel();
+                if (!problem)
+                    problem = co_await handshake();
+                if (!problem)
+                    co_return std::nullopt;
+                if (share.is_over())
+                    problem = says_nothing(share.length());
+            }
             if (stage_ >= furthest) {
                 furthest = stage_;
                 told = std::move(problem);
@@ -289,6 +307,12 @@ private:
         }
         stage_ = furthest;
         co_return told ? std::move(told) : Problem{"abandoned"};
+    }
+
+    Problem says_nothing(std::chrono::milliseconds waited)
+    {
+        server_->put_last(taken_);
+        return too_slow(waited);
     }
 
     /// By RFC 8305: the next address has its turn when the one before it failed, or has not succeeded for a while; the
@@ -312,6 +336,7 @@ private:
                     next = steady_clock::now();
                 } else {
                     connection_ = std::make_unique<Connection>(std::move((*racer)->socket), server_->context);
+                    taken_ = (*racer)->address;
                 }
                 racer = racers_.erase(racer);
             }
@@ -364,7 +389,7 @@ private:
         error_code error;
         co_await asio::async_write(transport, asio::buffer(request), asio::redirect_error(asio::use_awaitable, error));
 
-        beast::flat_buffer buffer;
+        beast::flat_buffer buffer{unread_bytes_max};
         http::response_parser<http::empty_body> parser;
         parser.header_limit(header_bytes_max);
         parser.skip(true); // there is no body, whatever the header says
@@ -434,7 +459,7 @@ private:
         if (error)
             co_return broken(error);
 
-        beast::flat_buffer buffer;
+        beast::flat_buffer buffer{unread_bytes_max};
         for (int i = 0; i <= interim_answers_max; ++i) {
             http::response_parser<http::string_body> parser;
             parser.header_limit(header_bytes_max);
@@ -468,8 +493,64 @@ private:
             return tl::unexpected{failure("the answer of " + there() + " has a header of more than 16 KiB")};
         if (error == http::error::body_limit)
             return tl::unexpected{failure("the answer of " + there() + " has a body of more than 256 KiB")};
+        if (error == http::error::buffer_overflow)
+            return tl::unexpected{failure("the answer of " + there() + " has more than 64 KiB around a chunk")};
         return tl::unexpected{failure("the answer of " + there() + " is not HTTP: " + error.message())};
     }
+
+    std::string too_slow(std::chrono::milliseconds limit) const
+    {
+        std::string what;
+        switch (stage_) {
+        case HttpStage::resolve: what = "the look-up of " + next_hop().host + " for "; break;
+        case HttpStage::connect: what = "the connection to " + next_hop().endpoint() + " for "; break;
+        case HttpStage::proxy: what = "the proxy " + next_hop().endpoint() + " on the way to "; break;
+        case HttpStage::tls: what = "the TLS handshake with "; break;
+        case HttpStage::exchange:
+        case HttpStage::answer: what = "the answer of "; break;
+        }
+        const bool is_of_one = several_ && (stage_ == HttpStage::proxy || stage_ == HttpStage::tls);
+        return what + there() + (is_of_one ? " at " + taken_.to_string() : "") + " took longer than " + to_text(limit);
+    }
+
+    /// While it lives, a connection that says nothing is closed once its part of the time is over, so that the other
+    /// addresses have theirs. The last one has all that is left.
+    class Share {
+    public:
+        explicit Share(Attempt& attempt) : attempt_{attempt}, timer_{attempt.server_->executor}
+        {
+            if (attempt.untried_.empty())
+                return;
+            const auto left = attempt.begun_ + attempt.limit() - steady_clock::now();
+            length_ = std::chrono::duration_cast<std::chrono::milliseconds>(left) /
+                      static_cast<int>(attempt.untried_.size() + 1);
+            timer_.expires_after(length_);
+            timer_.async_wait([state = state_, self = attempt.shared_from_this()](error_code error) {
+                if (error || state->is_ended)
+                    return;
+                state->is_over = true;
+                error_code ignored;
+                self->connection_->socket().close(ignored);
+            });
+        }
+        Share(Share const&) = delete;
+        Share& operator=(Share const&) = delete;
+        ~Share() { state_->is_ended = true; } // and the timer's wait with it
+
+        /// Whether that is why it failed.
+        bool is_over() const { return state_->is_over; }
+        std::chrono::milliseconds length() const { return length_; }
+
+    private:
+        struct State {
+            bool is_over = false;
+            bool is_ended = false;
+        };
+        Attempt& attempt_;
+        std::shared_ptr<State> state_ = std::make_shared<State>();
+        std::chrono::milliseconds length_{};
+        asio::steady_timer timer_;
+    };
 
     HttpFailure failure(std::string message, bool timed_out = false) const
     {
@@ -486,13 +567,15 @@ private:
     std::shared_ptr<Server> server_;
     HttpRequest request_;
     std::deque<asio::ip::address> untried_;
-    bool several_ = false; ///< Whether the host has more than one address.
+    bool several_ = false;    ///< Whether the host has more than one address.
+    asio::ip::address taken_; ///< The one that `connection_` leads to.
     std::vector<std::shared_ptr<Racer>> racers_;
     asio::steady_timer race_news_; ///< Cancelled when one of them has arrived, or has failed.
     std::unique_ptr<Connection> connection_;
     bool connected_;
     HttpStage stage_ = HttpStage::resolve;
     bool sent_ = false;
+    steady_clock::time_point begun_ = steady_clock::now();
     bool abandoned_ = false;
     bool reusable_ = false;
 };
