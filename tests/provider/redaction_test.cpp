@@ -72,6 +72,29 @@ TEST(Redaction, CutsPartsOfEightLettersAndDigits)
     EXPECT_EQ(left_of("SflKxwRJ and 6yJV"), "[credential] and 6yJV");
 }
 
+TEST(Redaction, CutsHalfOfAShortOneToo)
+{
+    EXPECT_EQ(left_of("hunter2horse", "hunter2horse"), "[credential]");
+    EXPECT_EQ(left_of("HUNTER-2", "hunter2horse"), "[credential]");
+    EXPECT_EQ(left_of("esroh2retnuh", "hunter2horse"), "[credential]");
+    EXPECT_EQ(left_of("hunts", "hunter2horse"), "hunts");
+    EXPECT_EQ(left_of("abcd", "abcd"), "[credential]");
+    EXPECT_EQ(left_of("abc", "abc"), "[credential]");
+    EXPECT_EQ(left_of("abc", "abcd"), "abc");
+    EXPECT_EQ(left_of("anything", "!?"), "anything");
+}
+
+TEST(Redaction, KnowsAnIdThatHoldsACredential)
+{
+    const std::string secret = "9e107d9d372bb6826bd81d3542a419d6e1a2b3c4";
+    EXPECT_TRUE(holds_credential("1_" + base64_encode(secret), secret));
+    EXPECT_TRUE(holds_credential("2_x-" + secret.substr(5, 8), secret));
+    EXPECT_FALSE(holds_credential("2_x-" + secret.substr(5, 7), secret));
+    EXPECT_TRUE(holds_credential("2_hunter2horse", "hunter2horse"));
+    EXPECT_FALSE(holds_credential("2_hunter2", "hunter2horse")) << "a word may stand in an id";
+    EXPECT_FALSE(holds_credential("2_x", ""));
+}
+
 TEST(Redaction, CutsWhateverElseLooksLikeAKey)
 {
     EXPECT_EQ(left_of("0123456789abcdef0123456789abcdef01234567", ""), "[credential]"); // an API secret

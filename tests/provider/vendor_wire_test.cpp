@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <usher/crypto/base64.hpp>
+
 namespace usher {
 namespace {
 
@@ -262,7 +264,15 @@ INSTANTIATE_TEST_SUITE_P(
         AnswerCase{
             "not_found", 404, "nope", FailureKind::permanent, "provider_not_found", "check the project's base_url"},
         AnswerCase{"moved", 301, "", FailureKind::permanent, "provider_redirects", "base_url"},
-        AnswerCase{"conflict", 409, "", FailureKind::permanent, "provider_refused", "answers 409"},
+        AnswerCase{"conflict", 409, "", FailureKind::transient, "provider_error", "answers 409"},
+        AnswerCase{"locked", 423, "", FailureKind::transient, "provider_error", "answers 423"},
+        AnswerCase{"unprocessable", 422, "", FailureKind::permanent, "provider_refused", "answers 422"},
+        AnswerCase{"no_such_method", 405, "", FailureKind::permanent, "provider_not_found", "what is on the way"},
+        AnswerCase{"gone", 410, "", FailureKind::permanent, "provider_not_found", "base_url"},
+        AnswerCase{"too_large", 413, "", FailureKind::permanent, "provider_not_found", "base_url"},
+        AnswerCase{"of_another_host", 421, "", FailureKind::permanent, "provider_not_found", "base_url"},
+        AnswerCase{"to_be_upgraded", 426, "", FailureKind::permanent, "provider_not_found", "base_url"},
+        AnswerCase{"not_here", 451, "", FailureKind::permanent, "provider_not_found", "base_url"},
         AnswerCase{"too_many", 429, "", FailureKind::quota, "provider_quota", "lower the project's rate"},
         AnswerCase{"broken", 500, "boom", FailureKind::transient, "provider_error", "answers 500"},
         AnswerCase{"bad_gateway", 502, "<html>", FailureKind::ambiguous, "provider_error", "answers 502"},
@@ -278,6 +288,48 @@ TEST(VendorWire, ReadsTheIdOfAGoodAnswer)
     const auto id = read_created(reply(200, R"([{"session_id":"2_MX4x","project_id":"47665971"}])"), context());
     ASSERT_TRUE(id) << id.error().detail;
     EXPECT_EQ(*id, "2_MX4x");
+}
+
+TEST(VendorWire, TakesNoSessionOfAnotherProject)
+{
+    // {"1~111111~~1~x~"}, and an application's id in capitals
+    const std::string of_a_key = R"([{"session_id":"1_MX4xMTExMTF-fjF-eH4"}])";
+    const std::string of_an_application =
+        R"([{"session_id":"1_MX4yOUY3NjBGOC03Q0UxLTQ2QzktQURFMy1GMkRFREVFNEVENUZ-fjF-eH4"}])";
+    CallContext vonage = context();
+    vonage.host = VendorHost::vonage;
+    vonage.project_key = "29f760f8-7ce1-46c9-ade3-f2dedee4ed5f";
+    ASSERT_FALSE(read_created(reply(200, of_a_key), vonage));
+    EXPECT_THAT(read_created(reply(200, of_a_key), vonage).error().detail, HasSubstr("another project"));
+    EXPECT_TRUE(read_created(reply(200, of_an_application), vonage)) << "case says nothing";
+    EXPECT_FALSE(read_created(reply(200, of_an_application), context()));
+    EXPECT_TRUE(read_created(reply(200, R"([{"session_id":"2_999999999999999-MTYx"}])"), vonage)) << "not to be read";
+}
+
+TEST(VendorWire, PublishesNothingThatHoldsACredential)
+{
+    const Secret secret{"9e107d9d372bb6826bd81d3542a419d6e1a2b3c4"};
+    CallContext call = context();
+    call.secret = &secret;
+    const std::string jwt = call.authorization =
+        "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiI0NzY2NTk3MSJ9.SflKxwRJSMeKKF2QT4fw-pMeJf36_k6yJV";
+    for (std::string const& id :
+         {jwt, "1_" + jwt.substr(1), "1_" + base64url_encode(jwt), std::string{secret.reveal()},
+          "1_" + base64url_encode(secret.reveal())}) {
+        const auto made = read_created(reply(200, R"([{"session_id":")" + id + R"("}])"), call);
+        ASSERT_FALSE(made) << id;
+        EXPECT_TRUE(leaves_session(made.error()));
+    }
+    for (std::string const& echo :
+         {std::string{secret.reveal()}, std::string{"9e107d9d 372bb682 6bd81d35 42a419d6 e1a2b3c4"},
+          std::string{"9e107d9d372bb6826bd - 81d3542a419d6e1a2b3c4"}, std::string{"4c3b2a1e 6d914a24 53d18db6"}}) {
+        const auto refused = read_created(reply(403, R"({"message":"Invalid signature: )" + echo + R"("})"), call);
+        EXPECT_THAT(refused.error().detail, HasSubstr("the secret is not that of")) << echo;
+        EXPECT_THAT(refused.error().detail, testing::Not(HasSubstr("9e107d9d"))) << echo;
+        EXPECT_THAT(refused.error().detail, testing::Not(HasSubstr("4c3b2a1e"))) << echo;
+    }
+    const auto bad = read_created(reply(400, R"({"message":"no 9e107d9d 372bb682 here"})"), call);
+    EXPECT_THAT(bad.error().detail, HasSubstr("says \"no [credential] here\""));
 }
 
 TEST(VendorWire, MakesTheVendorsOwnWordsHarmless)

@@ -149,12 +149,6 @@ std::optional<ParticipantProblem> problem_of(MeetingSnapshot const& meeting, std
     return std::nullopt;
 }
 
-bool is_of_another_project(std::string const& session_id, ProjectFacts const& project)
-{
-    const std::optional<std::string> key = project_key_of(session_id);
-    return key && *key != project.project_key;
-}
-
 /// Plans one meeting. Each function decides for one kind of meeting, from top to bottom.
 class Planner {
 public:
@@ -306,7 +300,7 @@ void Planner::plan_scheduled()
         plan_.session = SessionStep::keep;
     } else if (project_ == nullptr) {
         return plan_unknown_project();
-    } else if (is_of_another_project(row().session_id, *project_)) {
+    } else if (is_of_another_project(row().session_id, project_->project_key)) {
         return plan_foreign_session();
     } else if (meeting_.staged && why_unusable(*meeting_.staged, row(), projects_, false).empty()) {
         session = &*meeting_.staged;

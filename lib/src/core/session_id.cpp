@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include <usher/core/ascii.hpp>
 #include <usher/crypto/base64.hpp>
 
 namespace usher {
@@ -41,6 +42,12 @@ std::optional<std::string> project_key_of(std::string_view session_id)
     if (!fields || fields->size() < 3 || fields->at(1).empty())
         return std::nullopt;
     return std::move(fields->at(1));
+}
+
+bool is_of_another_project(std::string_view session_id, std::string_view project_key)
+{
+    const std::optional<std::string> owner = project_key_of(session_id);
+    return owner && in_lower_case(*owner) != in_lower_case(project_key);
 }
 
 SessionIdStart::SessionIdStart(std::string_view project_key)

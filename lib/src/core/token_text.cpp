@@ -52,7 +52,7 @@ DecodedToken with_oddities(DecodedToken token)
         }
     if (token.connection_data.size() > connection_data_bytes_max)
         notes.emplace_back("Its connection data is longer than 1000 bytes.");
-    if (const auto owner = project_key_of(token.session_id); owner && *owner != token.project_key)
+    if (is_of_another_project(token.session_id, token.project_key))
         notes.emplace_back("Its session id was made for another project.");
     return token;
 }

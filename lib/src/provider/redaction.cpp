@@ -15,7 +15,8 @@ namespace usher {
 namespace {
 
 constexpr std::size_t text_bytes_max = 4096;
-constexpr std::size_t piece = 8;       // letters and digits that no other text has by chance
+constexpr std::size_t piece_max = 8;   // letters and digits that no other text has by chance
+constexpr std::size_t piece_min = 4;   // of a short credential: rather a word too much than half of it
 constexpr std::size_t key_length = 20; // a word of so many letters and digits is none that people write
 constexpr int encodings_max = 3;       // percent-encoded, and again, and again
 constexpr std::string_view mark = "[credential]";
@@ -57,21 +58,30 @@ std::string essence(std::string_view text)
 }
 
 /// Every piece of a text, as one number, in the order of the text.
-std::vector<std::uint64_t> pieces_of(std::string_view letters)
+std::vector<std::uint64_t> pieces_of(std::string_view letters, std::size_t length)
 {
-    static_assert(piece == sizeof(std::uint64_t));
+    static_assert(piece_max == sizeof(std::uint64_t));
+    const std::uint64_t of_a_piece = length == piece_max ? ~std::uint64_t{0} : (std::uint64_t{1} << 8U * length) - 1;
     std::vector<std::uint64_t> pieces;
     std::uint64_t last = 0;
     for (std::size_t i = 0; i < letters.size(); ++i) {
-        last = last << 8U | static_cast<unsigned char>(letters[i]);
-        if (i + 1 >= piece)
+        last = (last << 8U | static_cast<unsigned char>(letters[i])) & of_a_piece;
+        if (i + 1 >= length)
             pieces.push_back(last);
     }
     return pieces;
 }
 
+/// How long a piece must be to come from the credential rather than from chance.
+std::size_t piece_length(std::string_view credential)
+{
+    const std::size_t letters = essence(credential).size();
+    return std::min(letters, std::clamp(letters / 2, piece_min, piece_max));
+}
+
 /// Those of `pieces` that come from the credential, in order.
-std::vector<std::uint64_t> pieces_from(std::string_view credential, std::vector<std::uint64_t> pieces)
+std::vector<std::uint64_t>
+pieces_from(std::string_view credential, std::vector<std::uint64_t> pieces, std::size_t length)
 {
     if (pieces.empty())
         return {};
@@ -79,11 +89,13 @@ std::vector<std::uint64_t> pieces_from(std::string_view credential, std::vector<
     pieces.erase(std::unique(pieces.begin(), pieces.end()), pieces.end());
     std::vector<bool> is_found(pieces.size());
     const auto look_in = [&](std::string const& form) {
-        for (const std::uint64_t one : pieces_of(form))
+        for (const std::uint64_t one : pieces_of(form, length))
             if (const auto at = std::lower_bound(pieces.begin(), pieces.end(), one); at != pieces.end() && *at == one)
                 is_found[static_cast<std::size_t>(at - pieces.begin())] = true;
     };
-    look_in(essence(credential));
+    const std::string letters = essence(credential);
+    look_in(letters);
+    look_in({letters.rbegin(), letters.rend()});
     look_in(to_hex(credential));
     for (const std::size_t before : {0U, 1U, 2U}) // base64 differs by what stands in front
         look_in(essence(base64_encode(std::string(before, ' ') + std::string{credential}).substr(before)));
@@ -120,11 +132,13 @@ std::string without_credential(std::string_view text, std::string_view credentia
             essential.push_back(at);
             letters += in_lower_case(at.c);
         }
-    const std::vector<std::uint64_t> pieces = pieces_of(letters);
-    const std::vector<std::uint64_t> credentials = pieces_from(credential, pieces);
-    for (std::size_t i = 0; i < pieces.size(); ++i)
-        if (std::binary_search(credentials.begin(), credentials.end(), pieces[i]))
-            cut_out(essential[i].begin, essential[i + piece - 1].end);
+    if (const std::size_t length = piece_length(credential); length > 0) {
+        const std::vector<std::uint64_t> pieces = pieces_of(letters, length);
+        const std::vector<std::uint64_t> credentials = pieces_from(credential, pieces, length);
+        for (std::size_t i = 0; i < pieces.size(); ++i)
+            if (std::binary_search(credentials.begin(), credentials.end(), pieces[i]))
+                cut_out(essential[i].begin, essential[i + length - 1].end);
+    }
 
     for (std::size_t begin = 0; begin < meant.size();) {
         std::size_t end = begin;
@@ -149,6 +163,17 @@ std::string without_credential(std::string_view text, std::string_view credentia
         else if (i == 0 || !cut[i - 1])
             out += mark;
     return out;
+}
+
+bool holds_credential(std::string_view id, std::string_view credential)
+{
+    const std::string letters = essence(id);
+    const std::size_t length = piece_length(credential);
+    if (length < piece_max) {
+        const std::string all = essence(credential);
+        return !all.empty() && letters.find(all) != std::string::npos;
+    }
+    return !pieces_from(credential, pieces_of(letters, length), length).empty();
 }
 
 } // namespace usher

@@ -17,7 +17,7 @@ namespace usher {
 
 namespace {
 
-constexpr std::string_view user_agent = "usher/0.1";
+constexpr std::string_view user_agent = "usher";
 constexpr std::size_t message_bytes_max = 200;    // of the vendor's own words
 constexpr std::size_t id_bytes_max = 255;         // the vendor's limit for session ids
 constexpr std::size_t connections_of_page = 1000; // the vendor's limit
@@ -96,9 +96,12 @@ std::string message_of(HttpReply const& reply)
 
 std::string says(std::string_view message, CallContext const& context)
 {
-    return message.empty()
-               ? std::string{}
-               : " and says " + in_quotes(without_credential(message, context.authorization), message_bytes_max);
+    if (message.empty())
+        return {};
+    std::string said = without_credential(message, context.authorization);
+    if (context.secret != nullptr)
+        said = without_credential(said, context.secret->reveal());
+    return " and says " + in_quotes(said, message_bytes_max);
 }
 
 std::string status_text(HttpReply const& reply, CallContext const& context)
@@ -300,12 +303,14 @@ tl::expected<std::string, ProviderFailure> read_created(HttpReply const& reply, 
     if (id == document[0].end() || !id->is_string() || id->get_ref<std::string const&>().empty())
         return tl::unexpected{bad_answer(context, "it made no session: the answer has no session_id", false)};
     auto const& text = id->get_ref<std::string const&>();
-    const bool is_our_own = !context.authorization.empty() && text.find(context.authorization) != std::string::npos;
+    // Of the JWT the signature alone is secret: a session's id has the project's key in it, as the JWT has.
+    const std::string_view jwt = context.authorization;
+    const bool is_our_own = holds_credential(text, jwt.substr(jwt.rfind('.') + 1)) ||
+                            (context.secret != nullptr && holds_credential(text, context.secret->reveal()));
     if (!is_path_id(text) || is_our_own)
         return tl::unexpected{
             bad_answer(context, "the session id is longer than 255 bytes, or not one that may stand in a path", true)};
-    if (const auto owner = project_key_of(text);
-        context.host == VendorHost::opentok && owner && *owner != context.project_key)
+    if (is_of_another_project(text, context.project_key))
         return tl::unexpected{bad_answer(context, "the session is that of another project", true)};
     return text;
 }
@@ -348,7 +353,10 @@ ProviderFailure refusal_of(HttpReply const& reply, CallContext const& context)
         return {
             FailureKind::permanent, "provider_not_found",
             text + ": there is no such service there; check the project's base_url", true};
-    case 408: return {FailureKind::transient, "provider_error", text};
+    case 408:
+    case 409:
+    case 423:
+    case 425: return {FailureKind::transient, "provider_error", text};
     case 429:
         return {
             FailureKind::quota, "provider_quota", text + ": too many requests; lower the project's rate", true,
@@ -368,8 +376,13 @@ ProviderFailure refusal_of(HttpReply const& reply, CallContext const& context)
             text + ": usher does not follow redirections; check the project's base_url", true};
     if (reply.status == 402)
         return {FailureKind::permanent, "provider_refused", text + ": see to the vendor's account", true};
-    if (reply.status >= 400)
+    if (reply.status == 400 || reply.status == 422)
         return {FailureKind::permanent, "provider_refused", text};
+    if (reply.status >= 400)
+        return {
+            FailureKind::permanent, "provider_not_found",
+            text + ": the vendor's service does not answer so; check the project's base_url, and what is on the way",
+            true};
     return {FailureKind::ambiguous, "provider_answer_invalid", text + ", which no call of ours leads to"};
 }
 

@@ -15,6 +15,10 @@ std::optional<std::vector<std::string>> session_id_fields(std::string_view sessi
 /// The API key or application id in a session id, or nothing when it does not decode.
 std::optional<std::string> project_key_of(std::string_view session_id);
 
+/// Whether an id tells that another project's session it is; one that does not decode tells nothing. Upper and lower
+/// case of an application id are the same.
+bool is_of_another_project(std::string_view session_id, std::string_view project_key);
+
 /// Recognises the session ids of one project without decoding them.
 class SessionIdStart {
 public:

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <usher/crypto/secret.hpp>
 #include <usher/provider/http_transport.hpp>
 #include <usher/provider/provider.hpp>
 
@@ -47,10 +48,11 @@ HttpRequest disconnect_request(
 /// For sentences: who was asked, with what, when.
 struct CallContext {
     VendorHost host = VendorHost::opentok;
-    std::string server;        ///< Such as `api.opentok.com`.
-    std::string project_key;   ///< API key or application id.
-    sys_seconds now;           ///< When the answer came.
-    std::string authorization; ///< The JWT that was sent, which is cut out of whatever is quoted.
+    std::string server;             ///< Such as `api.opentok.com`.
+    std::string project_key;        ///< API key or application id.
+    sys_seconds now;                ///< When the answer came.
+    std::string authorization;      ///< The JWT that was sent, which is cut out of whatever is quoted;
+    Secret const* secret = nullptr; ///< and so is this.
 };
 
 /// How far this machine's clock is ahead of the server's, by the answer's `Date`.
