@@ -60,7 +60,7 @@ protected:
     CreateOutcome create() { return run(provider.create_session({})); }
     DisconnectOutcome disconnect(std::string session_id = "2_session")
     {
-        return run(provider.disconnect_all(std::move(session_id), {}, may_go_on));
+        return run(provider.emptier(std::move(session_id))->go_on({}, may_go_on));
     }
 
     std::function<bool()> may_go_on = [] { return true; };
@@ -276,6 +276,27 @@ TEST_F(VendorCalls, ComeToAnEndWhereTheListHasNone)
 
     ASSERT_FALSE(outcome.disconnected);
     EXPECT_THAT(outcome.disconnected.error().detail, HasSubstr("without end; 100 were ended"));
+    EXPECT_TRUE(outcome.is_endless);
+}
+
+TEST_F(VendorCalls, EndNoMorePeopleThanASessionHolds)
+{
+    int number = 0;
+    server->answer = [&](HttpRequest const& request) -> Answer {
+        if (request.method == "DELETE")
+            return reply(204, "");
+        std::string items;
+        for (int i = 0; i < 1000; ++i)
+            items +=
+                std::string{i == 0 ? "" : ","} + R"({"connectionId":"person-)" + std::to_string(++number) + R"("})";
+        return reply(200, R"({"items":[)" + items + "]}");
+    };
+
+    const auto outcome = disconnect();
+
+    ASSERT_FALSE(outcome.disconnected);
+    EXPECT_THAT(outcome.disconnected.error().detail, HasSubstr("without end; 20000 were ended"));
+    EXPECT_TRUE(outcome.is_endless);
 }
 
 TEST_F(VendorCalls, LeaveAloneWhatMayNotStandInAPathAndSaySo)

@@ -759,6 +759,55 @@ TEST_F(Sessions, AServersPauseIsOneForAllOfItsProject)
         EXPECT_TRUE(session.connections.empty());
 }
 
+TEST_F(Sessions, ThrowingOutKeepsToTheRateWithEachRequest)
+{
+    policy.disconnect_on_cancel = true;
+    pace = {8, 2, 2};
+    restart();
+    meetings(1, 60);
+    pass_time(5s);
+    ASSERT_EQ(ready(), 1);
+    for (int i = 0; i < 40; ++i)
+        vendor.connect(vendor.sessions().front().id, clock.now());
+    const std::size_t before = vendor.requests().size();
+
+    sql("UPDATE meeting SET status = 'cancelled'");
+    for (int i = 0; i < 10; ++i)
+        pass_time(1s);
+    const std::size_t asked = vendor.requests().size() - before;
+    EXPECT_LE(asked, 2U + 2U * 10U + 1U);
+    EXPECT_GE(asked, 15U);
+    for (int i = 0; i < 30; ++i)
+        pass_time(1s);
+    EXPECT_TRUE(vendor.sessions().front().connections.empty());
+    EXPECT_EQ(number("SELECT count(*) FROM history WHERE event = 'disconnected' AND detail = '40 connections'"), 1);
+}
+
+class Beside : public LiveWorld, public testing::TestWithParam<std::size_t> {};
+
+TEST_P(Beside, ASessionDoesNotWaitUntilAllAreThrownOutOfOthers)
+{
+    policy.disconnect_on_cancel = true;
+    restart();
+    meetings(9, 60);
+    quiesce();
+    for (vendor::SessionRecord const& session : std::vector{vendor.sessions()})
+        for (int i = 0; i < 100; ++i)
+            vendor.connect(session.id, clock.now());
+    pace = {GetParam(), 1, 1};
+    restart();
+    sql("UPDATE meeting SET status = 'cancelled'");
+    for (int i = 0; i < 5; ++i)
+        pass_time(1s);
+
+    meetings(1, 0, "live");
+    for (int i = 0; i < 5; ++i)
+        pass_time(1s);
+    EXPECT_EQ(ready(), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Places, Beside, testing::Values(std::size_t{1}, std::size_t{2}, std::size_t{8}));
+
 TEST_F(Sessions, APauseForSessionsIsOneForThrowingOutToo)
 {
     policy.disconnect_on_cancel = true;

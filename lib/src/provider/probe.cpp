@@ -56,8 +56,11 @@ probe(ProviderDeclaration const& kind, Settings const& settings, TokenSigner con
     const std::string nobodys = "usher-asks-" + std::to_string(draw());
     DisconnectOutcome outcome;
     std::exception_ptr error;
+    // One request, which changes nothing: whoever is listed is left alone.
+    int asked = 0;
+    const std::unique_ptr<Emptier> emptier = (*provider)->emptier(nobodys);
     boost::asio::co_spawn(
-        context, (*provider)->disconnect_all(nobodys, order, [] { return true; }),
+        context, emptier->go_on(order, [&asked] { return ++asked == 1; }),
         [&](std::exception_ptr thrown, DisconnectOutcome ended) {
             error = std::move(thrown);
             outcome = std::move(ended);
@@ -71,6 +74,10 @@ probe(ProviderDeclaration const& kind, Settings const& settings, TokenSigner con
     probed.certified_until = certified_until;
     if (!outcome.disconnected)
         probed.failure = outcome.disconnected.error();
+    else if (asked > 1)
+        probed.failure = ProviderFailure{
+            FailureKind::permanent, "provider_answer_invalid",
+            "the vendor lists people in a session that was never made; is base_url that of the vendor?"};
     return probed;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/provider/vendor.hpp>
 
+#include <cstdint>
+#include <deque>
 #include <set>
 #include <utility>
 
@@ -8,7 +10,8 @@ namespace usher {
 
 namespace {
 
-constexpr int pages_max = 100; // of the list of a session's connections
+constexpr int pages_max = 100;                  // of the list of a session's connections
+constexpr std::size_t connections_max = 20'000; // more than the vendor lets into a session
 
 } // namespace
 
@@ -31,7 +34,8 @@ std::string VendorProvider::authorization(TokenEntropy entropy) const
 
 CallContext VendorProvider::context(std::string authorization) const
 {
-    return {host_, server_, std::string{signer_.project_key()}, now_(), std::move(authorization)};
+    return {
+        host_, server_, std::string{signer_.project_key()}, now_(), std::move(authorization), signer_.shared_secret()};
 }
 
 /// Nothing when a session may be asked for.
@@ -73,102 +77,166 @@ boost::asio::awaitable<CreateOutcome> VendorProvider::create_session(SessionOrde
     co_return outcome;
 }
 
-boost::asio::awaitable<tl::expected<std::size_t, ProviderFailure>>
-VendorProvider::disconnect(std::string_view session_id, std::string connection_id, TokenEntropy entropy)
-{
-    const std::string jwt = authorization(entropy);
-    HttpRequest request = disconnect_request(host_, signer_.project_key(), session_id, connection_id, jwt);
-    const auto reply = co_await transport_->send(std::move(request));
-    if (!reply)
-        co_return tl::unexpected{failure_of(reply.error())};
-    if (reply->status == 204 || reply->status == 200)
-        co_return 1U;
-    if (reply->status == 404) // gone by itself
-        co_return 0U;
-    co_return tl::unexpected{refusal_of(*reply, context(jwt))};
-}
+/// Goes through the list of a session's connections, page by page, and ends one after the other.
+class VendorProvider::SessionEmptier final : public Emptier {
+public:
+    SessionEmptier(VendorProvider& vendor, std::string session_id) : vendor_{vendor}, session_id_{std::move(session_id)}
+    {}
+
+    boost::asio::awaitable<DisconnectOutcome> go_on(SessionOrder order, std::function<bool()> turn) override;
+
+private:
+    /// What is to be done next.
+    enum class Next : std::uint8_t { list, end, nothing };
+
+    void begin_anew();
+    /// Nothing when it went well.
+    boost::asio::awaitable<std::optional<ProviderFailure>> list_page(std::string jwt);
+    boost::asio::awaitable<std::optional<ProviderFailure>> end_next(std::string jwt);
+    void read_on();
+    bool is_endless() const
+    {
+        return ended_.size() >= connections_max || (next_ == Next::list && pages_ >= pages_max);
+    }
+
+    VendorProvider& vendor_;
+    std::string session_id_;
+    Next next_ = Next::list;
+    std::set<std::string> ended_;    // or gone by themselves
+    std::deque<std::string> to_end_; // of the page at hand
+    std::size_t listed_ = 0;         // entries of that page,
+    std::size_t stays_ = 0;          // and those behind which nobody is any more, if the vendor keeps them
+    std::string body_;               // of that page,
+    std::string last_body_;          // and of the one before
+    std::size_t offset_ = 0;
+    std::size_t ended_from_start_ = 0;
+    std::size_t unusable_ = 0;
+    std::size_t disconnected_ = 0;
+    int pages_ = 0;
+    std::optional<seconds> clock_ahead_;
+};
 
 boost::asio::awaitable<DisconnectOutcome>
-VendorProvider::disconnect_all(std::string session_id, SessionOrder order, std::function<bool()> may_go_on)
+VendorProvider::SessionEmptier::go_on(SessionOrder order, std::function<bool()> turn)
 {
-    DisconnectOutcome outcome{std::size_t{0}};
+    DisconnectOutcome outcome{disconnected_};
     const auto give_up = [&outcome](FailureKind kind, std::string reason, std::string detail) {
         outcome.disconnected = tl::unexpected{ProviderFailure{kind, std::move(reason), std::move(detail)}};
     };
-    if (!is_path_id(session_id)) {
+    if (!is_path_id(session_id_)) {
         give_up(FailureKind::permanent, "session_id_invalid", "the session's id is not one that may stand in a path");
         co_return outcome;
     }
     TokenEntropy entropy{order.entropy[0], order.entropy[1]}; // each request has a JWT of its own
-    std::set<std::string> asked;                              // to be disconnected
-    std::size_t offset = 0;
-    std::size_t asked_from_start = 0;
-    std::size_t unusable = 0;
-    std::size_t disconnected = 0;
-    std::string last_body;
-    for (int pages = 0; pages < pages_max; ++pages) {
-        if (!may_go_on()) {
-            outcome.disconnected = disconnected;
-            co_return outcome;
-        }
+    while (next_ != Next::nothing && !is_endless() && turn()) {
         ++entropy.low;
-        const std::string jwt = authorization(entropy);
-        HttpRequest list = list_request(host_, signer_.project_key(), session_id, offset, jwt);
-        const auto listed = co_await transport_->send(std::move(list));
-        if (!listed) {
-            outcome.disconnected = tl::unexpected{failure_of(listed.error())};
+        const std::string jwt = vendor_.authorization(entropy);
+        std::optional<ProviderFailure> failure;
+        if (next_ == Next::list)
+            failure = co_await list_page(jwt);
+        else
+            failure = co_await end_next(jwt);
+        outcome.clock_ahead = clock_ahead_;
+        if (failure) {
+            begin_anew();
+            outcome.disconnected = tl::unexpected{std::move(*failure)};
             co_return outcome;
         }
-        const CallContext call = context(jwt);
-        outcome.clock_ahead = clock_ahead(*listed, call.now);
-        const auto page = read_connections(*listed, call);
-        if (!page) {
-            outcome.disconnected = tl::unexpected{page.error()};
-            co_return outcome;
-        }
-        unusable = offset == 0 ? page->unusable : unusable + page->unusable;
-        std::size_t stays = page->listed; // entries behind which nobody is any more, if the vendor keeps them
-        for (std::string const& connection : page->connected) {
-            if (!asked.insert(connection).second)
-                continue;
-            if (!may_go_on()) {
-                outcome.disconnected = disconnected;
-                co_return outcome;
-            }
-            --stays;
-            ++entropy.low;
-            const auto ended = co_await disconnect(session_id, connection, entropy);
-            if (!ended) {
-                outcome.disconnected = tl::unexpected{ended.error()};
-                co_return outcome;
-            }
-            disconnected += *ended;
-        }
-        const bool offset_is_ignored = offset > 0 && stays > 0 && listed->body == last_body;
-        offset += stays;
-        last_body = listed->body;
-        if (page->listed > 0 && !offset_is_ignored)
-            continue;
-        if (offset > 0 && asked.size() > asked_from_start) { // somebody may have come in where the list begins
-            offset = 0;
-            last_body.clear();
-            asked_from_start = asked.size();
-            continue;
-        }
-        outcome.disconnected = disconnected;
-        if (unusable > 0)
-            give_up(
-                FailureKind::transient, "provider_answer_invalid",
-                server_ + " lists " + std::to_string(unusable) +
-                    " connections with ids that may not stand in a path; they were left alone"
-            );
-        co_return outcome;
+        read_on();
     }
-    give_up(
-        FailureKind::transient, "provider_answer_invalid",
-        server_ + " lists connections without end; " + std::to_string(disconnected) + " were ended"
-    );
+    outcome.disconnected = disconnected_;
+    if (is_endless() && next_ != Next::nothing) {
+        outcome.is_endless = true;
+        give_up(
+            FailureKind::permanent, "provider_answer_invalid",
+            vendor_.server_ + " lists connections without end; " + std::to_string(disconnected_) + " were ended"
+        );
+    } else if (next_ == Next::nothing && unusable_ > 0) {
+        begin_anew();
+        give_up(
+            FailureKind::transient, "provider_answer_invalid",
+            vendor_.server_ + " lists " + std::to_string(unusable_) +
+                " connections with ids that may not stand in a path; they were left alone"
+        );
+    }
     co_return outcome;
+}
+
+/// After a failure: whoever came in or went meanwhile is seen then.
+void VendorProvider::SessionEmptier::begin_anew()
+{
+    next_ = Next::list;
+    ended_.clear();
+    to_end_.clear();
+    last_body_.clear();
+    offset_ = ended_from_start_ = 0;
+    pages_ = 0;
+}
+
+boost::asio::awaitable<std::optional<ProviderFailure>> VendorProvider::SessionEmptier::list_page(std::string jwt)
+{
+    ++pages_;
+    HttpRequest list = list_request(vendor_.host_, vendor_.signer_.project_key(), session_id_, offset_, jwt);
+    const auto listed = co_await vendor_.transport_->send(std::move(list));
+    if (!listed)
+        co_return failure_of(listed.error());
+    const CallContext call = vendor_.context(std::move(jwt));
+    clock_ahead_ = clock_ahead(*listed, call.now);
+    auto page = read_connections(*listed, call);
+    if (!page)
+        co_return page.error();
+    unusable_ = offset_ == 0 ? page->unusable : unusable_ + page->unusable;
+    listed_ = stays_ = page->listed;
+    body_ = listed->body;
+    for (std::string& connection : page->connected)
+        if (!ended_.contains(connection))
+            to_end_.push_back(std::move(connection));
+    co_return std::nullopt;
+}
+
+boost::asio::awaitable<std::optional<ProviderFailure>> VendorProvider::SessionEmptier::end_next(std::string jwt)
+{
+    std::string const& connection = to_end_.front();
+    HttpRequest end = disconnect_request(vendor_.host_, vendor_.signer_.project_key(), session_id_, connection, jwt);
+    const auto reply = co_await vendor_.transport_->send(std::move(end));
+    if (!reply)
+        co_return failure_of(reply.error());
+    const bool is_gone = reply->status == 404; // by itself
+    if (reply->status != 204 && reply->status != 200 && !is_gone)
+        co_return refusal_of(*reply, vendor_.context(std::move(jwt)));
+    disconnected_ += is_gone ? 0 : 1;
+    --stays_;
+    ended_.insert(std::move(to_end_.front()));
+    to_end_.pop_front();
+    co_return std::nullopt;
+}
+
+/// Decides what is next.
+void VendorProvider::SessionEmptier::read_on()
+{
+    while (!to_end_.empty() && ended_.contains(to_end_.front())) // twice on one page
+        to_end_.pop_front();
+    next_ = Next::end;
+    if (!to_end_.empty())
+        return;
+    const bool offset_is_ignored = offset_ > 0 && stays_ > 0 && body_ == last_body_;
+    offset_ += stays_;
+    last_body_ = body_;
+    next_ = Next::list;
+    if (listed_ > 0 && !offset_is_ignored)
+        return;
+    if (offset_ > 0 && ended_.size() > ended_from_start_) { // somebody may have come in where the list begins
+        offset_ = 0;
+        last_body_.clear();
+        ended_from_start_ = ended_.size();
+        return;
+    }
+    next_ = Next::nothing;
+}
+
+std::unique_ptr<Emptier> VendorProvider::emptier(std::string session_id)
+{
+    return std::make_unique<SessionEmptier>(*this, std::move(session_id));
 }
 
 } // namespace usher

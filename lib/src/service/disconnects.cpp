@@ -22,7 +22,20 @@ constexpr std::size_t disconnects_at_once = 100;
 constexpr int disconnect_tries = 30; // then whoever is there stays there, and log and history say so
 constexpr seconds disconnect_cap{60};
 constexpr seconds disconnect_patience{600}; // the longest pause, whatever was asked for: people are there
+constexpr auto turn_of_sessions = std::chrono::milliseconds{10}; // in which one that waits takes its place
+
 } // namespace
+
+/// Some requests that throw people out of one session: one at a time, each with a place of its own among the calls of
+/// the project.
+struct SessionMaker::Emptying {
+    std::shared_ptr<ProjectCalls> project;
+    Disconnect row;
+    bool has_place = false; ///< A request is under way.
+    bool is_left = false;   ///< There is no place for the next one, or
+    bool is_unread = false; ///< nobody can tell whether it is still wanted.
+    WhyNotDisconnect stopped{};
+};
 
 void SessionMaker::want_disconnects()
 {
@@ -69,9 +82,14 @@ SessionMaker::StartedDisconnects SessionMaker::start_disconnects(std::optional<s
     const auto found = name ? projects_.find(*name) : projects_.end();
     const SteadyClock::time_point now = clock_.steady_now();
     const auto has_place = [&] {
-        if (found == projects_.end() || found->second->pace.allowance(now) > 0)
+        if (found == projects_.end())
             return true;
-        const auto next = found->second->pace.next(now);
+        ProjectCalls const& project = *found->second;
+        if (project.emptying >= std::max<std::size_t>(project.pace.concurrency() / 2, 1))
+            return false; // until one of them is over
+        const auto next = next_disconnect(*found->second);
+        if (next && *next <= now)
+            return true;
         wait = std::min<SteadyClock::duration>(wait, next ? *next - now : idle); // else a call will end
         return false;
     };
@@ -95,7 +113,7 @@ SessionMaker::StartedDisconnects SessionMaker::start_disconnects(std::optional<s
             continue;
         }
         tries.under_way = true;
-        found->second->pace.started();
+        ++found->second->emptying;
         calls_.spawn("disconnect call", disconnect(found->second, row));
     }
     return {!rows.empty(), wait};
@@ -113,38 +131,71 @@ WhyNotDisconnect SessionMaker::why_not(Disconnect const& row) const
     return why_not_disconnect(meeting.empty() ? MeetingSnapshot{} : meeting.front(), row.session, known_, clock_.now());
 }
 
+/// When the next request may be sent; nothing when a call has to end before. While sessions wait too, they have every
+/// other place.
+std::optional<SessionMaker::SteadyInstant> SessionMaker::next_disconnect(ProjectCalls& project) const
+{
+    const SteadyClock::time_point now = clock_.steady_now();
+    auto next = project.pace.next(now);
+    if (next && project.sessions_next && project.waits())
+        next = std::max(*next, now + turn_of_sessions);
+    return next;
+}
+
+/// A place for the next request, if there is one and the request is still wanted.
+bool SessionMaker::take_turn(Emptying& emptying)
+{
+    ProjectCalls& project = *emptying.project;
+    if (std::exchange(emptying.has_place, false)) { // the request before went well
+        hear(project, nullptr, std::nullopt, clock_.now() + patience_max);
+        start(emptying.project);
+    }
+    const auto next = next_disconnect(project);
+    emptying.is_left = stopping_ || !next || *next > clock_.steady_now();
+    if (emptying.is_left)
+        return false;
+    try { // the platform may have its meeting on again by now
+        emptying.stopped = why_not(emptying.row);
+    } catch (std::runtime_error const&) { // the next step meets it too, and says so
+        emptying.is_unread = true;
+    }
+    if (emptying.is_unread || !emptying.stopped.sentence.empty())
+        return false;
+    project.pace.started();
+    project.sessions_next = emptying.has_place = true;
+    return true;
+}
+
 boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<ProjectCalls> project, Disconnect row)
 {
+    Tries& tries = disconnects_[row.session.number];
+    if (!tries.emptier || tries.project != project) { // the configuration may be another one since
+        tries.project = project;
+        tries.emptier = project->called.provider->emptier(row.session.session_id);
+    }
     SessionOrder asked{{}, clock_.now(), {random_.next(), random_.next(), random_.next()}};
     const SteadyClock::time_point started = say_started(*project, "disconnect", row.meeting_id);
     const CountedCall counted{metrics_, project->called.facts.name, VendorCall::disconnect, clock_};
-    // One request after the other: the platform may have its meeting on again before the last of them.
-    WhyNotDisconnect stopped;
-    bool is_unread = false;
-    std::function<bool()> may_go_on = [this, &row, &stopped, &is_unread] {
-        try {
-            stopped = why_not(row);
-        } catch (std::runtime_error const&) { // the next step meets it too, and says so
-            is_unread = true;
-        }
-        return stopped.sentence.empty() && !is_unread;
-    };
-    const DisconnectOutcome outcome = co_await project->called.provider->disconnect_all(
-        row.session.session_id, std::move(asked), std::move(may_go_on)
-    );
+    Emptying emptying{project, row};
+    std::function<bool()> turn = [this, &emptying] { return take_turn(emptying); };
+    const DisconnectOutcome outcome = co_await tries.emptier->go_on(std::move(asked), std::move(turn));
+    WhyNotDisconnect& stopped = emptying.stopped;
+    --project->emptying;
     ProviderFailure const* const failure = outcome.disconnected ? nullptr : &outcome.disconnected.error();
     counted.ended(failure);
     say_done(*project, "disconnect", row.meeting_id, started, failure);
-    hear(*project, failure, outcome.clock_ahead, clock_.now() + patience_max);
-    Tries& tries = disconnects_[row.session.number];
+    if (emptying.has_place)
+        hear(*project, failure, outcome.clock_ahead, clock_.now() + patience_max);
     tries.under_way = false;
     if (!stopped.sentence.empty()) {
         std::string detail = std::move(stopped.sentence);
         if (outcome.disconnected && *outcome.disconnected > 0)
             detail += "; " + std::to_string(*outcome.disconnected) + " connections had been ended";
         end_disconnect(row, stopped.is_needless ? disconnect_needless : disconnect_failed, std::move(detail));
-    } else if (is_unread) {
+    } else if (emptying.is_unread) {
         tries.next = clock_.steady_now() + retry_base;
+    } else if (emptying.is_left) {
+        tries.next = clock_.steady_now() + turn_of_sessions;
     } else if (failure == nullptr) {
         end_disconnect(row, disconnected, std::to_string(*outcome.disconnected) + " connections");
     } else {
@@ -152,7 +203,7 @@ boost::asio::awaitable<void> SessionMaker::disconnect(std::shared_ptr<ProjectCal
         tries.failures += failure->of_project || failure->retry_after ? 0 : 1;
         tries.next = clock_.steady_now() +
                      backoff(std::max(tries.failures, 1), retry_base, disconnect_cap, row.session.session_id);
-        if (tries.failures == disconnect_tries)
+        if (tries.failures == disconnect_tries || outcome.is_endless)
             end_disconnect(row, disconnect_failed, failure->reason + ": " + failure->detail);
     }
     disconnects_wanted_ = true;

@@ -34,7 +34,9 @@ struct SessionMaker::ProjectCalls {
     std::optional<Outage> outage{};
     std::chrono::steady_clock::time_point closed_at{}; ///< When the circuit closed last.
     std::optional<seconds> clock_ahead{};
-    WorkNo retried{}; ///< The last request for a new attempt.
+    WorkNo retried{};           ///< The last request for a new attempt.
+    std::size_t emptying = 0;   ///< Sessions that people are being thrown out of.
+    bool sessions_next = false; ///< The last call threw somebody out; a session that waits goes before another one.
 
     void put(MeetingNo meeting, sys_seconds opens)
     {

@@ -369,6 +369,7 @@ void SessionMaker::start(std::shared_ptr<ProjectCalls> const& project)
         Order order = std::move(project->begun.front());
         project->begun.erase(project->begun.begin());
         project->pace.started();
+        project->sessions_next = false;
         if (metrics_ != nullptr)
             metrics_->call_paced(project->called.facts.name, clock_.steady_now() - order.begun);
         calls_.spawn("session call", call(project, std::move(order)));

@@ -61,19 +61,35 @@ public:
         co_return outcome;
     }
 
-    boost::asio::awaitable<DisconnectOutcome>
-    disconnect_all(std::string session_id, SessionOrder, std::function<bool()>) override
+    std::unique_ptr<Emptier> emptier(std::string session_id) override
     {
-        DisconnectOutcome outcome{std::size_t{0}};
-        const auto reply = co_await send("DELETE", "/rooms/" + session_id + "/people");
-        if (reply)
-            outcome.disconnected = std::stoul(*reply);
-        else
-            outcome.disconnected = tl::unexpected{reply.error()};
-        co_return outcome;
+        return std::make_unique<RoomEmptier>(*this, std::move(session_id));
     }
 
 private:
+    /// By one request.
+    class RoomEmptier final : public Emptier {
+    public:
+        RoomEmptier(MadeupProvider& vendor, std::string room) : vendor_{vendor}, room_{std::move(room)} {}
+
+        boost::asio::awaitable<DisconnectOutcome> go_on(SessionOrder, std::function<bool()> turn) override
+        {
+            DisconnectOutcome outcome{std::size_t{0}};
+            if (!turn())
+                co_return outcome;
+            const auto reply = co_await vendor_.send("DELETE", "/rooms/" + room_ + "/people");
+            if (reply)
+                outcome.disconnected = std::stoul(*reply);
+            else
+                outcome.disconnected = tl::unexpected{reply.error()};
+            co_return outcome;
+        }
+
+    private:
+        MadeupProvider& vendor_;
+        std::string room_;
+    };
+
     boost::asio::awaitable<tl::expected<std::string, ProviderFailure>> send(std::string method, std::string target)
     {
         HttpRequest request{std::move(method), std::move(target), {{"X-Key", key_}}, {}};

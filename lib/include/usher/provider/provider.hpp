@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -76,6 +77,20 @@ struct CreateOutcome {
 struct DisconnectOutcome {
     tl::expected<std::size_t, ProviderFailure> disconnected; ///< How many were.
     std::optional<seconds> clock_ahead{};
+    bool is_endless = false; ///< There are always more; to go on is of no use.
+};
+
+/// Throws everybody out of one session, in as many parts as there are turns for.
+class Emptier {
+public:
+    Emptier() = default;
+    Emptier(Emptier const&) = delete;
+    Emptier& operator=(Emptier const&) = delete;
+    virtual ~Emptier() = default;
+
+    /// Goes on where it was left, until nobody is there any more or `turn` says no. That is asked before each request,
+    /// when the one before has gone well. Returns how many were thrown out by now.
+    virtual boost::asio::awaitable<DisconnectOutcome> go_on(SessionOrder order, std::function<bool()> turn) = 0;
 };
 
 /// Creates sessions for one project: the door to a vendor. The caller owns retries.
@@ -86,16 +101,14 @@ public:
     /// Whether create_session() may take long and fail; one that does not answers at once, on any thread.
     virtual bool needs_network() const = 0;
 
-    /// Whether disconnect_all() can do something, by calls that may take long and fail. Most vendors whose sessions are
-    /// made by calls have such calls too.
+    /// Whether there is an emptier(), whose calls may take long and fail. Most vendors whose sessions are made by calls
+    /// have such calls too.
     virtual bool can_disconnect() const { return needs_network(); }
 
     virtual boost::asio::awaitable<CreateOutcome> create_session(SessionOrder order) = 0;
 
-    /// Ends the connections of everybody who is in the session. Only where can_disconnect() says so. `may_go_on` is
-    /// asked before each request, for this may take long: false, and no more is sent and those so far are counted.
-    virtual boost::asio::awaitable<DisconnectOutcome>
-    disconnect_all(std::string session_id, SessionOrder order, std::function<bool()> may_go_on) = 0;
+    /// For everybody who is in the session; it must not outlive the provider. Null unless can_disconnect() says so.
+    virtual std::unique_ptr<Emptier> emptier(std::string) { return nullptr; }
 };
 
 } // namespace usher

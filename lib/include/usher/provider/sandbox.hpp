@@ -17,8 +17,6 @@ public:
 
     bool needs_network() const override { return false; }
     boost::asio::awaitable<CreateOutcome> create_session(SessionOrder order) override;
-    boost::asio::awaitable<DisconnectOutcome>
-    disconnect_all(std::string session_id, SessionOrder order, std::function<bool()> may_go_on) override;
 
 private:
     std::string api_key_;

@@ -24,15 +24,14 @@ public:
 
     bool needs_network() const override { return true; }
     boost::asio::awaitable<CreateOutcome> create_session(SessionOrder order) override;
-    boost::asio::awaitable<DisconnectOutcome>
-    disconnect_all(std::string session_id, SessionOrder order, std::function<bool()> may_go_on) override;
+    std::unique_ptr<Emptier> emptier(std::string session_id) override;
 
 private:
+    class SessionEmptier;
+
     std::string authorization(TokenEntropy entropy) const;
     CallContext context(std::string authorization) const;
     boost::asio::awaitable<std::optional<ProviderFailure>> ask_the_time();
-    boost::asio::awaitable<tl::expected<std::size_t, ProviderFailure>>
-    disconnect(std::string_view session_id, std::string connection_id, TokenEntropy entropy);
 
     VendorHost host_;
     std::string server_;

@@ -47,6 +47,7 @@ public:
     /// While open: the last failure that opened it or kept it open.
     Instant failed_at() const { return failed_at_; }
     std::size_t running() const { return running_; }
+    std::size_t concurrency() const { return settings_.concurrency; }
 
 private:
     void refill(Instant now);

@@ -123,7 +123,11 @@ private:
     void begin(News news, CallRecord const& record);
     boost::asio::awaitable<void> call(std::shared_ptr<ProjectCalls> project, Order order);
     void start(std::shared_ptr<ProjectCalls> const& project);
+    struct Emptying;
+    using SteadyInstant = std::chrono::steady_clock::time_point;
     boost::asio::awaitable<void> disconnect(std::shared_ptr<ProjectCalls> project, Disconnect row);
+    std::optional<SteadyInstant> next_disconnect(ProjectCalls& project) const;
+    bool take_turn(Emptying& emptying);
     std::chrono::steady_clock::duration start_disconnects();
     struct StartedDisconnects {
         bool any_left = false;
@@ -177,6 +181,8 @@ private:
         int failures = 0;
         bool under_way = false;
         std::chrono::steady_clock::time_point next{};
+        std::shared_ptr<ProjectCalls> project{}; ///< Whose provider the emptier is of.
+        std::unique_ptr<Emptier> emptier{};      ///< How far it has come.
     };
     std::map<SessionNo, Tries> disconnects_; ///< Of those that were tried.
     bool disconnects_wanted_ = true;         ///< Some may be left by an earlier daemon.

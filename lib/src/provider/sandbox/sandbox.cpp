@@ -27,11 +27,4 @@ boost::asio::awaitable<CreateOutcome> SandboxProvider::create_session(SessionOrd
     co_return outcome;
 }
 
-boost::asio::awaitable<DisconnectOutcome>
-SandboxProvider::disconnect_all(std::string, SessionOrder, std::function<bool()>)
-{
-    DisconnectOutcome nobody{std::size_t{0}};
-    co_return nobody;
-}
-
 } // namespace usher
