@@ -94,10 +94,7 @@ private:
     boost::asio::awaitable<std::optional<ProviderFailure>> list_page(std::string jwt);
     boost::asio::awaitable<std::optional<ProviderFailure>> end_next(std::string jwt);
     void read_on();
-    bool is_endless() const
-    {
-        return ended_.size() >= connections_max || (next_ == Next::list && pages_ >= pages_max);
-    }
+    bool is_endless() const { return ended_.size() >= connections_max || (next_ == Next::list && pages_ >= pages_max); }
 
     VendorProvider& vendor_;
     std::string session_id_;
