@@ -87,7 +87,7 @@ SessionMaker::StartedDisconnects SessionMaker::start_disconnects(std::optional<s
         ProjectCalls const& project = *found->second;
         if (project.emptying >= std::max<std::size_t>(project.pace.concurrency() / 2, 1))
             return false; // until one of them is over
-        const auto next = next_disconnect(*found->second);
+        const auto next = next_disconnect(*found->second, now);
         if (next && *next <= now)
             return true;
         wait = std::min<SteadyClock::duration>(wait, next ? *next - now : idle); // else a call will end
@@ -133,9 +133,9 @@ WhyNotDisconnect SessionMaker::why_not(Disconnect const& row) const
 
 /// When the next request may be sent; nothing when a call has to end before. While sessions wait too, they have every
 /// other place.
-std::optional<SessionMaker::SteadyInstant> SessionMaker::next_disconnect(ProjectCalls& project) const
+std::optional<SessionMaker::SteadyInstant>
+SessionMaker::next_disconnect(ProjectCalls& project, SteadyClock::time_point now)
 {
-    const SteadyClock::time_point now = clock_.steady_now();
     auto next = project.pace.next(now);
     if (next && project.sessions_next && project.waits())
         next = std::max(*next, now + turn_of_sessions);
@@ -150,8 +150,9 @@ bool SessionMaker::take_turn(Emptying& emptying)
         hear(project, nullptr, std::nullopt, clock_.now() + patience_max);
         start(emptying.project);
     }
-    const auto next = next_disconnect(project);
-    emptying.is_left = stopping_ || !next || *next > clock_.steady_now();
+    const SteadyClock::time_point now = clock_.steady_now();
+    const auto next = next_disconnect(project, now);
+    emptying.is_left = stopping_ || !next || *next > now;
     if (emptying.is_left)
         return false;
     try { // the platform may have its meeting on again by now

@@ -126,7 +126,7 @@ private:
     struct Emptying;
     using SteadyInstant = std::chrono::steady_clock::time_point;
     boost::asio::awaitable<void> disconnect(std::shared_ptr<ProjectCalls> project, Disconnect row);
-    std::optional<SteadyInstant> next_disconnect(ProjectCalls& project) const;
+    static std::optional<SteadyInstant> next_disconnect(ProjectCalls& project, SteadyInstant now);
     bool take_turn(Emptying& emptying);
     std::chrono::steady_clock::duration start_disconnects();
     struct StartedDisconnects {
