@@ -6,7 +6,9 @@
 
 #include <unistd.h>
 
+#include <usher/core/printable.hpp>
 #include <usher/store/backup.hpp>
+#include <usher/store/database.hpp>
 
 #include "commands.hpp"
 #include "interrupt.hpp"
@@ -112,7 +114,10 @@ int restore(Context& context, RestoreArguments const& arguments)
     }
     const std::string lost =
         "What was written since " + Times{context.now(), context.local}.relative(copy->taken_at()) + " is lost.";
-    if (!arguments.yes && !agreed(context, "restore", lost))
+    const bool lacks_key = copy->lacks_key();
+    const std::string key_missing =
+        "there is no key: usherd starts only where systemd gives it the one of these sessions, as usher.db.key";
+    if (!arguments.yes && !agreed(context, "restore", lost + (lacks_key ? " Then " + key_missing + "." : "")))
         return exit_could_not;
     const Restore::Replaced result = copy->commit();
     if (context.json) {
@@ -124,7 +129,8 @@ int restore(Context& context, RestoreArguments const& arguments)
                 {"database", database},
                 {"taken_at", to_iso8601(copy->taken_at())},
                 {"replaced", result.replaced.empty() ? Json(nullptr) : Json(result.replaced)},
-                {"still_open", result.still_open}}
+                {"still_open", result.still_open},
+                {"lacks_key", lacks_key}}
         );
         return exit_done;
     }
@@ -133,6 +139,10 @@ int restore(Context& context, RestoreArguments const& arguments)
     if (result.still_open)
         context.out << "note       somebody has the old file open, and goes on with it\n"
                        "  do: restart the platforms\n";
+    if (lacks_key)
+        context.out << "note       " << key_missing << "\n  do: put the key of the copy there as "
+                    << real_path(database) << ".key"
+                    << ", or: usherctl --db " << shell_word(database) << " init --adopt-sessions\n";
     context.out << "do: systemctl start usher\n";
     return exit_done;
 }

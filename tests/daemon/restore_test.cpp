@@ -208,6 +208,76 @@ TEST_F(Restore, RefusesTheKeyOfAnotherDatabase)
     EXPECT_EQ(status, 0);
 }
 
+/// After a move to another machine, or beside a database that was made anew.
+TEST_F(Restore, RefusesACopyThatTheKeyInPlaceDoesNotFit)
+{
+    const std::string copy = folder.file("u.db");
+    add_meeting("m");
+    ASSERT_EQ(once().end(), 0) << printed();
+    const std::string of_session = session();
+    usherctl({"backup", copy});
+    ASSERT_EQ(status, 0);
+    std::filesystem::remove(copy + ".key");
+    const std::string other = folder.file("other.db");
+    create_database(other, FileAccess::group_and_read);
+    path = other;
+    add_meeting("kept");
+    ASSERT_EQ(once().end(), 0) << printed();
+    const std::string key = read_text(path + ".key");
+
+    const std::string answer = usherctl({"restore", copy, "--yes"});
+
+    EXPECT_EQ(status, 1);
+    EXPECT_NE(
+        answer.find(path + ".key: is the key of another database: no session of " + copy + " is sealed with it"),
+        std::string::npos
+    ) << answer;
+    EXPECT_NE(answer.find("put the key of that copy beside it as " + copy + ".key, or accept"), std::string::npos)
+        << answer;
+    EXPECT_EQ(ask("SELECT group_concat(id) FROM meeting"), "kept");
+    EXPECT_EQ(read_text(path + ".key"), key);
+
+    const std::string adopted = folder.file("adopted");
+    std::ofstream{adopted};
+    ASSERT_EQ(Program({USHERCTL, "--db", copy, "init", "--adopt-sessions"}, adopted).end(), 0) << read_text(adopted);
+    usherctl({"restore", copy, "--yes"});
+    ASSERT_EQ(status, 0);
+    for (const int start : {1, 2}) {
+        EXPECT_EQ(once().end(), 0) << printed();
+        EXPECT_EQ(session(), of_session) << start;
+    }
+}
+
+TEST_F(Restore, SaysThatNoKeyIsThere)
+{
+    const std::string copy = folder.file("u.db");
+    usherctl({"backup", copy});
+    usherctl({"restore", copy, "--yes"});
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(usherctl({"restore", copy, "--yes"}).find("note"), std::string::npos) << "there is no session";
+    add_meeting("m");
+    ASSERT_EQ(once().end(), 0) << printed();
+    usherctl({"backup", copy, "--yes"});
+    std::filesystem::remove(copy + ".key");
+    std::filesystem::remove(path + ".key");
+
+    const std::string unasked = usherctl({"restore", copy});
+    EXPECT_NE(unasked.find("is lost. Then there is no key: usherd starts only where"), std::string::npos) << unasked;
+    const std::string answer = usherctl({"restore", copy, "--yes"});
+
+    EXPECT_EQ(status, 0);
+    EXPECT_NE(
+        answer.find(
+            "note       there is no key: usherd starts only where systemd gives it the one of these sessions, as "
+            "usher.db.key\n  do: put the key of the copy there as " +
+            path + ".key, or: usherctl --db " + path + " init --adopt-sessions\n"
+        ),
+        std::string::npos
+    ) << answer;
+    usherctl({"init", "--adopt-sessions"});
+    EXPECT_EQ(once().end(), 0) << printed();
+}
+
 TEST_F(Restore, RefusesACopyWhoseContractIsDamaged)
 {
     const std::string copy = folder.file("u.db");

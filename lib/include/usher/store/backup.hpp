@@ -45,6 +45,9 @@ public:
     /// The last instant that the copy's rows, or its file, know of.
     sys_seconds taken_at() const;
 
+    /// The copy has sessions, and there is no key: neither with it nor beside the database.
+    bool lacks_key() const;
+
     struct Replaced {
         std::string replaced;    ///< Where the former file is; empty when there was none.
         bool still_open = false; ///< Others have the former file open, and go on with it.

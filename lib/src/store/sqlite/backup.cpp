@@ -91,9 +91,10 @@ bool exchange_names(std::string const& one, std::string const& other)
     return false;
 }
 
+/// A link that leads nowhere is there as well.
 bool exists(std::string const& path)
 {
-    return ::access(path.c_str(), F_OK) == 0;
+    return ::faccessat(AT_FDCWD, path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /// Of a file that has its place beside the database and is small.
@@ -149,13 +150,20 @@ bool is_of_writing(int code)
     return code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_TRUNCATE;
 }
 
-/// Whether sessions of a copy are sealed with the key beside it.
-void expect_its_key(std::string const& copy, std::string const& key, std::string const& to_do)
+/// Refuses a key with which no session of a copy is sealed; `of` is what it was copied from.
+void expect_its_key(std::string const& copy, std::string const& of, std::string const& key, std::string const& to_do)
 {
     const std::optional<Seal> seal = read_key(key);
     if (seal && !seals_some(*open_as_it_is(copy, Untouched::immutable), *seal))
         throw DatabaseError{
-            key + ": is the key of another database: no session is sealed with it; " + to_do + ". Nothing was done"};
+            key + ": is the key of another database: no session of " + of + " is sealed with it; " + to_do +
+            ". Nothing was done"};
+}
+
+bool has_sessions(std::string const& copy)
+{
+    const auto database = open_as_it_is(copy, Untouched::immutable);
+    return database->execAndGet("SELECT EXISTS (SELECT 1 FROM main.session)").getInt() != 0;
 }
 
 /// All pages of `source` at one instant, to an empty file beside the final one, checked.
@@ -333,7 +341,7 @@ back_up(std::string const& database, std::string const& target, std::string cons
         } catch (SQLite::Exception const& error) {
             rethrow(error, database);
         }
-        expect_its_key(copy, real_path(database) + ".key", "usherctl doctor says what to do");
+        expect_its_key(copy, database, real_path(database) + ".key", "usherctl doctor says what to do");
         for (const std::string suffix : {".key", ".mark"})
             if (const std::string from = real_path(database) + suffix; exists(from)) {
                 expect_regular(from);
@@ -362,12 +370,14 @@ struct Restore::Impl {
     Impl& operator=(Impl const&) = delete;
     ~Impl();
     Replaced commit();
+    void take_key();
 
     std::string database_;
     std::string backup_;
     InstanceLock lock_;
     std::string copy_;
     std::optional<std::string> key_; // likewise a copy
+    bool lacks_key_ = false;
     sys_seconds taken_at_{};
 };
 
@@ -382,6 +392,11 @@ Restore::~Restore() = default;
 sys_seconds Restore::taken_at() const
 {
     return impl_->taken_at_;
+}
+
+bool Restore::lacks_key() const
+{
+    return impl_->lacks_key_;
 }
 
 Restore::Replaced Restore::commit()
@@ -420,20 +435,32 @@ Restore::Impl::Impl(
         }
         take_rights(copy_, database_);
         taken_at_ = last_instant(copy_, backup);
-        if (exists(backup + ".key")) {
-            expect_its_key(
-                copy_, backup + ".key", "put the right one there, or remove it and accept its sessions afterwards"
-            );
-            key_ = copy_ + ".key";
-            copy_small(backup + ".key", *key_);
-            take_rights(*key_, database_);
-            if (::chmod(key_->c_str(), 0600) != 0)
-                fail_by_errno(*key_, "cannot be given its mode");
-        }
+        take_key();
     } catch (...) {
         ::unlink(copy_.c_str());
         ::unlink((copy_ + ".key").c_str());
         throw;
+    }
+}
+
+/// The key that will be beside the database is the copy's: a daemon takes every session off that it does not fit.
+void Restore::Impl::take_key()
+{
+    const std::string given = backup_ + ".key";
+    const std::string own = database_ + ".key";
+    const std::string to_accept =
+        "accept its sessions as they are: usherctl --db " + shell_word(backup_) + " init --adopt-sessions";
+    if (exists(given)) {
+        expect_its_key(copy_, backup_, given, "put the right one there, or " + to_accept);
+        key_ = copy_ + ".key";
+        copy_small(given, *key_);
+        take_rights(*key_, database_);
+        if (::chmod(key_->c_str(), 0600) != 0)
+            fail_by_errno(*key_, "cannot be given its mode");
+    } else if (exists(own)) {
+        expect_its_key(copy_, backup_, own, "put the key of that copy beside it as " + given + ", or " + to_accept);
+    } else {
+        lacks_key_ = has_sessions(copy_);
     }
 }
 
