@@ -135,7 +135,8 @@ int restore(Context& context, RestoreArguments const& arguments)
         return exit_done;
     }
     context.out << "Done, checked" << (result.replaced.empty() ? std::string{} : "; the old file is " + result.replaced)
-                << ".\n";
+                << ".\n"
+                << lost << "\n";
     if (result.still_open)
         context.out << "note       somebody has the old file open, and goes on with it\n"
                        "  do: restart the platforms\n";

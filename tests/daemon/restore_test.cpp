@@ -254,7 +254,9 @@ TEST_F(Restore, SaysThatNoKeyIsThere)
     usherctl({"backup", copy});
     usherctl({"restore", copy, "--yes"});
     EXPECT_EQ(status, 0);
-    EXPECT_EQ(usherctl({"restore", copy, "--yes"}).find("note"), std::string::npos) << "there is no session";
+    const std::string unkeyed = usherctl({"restore", copy, "--yes"});
+    EXPECT_EQ(unkeyed.find("note"), std::string::npos) << "there is no session: " << unkeyed;
+    EXPECT_NE(unkeyed.find(".replaced.\nWhat was written since "), std::string::npos) << unkeyed;
     add_meeting("m");
     ASSERT_EQ(once().end(), 0) << printed();
     usherctl({"backup", copy, "--yes"});
