@@ -61,8 +61,13 @@ int backup(Context& context, BackupArguments const& arguments)
     expect_name(arguments.file);
     const Interruptible interruptible;
     const std::string database = context.database();
-    const bool there = ::access(arguments.file.c_str(), F_OK) == 0;
-    if (there && !arguments.yes && !agreed(context, "backup", arguments.file + " is there already and is replaced."))
+    const std::vector<std::string> there = files_replaced_by_backup(database, arguments.file);
+    if (!there.empty() && !arguments.yes &&
+        !agreed(
+            context, "backup",
+            file_list(there) +
+                (there.size() == 1 ? " is there already and is replaced." : " are there already and are replaced.")
+        ))
         return exit_could_not;
     const std::vector<std::string> files = back_up(
         database, arguments.file, "usherctl backup, pid " + std::to_string(::getpid()), shown(context, "copying")
@@ -156,7 +161,7 @@ void add_backup(CLI::App& app, Context& context)
         app, context, "backup", "Copy the database, while usherd and platforms work on it", "usherctl backup u.db"};
     const auto to = std::make_shared<BackupArguments>();
     backup_command.needs("file", "FILE", to->file, "The copy");
-    backup_command.takes("--yes", to->yes, "Replace a file that is there already, without asking");
+    backup_command.takes("--yes", to->yes, "Replace files that are there already, without asking");
     backup_command.action([&context, to] { return backup(context, *to); });
 
     Command restore_command{

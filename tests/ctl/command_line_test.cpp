@@ -129,6 +129,14 @@ TEST_F(CommandLine, PrintsOneObjectWhereverJsonIsAskedFor)
         unasked.json().at("error").at("message"),
         copy + " is there already and is replaced. There is no terminal to ask. Nothing was done"
     );
+    const std::string keys = write("keys.db.key", "the only key of another copy");
+    std::ofstream{path + ".key"} << std::string(64, 'a') << '\n';
+    EXPECT_EQ(code(call({"backup", "--db", path, folder.file("keys.db"), "--json"})), "not_agreed");
+    EXPECT_THAT(
+        call({"backup", "--db", path, folder.file("keys.db")}).err,
+        StartsWith(keys + " is there already and is replaced.\n")
+    );
+    EXPECT_FALSE(std::filesystem::exists(folder.file("keys.db")));
     EXPECT_EQ(code(call({"replace-session", "--db", path, "--all", "--json"})), "not_agreed");
     ASSERT_EQ(call({"backup", "--db", path, copy, "--yes"}).status, 0);
     EXPECT_EQ(code(call({"restore", "--db", path, copy, "--json"})), "not_agreed");

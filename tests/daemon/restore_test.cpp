@@ -147,6 +147,32 @@ TEST_F(Restore, LeavesTheOldDatabaseOrTheNewOneWheneverItIsKilled)
     EXPECT_GT(new_ones, 2);
 }
 
+TEST_F(Restore, ABackupThatIsKilledLeavesTheFormerCopyOrTheNewOne)
+{
+    const std::string copy = folder.file("u.db");
+    add_meeting("m");
+    ASSERT_EQ(once().end(), 0) << printed();
+    const std::string of_session = session();
+    usherctl({"backup", copy});
+    ASSERT_EQ(status, 0);
+    add_meeting("later");
+    for (int step = 0;; ++step) {
+        SCOPED_TRACE(step);
+        const std::string answer = folder.file("answer");
+        std::ofstream{answer};
+        const bool killed = is_killed_at(step, {USHERCTL, "--db", path, "backup", copy, "--yes"}, answer);
+
+        const std::string moved = folder.file("moved.db");
+        std::ofstream{answer};
+        ASSERT_EQ(Program({USHERCTL, "--db", moved, "restore", copy, "--yes"}, answer).end(), 0) << read_text(answer);
+        SQLite::Database restored{moved};
+        EXPECT_EQ(restored.execAndGet("SELECT session_id FROM join_credential").getString(), of_session);
+        if (!killed)
+            break;
+    }
+    EXPECT_EQ(SQLite::Database{copy}.execAndGet("SELECT count(*) FROM meeting").getInt(), 2);
+}
+
 TEST_F(Restore, LeavesNoCopyBehindWhenItsQuestionIsInterrupted)
 {
     const std::string copy = folder.file("u.db");

@@ -19,10 +19,13 @@ using CopyProgress = std::function<void(std::size_t pages, std::size_t total)>;
 /// Copies `database`, as it is at one instant, to `target`, which is checked and readable by this account alone;
 /// DATABASE.key and DATABASE.mark go with it where they are. What was of these names is replaced once the copies are
 /// whole, unless it is of `database` itself, or another daemon works on it; `who` is for one that starts meanwhile.
-/// Returns the files. Errors: AlreadyAtWork, DatabaseError, DatabaseBusy.
+/// After an error all of them are as they were. Returns the files. Errors: AlreadyAtWork, DatabaseError, DatabaseBusy.
 std::vector<std::string> back_up(
     std::string const& database, std::string const& target, std::string const& who, CopyProgress const& progress = {}
 );
+
+/// What is there already of the files that back_up() would write.
+std::vector<std::string> files_replaced_by_backup(std::string const& database, std::string const& target);
 
 /// Refuses a name of a file that `database` needs, or at which a restore puts something: nothing is to be written
 /// there. Errors: DatabaseError.

@@ -97,6 +97,65 @@ bool exists(std::string const& path)
     return ::faccessat(AT_FDCWD, path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/// Gives new files the names of former ones. All former ones come back unless it is kept.
+class Replacement {
+public:
+    Replacement() = default;
+    Replacement(Replacement const&) = delete;
+    Replacement& operator=(Replacement const&) = delete;
+    ~Replacement()
+    {
+        for (auto done = done_.rbegin(); done != done_.rend(); ++done)
+            if (done->is_former_kept)
+                ::rename(done->aside.c_str(), done->name.c_str());
+            else
+                ::unlink(done->name.c_str());
+    }
+
+    /// What has this name, if anything, gets the other one until it is kept.
+    void take_away(std::string const& name, std::string const& aside)
+    {
+        if (!exists(name))
+            return;
+        move(name, aside);
+        done_.push_back({name, aside, true});
+    }
+
+    /// The file at `from` gets this name, and what has it the name `from`, until it is kept.
+    void put(std::string const& from, std::string const& name)
+    {
+        expect_regular(name); // somebody may have put something else there meanwhile
+        const bool replaces = exists(name);
+        if (!replaces) {
+            move(from, name);
+        } else if (!exchange_names(from, name)) { // the name is nobody's for a moment then
+            const std::string former = from + ".former";
+            move(name, former);
+            done_.push_back({name, former, true});
+            move(from, name);
+            done_.pop_back();
+            move(former, from);
+        }
+        done_.push_back({name, from, replaces});
+    }
+
+    void keep()
+    {
+        for (Step const& step : done_)
+            if (step.is_former_kept)
+                ::unlink(step.aside.c_str());
+        done_.clear();
+    }
+
+private:
+    struct Step {
+        std::string name;
+        std::string aside;
+        bool is_former_kept; ///< At `aside`.
+    };
+    std::vector<Step> done_;
+};
+
 /// Of a file that has its place beside the database and is small.
 void copy_small(std::string const& from, std::string const& to)
 {
@@ -312,7 +371,10 @@ bool log_does_not_fit(std::string const& database)
 void expect_other_file(std::string const& database, std::string const& target)
 {
     const std::string own = real_path(database);
-    for (const std::string written : {"", ".partial", ".copy", "-wal", "-shm", ".key", ".mark"})
+    for (const std::string written :
+         {"", ".partial", ".copy", "-wal", "-shm", "-journal", ".key", ".mark", ".copy.key", ".copy.mark",
+          ".copy.former", ".copy.key.former", ".copy.mark.former", ".copy.former-wal", ".copy.former-shm",
+          ".copy.former-journal"})
         for (const std::string suffix :
              {"", "-wal", "-shm", "-journal", "-wal.foreign", ".key", ".key.new", ".mark", ".lock", ".restoring",
               ".restoring.key", ".backed-up", ".replaced", ".replaced-wal", ".replaced-shm", ".replaced.key"})
@@ -322,17 +384,33 @@ void expect_other_file(std::string const& database, std::string const& target)
                     " the database itself; name another file"};
 }
 
+std::vector<std::string> files_replaced_by_backup(std::string const& database, std::string const& target)
+{
+    std::vector<std::string> files;
+    for (const std::string suffix : {"", ".key", ".mark"})
+        if (exists(target + suffix) && (suffix.empty() || exists(real_path(database) + suffix)))
+            files.push_back(target + suffix);
+    return files;
+}
+
 std::vector<std::string>
 back_up(std::string const& database, std::string const& target, std::string const& who, CopyProgress const& progress)
 {
     expect_other_file(database, target);
-    expect_regular(target);
+    const std::string source_path = real_path(database);
+    std::vector<std::string> companions; // that the database has
+    for (const std::string suffix : {".key", ".mark"})
+        if (exists(source_path + suffix)) {
+            expect_regular(source_path + suffix);
+            companions.push_back(suffix);
+        }
+    for (const std::string suffix : {"", ".key", ".mark", "-wal", "-shm", "-journal"})
+        expect_regular(target + suffix);
     std::optional<InstanceLock> lock;
     if (const std::string replaced = real_path(target); exists(replaced + ".lock")) // a daemon works on it, or has
         lock.emplace(replaced, who);
     const OnlyWriter alone{target};
     const std::string copy = target + ".copy";
-    std::vector<std::string> files{target};
     try {
         try {
             const auto source = open_connection(database, Access::read_only);
@@ -341,26 +419,28 @@ back_up(std::string const& database, std::string const& target, std::string cons
         } catch (SQLite::Exception const& error) {
             rethrow(error, database);
         }
-        expect_its_key(copy, database, real_path(database) + ".key", "usherctl doctor says what to do");
-        for (const std::string suffix : {".key", ".mark"})
-            if (const std::string from = real_path(database) + suffix; exists(from)) {
-                expect_regular(from);
-                copy_small(from, copy + suffix);
-                files.push_back(target + suffix);
-            }
-        move(copy, target);
-        ::unlink((target + "-wal").c_str()); // of what was there before
-        ::unlink((target + "-shm").c_str());
-        for (const std::string suffix : {".key", ".mark"})
-            if (exists(copy + suffix))
-                move(copy + suffix, target + suffix);
+        expect_its_key(copy, database, source_path + ".key", "usherctl doctor says what to do");
+        if (exists(target + ".key") && !exists(source_path + ".key")) // which stays
+            expect_its_key(copy, database, target + ".key", "move it away, or name another file for the copy");
+        for (std::string const& suffix : companions)
+            copy_small(source_path + suffix, copy + suffix);
+        Replacement replacement;
+        for (const std::string log : {"-wal", "-shm", "-journal"}) // of the former copy
+            replacement.take_away(target + log, copy + ".former" + log);
+        for (std::string const& suffix : companions)
+            replacement.put(copy + suffix, target + suffix);
+        replacement.put(copy, target); // after the key without which it is of no use
         make_durable(folder_of(target));
+        replacement.keep();
     } catch (...) {
         for (const std::string suffix : {"", ".key", ".mark"})
             ::unlink((copy + suffix).c_str());
         throw;
     }
-    note_backup(real_path(database));
+    note_backup(source_path);
+    std::vector<std::string> files{target};
+    for (std::string const& suffix : companions)
+        files.push_back(target + suffix);
     return files;
 }
 
