@@ -92,17 +92,25 @@ private:
     std::multimap<sys_seconds, std::string> first_;
 };
 
-/// What a reload of the configuration would do to the meetings of a database.
+/// What a reload of the configuration would do to the meetings of a database. Of each kind those come first that people
+/// are in.
 struct Impact {
-    Touched live;  ///< That get a new session,
-    Touched later; ///< likewise, before they open.
+    Touched ending; ///< Live ones that are over by the new configuration.
+    Touched live;   ///< Live ones that get a new session,
+    Touched later;  ///< likewise, before they open.
+    Touched shut;   ///< Live ones some of whose people have no credential to come back with.
     Touched failing;
-    std::string missing_project; ///< Of the first of those.
-    std::int64_t people = 0;     ///< In the live ones.
+    std::string why_failing;        ///< The first of those.
+    std::string missing_project;    ///< Of the first of those, where that is why.
+    std::int64_t people_ending = 0; ///< Who hold a token there; likewise below.
+    std::int64_t emptied = 0;       ///< Of the ending ones: whoever is in them is thrown out.
+    std::int64_t people = 0;        ///< In those that get a new session.
+    std::int64_t people_shut = 0;   ///< Who could come back until now.
     std::int64_t signed_anew = 0;
-    std::int64_t withdrawn = 0;
+    std::int64_t withdrawn = 0;                             ///< Until they are wanted.
+    std::int64_t taken_back = 0;                            ///< For good.
     std::map<std::string, std::int64_t, std::less<>> calls; ///< By project.
-    std::vector<std::pair<sys_seconds, sys_seconds>> open;  ///< When those with a new session are.
+    std::vector<std::pair<sys_seconds, sys_seconds>> open;  ///< When a reload would be noticed in one of them.
 };
 
 bool is_of_the_configuration(TokenReason reason)
@@ -111,28 +119,102 @@ bool is_of_the_configuration(TokenReason reason)
            reason == TokenReason::details_changed; // another format
 }
 
-void look_at(Impact& impact, MeetingSnapshot const& meeting, Projects const& projects, sys_seconds now)
+bool holds_token(ParticipantRow const& participant)
+{
+    return participant.present && !participant.blocked && participant.token;
+}
+
+std::int64_t token_holders(MeetingSnapshot const& meeting)
+{
+    return std::count_if(meeting.participants.begin(), meeting.participants.end(), holds_token);
+}
+
+/// By what usherd has planned it for so far.
+bool is_live(MeetingSnapshot const& meeting, sys_seconds now)
+{
+    return meeting.opens && meeting.closes && *meeting.opens <= now && now < *meeting.closes &&
+           meeting.state != State::ended && meeting.state != State::cancelled;
+}
+
+/// Not by what the platform wrote, or somebody asked for: that is done without a reload as well.
+bool is_replaced_by_the_configuration(MeetingSnapshot const& meeting, Plan const& planned, sys_seconds now)
+{
+    if (!meeting.published || planned.session == SessionStep::keep)
+        return false;
+    std::string const& why = planned.create_reason;
+    if (why == "project_key_changed" || why == "project_removed" || why == "participant_removed")
+        return true;
+    // One that was kept since the meeting had opened, which by the new configuration it has not.
+    return is_live(meeting, now) && *planned.opens > now && why != "adopted" && why != "requested";
+}
+
+/// The people who see their credential now and would not: their doors open later, or their tokens go.
+std::int64_t people_shut_out(
+    Report const& rows, MeetingSnapshot const& meeting, Plan const& planned, Policy const& doors, sys_seconds now
+)
+{
+    std::int64_t people = 0;
+    for (std::size_t i = 0; i < meeting.participants.size(); ++i) {
+        ParticipantRow const& participant = meeting.participants[i];
+        if (!holds_token(participant) || !participant.role)
+            continue;
+        const bool loses_token = planned.delete_tokens ||
+                                 std::any_of(planned.withdraw.begin(), planned.withdraw.end(), [&](auto const& each) {
+                                     return each.participant == i;
+                                 });
+        const bool is_hidden = doors.visible_at_opens && door_of(*meeting.meeting, *participant.role, doors) > now;
+        if (!loses_token && !is_hidden)
+            continue;
+        const auto person = rows.person(meeting.id, participant.id);
+        people += person && person->state == "ready" && person->opens && *person->opens <= now ? 1 : 0;
+    }
+    return people;
+}
+
+void look_at(
+    Impact& impact, MeetingSnapshot const& meeting, Projects const& projects, Report const& rows, sys_seconds now
+)
 {
     const Plan planned = plan(meeting, projects, now);
-    if (!planned.opens || !planned.closes || *planned.closes <= now || planned.state == State::cancelled)
+    if (!planned.opens || !planned.closes || planned.state == State::cancelled)
         return;
-    const bool live = *planned.opens <= now;
-    if (planned.state == State::failed && planned.reason == "unknown_project" && meeting.state != State::failed) {
-        if (impact.failing.total() == 0)
-            impact.missing_project = meeting.meeting->project;
-        impact.failing.add(meeting.id, *planned.opens);
+    const bool was_live = is_live(meeting, now);
+    const std::int64_t holders = token_holders(meeting);
+    if (meeting.closes && *planned.closes < *meeting.closes) // in between a reload ends it
+        impact.open.emplace_back(*planned.closes, *meeting.closes);
+    if (*planned.closes <= now) {
+        if (!was_live)
+            return;
+        impact.ending.add(meeting.id, *meeting.opens);
+        impact.people_ending += holders;
+        impact.taken_back += holders;
+        impact.emptied += planned.disconnect ? 1 : 0;
         return;
     }
-    const bool replaces =
-        meeting.published && planned.session != SessionStep::keep &&
-        (planned.create_reason == "project_key_changed" || planned.create_reason == "project_removed");
-    if (replaces) {
+    const bool live = was_live || *planned.opens <= now;
+    const std::int64_t shut = was_live ? people_shut_out(rows, meeting, planned, projects.base, now) : std::int64_t{0};
+    if (shut > 0) {
+        impact.shut.add(meeting.id, *meeting.opens);
+        impact.people_shut += shut;
+        impact.open.emplace_back(*meeting.opens, planned.delete_tokens ? *meeting.closes : *planned.opens);
+    }
+    if (planned.state == State::failed && meeting.state != State::failed) {
+        if (impact.failing.total() == 0) {
+            impact.why_failing = planned.detail;
+            if (planned.reason == "unknown_project")
+                impact.missing_project = meeting.meeting->project;
+        }
+        impact.failing.add(meeting.id, *planned.opens);
+        if (planned.delete_tokens)
+            impact.taken_back += holders;
+        return;
+    }
+    if (is_replaced_by_the_configuration(meeting, planned, now)) {
         (live ? impact.live : impact.later).add(meeting.id, *planned.opens);
-        impact.open.emplace_back(*planned.opens, *planned.closes);
+        impact.open.emplace_back(std::min(*planned.opens, meeting.opens.value_or(*planned.opens)), *planned.closes);
         if (planned.session == SessionStep::order)
             ++impact.calls[meeting.meeting->project];
-        for (ParticipantRow const& participant : meeting.participants)
-            impact.people += live && participant.present && participant.token ? 1 : 0;
+        impact.people += live ? holders : 0;
         return;
     }
     impact.signed_anew += std::count_if(planned.sign.begin(), planned.sign.end(), [](SignStep const& step) {
@@ -141,6 +223,8 @@ void look_at(Impact& impact, MeetingSnapshot const& meeting, Projects const& pro
     impact.withdrawn += std::count_if(planned.withdraw.begin(), planned.withdraw.end(), [](Withdrawal const& each) {
         return each.reason == WithdrawReason::not_yet;
     });
+    if (planned.delete_tokens == WithdrawReason::not_yet)
+        impact.withdrawn += holders;
 }
 
 /// The first instant from `now` on at which none of them is open.
@@ -237,35 +321,68 @@ std::string calls_text(Impact const& impact, Config const& config)
     return "; " + counted(all, "call") + (all == 1 ? " takes " : " take ") + span_text(longest);
 }
 
-Impact impact_of(std::string const& database, Projects const& projects, sys_seconds now)
+Impact impact_of(std::string const& database, Projects const& projects, Report const& rows, sys_seconds now)
 {
     Impact impact;
     const auto is_to_come = [&](SnapshotHint const& hint) { return !hint.closes || *hint.closes > now; };
     each_snapshot(database, is_to_come, [&](MeetingSnapshot const& meeting) {
         if (!meeting.is_unreadable && meeting.meeting)
-            look_at(impact, meeting, projects, now);
+            look_at(impact, meeting, projects, rows, now);
     });
     return impact;
 }
 
+std::string people_text(std::int64_t people)
+{
+    return people == 1 ? "1 person" : grouped(people) + " people";
+}
+
+/// `2 live meetings end; 91 people there lose their tokens.`
+std::string sentence_of_ending(Impact const& impact)
+{
+    const std::int64_t ending = impact.ending.total();
+    std::string text = counted(ending, "live meeting") + (ending == 1 ? " ends" : " end") + " at once";
+    if (impact.emptied > 0 && impact.emptied == ending)
+        return text + ", and whoever is in " + (ending == 1 ? "it" : "them") + " is thrown out.";
+    text += "; " + people_text(impact.people_ending) + " there " +
+            (impact.people_ending == 1 ? "loses a token" : "lose their tokens");
+    if (impact.emptied > 0)
+        text += ", and whoever is in " + grouped(impact.emptied) + " of them is thrown out";
+    return text + ".";
+}
+
 void judge(Checked& result, Impact const& impact, Times const& times)
 {
-    const std::int64_t live = impact.live.total();
-    if (live > 0) {
+    const auto tell = [&](std::string const& sentence) { // the worst is told first; all have lines of their own
         result.verdict = Verdict::at_risk;
-        result.sentence =
+        if (result.sentence.empty())
+            result.sentence = sentence;
+    };
+    if (impact.ending.total() > 0)
+        tell(sentence_of_ending(impact));
+    if (const std::int64_t live = impact.live.total(); live > 0)
+        tell(
             counted(live, "live meeting") + (live == 1 ? " gets a new session; " : " get new sessions; ") +
-            (impact.people == 1 ? "1 person" : grouped(impact.people) + " people") + " there must join again.";
+            people_text(impact.people) + " there must join again."
+        );
+    if (impact.people_shut > 0)
+        tell(
+            people_text(impact.people_shut) + " in " + counted(impact.shut.total(), "live meeting") +
+            " could not come back in."
+        );
+    if (result.verdict == Verdict::at_risk)
         result.to_do.push_back(
             "reload after " + times.relative(calm_from(impact.open, times.now())) + ": none is live then"
         );
-    }
     if (const std::int64_t failing = impact.failing.total(); failing > 0) {
-        if (result.sentence.empty())
-            result.sentence = counted(failing, "meeting") + (failing == 1 ? " fails" : " fail") + ": project " +
-                              whole(impact.missing_project) + " is not in the configuration.";
-        result.verdict = Verdict::at_risk;
-        result.to_do.push_back("add " + whole(impact.missing_project) + " under projects:");
+        const std::string why = impact.missing_project.empty()
+                                    ? prose(impact.why_failing)
+                                    : "project " + whole(impact.missing_project) + " is not in the configuration";
+        tell(counted(failing, "meeting") + (failing == 1 ? " fails: " : " fail: ") + why + ".");
+        result.to_do.push_back(
+            impact.missing_project.empty() ? "mend what is named, and check again"
+                                           : "add " + whole(impact.missing_project) + " under projects:"
+        );
     }
     if (result.sentence.empty())
         result.sentence = impact.later.total() == 0 ? "no session changes." : "no live meeting gets a new session.";
@@ -283,11 +400,13 @@ void check_against(Context& context, Checked& result, std::string const& databas
             key_ids[project.name] = signer->key_id();
         projects.by_name.emplace(project.name, facts_of(config, project, key_ids[project.name]));
     }
-    const Impact impact = impact_of(database, projects, times.now());
+    const Impact impact = impact_of(database, projects, rows, times.now());
     judge(result, impact, times);
     const std::vector<std::string> changes = changes_of(context, rows.projects(), key_ids);
     for (std::string const& change : changes)
         result.lines.push_back({"", change});
+    if (impact.ending.total() > 0)
+        result.lines.push_back({"ending", grouped(impact.ending.total()) + ": " + impact.ending.names()});
     if (impact.live.total() > 0)
         result.lines.push_back({"live", grouped(impact.live.total()) + ": " + impact.live.names()});
     if (impact.later.total() > 0)
@@ -296,6 +415,8 @@ void check_against(Context& context, Checked& result, std::string const& databas
                           (impact.later.total() == 1 ? ": a new session" : ": new sessions") +
                           calls_text(impact, config)}
         );
+    if (impact.shut.total() > 0)
+        result.lines.push_back({"shut", grouped(impact.shut.total()) + ": " + impact.shut.names()});
     if (impact.failing.total() > 0)
         result.lines.push_back({"failing", grouped(impact.failing.total()) + ": " + impact.failing.names()});
     if (impact.signed_anew > 0)
@@ -304,13 +425,20 @@ void check_against(Context& context, Checked& result, std::string const& databas
         );
     if (impact.withdrawn > 0)
         result.lines.push_back({"tokens", grouped(impact.withdrawn) + " are taken back until they are wanted"});
+    if (impact.taken_back > 0)
+        result.lines.push_back({"tokens", grouped(impact.taken_back) + " are taken back"});
     result.details["changes"] = json_of_texts(changes);
+    result.details["ending"] = impact.ending.json();
     result.details["live"] = impact.live.json();
     result.details["later"] = impact.later.json();
+    result.details["shut"] = impact.shut.json();
     result.details["failing"] = impact.failing.json();
     result.details["people_to_join_again"] = impact.people;
+    result.details["people_in_ending"] = impact.people_ending;
+    result.details["meetings_emptied"] = impact.emptied;
+    result.details["people_shut_out"] = impact.people_shut;
     result.details["tokens_signed_anew"] = impact.signed_anew;
-    result.details["tokens_taken_back"] = impact.withdrawn;
+    result.details["tokens_taken_back"] = impact.withdrawn + impact.taken_back;
 }
 
 void fail(Checked& result, std::string const& sentence, std::string const& to_do)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What usherctl check-config says of a configuration on the example's day.
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include <sys/stat.h>
@@ -70,6 +71,84 @@ TEST_F(CheckConfig, AProjectThatIsGoneFailsItsMeetings)
                     "new.yaml: projects.partner is gone\n"
                     "failing    6: track-b-1, track-b-2, track-b-3, 3 more\n"
     );
+}
+
+TEST_F(CheckConfig, AShorterGraceEndsLiveMeetings)
+{
+    world.policy.grace = 45min;
+    world.restart();
+    example_day();
+    write_config(other, "123456");
+    const Answer answer = ask({"check-config", "--against", world.path}, other);
+    EXPECT_EQ(
+        answer.out.find("At risk: 1 live meeting ends at once; 7 people there lose their tokens.\n"
+                        "do: reload after 09:35 UTC (in 15m): none is live then\n"
+                        "ending     1: crew-briefing\n"),
+        0U
+    ) << answer.out;
+    EXPECT_NE(answer.out.find("tokens     7 are taken back\n"), std::string::npos) << answer.out;
+    EXPECT_EQ(answer.status, 1);
+    const nlohmann::json json = ask({"check-config", "--against", world.path, "--json"}, other).json();
+    EXPECT_EQ(json.at("ending").at("items"), nlohmann::json::array({"crew-briefing"}));
+    EXPECT_EQ(json.at("tokens_taken_back"), 7);
+    EXPECT_EQ(json.at("meetings_emptied"), 0);
+
+    write_config(other, "123456", ", hard_end: disconnect");
+    EXPECT_EQ(
+        ask({"check-config", "--against", world.path}, other)
+            .out.find("At risk: 1 live meeting ends at once, and whoever is in it is thrown out.\n"),
+        0U
+    );
+}
+
+TEST_F(CheckConfig, ALongerGraceEndsNone)
+{
+    world.policy.grace = 5min;
+    world.restart();
+    example_day();
+    EXPECT_EQ(ask({"check-config", "--against", world.path}).status, 0);
+}
+
+/// The exhibits start at 09:30.
+TEST_F(CheckConfig, LaterDoorsShutOutWhoIsIn)
+{
+    example_day();
+    const auto with_doors = [&](std::string const& doors) {
+        write_config(other, "123456");
+        std::ifstream file{other};
+        std::string text{std::istreambuf_iterator<char>{file}, {}};
+        text.resize(text.find("tokens: "));
+        std::ofstream{other} << text << "tokens: " << doors << "\n";
+        return ask({"check-config", "--against", world.path}, other);
+    };
+    const Answer hidden = with_doors("{early_join: {moderator: 9m, default: 5m}, visible: at_opens}");
+    EXPECT_EQ(
+        hidden.out.find("At risk: 1 person in 1 live meeting could not come back in.\n"
+                        "do: reload after 09:21 UTC (in 1m): none is live then\n"
+                        "shut       1: exhibit-maps\n"),
+        0U
+    ) << hidden.out;
+    EXPECT_EQ(hidden.status, 1);
+    EXPECT_EQ(with_doors("{early_join: {moderator: 10m, default: 5m}, visible: at_opens}").status, 0) << "open still";
+    EXPECT_EQ(with_doors("{early_join: {moderator: 9m, default: 5m}}").status, 0) << "credentials are shown early";
+}
+
+TEST_F(CheckConfig, AnAdoptedSessionOfTheFormerKeyFailsItsMeeting)
+{
+    import_examples();
+    world.settle();
+    run_until(now - 1min);
+    world.sql(
+        "UPDATE meeting SET session_id = (SELECT session_id FROM join_credential WHERE meeting_id = 'green-room') "
+        "WHERE id = 'help-desk'"
+    );
+    run_until(now);
+    write_config(other, "777777");
+    const Answer answer = ask({"check-config", "--against", world.path}, other);
+    EXPECT_NE(answer.out.find("failing    1: help-desk\n"), std::string::npos) << answer.out;
+    EXPECT_EQ(answer.out.find("is not in the configuration"), std::string::npos) << answer.out;
+    EXPECT_NE(answer.out.find(" are taken back\n"), std::string::npos) << answer.out;
+    EXPECT_EQ(answer.status, 1);
 }
 
 TEST_F(CheckConfig, AnotherSecretSignsAnew)
