@@ -232,32 +232,40 @@ private:
             note("usherd", "it does not answer at status.listen, " + to_text(*listen), "systemctl restart usher");
     }
 
-    /// Whether usherd has taken the file as it is. Without the folder that systemd makes for it nothing is known of
-    /// its reloads.
+    /// Whether usherd has taken the file as it is.
     void loaded(sys_seconds started)
     {
         struct stat file {};
-        if (!is_configured() || ::access(run_folder().c_str(), R_OK | X_OK) != 0 ||
-            ::stat(context_.config_file().c_str(), &file) != 0)
+        if (!is_configured() || ::stat(context_.config_file().c_str(), &file) != 0)
             return;
-        const std::string told = run_folder() + "/reload";
-        const std::vector<std::string> verdict = read_verdict(told);
-        struct stat reload {};
-        const bool is_told = !verdict.empty() && ::stat(told.c_str(), &reload) == 0 &&
-                             reload.st_mtime >= unix_seconds(started); // else by the one before this
+        LeftVerdict last;
+        for (std::string const& place : verdict_places(context_)) {
+            LeftVerdict left = read_verdict(place);
+            if (left.is_hidden)
+                return;                                                         // whatever is known may be older
+            if (!left.lines.empty() && left.left_at >= unix_seconds(started) && // else by the usherd before this one
+                left.left_at >= last.left_at)
+                last = std::move(left);
+        }
+        std::vector<std::string> const& verdict = last.lines;
+        const bool is_told = !verdict.empty();
+        constexpr bool names_somebody = true; // the path, or the file's own words
         if (is_told && verdict.front() == "refused") {
             const std::string why = verdict.size() > 1 ? verdict[1] : "";
-            return problem(
-                "usherd", "the last reload was refused, the old configuration stays: " + prose(why),
-                why.find(with_restart_only) != std::string::npos ? "systemctl restart usher"
-                                                                 : "usherctl check-config; systemctl reload usher"
+            findings.push_back(
+                {true, "usherd", "the last reload was refused, the old configuration stays: " + prose(why),
+                 why.find(with_restart_only) != std::string::npos ? "systemctl restart usher"
+                                                                  : "usherctl check-config; systemctl reload usher",
+                 names_somebody}
             );
+            return;
         }
         // Not when it was written last, which whoever copies it may set.
-        if (file.st_ctime > (is_told ? std::int64_t{reload.st_mtime} : unix_seconds(started)))
-            note(
-                "usherd", whole(context_.config_file()) + " was changed since usherd read it",
-                "usherctl check-config --against " + argument(context_.database()) + "; systemctl reload usher"
+        if (file.st_ctime > (is_told ? last.left_at : unix_seconds(started)))
+            findings.push_back(
+                {false, "usherd", whole(context_.config_file()) + " was changed since usherd read it",
+                 "usherctl check-config --against " + argument(context_.database()) + "; systemctl reload usher",
+                 names_somebody}
             );
     }
 

@@ -5,19 +5,23 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <usher/core/printable.hpp>
+#include <usher/store/database.hpp>
 #include <usher/store/report.hpp>
 
 #include "commands.hpp"
@@ -33,7 +37,7 @@ using namespace std::chrono_literals;
 constexpr auto patience = 20s;
 constexpr auto look_again = 50ms;
 constexpr char const* standard_folder = "/run/usher";
-constexpr std::size_t verdict_lines_max = 200;
+constexpr std::size_t verdict_bytes_max = 1 << 16;
 
 struct ReloadCommand {
     Context& context;
@@ -62,21 +66,25 @@ struct ReloadCommand {
 
     int run() const
     {
-        const std::string path = verdict.empty() ? run_folder() + "/reload" : verdict;
         const pid_t daemon = find_daemon();
-        std::error_code error;
-        if (const std::vector<std::string> left = read_verdict(path);
-            !left.empty() && left.front() != "taken" && left.front() != "refused")
-            throw UsageError{"reload: --verdict: " + whole(path) + " holds something else"};
-        std::filesystem::remove(path, error); // what an earlier reload left
-        if (error && error != std::errc::no_such_file_or_directory)
-            throw std::runtime_error{"reload: " + path + ": " + error.message() + ". Nothing was done."};
+        const std::vector<std::string> paths = verdict.empty() ? verdict_places(context) : std::vector{verdict};
+        std::map<std::string, std::string> earlier; // stamps, by path
+        for (std::string const& path : paths) {
+            const LeftVerdict left = read_verdict(path);
+            if (!verdict.empty() && !left.lines.empty() && left.lines.front() != "taken" &&
+                left.lines.front() != "refused")
+                throw UsageError{"reload: --verdict: " + whole(path) + " holds something else"};
+            earlier[path] = left.stamp;
+        }
         if (::kill(daemon, SIGHUP) != 0)
             throw std::runtime_error{
                 "reload: usherd (pid " + std::to_string(daemon) + "): " + std::strerror(errno) + ". Nothing was done."};
         const auto until = std::chrono::steady_clock::now() + patience;
         while (std::chrono::steady_clock::now() < until) {
-            const std::vector<std::string> lines = read_verdict(path);
+            std::vector<std::string> lines;
+            for (std::string const& path : paths)
+                if (LeftVerdict left = read_verdict(path); left.stamp != earlier[path] && !left.lines.empty())
+                    lines = std::move(left.lines);
             if (!lines.empty() && lines.front() == "taken") {
                 if (context.json)
                     print(context.out, Json{{"version", 1}, {"command", "reload"}, {"taken", true}});
@@ -99,27 +107,46 @@ struct ReloadCommand {
                 throw std::runtime_error{"reload: usherd (pid " + std::to_string(daemon) + ") ended meanwhile."};
             std::this_thread::sleep_for(look_again);
         }
+        std::string names;
+        for (std::string const& path : paths)
+            names += (names.empty() ? "" : " or ") + path;
         throw std::runtime_error{
-            "reload: usherd (pid " + std::to_string(daemon) + ") has not answered within 20s in " + path +
+            "reload: usherd (pid " + std::to_string(daemon) + ") has not answered within 20s in " + names +
             "; look into its log, or at usherctl status"};
     }
 };
 
 } // namespace
 
-std::string run_folder()
+std::vector<std::string> verdict_places(Context& context)
 {
-    char const* const folder = std::getenv("RUNTIME_DIRECTORY");
-    return folder != nullptr && *folder != '\0' ? folder : standard_folder;
+    constexpr char const* name = "/reload";
+    if (char const* const folder = std::getenv("RUNTIME_DIRECTORY"); folder != nullptr && *folder != '\0')
+        return {std::string{folder} + name}; // we are of the unit, as ExecReload= is
+    return {std::string{standard_folder} + name, real_path(context.config().database) + ".reload"};
 }
 
-std::vector<std::string> read_verdict(std::string const& path)
+LeftVerdict read_verdict(std::string const& path)
 {
-    std::vector<std::string> lines;
-    std::ifstream file{path};
-    for (std::string line; lines.size() < verdict_lines_max && std::getline(file, line);)
-        lines.push_back(line);
-    return lines;
+    LeftVerdict left;
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    left.is_hidden = file < 0 && errno == EACCES;
+    struct stat status {};
+    if (file < 0)
+        return left;
+    if (::fstat(file, &status) == 0 && S_ISREG(status.st_mode)) {
+        left.left_at = status.st_mtim.tv_sec;
+        left.stamp = std::to_string(status.st_ino) + " " + std::to_string(status.st_mtim.tv_sec) + "." +
+                     std::to_string(status.st_mtim.tv_nsec);
+        std::string text(verdict_bytes_max, '\0');
+        const auto size = ::read(file, text.data(), text.size());
+        text.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+        std::istringstream lines{text};
+        for (std::string line; std::getline(lines, line);)
+            left.lines.push_back(line);
+    }
+    ::close(file);
+    return left;
 }
 
 void add_reload(CLI::App& app, Context& context)
@@ -131,7 +158,7 @@ void add_reload(CLI::App& app, Context& context)
     command.takes("--pid", "NUMBER", reload->pid, "The daemon's process; else the one that the database names");
     command.takes(
         "--verdict", "FILE", reload->verdict,
-        "Where usherd leaves its answer; " + std::string{standard_folder} + "/reload if none is named"
+        "Where usherd leaves its answer; else " + std::string{standard_folder} + "/reload and DATABASE.reload"
     );
     command.action([reload] { return reload->run(); });
 }

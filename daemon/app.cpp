@@ -330,7 +330,7 @@ private:
         for (std::string const& error : refusal)
             log_event("config.refused"_event, {{"reason", error}});
         metrics_.configuration_reloaded(refusal.empty());
-        leave_reload_verdict(refusal);
+        leave_reload_verdict(database_, refusal);
         const bool taken = refusal.empty();
         refused_reload_ = taken ? std::string{} : std::move(refusal.front());
         (taken ? configured_at_ : refused_at_) = clock_.now();

@@ -6,9 +6,9 @@
 
 namespace usher {
 
-/// Leaves what became of a reload in `reload` of the folder that systemd made for us (RuntimeDirectory=), where
-/// `usherctl reload` waits for it: `taken`, or `refused` and the errors, a line each. Elsewhere nothing happens, and
-/// what cannot be written is nobody's failure: the log has it.
-void leave_reload_verdict(std::vector<std::string> const& errors);
+/// Leaves what became of a reload where `usherctl reload` waits for it: `taken`, or `refused` and the errors, a line
+/// each. That is `reload` in the folder that systemd made for us (RuntimeDirectory=), else DATABASE.reload, which this
+/// account alone can read. What cannot be written is nobody's failure: the log has it.
+void leave_reload_verdict(std::string const& database, std::vector<std::string> const& errors);
 
 } // namespace usher

@@ -63,6 +63,7 @@ const std::string long_meeting = "note meetings: green-room, 1 more are over 8h:
 TEST_F(Doctors, AllIsWell)
 {
     example_day();
+    std::ofstream{world.path + ".reload"} << "taken\n"; // its clock is another one
     EXPECT_EQ(found(), std::vector<std::string>{long_meeting});
     const Answer answer = ask({"doctor", "--offline"});
     EXPECT_EQ(
@@ -183,7 +184,18 @@ TEST_F(Doctors, SeeAConfigurationThatUsherdHasNotRead)
     };
     const std::string changed = "note usherd: " + config + " was changed since usherd read it";
     began(1h);
-    EXPECT_FALSE(finds("note usherd")) << "it does not run under systemd: " << last;
+    EXPECT_TRUE(finds(changed)) << last;
+    const std::string beside = world.path + ".reload"; // where it does not run under systemd
+    std::ofstream{beside} << "taken\n";
+    written(beside, -1min);
+    EXPECT_FALSE(finds("note usherd")) << last;
+    std::ofstream{beside} << "refused\nusher.yaml:2:1: unknown key x\n";
+    EXPECT_TRUE(finds("problem usherd: the last reload was refused, the old configuration stays: usher.yaml:2:1: "))
+        << last;
+    std::filesystem::remove(beside);
+    ASSERT_EQ(::mkfifo(beside.c_str(), 0600), 0);
+    EXPECT_TRUE(finds(changed)) << "nobody waits in it: " << last;
+    std::filesystem::remove(beside);
     ::setenv("RUNTIME_DIRECTORY", run.c_str(), 1);
     EXPECT_TRUE(finds(changed)) << last;
     written(config, 2h);

@@ -291,6 +291,37 @@ TEST_F(Status, TellsAReloadFromARefusedOne)
     EXPECT_EQ(metric("usher_config_last_reload_successful"), 1);
 }
 
+/// Run by hand, or in a container.
+TEST_F(Status, TellsAReloadFromARefusedOneWithoutSystemd)
+{
+    const std::string verdict = path + ".reload";
+    const std::string victim = folder.file("victim");
+    std::ofstream{victim} << "not to be written to\n";
+    for (std::string const& name : {verdict, verdict + ".new"})
+        std::filesystem::create_symlink(victim, name);
+    const Program running = daemon([] { ::unsetenv("RUNTIME_DIRECTORY"); });
+    ASSERT_TRUE(said(" ready who="));
+    const auto here = [] { ::unsetenv("RUNTIME_DIRECTORY"); };
+
+    std::string answer = usherctl({"reload"}, here);
+
+    EXPECT_EQ(status, 0) << answer;
+    EXPECT_EQ(answer, "Done: usherd works with the configuration as it is now.\n");
+    EXPECT_EQ(test::read_text(victim), "not to be written to\n");
+    struct stat left {};
+    ASSERT_EQ(::lstat(verdict.c_str(), &left), 0);
+    EXPECT_EQ(left.st_mode, S_IFREG | 0600U);
+    EXPECT_FALSE(std::filesystem::exists(verdict + ".new"));
+
+    configure("{listen: " + socket + "}", "nonsense: 1\n");
+    answer = usherctl({"reload", "--pid", std::to_string(running.process())}, here);
+    EXPECT_EQ(status, 1);
+    EXPECT_NE(answer.find("nonsense: unknown key"), std::string::npos) << answer;
+    configure("{listen: " + socket + "}");
+    usherctl({"reload"}, here);
+    EXPECT_EQ(status, 0);
+}
+
 TEST_F(Status, SaysThatNobodyIsThereToReload)
 {
     const std::string answer = usherctl({"reload", "--verdict", folder.file("verdict")});

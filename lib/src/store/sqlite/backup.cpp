@@ -377,7 +377,8 @@ void expect_other_file(std::string const& database, std::string const& target)
           ".copy.former-journal"})
         for (const std::string suffix :
              {"", "-wal", "-shm", "-journal", "-wal.foreign", ".key", ".key.new", ".mark", ".lock", ".restoring",
-              ".restoring.key", ".backed-up", ".replaced", ".replaced-wal", ".replaced-shm", ".replaced.key"})
+              ".restoring.key", ".backed-up", ".reload", ".reload.new", ".replaced", ".replaced-wal", ".replaced-shm",
+              ".replaced.key"})
             if (is_same_file(target + written, own + suffix))
                 throw DatabaseError{
                     target + written + (suffix.empty() ? ": is" : ": belongs to") +
