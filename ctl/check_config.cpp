@@ -462,7 +462,8 @@ void check_deep(Context& context, Checked& result, Times const& times)
         else
             result.lines.push_back({"database", whole(config.database) + " is there, its contract is whole"});
     } catch (DatabaseError const& error) {
-        fail(result, prose(error.what()) + ".", "usherctl init");
+        const bool is_told = !error.way_out().empty();
+        fail(result, prose(error.fault()) + ".", is_told ? prose(error.way_out()) : "mend what is named");
     }
     for (ProjectConfig const& project : config.projects) {
         const auto signer = project.signer();

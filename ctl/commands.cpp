@@ -344,6 +344,8 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
         return exit_usage;
     } catch (UsageError const& error) {
         return report(context, "usage", error.what(), exit_usage);
+    } catch (DatabaseReadOnly const& error) {
+        return report(context, "read_only", error.what(), exit_usage);
     } catch (std::exception const& error) {
         return report(context, "failed", error.what(), exit_could_not);
     }

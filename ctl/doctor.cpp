@@ -108,7 +108,8 @@ public:
             } catch (DatabaseDamaged const& error) {
                 problem(check, prose(error.what()), "systemctl stop usher; usherctl restore BACKUP");
             } catch (DatabaseError const& error) {
-                problem(check, prose(error.what()), "usherctl init --repair");
+                const bool is_told = !error.way_out().empty();
+                problem(check, prose(error.fault()), is_told ? prose(error.way_out()) : "mend what is named");
             } catch (SchemaBroken const& error) {
                 problem(check, prose(error.what()), "usherctl init --repair");
             } catch (DatabaseBusy const& error) {

@@ -258,6 +258,91 @@ TEST_F(Machine, ALimitOnThreadsIsNamedWithTheWayOut)
     EXPECT_TRUE(says("raise this program's limit on threads: TasksMax=")) << printed();
 }
 
+/// What a command must do with the database, at least.
+struct OfAnother {
+    std::vector<std::string> words;
+    bool writes;
+};
+
+TEST_F(Machine, ADatabaseOfAnotherAccountEndsUsherctlAsItEndsUsherd)
+{
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root, to become another user";
+    const auto as_stranger = [] { become(stranger); };
+    ASSERT_EQ(::chmod(folder.file("").c_str(), 0755), 0);
+    const std::string target = "/tmp/usher-test-of-a-stranger.db";
+    const std::vector<OfAnother> commands{
+        {{"status"}, false},
+        {{"list"}, false},
+        {{"explain", "m"}, false},
+        {{"credentials", "m"}, false},
+        {{"history"}, false},
+        {{"plan"}, false},
+        {{"requests"}, false},
+        {{"export", "--meetings", "-"}, false},
+        {{"backup", target}, false},
+        {{"init"}, false}, // there is nothing to do
+        {{"init", "--repair"}, false},
+        {{"init", "--adopt-sessions"}, true},
+        {{"forget", "ann", "--yes"}, false},
+        {{"rotate", "--all"}, true},
+        {{"retry", "--all"}, true}};
+    for (const mode_t mode : {0660U, 0664U})
+        for (OfAnother const& command : commands) {
+            for (std::string const& file : {path, path + "-wal", path + "-shm"})
+                ASSERT_EQ(::chmod(file.c_str(), mode), 0);
+            SCOPED_TRACE(testing::PrintToString(command.words) + (mode == 0660U ? " hidden" : " to be read"));
+            std::filesystem::remove(target);
+            const std::string answer = usherctl(command.words, as_stranger);
+            if (command.writes || mode == 0660U) {
+                EXPECT_EQ(status, 2) << answer;
+                EXPECT_NE(answer.find("may not write it"), std::string::npos) << answer;
+            } else {
+                EXPECT_NE(status, 2) << answer;
+            }
+        }
+    std::filesystem::remove(target);
+    ASSERT_EQ(once(as_stranger).end(), 2) << printed();
+
+    ASSERT_EQ(::chmod(path.c_str(), 0660), 0);
+    const std::string found = usherctl({"doctor"}, as_stranger);
+    EXPECT_EQ(status, 1);
+    EXPECT_NE(found.find("\n  do: as root: adduser "), std::string::npos) << found;
+    EXPECT_EQ(found.find("usherctl init"), std::string::npos) << found;
+    path = folder.file("none.db");
+    const std::string made = usherctl({"init"}, as_stranger);
+    EXPECT_EQ(status, 2) << made;
+    EXPECT_NE(made.find("cannot be created: Permission denied; run this as root, or as root, "), std::string::npos)
+        << made;
+}
+
+TEST_F(Machine, ADatabaseThatIsNotThereIsNamedWithWhatMakesIt)
+{
+    const std::string target = folder.file("target.db");
+    const std::string link = folder.file("link.db");
+    std::filesystem::create_symlink("target.db", link);
+    path = link;
+    for (const std::string command : {"status", "init", "doctor"}) {
+        SCOPED_TRACE(command);
+        const std::string answer = usherctl({command});
+        EXPECT_EQ(status, 1);
+        EXPECT_NE(answer.find(link + ": is a link to " + target + ", which is not there"), std::string::npos)
+            << answer;
+        EXPECT_NE(answer.find("create it with: usherctl --db " + target + " init"), std::string::npos) << answer;
+        EXPECT_EQ(answer.find("cannot be looked at"), std::string::npos) << answer;
+    }
+    path = target;
+    usherctl({"init"});
+    EXPECT_EQ(status, 0);
+    path = link;
+    EXPECT_NE(usherctl({"status"}).find("usherd has never looked at this database"), std::string::npos);
+    path = folder.file("no/u.db");
+    EXPECT_NE(
+        usherctl({"init"}).find("No such file or directory; make its folder first: mkdir -p " + folder.file("no")),
+        std::string::npos
+    );
+}
+
 TEST_F(Machine, WithoutNoticesItLooksByItself)
 {
     if (::geteuid() != 0)

@@ -10,7 +10,17 @@ namespace usher {
 /// The database is not one that usher can work with; the message names it, the reason and the way out.
 class DatabaseError : public std::runtime_error {
 public:
-    using std::runtime_error::runtime_error;
+    explicit DatabaseError(std::string message) : std::runtime_error{message}, fault_{std::move(message)} {}
+    /// The message is both, with a semicolon between them.
+    DatabaseError(std::string fault, std::string way_out)
+        : std::runtime_error{fault + "; " + way_out}, fault_{std::move(fault)}, way_out_{std::move(way_out)}
+    {}
+    std::string const& fault() const { return fault_; }
+    std::string const& way_out() const { return way_out_; } ///< Empty where the message has it, or there is none.
+
+private:
+    std::string fault_;
+    std::string way_out_;
 };
 
 /// This account may not write the database; the message says whose it is and how to change that.

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 #include <fcntl.h>
@@ -60,7 +62,7 @@ std::string group_name(gid_t group)
 }
 
 /// Which of the database's files this account may not write, whose it is, and the commands that mend it.
-std::string why_read_only(std::string const& path)
+DatabaseReadOnly why_read_only(std::string const& path)
 {
     const std::string me = user_name(::geteuid());
     struct stat folder {};
@@ -69,7 +71,7 @@ std::string why_read_only(std::string const& path)
         if (::faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) == 0)
             continue;
         if (errno == EROFS)
-            return file + ": its file system is mounted read-only; mount it for writing";
+            return {file + ": its file system is mounted read-only", "mount it for writing"};
         struct stat status {};
         if (errno != EACCES || ::stat(file.c_str(), &status) != 0)
             continue;
@@ -79,13 +81,16 @@ std::string why_read_only(std::string const& path)
                                   user_name(status.st_uid) + ":" + group_name(status.st_gid) + " with mode " +
                                   mode.data();
         if ((status.st_mode & (S_IRGRP | S_IWGRP)) == (S_IRGRP | S_IWGRP))
-            return fault + "; as root: adduser " + me + " " + group_name(status.st_gid);
+            return {fault, "as root: adduser " + me + " " + group_name(status.st_gid)};
         // Whoever asks, the database belongs to whom its folder belongs to.
-        return fault + "; as root: chown " + user_name(folder.st_uid) + ":" + group_name(folder.st_gid) + " " +
-               shell_word(file) + " && chmod 0660 " + shell_word(file);
+        return {
+            fault, "as root: chown " + user_name(folder.st_uid) + ":" + group_name(folder.st_gid) + " " +
+                       shell_word(file) + " && chmod 0660 " + shell_word(file)};
     }
-    return path + ": may not be written by the account " + me + "; its folder belongs to " + user_name(folder.st_uid) +
-           ":" + group_name(folder.st_gid) + ", and must let the daemon's account create -wal and -shm";
+    return {
+        path + ": may not be written by the account " + me,
+        "its folder belongs to " + user_name(folder.st_uid) + ":" + group_name(folder.st_gid) +
+            ", and must let the daemon's account create -wal and -shm"};
 }
 
 /// What the system has against opening `path`. SQLite does not tell.
@@ -120,7 +125,7 @@ std::unique_ptr<SQLite::Database> open_file(std::string const& path, int flags, 
     } catch (SQLite::Exception const& error) {
         const int reason = why_not_opened(path);
         if (reason == EACCES)
-            throw DatabaseReadOnly{why_read_only(path)};
+            throw why_read_only(path);
         throw DatabaseError{path + ": cannot be opened: " + (reason != 0 ? describe_errno(reason) : error.what())};
     }
 }
@@ -181,11 +186,13 @@ int known_version(SQLite::Database const& database, std::string const& path)
             return 0;
         if (Contract::get().is_recognised_in(database))
             throw DatabaseError{
-                path + ": has usher's tables but lacks usher's marks, as after a dump was read back; set them with: " +
-                "usherctl --db " + shell_word(path) + " init --repair, which is: " + marking_sql(newest)};
+                path + ": has usher's tables but lacks usher's marks, as after a dump was read back",
+                "set them with: usherctl --db " + shell_word(path) +
+                    " init --repair, which is: " + marking_sql(newest)};
         throw DatabaseError{
             path + ": is another program's SQLite database (application_id " + std::to_string(marks.application_id) +
-            "); give usher a file of its own"};
+                ")",
+            "give usher a file of its own"};
     }
     if (marks.user_version <= newest)
         return marks.user_version;
@@ -193,19 +200,53 @@ int known_version(SQLite::Database const& database, std::string const& path)
         return newest; // a tool of the platform's keeps its own number there
     throw DatabaseError{
         path + ": has schema version " + std::to_string(marks.user_version) + ", this usher knows up to " +
-        std::to_string(newest) + "; install the newer usher that wrote it, or, if another program did: PRAGMA " +
-        "user_version = " + std::to_string(newest)};
+            std::to_string(newest),
+        "install the newer usher that wrote it, or, if another program did: PRAGMA user_version = " +
+            std::to_string(newest)};
+}
+
+/// What a link at `path` leads to, whether that is there or not; nothing where no link is there.
+std::optional<std::string> link_target(std::string const& path)
+{
+    std::string target(PATH_MAX, '\0');
+    const auto size = ::readlink(path.c_str(), target.data(), target.size());
+    if (size < 0)
+        return std::nullopt;
+    target.resize(static_cast<std::size_t>(size));
+    return target.starts_with('/') ? target : folder_of(path) + "/" + target;
 }
 
 /// Errors: DatabaseError.
 void expect_file(std::string const& path)
 {
     struct stat status {};
-    if (::stat(path.c_str(), &status) != 0)
-        throw DatabaseError{
-            path + ": " + std::strerror(errno) +
-            (errno == ENOENT ? "; create it with: usherctl --db " + shell_word(path) + " init" : std::string{})};
-    expect_regular(path);
+    if (::stat(path.c_str(), &status) == 0)
+        return expect_regular(path);
+    const int reason = errno;
+    if (reason == EACCES)
+        throw why_read_only(path);
+    if (reason != ENOENT)
+        throw DatabaseError{path + ": " + std::strerror(reason)};
+    const std::optional<std::string> target = link_target(path);
+    throw DatabaseError{
+        path + ": " + (target ? "is a link to " + *target + ", which is not there" : std::strerror(reason)),
+        "create it with: usherctl --db " + shell_word(target.value_or(path)) + " init"};
+}
+
+[[noreturn]] void fail_to_create(std::string const& path, int reason)
+{
+    const std::string fault = path + ": cannot be created: " + std::strerror(reason);
+    struct stat folder {};
+    const bool is_there = ::stat(folder_of(path).c_str(), &folder) == 0;
+    if (reason == ENOENT)
+        throw DatabaseError{fault, "make its folder first: mkdir -p " + shell_word(folder_of(path))};
+    if (reason == EROFS)
+        throw DatabaseReadOnly{fault, "mount its file system for writing"};
+    if (reason == EACCES || reason == EPERM)
+        throw DatabaseReadOnly{
+            fault, is_there ? "run this as root, or as " + user_name(folder.st_uid) + ", to whom its folder belongs"
+                            : "run this as root"};
+    throw DatabaseError{path + ": cannot be created: " + describe_errno(reason)};
 }
 
 void migrate(SQLite::Database& database, int from)
@@ -227,7 +268,8 @@ void set_rights(std::string const& path, FileAccess access)
     const mode_t mode = access == FileAccess::group ? 0660 : 0664;
     for (std::string const& file : {path, path + "-wal", path + "-shm"})
         if (::chmod(file.c_str(), mode) != 0 && errno != ENOENT)
-            throw DatabaseError{file + ": cannot set its rights: " + std::strerror(errno)};
+            throw errno == EPERM ? why_read_only(path)
+                                 : DatabaseError{file + ": cannot set its rights: " + std::strerror(errno)};
 }
 
 } // namespace
@@ -329,12 +371,13 @@ void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* h
     case SQLITE_LOCKED:
         throw DatabaseBusy{
             path + ": another connection holds the lock: " + error.what() + "; have it end its transaction"};
-    case SQLITE_READONLY: throw DatabaseReadOnly{why_read_only(path)};
+    case SQLITE_READONLY: throw why_read_only(path);
     case SQLITE_ERROR:
         if (needs_what_others_have(what))
             throw DatabaseError{
                 path + ": " + error.what() +
-                ": an index or a CHECK that the platform added needs it, so that nobody else can write to that table; "
+                    ": an index or a CHECK that the platform added needs it, so that nobody else can write to that "
+                    "table",
                 "use a function and a collation of SQLite's own there"};
         // A view in the place of a table is prohibited to us.
         if (!says("no such ") && !says("has no column named") && !says(" prohibited"))
@@ -353,7 +396,7 @@ void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* h
         if (reason == 0 && (error.getErrorCode() & 0xff) == SQLITE_FULL)
             reason = ENOSPC;
         if (reason == EACCES || reason == EPERM || reason == EROFS)
-            throw DatabaseReadOnly{why_read_only(path)};
+            throw why_read_only(path);
         if (reason == ENOSPC || reason == EDQUOT)
             throw DatabaseFull{path + ": " + error.what() + ": " + describe_errno(reason)};
         throw DatabaseError{path + ": " + error.what() + (reason != 0 ? ": " + describe_errno(reason) : std::string{})};
@@ -364,8 +407,8 @@ void rethrow(SQLite::Exception const& error, std::string const& path, sqlite3* h
         [[fallthrough]];
     case SQLITE_NOTADB:
         throw DatabaseError{
-            path + ": is no sound database: " + error.what() +
-            "; name another file, or put a copy in its place with usherctl restore"};
+            path + ": is no sound database: " + error.what(),
+            "name another file, or put a copy in its place with usherctl restore"};
     case SQLITE_TOOBIG:
     case SQLITE_MISMATCH:
     case SQLITE_CONSTRAINT: throw RowError{path + ": " + error.what()};
@@ -449,11 +492,11 @@ open_for_tables(std::string const& path, Access access, std::chrono::millisecond
         const int version = known_version(*database, path);
         if (version == 0)
             throw DatabaseError{
-                path + ": is empty; create its tables with: usherctl --db " + shell_word(path) + " init"};
+                path + ": is empty", "create its tables with: usherctl --db " + shell_word(path) + " init"};
         if (version < migrations().back().version && access == Access::read_only)
             throw DatabaseError{
-                path + ": has schema version " + std::to_string(version) + "; migrate it with: usherctl --db " +
-                shell_word(path) + " init"};
+                path + ": has schema version " + std::to_string(version),
+                "migrate it with: usherctl --db " + shell_word(path) + " init"};
         set_up(*database, access == Access::read_write);
         if (access == Access::read_write) {
             migrate(*database, version);
@@ -533,7 +576,7 @@ void expect_regular(std::string const& path)
 {
     struct stat status {};
     if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) // SQLite would wait in some of them
-        throw DatabaseError{path + ": is not a regular file; name another one"};
+        throw DatabaseError{path + ": is not a regular file", "name another one"};
 }
 
 void check_version(SQLite::Database const& database, std::string const& path)
@@ -552,7 +595,9 @@ Created create_database(std::string const& named, FileAccess access)
     if (is_new)
         ::close(file);
     else if (errno != EEXIST)
-        throw DatabaseError{path + ": cannot be created: " + describe_errno(errno)};
+        fail_to_create(path, errno);
+    else if (::access(path.c_str(), F_OK) != 0)
+        expect_file(path); // says why not
     if (is_new)
         set_rights(path, access);
     auto database = open_file(path, SQLite::OPEN_READWRITE, lock_patience);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
 
 #include <usher/core/printable.hpp>
 #include <usher/store/database.hpp>
@@ -35,7 +37,7 @@ namespace usher {
 
 namespace {
 
-constexpr char const* unopened = "database";
+constexpr char const* unopened_check = "database";
 constexpr std::size_t sentence_bytes_max = 1000;
 constexpr std::int64_t mebibyte = 1 << 20;
 constexpr std::int64_t day = 86400;
@@ -96,10 +98,10 @@ public:
         std::unique_ptr<SQLite::Database> database;
         try {
             database = open_connection(path_, Access::read_only);
+        } catch (DatabaseDamaged const& error) {
+            return unopened(error, "systemctl stop usher; usherctl restore BACKUP");
         } catch (DatabaseError const& error) {
-            check_ = unopened;
-            problem(printable(error.what(), sentence_bytes_max), "usherctl init");
-            return std::move(result_);
+            return unopened(error, "mend what is named");
         }
         look("wal", [&] { log(*database); });
         look("integrity", [&] { integrity(*database, full); });
@@ -117,8 +119,31 @@ private:
         try {
             work();
         } catch (SQLite::Exception const& error) {
-            problem(printable(error.what()), "usherctl init --repair");
+            problem(printable(error.what()), way_out_of(error.getErrorCode() & 0xff));
         }
+    }
+
+    static std::string way_out_of(int code)
+    {
+        switch (code) {
+        case SQLITE_ERROR:
+        case SQLITE_SCHEMA: return "usherctl init --repair"; // a table or a column is gone
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED: return "end the transaction that is open";
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB: return "systemctl stop usher; usherctl restore BACKUP";
+        default: return "mend what is named";
+        }
+    }
+
+    Examination unopened(DatabaseError const& error, std::string const& otherwise)
+    {
+        check_ = unopened_check;
+        problem(
+            printable(error.fault(), sentence_bytes_max),
+            error.way_out().empty() ? otherwise : printable(error.way_out(), sentence_bytes_max)
+        );
+        return std::move(result_);
     }
 
     void problem(std::string text, std::string way_out)
@@ -134,6 +159,8 @@ private:
     {
         const auto folder = look_at(folder_);
         const auto file = look_at(path_);
+        if (!file && errno == ENOENT)
+            return; // which is told by who tries to open it
         if (!folder || !file)
             return problem(
                 printable(path_) + " cannot be looked at by this account", "run it as root or as the daemon's user"

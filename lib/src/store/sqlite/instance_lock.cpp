@@ -44,7 +44,7 @@ int open_lock(std::string const& path, uid_t owner)
     }
     if (descriptor < 0 && error == EACCES)
         throw DatabaseReadOnly{
-            path + ": this account may not write it; run this as the account that the database belongs to"};
+            path + ": this account may not write it", "run this as the account that the database belongs to"};
     if (descriptor < 0) {
         throw DatabaseError{
             path + (error == ELOOP ? ": is a symbolic link; remove it: usherd keeps its lock there"
