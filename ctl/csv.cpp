@@ -95,7 +95,10 @@ void CsvReader::add_field()
         fields_.emplace_back();
     if (count_ == places_.size())
         places_.emplace_back();
+    if (count_ == quoted_.size())
+        quoted_.push_back(false);
     places_[count_] = here_;
+    quoted_[count_] = peek() == '"';
     fields_[count_++].clear();
     field_too_long_ = false;
 }

@@ -53,6 +53,9 @@ public:
     /// Valid until the next call of `next()`.
     std::span<std::string const> fields() const { return {fields_.data(), count_}; }
 
+    /// Whether a field of the row stood in quotes: an empty one is an empty text then, and else nothing.
+    bool is_quoted(std::size_t field) const { return quoted_[field]; }
+
     /// Where the row began; for a problem, where that began.
     Place place() const { return place_; }
     std::size_t line() const { return place_.line; }
@@ -101,6 +104,7 @@ private:
     std::vector<std::string> fields_; ///< kept from row to row, for their memory
     std::size_t count_ = 0;
     std::vector<Place> places_; ///< of the fields
+    std::vector<bool> quoted_;  ///< likewise
     bool field_too_long_ = false;
     Place place_;
     std::string problem_;

@@ -198,8 +198,8 @@ int export_rows(Context& context, ExportArguments const& arguments)
     told << sentence << '\n';
     if (needs_exact > 0)
         told << "note       " << counted(needs_exact, "row") << (needs_exact == 1 ? " has" : " have")
-             << " blanks at the ends of an id or a word, or what cannot be seen in an id:\n"
-                "  import them with --exact\n";
+             << " blanks at the ends of an id or a word, what cannot be seen in an id, or a text that is empty\n"
+                "  and not NULL: import them with --exact\n";
     return status;
 }
 

@@ -93,7 +93,8 @@ struct BadCell {
     std::string message;
 };
 
-tl::expected<PlatformValue, BadCell> read_cell(ColumnKind kind, std::string const& field, bool exact)
+/// `quoted`: it stands in quotes.
+tl::expected<PlatformValue, BadCell> read_cell(ColumnKind kind, std::string const& field, bool quoted, bool exact)
 {
     const auto bad = [&](std::string const& reason) {
         return tl::unexpected{BadCell{printable(field, 64) + ": " + reason}};
@@ -112,7 +113,7 @@ tl::expected<PlatformValue, BadCell> read_cell(ColumnKind kind, std::string cons
         if (printable(field, field.size()) != field)
             return bad("has a character that cannot be seen, and would be another id");
         return PlatformValue{field};
-    case ColumnKind::text: return field.empty() ? PlatformValue{} : PlatformValue{field};
+    case ColumnKind::text: return field.empty() && !(exact && quoted) ? PlatformValue{} : PlatformValue{field};
     case ColumnKind::word: return text.empty() ? PlatformValue{} : PlatformValue{std::string{text}};
     case ColumnKind::time: {
         if (text.empty())
@@ -424,7 +425,7 @@ CsvStep ScheduleReader<Table>::next()
             continue;
         std::string const& field = fields[*place_[i]];
         const ColumnKind kind = Table::columns()[i].kind;
-        auto value = read_cell(kind, field, exact_);
+        auto value = read_cell(kind, field, csv_.is_quoted(*place_[i]), exact_);
         if (!value)
             return bad(bad_cell(i, value.error().message));
         if (i < Table::key_columns && field.empty())
@@ -487,13 +488,20 @@ tl::expected<ScheduleLine, std::string> schedule_line(std::span<RowValue const> 
             return bad("has more than " + std::to_string(CsvLimits{}.field_bytes) + " bytes");
         if (!is_utf8(field))
             return bad(printable(field, 64) + ": is not UTF-8");
-        const auto exact = read_cell(columns[i].kind, field, true);
+        // A new row would get nothing there.
+        const bool is_empty_text = columns[i].kind == ColumnKind::text && field.empty() &&
+                                   std::holds_alternative<std::string_view>(row[i]) &&
+                                   std::holds_alternative<std::monostate>(columns[i].initial);
+        const auto exact = read_cell(columns[i].kind, field, is_empty_text, true);
         if (!exact)
             return bad(exact.error().message);
-        const auto usual = read_cell(columns[i].kind, field, false);
+        const auto usual = read_cell(columns[i].kind, field, is_empty_text, false);
         line.needs_exact = line.needs_exact || !usual || *usual != *exact;
         line.text += i == 0 ? "" : ",";
-        append_field(line.text, field);
+        if (is_empty_text)
+            line.text += "\"\"";
+        else
+            append_field(line.text, field);
     }
     line.text += '\n';
     return line;

@@ -138,14 +138,34 @@ TEST_F(ExportTest, WhatAnImportWouldTakeForAnotherIdIsReadExactly)
     const Answer answer = call({"export", "--meetings", folder.file("e.meetings")});
     EXPECT_EQ(
         answer.out, "Done: 8 meetings, without people and tokens.\n"
-                    "note       8 rows have blanks at the ends of an id or a word, or what cannot be seen in an id:\n"
-                    "  import them with --exact\n"
+                    "note       8 rows have blanks at the ends of an id or a word, what cannot be seen in an id, or a "
+                    "text that is empty\n"
+                    "  and not NULL: import them with --exact\n"
     );
 
     const std::string first = exported("first");
     EXPECT_EQ(imported_again("first", {"--exact"}), first);
     const Answer usual = call({"import", "--meetings", folder.file("first.meetings"), "--dry-run"});
     EXPECT_NE(usual.err.find("would be another id"), std::string::npos) << usual.err;
+}
+
+TEST_F(ExportTest, AnEmptyTextIsToldFromNone)
+{
+    meeting("m", "");
+    sql("INSERT INTO participant (meeting_id, participant_id, display_name, role, connection_data, layout_classes) "
+        "VALUES ('m', 'empty', '', 'publisher', '', ''), ('m', 'none', NULL, 'publisher', NULL, NULL), "
+        "('m', 'one', 'One', 'publisher', NULL, '')");
+    const std::string rows = exported("e");
+    EXPECT_EQ(
+        rows.substr(rows.find("m,empty")),
+        "m,empty,\"\",publisher,\"\",\"\"\nm,none,,publisher,,\nm,one,One,publisher,,\"\"\n"
+    );
+    const Answer told = call({"export", "--participants", folder.file("e.participants"), "--yes", "--json"});
+    EXPECT_EQ(told.json().at("participants").at("needs_exact"), 2);
+
+    EXPECT_EQ(imported_again("e", {"--exact"}), rows);
+    std::filesystem::remove(folder.file("other.db"));
+    EXPECT_EQ(imported_again("e").find("\"\""), std::string::npos) << "an empty cell is none";
 }
 
 TEST_F(ExportTest, LeavesOutWhatNoImportTakesAndSaysSo)
