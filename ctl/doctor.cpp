@@ -35,6 +35,7 @@ namespace usher::ctl {
 namespace {
 
 constexpr seconds clock_tolerance{5};
+constexpr std::chrono::milliseconds answer_patience{1000};
 constexpr seconds certificate_notice{14 * 24 * 3600};
 constexpr std::size_t shown_of_each = 3;     // findings of one kind
 constexpr std::size_t verified_max = 20'000; // signatures: an RSA one takes a fiftieth of a millisecond
@@ -228,9 +229,12 @@ private:
     /// Whether the usherd of this machine can be asked for its health and metrics.
     void answers(std::string const& who)
     {
-        if (auto const& listen = config_->status.listen;
-            listen && pid_of(who, context_.database()) && !is_served(*listen))
-            note("usherd", "it does not answer at status.listen, " + to_text(*listen), "systemctl restart usher");
+        auto const& listen = config_->status.listen;
+        if (!listen || !pid_of(who, context_.database()) || answers_http(*listen, answer_patience).value_or(true))
+            return;
+        const std::string how =
+            is_served(*listen) ? "it accepts connections but sends no answer" : "it does not answer";
+        note("usherd", how + " at status.listen, " + to_text(*listen), "systemctl restart usher");
     }
 
     /// Whether usherd has taken the file as it is.

@@ -58,6 +58,7 @@ TEST_P(Served, IsAPortWhereSomebodyListens)
     EXPECT_FALSE(is_served(address)) << "bound only";
     listener.listen();
     EXPECT_TRUE(is_served(address));
+    EXPECT_EQ(answers_http(address, std::chrono::milliseconds{20}), false) << "only the kernel accepts";
 }
 
 INSTANTIATE_TEST_SUITE_P(At, Served, testing::Values("127.0.0.1", "::1", "0.0.0.0"));

@@ -4,9 +4,11 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -36,22 +38,72 @@ std::string shortest_ip_v6(std::string const& ip)
     return text.data();
 }
 
-/// Error number of connecting to `address`; 0 where somebody accepts. Nobody is waited for.
-template <typename Address>
-int connect_to(Address const& address)
+/// An address as the system takes it.
+struct Place {
+    sockaddr_storage bytes{};
+    socklen_t size = 0;
+};
+
+Place place_of(ListenAddress const& address)
 {
-    const int family = reinterpret_cast<sockaddr const&>(address).sa_family;
-    const int socket = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (socket < 0)
-        return errno;
-    int error = ::connect(socket, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0 ? 0 : errno;
-    if (error == EINPROGRESS) { // within one machine it is decided by now
-        socklen_t size = sizeof error;
-        ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
+    Place place;
+    const auto put = [&](auto const& of_family) {
+        std::memcpy(&place.bytes, &of_family, sizeof of_family);
+        place.size = sizeof of_family;
+    };
+    if (address.is_socket()) {
+        sockaddr_un local{};
+        local.sun_family = AF_UNIX;
+        address.socket.copy(local.sun_path, path_bytes_max);
+        put(local);
+    } else if (address.ip.find(':') != std::string::npos) {
+        sockaddr_in6 v6{};
+        v6.sin6_family = AF_INET6;
+        v6.sin6_port = htons(address.port);
+        ::inet_pton(AF_INET6, address.ip.c_str(), &v6.sin6_addr);
+        put(v6);
+    } else {
+        sockaddr_in v4{};
+        v4.sin_family = AF_INET;
+        v4.sin_port = htons(address.port);
+        ::inet_pton(AF_INET, address.ip.c_str(), &v4.sin_addr);
+        put(v4);
     }
-    ::close(socket);
-    return error;
+    return place;
 }
+
+/// A connection to an address of this machine; nobody is waited for.
+class Connection {
+public:
+    explicit Connection(ListenAddress const& address)
+    {
+        const Place place = place_of(address);
+        socket_ = ::socket(place.bytes.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (socket_ < 0) {
+            error_ = errno;
+            return;
+        }
+        error_ = ::connect(socket_, reinterpret_cast<sockaddr const*>(&place.bytes), place.size) == 0 ? 0 : errno;
+        if (error_ == EINPROGRESS) { // within one machine it is decided by now
+            socklen_t size = sizeof error_;
+            ::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &error_, &size);
+        }
+    }
+    Connection(Connection const&) = delete;
+    Connection& operator=(Connection const&) = delete;
+    ~Connection()
+    {
+        if (socket_ >= 0)
+            ::close(socket_);
+    }
+
+    int socket() const { return socket_; }
+    int error() const { return error_; } ///< 0 where somebody accepts.
+
+private:
+    int socket_ = -1;
+    int error_ = 0;
+};
 
 } // namespace
 
@@ -110,26 +162,38 @@ std::string to_text(ListenAddress const& address)
 
 bool is_served(ListenAddress const& address)
 {
-    int error = 0;
-    if (address.is_socket()) {
-        sockaddr_un local{};
-        local.sun_family = AF_UNIX;
-        address.socket.copy(local.sun_path, path_bytes_max);
-        error = connect_to(local);
-    } else if (address.ip.find(':') != std::string::npos) {
-        sockaddr_in6 v6{};
-        v6.sin6_family = AF_INET6;
-        v6.sin6_port = htons(address.port);
-        ::inet_pton(AF_INET6, address.ip.c_str(), &v6.sin6_addr);
-        error = connect_to(v6);
-    } else {
-        sockaddr_in v4{};
-        v4.sin_family = AF_INET;
-        v4.sin_port = htons(address.port);
-        ::inet_pton(AF_INET, address.ip.c_str(), &v4.sin_addr);
-        error = connect_to(v4);
-    }
+    const int error = Connection{address}.error();
     return error != ECONNREFUSED && error != ENOENT;
+}
+
+std::optional<bool> answers_http(ListenAddress const& address, std::chrono::milliseconds patience)
+{
+    constexpr std::string_view request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    constexpr std::string_view answer = "HTTP/1.";
+    const auto until = std::chrono::steady_clock::now() + patience;
+    const Connection connection{address};
+    if (const int error = connection.error(); error != 0) {
+        const bool is_known = error == ECONNREFUSED || error == ENOENT || error == EAGAIN; // too many wait there
+        return is_known ? std::optional{false} : std::nullopt;
+    }
+    const auto is_ready = [&](short what) {
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
+        pollfd waited{connection.socket(), what, 0};
+        return left > 0 && ::poll(&waited, 1, static_cast<int>(left)) > 0;
+    };
+    if (!is_ready(POLLOUT) || ::send(connection.socket(), request.data(), request.size(), MSG_NOSIGNAL) !=
+                                  static_cast<ssize_t>(request.size()))
+        return false;
+    std::string seen;
+    std::array<char, answer.size()> part{};
+    while (seen.size() < answer.size() && is_ready(POLLIN)) {
+        const auto size = ::recv(connection.socket(), part.data(), answer.size() - seen.size(), 0);
+        if (size <= 0)
+            return false;
+        seen.append(part.data(), static_cast<std::size_t>(size));
+    }
+    return seen == answer;
 }
 
 } // namespace usher

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,5 +33,9 @@ std::string to_text(ListenAddress const& address);
 /// Whether somebody accepts connections at an address of this machine. Also where that cannot be found out: a caller
 /// acts on the answer no.
 bool is_served(ListenAddress const& address);
+
+/// Whether an answer in HTTP comes from there within `patience`, whatever it says. The kernel accepts connections for a
+/// process that is stopped, too. Nothing where that cannot be found out, as by an account that may not use the socket.
+std::optional<bool> answers_http(ListenAddress const& address, std::chrono::milliseconds patience);
 
 } // namespace usher
