@@ -3,183 +3,33 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <memory>
-#include <set>
-#include <string_view>
 #include <utility>
 
 #include <libical/ical.h>
 
 #include <usher/core/printable.hpp>
+#include <usher/core/utf8.hpp>
+
+#include "calendar_text.hpp"
+#include "calendar_zones.hpp"
+#include "recurrence.hpp"
 
 namespace usher::ctl {
 namespace {
 
-constexpr std::size_t block_bytes_max = 4 * 1024 * 1024; // of one event
-constexpr std::size_t title_bytes_max = 64 * 1024;       // as of a field in a CSV file
+using std::chrono::days;
+
+constexpr std::size_t title_bytes_max = 64 * 1024; // as of a field in a CSV file
 constexpr std::size_t zones_max = 1000;
-constexpr std::size_t exceptions_max = 20'000;
-constexpr std::ptrdiff_t dates_in_line_max = 500;
-
-struct ComponentFree {
-    void operator()(icalcomponent* component) const { icalcomponent_free(component); }
-};
-using Component = std::unique_ptr<icalcomponent, ComponentFree>;
-
-struct IteratorFree {
-    void operator()(icalrecur_iterator* iterator) const { icalrecur_iterator_free(iterator); }
-};
-
-/// A component below VCALENDAR, as it is written.
-struct Block {
-    std::string kind; ///< `VEVENT`
-    std::size_t line = 0;
-    std::string text;
-};
+constexpr std::size_t dates_max = 20'000;
+constexpr std::ptrdiff_t dates_in_line_max = 500; // libical reads no more
+constexpr seconds kept_when_over = std::chrono::hours{24};
 
 /// What makes one event unusable.
 struct BadEvent {
     std::string reason;
 };
-
-std::string upper(std::string_view text)
-{
-    std::string result{text};
-    for (char& c : result)
-        if (c >= 'a' && c <= 'z')
-            c = static_cast<char>(c - 'a' + 'A');
-    return result;
-}
-
-/// Cuts a file into its components, so that one that is malformed costs no other, and each has its line.
-class Blocks {
-public:
-    /// In the order of the file.
-    std::vector<Block> all;
-    std::vector<CalendarProblem> problems;
-    bool is_calendar = false;
-    bool cancels = false;  ///< By METHOD.
-    std::string zone_name; ///< X-WR-TIMEZONE
-
-    explicit Blocks(std::string_view text)
-    {
-        for (std::size_t line = 1; !text.empty(); ++line) {
-            const std::size_t end = text.find('\n');
-            std::string_view content = text.substr(0, end);
-            text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-            if (content.ends_with('\r'))
-                content.remove_suffix(1);
-            take(content, line);
-        }
-        if (!open_.empty())
-            problems.push_back({block_.line, block_.kind + " has no end"});
-    }
-
-private:
-    void take(std::string_view content, std::size_t line)
-    {
-        const bool goes_on = content.starts_with(' ') || content.starts_with('\t');
-        if (!goes_on && starts_with(content, "BEGIN:"))
-            return begin(upper(content.substr(6)), content, line);
-        if (!goes_on && starts_with(content, "END:"))
-            return end(upper(content.substr(4)), content, line);
-        if (!open_.empty())
-            return add(content);
-        if (starts_with(content, "METHOD:"))
-            cancels = upper(content.substr(7)) == "CANCEL";
-        if (starts_with(content, "X-WR-TIMEZONE:"))
-            zone_name = content.substr(14);
-    }
-
-    static bool starts_with(std::string_view content, std::string_view name)
-    {
-        return upper(content.substr(0, name.size())) == name;
-    }
-
-    void begin(std::string const& name, std::string_view content, std::size_t line)
-    {
-        if (name == "VCALENDAR" || (!open_.empty() && name == "VEVENT" && block_.kind == "VEVENT")) {
-            if (!open_.empty())
-                problems.push_back({block_.line, block_.kind + " has no end"});
-            open_.clear();
-        }
-        if (name == "VCALENDAR") {
-            is_calendar = true;
-            return;
-        }
-        if (open_.empty())
-            block_ = {name, line, {}};
-        open_.push_back(name);
-        add(content);
-    }
-
-    void end(std::string const& name, std::string_view content, std::size_t line)
-    {
-        if (name == "VCALENDAR" && open_.empty())
-            return;
-        if (open_.empty() || open_.back() != name) {
-            problems.push_back({line, "END of " + printable(name, 64) + ", which was not begun"});
-            open_.clear();
-            return;
-        }
-        add(content);
-        open_.pop_back();
-        if (!open_.empty())
-            return;
-        if (block_.text.size() > block_bytes_max)
-            problems.push_back({block_.line, block_.kind + " has more than 4 MiB"});
-        else
-            all.push_back(std::exchange(block_, {}));
-    }
-
-    void add(std::string_view content)
-    {
-        if (block_.text.size() <= block_bytes_max)
-            block_.text.append(content).append("\r\n");
-    }
-
-    std::vector<std::string> open_; ///< Names, from the outermost below VCALENDAR.
-    Block block_;
-};
-
-/// A component's text, each property on one line.
-std::string unfold(std::string const& text)
-{
-    std::string unfolded;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text.compare(i, 3, "\r\n ") == 0 || text.compare(i, 3, "\r\n\t") == 0)
-            i += 2;
-        else
-            unfolded += text[i];
-    }
-    return unfolded;
-}
-
-/// How many dates a property's line has; libical reads the first 500.
-std::ptrdiff_t most_dates(std::string const& unfolded, std::string const& property)
-{
-    std::ptrdiff_t most = 0;
-    for (std::size_t begin = 0; begin < unfolded.size();) {
-        const std::size_t end = std::min(unfolded.find("\r\n", begin), unfolded.size());
-        const std::string_view line = std::string_view{unfolded}.substr(begin, end - begin);
-        const std::string_view after = line.substr(std::min(property.size(), line.size()));
-        if (upper(line.substr(0, property.size())) == property && (after.starts_with(':') || after.starts_with(';')))
-            most = std::max(most, 1 + std::count(line.begin(), line.end(), ','));
-        begin = end + 2;
-    }
-    return most;
-}
-
-/// The values behind `FREQ=` in a component's text, whatever they are in.
-bool has_frequency_other_than(std::string const& text, std::string_view allowed)
-{
-    const std::string unfolded = upper(unfold(text));
-    for (std::size_t at = unfolded.find("FREQ="); at != std::string::npos; at = unfolded.find("FREQ=", at + 1))
-        if (unfolded.compare(at + 5, allowed.size(), allowed) != 0)
-            return true;
-    return false;
-}
 
 template <class Visit>
 void each_property(icalcomponent* component, icalproperty_kind kind, Visit visit)
@@ -194,419 +44,727 @@ std::string text_or_empty(char const* text)
     return text != nullptr ? text : "";
 }
 
-/// An event as it is written, its times with their zones.
+/// What the events of one VCALENDAR share.
+struct Source {
+    CalendarZones zones;
+    icaltimezone* zone = nullptr; ///< Of times without one; nullptr if X-WR-TIMEZONE is none.
+    std::string zone_name;        ///< Printable.
+    bool cancels = false;
+};
+
+struct Person {
+    std::string name;
+    std::string role;
+};
+
+/// An event as it is written.
 struct Event {
-    Component component;
     std::size_t line = 0;
     std::string uid;
-    bool cancelled = false;
-    std::optional<icaltimetype> starts;
-    seconds length{};
-    int days = 0;                         ///< Instead of a length, of whole days.
-    std::optional<icaltimetype> replaces; ///< Its RECURRENCE-ID.
+    bool is_cancelled = false;
+    std::optional<WallTime> replaces; ///< Its RECURRENCE-ID.
+    icaltimezone* zone = nullptr;     ///< Of a day that names no zone.
+
+    // What follows is not read of one that is cancelled.
+    std::optional<WallTime> starts;
+    days whole_days{}; ///< By the clock on the wall, and then
+    seconds length{};  ///< so long.
+    std::string title;
+    std::vector<RecurrenceRule> rules;
+    std::vector<WallTime> more_dates;
+    std::vector<WallTime> exceptions;
+    std::map<std::string, Person> people;
+    std::vector<CalendarProblem> unusable_people;
+
+    bool recurs() const { return !rules.empty() || !more_dates.empty(); }
+
+    sys_seconds end_of(WallTime occurrence) const
+    {
+        occurrence.time += whole_days;
+        return instant_of(occurrence) + length;
+    }
 };
+
+/// `20260302T090000Z`, or `20260302` of a whole day: which occurrence of its series it is, however it is moved.
+std::string occurrence_name(WallTime time)
+{
+    const sys_seconds instant = time.is_date ? sys_seconds{time.time.time_since_epoch()} : instant_of(time);
+    std::string iso = to_iso8601(instant);
+    std::erase_if(iso, [](char c) { return c == '-' || c == ':'; });
+    return time.is_date ? iso.substr(0, 8) : iso;
+}
+
+/// Of an occurrence's id, behind its `#`; of a whole day its begin in UTC.
+std::optional<sys_seconds> instant_of_name(std::string_view name)
+{
+    constexpr std::string_view day_pattern = "dddddddd";
+    constexpr std::string_view time_pattern = "ddddddddTddddddZ";
+    if (name.size() != day_pattern.size() && name.size() != time_pattern.size())
+        return std::nullopt;
+    for (std::size_t i = 0; i < name.size(); ++i)
+        if (time_pattern[i] == 'd' ? name[i] < '0' || name[i] > '9' : name[i] != time_pattern[i])
+            return std::nullopt;
+    const std::string time{name.size() == day_pattern.size() ? "000000" : name.substr(9, 6)};
+    const std::string iso = std::string{name.substr(0, 4)} + "-" + std::string{name.substr(4, 2)} + "-" +
+                            std::string{name.substr(6, 2)} + "T" + time.substr(0, 2) + ":" + time.substr(2, 2) + ":" +
+                            time.substr(4, 2) + "Z";
+    const auto instant = parse_iso8601(iso);
+    return instant ? std::optional{*instant} : std::nullopt;
+}
+
+/// Reads one event.
+class EventReader {
+public:
+    EventReader(Source const& source, CalendarBlock const& block) : source_{source}, block_{block}
+    {
+        event_.line = block.line;
+        event_.zone = source.zone != nullptr ? source.zone : icaltimezone_get_utc_timezone();
+    }
+
+    Event read()
+    {
+        check_lines();
+        component_.reset(icalparser_parse_string(block_.text.c_str()));
+        if (!component_ || icalcomponent_isa(component_.get()) != ICAL_VEVENT_COMPONENT)
+            throw BadEvent{"is no VEVENT"};
+        read_identity();
+        check_properties();
+        if (event_.is_cancelled)
+            read_zone();
+        else
+            read_times();
+        if (icalproperty* const property = first(ICAL_RECURRENCEID_PROPERTY)) {
+            if (icalproperty_get_first_parameter(property, ICAL_RANGE_PARAMETER) != nullptr)
+                throw BadEvent{"RECURRENCE-ID: RANGE is not read; write the series anew from there on"};
+            event_.replaces = in_zone(property, icalproperty_get_recurrenceid(property));
+        }
+        if (event_.is_cancelled)
+            return std::move(event_);
+        read_recurrence();
+        read_title();
+        read_people();
+        return std::move(event_);
+    }
+
+    bool is_without_zone() const { return is_without_zone_; }
+
+private:
+    icalproperty* first(icalproperty_kind kind) const
+    {
+        return icalcomponent_get_first_property(component_.get(), kind);
+    }
+
+    /// What libical would pass over, or read as something else.
+    void check_lines() const
+    {
+        std::map<std::string, int> counts;
+        for (const std::string_view line : block_.properties()) {
+            const std::string name = property_name(line);
+            ++counts[name];
+            if (name == "ATTENDEE" || name == "ORGANIZER") // cost only the person
+                continue;
+            const bool is_read = std::ranges::find(read_properties, name) != std::end(read_properties);
+            if (is_read && !is_utf8(line))
+                throw BadEvent{name + ": is not UTF-8; export the calendar as UTF-8"};
+            if (is_read && !parse_content_line(line))
+                throw BadEvent{name + ": its parameters cannot be read; look for a stray quotation mark"};
+            if ((name == "RDATE" || name == "EXDATE") && std::count(line.begin(), line.end(), ',') >= dates_in_line_max)
+                throw BadEvent{
+                    name + ": has more than " + std::to_string(dates_in_line_max) +
+                    " dates in one line; write several lines"};
+        }
+        for (const std::string name : {"UID", "DTSTART", "DTEND", "DURATION", "RECURRENCE-ID"})
+            if (counts[name] > 1)
+                throw BadEvent{name + ": is there more than once"};
+        if (counts["DTEND"] > 0 && counts["DURATION"] > 0)
+            throw BadEvent{"DTEND: is there, and DURATION, too"};
+    }
+
+    void read_identity()
+    {
+        event_.uid = text_or_empty(icalcomponent_get_uid(component_.get()));
+        if (event_.uid.empty())
+            throw BadEvent{"UID: is not there"};
+        if (printable(event_.uid, event_.uid.size()) != event_.uid || event_.uid.starts_with(' ') ||
+            event_.uid.ends_with(' '))
+            throw BadEvent{
+                "UID: " + in_quotes(event_.uid) + ": has a character that cannot be seen, and would be another id"};
+        event_.is_cancelled = source_.cancels;
+        each_property(component_.get(), ICAL_STATUS_PROPERTY, [&](icalproperty* property) {
+            event_.is_cancelled = event_.is_cancelled || icalproperty_get_status(property) == ICAL_STATUS_CANCELLED;
+        });
+    }
+
+    void check_properties() const
+    {
+        each_property(component_.get(), ICAL_XLICERROR_PROPERTY, [&](icalproperty* property) {
+            const std::string error = text_or_empty(icalproperty_get_xlicerror(property));
+            for (const std::string needed :
+                 {"DTSTART", "DTEND", "DURATION", "RDATE", "EXDATE", "RECURRENCE-ID", "UID", "STATUS"})
+                if (error.find(" " + needed + " property") != std::string::npos &&
+                    (!event_.is_cancelled || needed == "RECURRENCE-ID"))
+                    throw BadEvent{needed + ": " + printable(error, 200)};
+        });
+        if (first(ICAL_EXRULE_PROPERTY) != nullptr && !event_.is_cancelled)
+            throw BadEvent{"EXRULE: is of an older format, and not read"};
+    }
+
+    /// The time of a property in its zone.
+    WallTime in_zone(icalproperty* property, icaltimetype time)
+    {
+        const std::string name = printable(text_or_empty(icalproperty_get_property_name(property)), 64);
+        const bool is_time = time.year > 0 && time.year < 10'000 && time.month >= 1 && time.month <= 12 &&
+                             time.day >= 1 && time.day <= icaltime_days_in_month(time.month, time.year) &&
+                             time.hour >= 0 && time.hour < 24 && time.minute >= 0 && time.minute < 60 &&
+                             time.second >= 0 && time.second <= 60;
+        if (!is_time)
+            throw BadEvent{name + ": is no time"};
+        using namespace std::chrono;
+        const local_days day = local_days{year{time.year} / time.month / time.day};
+        WallTime result{day, nullptr, time.is_date != 0};
+        if (!result.is_date)
+            result.time += hours{time.hour} + minutes{time.minute} + seconds{time.second};
+        if (icaltime_is_utc(time) != 0) {
+            result.zone = icaltimezone_get_utc_timezone();
+        } else if (icalparameter* const tzid = icalproperty_get_first_parameter(property, ICAL_TZID_PARAMETER)) {
+            const std::string zone_name = text_or_empty(icalparameter_get_tzid(tzid));
+            result.zone = source_.zones.find(zone_name);
+            if (result.zone == nullptr)
+                throw BadEvent{
+                    name + ": TZID " + printable(zone_name, 64) +
+                    " is neither in the file nor one of this system's zones"};
+        } else if (result.is_date && (event_.is_cancelled || (event_.starts && !event_.starts->is_date))) {
+            result.zone = event_.zone;
+        } else {
+            is_without_zone_ = true;
+            result.zone = source_.zone;
+            if (result.zone == nullptr)
+                throw BadEvent{
+                    name + ": has no zone, and X-WR-TIMEZONE " + source_.zone_name +
+                    " is neither in the file nor one of this system's zones"};
+        }
+        return result;
+    }
+
+    /// Of a cancellation, whose times matter no more.
+    void read_zone()
+    {
+        icalproperty* const start = first(ICAL_DTSTART_PROPERTY);
+        if (start == nullptr)
+            return;
+        if (icalparameter* const tzid = icalproperty_get_first_parameter(start, ICAL_TZID_PARAMETER))
+            if (icaltimezone* const zone = source_.zones.find(text_or_empty(icalparameter_get_tzid(tzid))))
+                event_.zone = zone;
+    }
+
+    void read_times()
+    {
+        icalproperty* const start = first(ICAL_DTSTART_PROPERTY);
+        if (start == nullptr)
+            throw BadEvent{"DTSTART: is not there"};
+        event_.starts = in_zone(start, icalproperty_get_dtstart(start));
+        event_.zone = event_.starts->zone;
+        if (icalproperty* const end = first(ICAL_DTEND_PROPERTY)) {
+            const WallTime ends = in_zone(end, icalproperty_get_dtend(end));
+            if (event_.starts->is_date && ends.is_date)
+                event_.whole_days = floor<days>(ends.time - event_.starts->time);
+            else
+                event_.length = instant_of(ends) - instant_of(*event_.starts);
+        } else if (icalproperty* const property = first(ICAL_DURATION_PROPERTY)) {
+            icaldurationtype duration = icalproperty_get_duration(property);
+            const int sign = duration.is_neg != 0 ? -1 : 1;
+            event_.whole_days = days{sign * static_cast<int>(duration.weeks * 7 + duration.days)};
+            duration.weeks = 0;
+            duration.days = 0;
+            event_.length = seconds{icaldurationtype_as_int(duration)};
+        } else if (event_.starts->is_date) {
+            event_.whole_days = days{1};
+        } else {
+            throw BadEvent{"DTEND: is not there, nor DURATION"};
+        }
+        if (event_.end_of(*event_.starts) <= instant_of(*event_.starts))
+            throw BadEvent{"DTEND: is not after the start, " + to_iso8601(instant_of(*event_.starts))};
+    }
+
+    void read_recurrence()
+    {
+        for (const std::string_view line : block_.properties()) {
+            if (property_name(line) != "RRULE")
+                continue;
+            const auto property = parse_content_line(line);
+            const auto rule = parse_recurrence(property ? property->value : std::string{});
+            if (!rule)
+                throw BadEvent{"RRULE: " + rule.error()};
+            if (rule->frequency == RecurrenceRule::Frequency::hourly && event_.starts->is_date)
+                throw BadEvent{"RRULE: whole days do not recur each hour"};
+            event_.rules.push_back(*rule);
+        }
+        each_property(component_.get(), ICAL_RDATE_PROPERTY, [&](icalproperty* property) {
+            const icaldatetimeperiodtype date = icalproperty_get_rdate(property);
+            if (icaltime_is_null_time(date.time) != 0)
+                throw BadEvent{"RDATE: VALUE=PERIOD is not read; write an event of its own for each"};
+            event_.more_dates.push_back(in_zone(property, date.time));
+            if (event_.more_dates.back().is_date != event_.starts->is_date)
+                throw BadEvent{"RDATE: is a whole day and DTSTART is none, or the other way round"};
+            if (event_.more_dates.size() > dates_max)
+                throw BadEvent{"RDATE: there are more than " + std::to_string(dates_max)};
+        });
+        each_property(component_.get(), ICAL_EXDATE_PROPERTY, [&](icalproperty* property) {
+            event_.exceptions.push_back(in_zone(property, icalproperty_get_exdate(property)));
+        });
+    }
+
+    void read_title()
+    {
+        event_.title = text_or_empty(icalcomponent_get_summary(component_.get()));
+        if (event_.title.size() > title_bytes_max)
+            throw BadEvent{"SUMMARY: has more than " + std::to_string(title_bytes_max) + " bytes"};
+    }
+
+    void read_people()
+    {
+        for (const std::string_view line : block_.properties()) {
+            const std::string name = property_name(line);
+            if (name != "ATTENDEE" && name != "ORGANIZER")
+                continue;
+            const auto refuse = [&](std::string const& what, std::string const& reason) {
+                event_.unusable_people.push_back(
+                    {event_.line, name + ": " + in_quotes(what) + ": " + reason + "; the person is left out"}
+                );
+            };
+            const std::string written{line.substr(std::min(line.size(), name.size() + 1))};
+            if (!is_utf8(line)) {
+                refuse(written, "is not UTF-8");
+                continue;
+            }
+            const auto property = parse_content_line(line);
+            if (!property) {
+                refuse(written, "has a stray quotation mark");
+                continue;
+            }
+            std::string id = property->value;
+            if (begins_with(id, "mailto:"))
+                id.erase(0, 7);
+            if (id.empty() || printable(id, id.size()) != id || id.starts_with(' ') || id.ends_with(' ') ||
+                id.find_first_of("\"<>") != std::string::npos || begins_with(id, "invalid:"))
+                refuse(id, "is no address");
+            else
+                add_person(id, *property);
+        }
+    }
+
+    /// `scheme`, in small letters.
+    static bool begins_with(std::string_view id, std::string_view scheme)
+    {
+        return id.size() >= scheme.size() && std::ranges::equal(id.substr(0, scheme.size()), scheme, {}, [](char c) {
+                   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+               });
+    }
+
+    void add_person(std::string const& id, ContentLine const& property)
+    {
+        const auto parameter = [&](char const* key) {
+            const auto found = property.parameters.find(key);
+            return found != property.parameters.end() ? found->second : std::string{};
+        };
+        const std::string role = property_name(parameter("ROLE") + ":");
+        Person& person = event_.people[id];
+        if (person.role != "moderator")
+            person.role = property.name == "ORGANIZER" || role == "CHAIR" ? "moderator"
+                          : role == "NON-PARTICIPANT"                     ? "subscriber"
+                                                                          : "publisher";
+        if (const std::string name = parameter("CN"); !name.empty())
+            person.name = name;
+    }
+
+    static constexpr std::string_view read_properties[] = {"UID",           "DTSTART", "DTEND",    "DURATION",
+                                                           "RRULE",         "RDATE",   "EXDATE",   "EXRULE",
+                                                           "RECURRENCE-ID", "STATUS",  "SEQUENCE", "SUMMARY"};
+
+    Source const& source_;
+    CalendarBlock const& block_;
+    Component component_;
+    Event event_;
+    bool is_without_zone_ = false;
+};
+
+/// The events with one UID.
+struct Group {
+    std::optional<Event> whole;             ///< A single event, or a series.
+    std::map<std::string, Event> overrides; ///< By the names of their occurrences.
+};
+
+struct Occurrence {
+    WallTime time;
+    bool is_excluded = false;
+};
+using Occurrences = std::map<sys_seconds, Occurrence>;
 
 class Reader {
 public:
     Reader(CalendarWindow window, CalendarLimits limits)
-        : window_{window}, limits_{limits}, calendar_{icalcomponent_new_vcalendar()}
+        : window_{window}, from_{window.now - kept_when_over}, limits_{limits}
     {
         icalerror_set_errors_are_fatal(0);
     }
 
-    Calendar read(Blocks& blocks)
+    Calendar read(CalendarText const& text, FindKnown const& find_known)
     {
-        calendar_rows_.problems = std::move(blocks.problems);
-        cancels_ = blocks.cancels;
-        std::size_t zones = 0;
-        for (Block const& block : blocks.all)
-            if (block.kind == "VTIMEZONE" && ++zones <= zones_max)
-                add_zone(block);
-        choose_zone(blocks.zone_name);
-        std::vector<Event> series;
-        for (Block const& block : blocks.all) {
-            if (block.kind != "VEVENT")
-                continue;
-            attempt(block.line, [&] {
-                Event event = read_event(block);
-                if (event.replaces) // comes first: it takes the place of what its series has there
-                    add_override(event);
-                else
-                    series.push_back(std::move(event));
-            });
-        }
-        for (Event& event : series)
-            attempt(event.line, [&] { add_series(event); });
-        std::ranges::stable_sort(calendar_rows_.problems, {}, &CalendarProblem::line);
-        return std::move(calendar_rows_);
+        calendar_.problems = text.problems;
+        for (CalendarPart const& part : text.parts)
+            read_part(part);
+        if (!order_.empty())
+            known_ = find_known(Uids{order_.begin(), order_.end()});
+        for (std::string const& uid : order_)
+            add_group(groups_.at(uid));
+        std::ranges::stable_sort(calendar_.problems, {}, &CalendarProblem::line);
+        std::ranges::stable_sort(calendar_.notes, {}, &CalendarProblem::line);
+        return std::move(calendar_);
     }
 
 private:
     using SteadyClock = std::chrono::steady_clock;
 
     template <class Work>
-    void attempt(std::size_t line, Work work)
+    bool attempt(std::size_t line, Work work)
     {
         try {
             work();
+            return true;
         } catch (BadEvent const& bad) {
-            calendar_rows_.problems.push_back({line, bad.reason});
+            calendar_.problems.push_back({line, bad.reason});
+            return false;
         }
     }
 
-    void add_zone(Block const& block)
+    void read_part(CalendarPart const& part)
     {
-        // libical follows a zone's rules for centuries when it is first used.
-        if (has_frequency_other_than(block.text, "YEARLY")) {
-            calendar_rows_.problems.push_back({block.line, "VTIMEZONE changes more often than once a year"});
+        // The others are answers and proposals of people who are invited.
+        if (!part.method.empty() && part.method != "PUBLISH" && part.method != "REQUEST" && part.method != "CANCEL") {
+            calendar_.problems.push_back(
+                {part.line, "METHOD: " + printable(part.method, 64) +
+                                ": is not read; PUBLISH, REQUEST and CANCEL are the organizer's word"}
+            );
             return;
         }
-        Component zone{icalparser_parse_string(block.text.c_str())};
-        if (zone && icalcomponent_isa(zone.get()) == ICAL_VTIMEZONE_COMPONENT)
-            icalcomponent_add_component(calendar_.get(), zone.release());
+        Source& source = *sources_.emplace_back(std::make_unique<Source>());
+        source.cancels = part.method == "CANCEL";
+        std::size_t zones = 0;
+        for (CalendarBlock const& block : part.blocks)
+            if (block.kind == "VTIMEZONE" && ++zones <= zones_max)
+                if (auto problem = source.zones.add(block))
+                    calendar_.problems.push_back({block.line, std::move(*problem)});
+        source.zone = part.zone_name.empty() ? icaltimezone_get_utc_timezone() : source.zones.find(part.zone_name);
+        source.zone_name = part.zone_name.empty() ? "UTC" : printable(part.zone_name, 64);
+        for (CalendarBlock const& block : part.blocks)
+            if (block.kind == "VEVENT")
+                attempt(block.line, [&] { read_event(source, block); });
     }
 
-    void choose_zone(std::string const& name)
+    void read_event(Source const& source, CalendarBlock const& block)
     {
-        zone_ = find_zone(name);
-        calendar_rows_.zone = zone_ != nullptr ? printable(name, 64) : "UTC";
-        if (zone_ == nullptr)
-            zone_ = icaltimezone_get_utc_timezone();
-    }
-
-    icaltimezone* find_zone(std::string const& name)
-    {
-        if (name.empty())
-            return nullptr;
-        icaltimezone* zone = icalcomponent_get_timezone(calendar_.get(), name.c_str());
-        if (zone == nullptr)
-            zone = icaltimezone_get_builtin_timezone_from_tzid(name.c_str());
-        return zone != nullptr ? zone : icaltimezone_get_builtin_timezone(name.c_str());
-    }
-
-    /// The time of a property in its zone.
-    icaltimetype in_zone(icalproperty* property, icaltimetype time)
-    {
-        const bool is_time = time.year > 0 && time.year < 10'000 && time.month >= 1 && time.month <= 12 &&
-                             time.day >= 1 && time.day <= icaltime_days_in_month(time.month, time.year) &&
-                             time.hour >= 0 && time.hour < 24 && time.minute >= 0 && time.minute < 60 &&
-                             time.second >= 0 && time.second <= 60;
-        if (!is_time)
-            throw BadEvent{printable(icalproperty_get_property_name(property), 64) + ": is no time"};
-        if (icaltime_is_utc(time) != 0)
-            return time;
-        if (icalparameter* const parameter = icalproperty_get_first_parameter(property, ICAL_TZID_PARAMETER)) {
-            const std::string name = text_or_empty(icalparameter_get_tzid(parameter));
-            icaltimezone* const zone = find_zone(name);
-            if (zone == nullptr)
-                throw BadEvent{
-                    printable(icalproperty_get_property_name(property), 64) + ": TZID " + printable(name, 64) +
-                    " is neither in the file nor one of this system's zones"};
-            return icaltime_set_timezone(&time, zone);
-        }
-        is_without_zone_ = true;
-        return icaltime_set_timezone(&time, zone_);
-    }
-
-    sys_seconds instant_of(icaltimetype time) const
-    {
-        auto const* const zone = time.zone != nullptr ? time.zone : zone_;
-        if (time.is_date != 0) { // from its first second on
-            time.is_date = 0;
-            time.hour = 0;
-            time.minute = 0;
-            time.second = 0;
-        }
-        const time_t instant = icaltime_as_timet_with_zone(time, zone);
-        // A time that the clocks skip is meant by the offset of before: RFC 5545, 3.3.5.
-        const icaltimetype shown = icaltime_from_timet_with_zone(instant, 0, zone);
-        const time_t skipped = icaltime_as_timet(without_zone(time)) - icaltime_as_timet(without_zone(shown));
-        return from_unix(skipped > 0 ? instant + skipped : instant);
-    }
-
-    static icaltimetype without_zone(icaltimetype time)
-    {
-        time.zone = nullptr;
-        return time;
-    }
-
-    Event read_event(Block const& block)
-    {
-        Event event;
-        event.line = block.line;
-        event.component.reset(icalparser_parse_string(block.text.c_str()));
-        icalcomponent* const component = event.component.get();
-        if (component == nullptr || icalcomponent_isa(component) != ICAL_VEVENT_COMPONENT)
-            throw BadEvent{"is no VEVENT"};
-        each_property(component, ICAL_XLICERROR_PROPERTY, [](icalproperty* property) {
-            const std::string error = text_or_empty(icalproperty_get_xlicerror(property));
-            for (const std::string needed :
-                 {"DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID", "UID", "STATUS"})
-                if (error.find(" " + needed + " property") != std::string::npos)
-                    throw BadEvent{needed + ": " + printable(error, 200)};
-        });
-        const std::string unfolded = unfold(block.text);
-        for (const std::string property : {"RDATE", "EXDATE"})
-            if (most_dates(unfolded, property) > dates_in_line_max)
-                throw BadEvent{
-                    property + ": has more than " + std::to_string(dates_in_line_max) +
-                    " dates in one line; write several lines"};
-        if (icalcomponent_get_first_property(component, ICAL_EXRULE_PROPERTY) != nullptr)
-            throw BadEvent{"EXRULE: is of an older format, and not read"};
-        event.uid = text_or_empty(icalcomponent_get_uid(component));
-        if (event.uid.empty())
-            throw BadEvent{"UID: is not there"};
-        if (printable(event.uid, event.uid.size()) != event.uid || event.uid.starts_with(' ') ||
-            event.uid.ends_with(' '))
+        EventReader reader{source, block};
+        Event event = reader.read();
+        if (reader.is_without_zone())
+            ++calendar_.without_zone[source.zone_name];
+        const auto [found, is_new] = groups_.try_emplace(event.uid);
+        if (is_new)
+            order_.push_back(event.uid);
+        Group& group = found->second;
+        if (event.replaces) {
+            const std::string name = occurrence_name(*event.replaces);
+            if (!group.overrides.try_emplace(name, event).second)
+                throw BadEvent{"RECURRENCE-ID: there is another event for this occurrence"};
+        } else if (group.whole) {
             throw BadEvent{
-                "UID: " + in_quotes(event.uid) + ": has a character that cannot be seen, and would be another id"};
-        event.cancelled = cancels_;
-        each_property(component, ICAL_STATUS_PROPERTY, [&](icalproperty* property) {
-            event.cancelled = event.cancelled || icalproperty_get_status(property) == ICAL_STATUS_CANCELLED;
-        });
-        is_without_zone_ = false;
-        read_times(event);
-        calendar_rows_.without_zone += is_without_zone_ ? 1 : 0;
-        return event;
-    }
-
-    void read_times(Event& event)
-    {
-        icalcomponent* const component = event.component.get();
-        if (icalproperty* const property = icalcomponent_get_first_property(component, ICAL_RECURRENCEID_PROPERTY)) {
-            if (icalproperty_get_first_parameter(property, ICAL_RANGE_PARAMETER) != nullptr)
-                throw BadEvent{"RECURRENCE-ID: RANGE is not read; write the series anew from there on"};
-            event.replaces = in_zone(property, icalproperty_get_recurrenceid(property));
-        }
-        icalproperty* const start = icalcomponent_get_first_property(component, ICAL_DTSTART_PROPERTY);
-        if (start == nullptr)
-            return; // enough for a cancellation
-        event.starts = in_zone(start, icalproperty_get_dtstart(start));
-        if (icalproperty* const end = icalcomponent_get_first_property(component, ICAL_DTEND_PROPERTY)) {
-            const icaltimetype ends = in_zone(end, icalproperty_get_dtend(end));
-            if (event.starts->is_date != 0 && ends.is_date != 0)
-                event.days = day_number(ends) - day_number(*event.starts);
-            else
-                event.length = instant_of(ends) - instant_of(*event.starts);
-        } else if (icalproperty* const duration = icalcomponent_get_first_property(component, ICAL_DURATION_PROPERTY)) {
-            event.length = seconds{icaldurationtype_as_int(icalproperty_get_duration(duration))};
-        } else if (event.starts->is_date != 0) {
-            event.days = 1;
-        } else if (event.cancelled) {
-            event.starts.reset(); // enough for a cancellation
-            return;
+                "UID: there is another event with this UID, that of line " + std::to_string(group.whole->line)};
         } else {
-            throw BadEvent{"DTEND: is not there, nor DURATION"};
+            group.whole = std::move(event);
         }
-        if (event.length + seconds{event.days} <= seconds{0})
-            throw BadEvent{"DTEND: is not after the start, " + to_iso8601(instant_of(*event.starts))};
     }
 
-    static int day_number(icaltimetype time)
+    void add_group(Group const& group)
     {
-        using namespace std::chrono;
-        return static_cast<int>(sys_days{year{time.year} / time.month / time.day}.time_since_epoch().count());
-    }
-
-    sys_seconds end_of(Event const& event, icaltimetype starts) const
-    {
-        if (event.days == 0)
-            return instant_of(starts) + event.length;
-        icaltime_adjust(&starts, event.days, 0, 0, 0);
-        return instant_of(starts);
-    }
-
-    /// `20260302T090000Z`, or `20260302` of a whole day: which occurrence of its series it is, however it is moved.
-    std::string occurrence_name(icaltimetype time) const
-    {
-        std::string iso = to_iso8601(instant_of(time));
-        std::erase_if(iso, [](char c) { return c == '-' || c == ':'; });
-        if (time.is_date == 0)
-            return iso;
-        const auto padded = [](int number, std::size_t width) {
-            std::string digits = std::to_string(number);
-            return std::string(width - std::min(width, digits.size()), '0') + digits;
-        };
-        return padded(time.year, 4) + padded(time.month, 2) + padded(time.day, 2);
-    }
-
-    void add_override(Event const& event)
-    {
-        const std::string id = event.uid + "#" + occurrence_name(*event.replaces);
-        if (!replaced_.insert(id).second)
-            throw BadEvent{"RECURRENCE-ID: there is another event for this occurrence"};
-        add_meeting(event, id, event.starts);
-    }
-
-    void add_series(Event const& event)
-    {
-        icalcomponent* const component = event.component.get();
-        const bool recurs = icalcomponent_get_first_property(component, ICAL_RRULE_PROPERTY) != nullptr ||
-                            icalcomponent_get_first_property(component, ICAL_RDATE_PROPERTY) != nullptr;
-        if (!recurs && event.cancelled)
-            calendar_rows_.cancelled_series.push_back({event.uid, event.line});
-        if (!recurs)
-            return add_meeting(event, event.uid, event.starts);
-        if (!event.starts)
-            throw BadEvent{"DTSTART: is not there"};
-        std::map<sys_seconds, icaltimetype> times = occurrences(event);
-        each_property(component, ICAL_EXDATE_PROPERTY, [&](icalproperty* property) {
-            times.erase(instant_of(in_zone(property, icalproperty_get_exdate(property))));
+        if (group.whole && group.whole->is_cancelled)
+            return cancel_all(*group.whole);
+        Occurrences occurrences;
+        const bool has_occurrences =
+            group.whole && attempt(group.whole->line, [&] { occurrences = occurrences_of(group); });
+        std::set<std::string> replaced;
+        for (auto const& entry : group.overrides) {
+            Event const& event = entry.second;
+            attempt(event.line, [&] {
+                const std::string id = id_of_override(event, has_occurrences ? &occurrences : nullptr);
+                if (!replaced.insert(id).second)
+                    throw BadEvent{"RECURRENCE-ID: there is another event for this occurrence"};
+                if (event.is_cancelled)
+                    cancel(id, event.line);
+                else
+                    add_meeting(event, id, *event.starts);
+            });
+        }
+        if (!has_occurrences)
+            return;
+        attempt(group.whole->line, [&] {
+            for (auto const& [instant, occurrence] : occurrences) {
+                const std::string id = id_of(*group.whole, occurrence.time);
+                if (!occurrence.is_excluded && !replaced.contains(id) && is_wanted(*group.whole, occurrence.time))
+                    add_meeting(*group.whole, group.whole->recurs() ? id : group.whole->uid, occurrence.time);
+            }
         });
-        for (auto const& [instant, time] : times) {
-            const std::string id = event.uid + "#" + occurrence_name(time);
-            if (!replaced_.contains(id))
-                add_meeting(event, id, time);
-        }
     }
 
-    /// In the order of time, with those that are over.
-    std::map<sys_seconds, icaltimetype> occurrences(Event const& event)
+    static std::string id_of(Event const& event, WallTime occurrence)
     {
-        std::map<sys_seconds, icaltimetype> times;
-        const auto add = [&](icaltimetype time) {
-            const sys_seconds instant = instant_of(time);
-            if (instant >= window_.until)
-                return false;
-            if (times.emplace(instant, time).second && times.size() > limits_.occurrences)
+        return event.uid + "#" + occurrence_name(occurrence);
+    }
+
+    /// The meetings of the database that are of this event, and of no other of the file.
+    template <class Visit>
+    void each_known(std::string const& uid, Visit visit) const
+    {
+        if (const auto single = known_.find(uid); single != known_.end())
+            visit(single->first, single->second);
+        const std::string begin = uid + "#";
+        for (auto known = known_.lower_bound(begin); known != known_.end() && known->first.starts_with(begin); ++known)
+            if (uid_of_occurrence(known->first) == uid && !groups_.contains(known->first))
+                visit(known->first, known->second);
+    }
+
+    void cancel_all(Event const& event)
+    {
+        each_known(event.uid, [&](std::string const& id, KnownMeeting const&) { cancel(id, event.line); });
+    }
+
+    /// A meeting that is not there needs no cancelling.
+    void cancel(std::string const& id, std::size_t line)
+    {
+        const auto known = known_.find(id);
+        if (known == known_.end())
+            return;
+        calendar_.kept.insert(id);
+        if (!known->second.is_scheduled || !known->second.ends || *known->second.ends <= window_.now)
+            return;
+        CalendarRow<Meetings> row{{}, line};
+        row.values[0] = id;
+        row.values[Meetings::status] = std::string{"cancelled"};
+        calendar_.meetings.push_back(std::move(row));
+    }
+
+    bool is_in_window(Event const& event, WallTime occurrence) const
+    {
+        return instant_of(occurrence) < window_.until && event.end_of(occurrence) > from_;
+    }
+
+    bool is_wanted(Event const& event, WallTime occurrence) const
+    {
+        return !event.recurs() || is_in_window(event, occurrence) || known_.contains(id_of(event, occurrence));
+    }
+
+    /// How far a series is followed: to what is known of it, or named by another event.
+    sys_seconds horizon_of(Group const& group) const
+    {
+        sys_seconds horizon = window_.until;
+        each_known(group.whole->uid, [&](std::string const& id, KnownMeeting const&) {
+            if (const auto instant = instant_of_name(id.substr(std::min(id.size(), group.whole->uid.size() + 1))))
+                horizon = std::max(horizon, *instant + days{2});
+        });
+        for (auto const& [name, event] : group.overrides)
+            horizon = std::max(horizon, instant_of(*event.replaces) + days{2});
+        return horizon;
+    }
+
+    /// Those that are in the window, known, or named by another event.
+    Occurrences occurrences_of(Group const& group)
+    {
+        Event const& event = *group.whole;
+        const sys_seconds horizon = horizon_of(group);
+        const bool is_date = event.starts->is_date;
+        std::set<sys_seconds> named;
+        std::set<local_days> named_days;
+        for (auto const& [name, other] : group.overrides) {
+            named.insert(instant_of(*other.replaces));
+            if (other.replaces->is_date)
+                named_days.insert(floor<days>(other.replaces->time));
+        }
+        std::map<sys_seconds, bool> excluded; // and whether an occurrence is
+        std::map<local_days, bool> excluded_days;
+        for (const WallTime exception : event.exceptions)
+            if (exception.is_date && !is_date)
+                excluded_days.emplace(floor<days>(exception.time), false);
+            else
+                excluded.emplace(instant_of(exception), false);
+
+        Occurrences occurrences;
+        const auto consider = [&](local_seconds time) {
+            const WallTime occurrence{time, event.starts->zone, is_date};
+            const sys_seconds instant = instant_of(occurrence);
+            const local_days day = floor<days>(time);
+            const auto exception = excluded.find(instant);
+            const auto day_exception = excluded_days.find(day);
+            bool is_excluded = false;
+            if (exception != excluded.end())
+                is_excluded = exception->second = true;
+            if (day_exception != excluded_days.end())
+                is_excluded = day_exception->second = true;
+            if (!named.contains(instant) && !named_days.contains(day)) {
+                if (is_excluded)
+                    return;
+                if (!is_wanted(event, occurrence)) {
+                    const bool is_over = event.end_of(occurrence) <= from_;
+                    if (is_over || time == event.starts->time)
+                        ++calendar_.passed_over;
+                    return;
+                }
+            }
+            occurrences.emplace(instant, Occurrence{occurrence, is_excluded});
+            if (occurrences.size() > limits_.occurrences)
                 throw BadEvent{
                     "RRULE: has more than " + std::to_string(limits_.occurrences) + " occurrences before --until"};
-            return true;
         };
-        if (!add(*event.starts))
-            ++calendar_rows_.passed_over;
-        const auto began = SteadyClock::now();
-        each_property(event.component.get(), ICAL_RRULE_PROPERTY, [&](icalproperty* property) {
-            icalrecurrencetype rule = icalproperty_get_rrule(property);
-            if (rule.freq == ICAL_SECONDLY_RECURRENCE || rule.freq == ICAL_MINUTELY_RECURRENCE)
-                throw BadEvent{"RRULE: a meeting that recurs each second or minute is not read"};
-            if (rule.freq == ICAL_NO_RECURRENCE)
-                throw BadEvent{"RRULE: is no rule"};
-            if (spent_ > limits_.time)
-                throw BadEvent{"RRULE: the rules of this file take too long"};
-            // By the clock on the wall: with a zone, all that follow a time that is skipped would be later, too.
-            icaltimezone const* const zone = event.starts->zone;
-            if (icaltime_is_null_time(rule.until) == 0 && rule.until.is_date == 0 && icaltime_is_utc(rule.until) != 0)
-                rule.until = without_zone(icaltime_convert_to_zone(rule.until, const_cast<icaltimezone*>(zone)));
-            const std::unique_ptr<icalrecur_iterator, IteratorFree> iterator{
-                icalrecur_iterator_new(rule, without_zone(*event.starts))};
-            if (!iterator)
-                throw BadEvent{"RRULE: is no rule"};
-            for (icaltimetype time = icalrecur_iterator_next(iterator.get()); icaltime_is_null_time(time) == 0;
-                 time = icalrecur_iterator_next(iterator.get())) {
-                time.zone = zone;
-                if (!add(time))
-                    break;
-            }
-        });
-        spent_ += SteadyClock::now() - began;
-        std::size_t dates = 0;
-        each_property(event.component.get(), ICAL_RDATE_PROPERTY, [&](icalproperty* property) {
-            if (++dates > exceptions_max)
-                throw BadEvent{"RDATE: there are more than " + std::to_string(exceptions_max)};
-            const icaldatetimeperiodtype date = icalproperty_get_rdate(property);
-            if (icaltime_is_null_time(date.time) != 0)
-                throw BadEvent{"RDATE: VALUE=PERIOD is not read; write an event of its own for each"};
-            add(in_zone(property, date.time));
-        });
-        return times;
+        consider(event.starts->time);
+        for (RecurrenceRule const& rule : event.rules)
+            follow(rule, event, horizon, consider);
+        for (const WallTime date : event.more_dates)
+            if (instant_of(date) < horizon)
+                consider(wall_clock(instant_of(date), event.starts->zone));
+        return occurrences;
     }
 
-    void add_meeting(Event const& event, std::string const& id, std::optional<icaltimetype> starts)
+    template <class Consider>
+    void follow(RecurrenceRule const& rule, Event const& event, sys_seconds horizon, Consider const& consider)
     {
+        const auto began = SteadyClock::now();
+        const auto check_time = [&] {
+            if (spent_ + (SteadyClock::now() - began) > limits_.time)
+                throw BadEvent{"RRULE: the rules of this file take too long"};
+        };
+        check_time();
+        const WallTime start = *event.starts;
+        std::size_t count = 0;
+        const local_seconds end = wall_clock(horizon, start.zone) + days{1};
+        each_recurrence(rule, start.time, start.is_date, end, [&](local_seconds time) {
+            if (++count % 1024 == 0)
+                check_time();
+            if (time == start.time)
+                return true;
+            const sys_seconds instant = instant_of({time, start.zone, start.is_date});
+            if (rule.until) {
+                const local_seconds last = rule.until->time;
+                const bool is_behind = rule.until->is_utc    ? instant > sys_seconds{last.time_since_epoch()}
+                                       : rule.until->is_date ? floor<days>(time) > floor<days>(last)
+                                                             : time > last;
+                if (is_behind) // a time that the clocks skip may be followed by an earlier one
+                    return time < last + days{2};
+            }
+            if (instant < horizon)
+                consider(time);
+            return true;
+        });
+        spent_ += SteadyClock::now() - began;
+    }
+
+    /// `occurrences`: of its series; nullptr when the file does not have it, so that the database tells.
+    std::string id_of_override(Event const& event, Occurrences const* occurrences)
+    {
+        const WallTime replaced = *event.replaces;
+        const std::string id = id_of(event, replaced);
+        const local_days day = floor<days>(replaced.time);
+        std::vector<std::string> of_the_day;
+        if (occurrences != nullptr) {
+            if (const auto found = occurrences->find(instant_of(replaced)); found != occurrences->end())
+                return id_of(event, found->second.time);
+            for (auto const& [instant, occurrence] : *occurrences)
+                if (floor<days>(occurrence.time.time) == day)
+                    of_the_day.push_back(id_of(event, occurrence.time));
+        } else {
+            if (known_.contains(id))
+                return id;
+            each_known(event.uid, [&](std::string const& known, KnownMeeting const&) {
+                const auto instant = instant_of_name(known.substr(std::min(known.size(), event.uid.size() + 1)));
+                if (instant && floor<days>(wall_clock(*instant, event.zone)) == day)
+                    of_the_day.push_back(known);
+            });
+        }
+        const bool names_a_day = replaced.is_date && (!event.starts || !event.starts->is_date);
+        if (names_a_day && of_the_day.size() == 1)
+            return of_the_day.front();
+        if (names_a_day && of_the_day.size() > 1)
+            throw BadEvent{"RECURRENCE-ID: is a day with several occurrences; name one with its time"};
+        return id;
+    }
+
+    /// What is over, or begins too late, follows the file only if it is in the database.
+    void add_meeting(Event const& event, std::string const& id, WallTime starts)
+    {
+        const sys_seconds begins = instant_of(starts);
+        const sys_seconds ends = event.end_of(starts);
+        const auto known = known_.find(id);
+        if (known == known_.end() && !is_in_window(event, starts)) {
+            ++calendar_.passed_over;
+            return;
+        }
+        if (ends <= from_ && known->second.ends && *known->second.ends <= from_) {
+            calendar_.kept.insert(id);
+            return;
+        }
         CalendarRow<Meetings> row{{}, event.line};
         row.values[0] = id;
-        const std::string title = text_or_empty(icalcomponent_get_summary(event.component.get()));
-        if (title.size() > title_bytes_max)
-            throw BadEvent{"SUMMARY: has more than " + std::to_string(title_bytes_max) + " bytes"};
-        if (!title.empty())
-            row.values[1] = title;
-        if (starts) {
-            const sys_seconds begins = instant_of(*starts);
-            const sys_seconds ends = end_of(event, *starts);
-            if (ends <= window_.from || begins >= window_.until) {
-                ++calendar_rows_.passed_over;
-                return;
-            }
-            row.values[Meetings::starts_at] = unix_seconds(begins);
-            row.values[Meetings::ends_at] = unix_seconds(ends);
-        } else if (!event.cancelled) {
-            throw BadEvent{"DTSTART: is not there"};
-        }
-        row.values[Meetings::status] = std::string{event.cancelled ? "cancelled" : "scheduled"};
-        if (calendar_rows_.meetings.size() == limits_.meetings)
+        if (!event.title.empty())
+            row.values[1] = event.title;
+        row.values[Meetings::starts_at] = unix_seconds(begins);
+        row.values[Meetings::ends_at] = unix_seconds(ends);
+        row.values[Meetings::status] = std::string{"scheduled"};
+        if (calendar_.meetings.size() == limits_.meetings)
             throw BadEvent{"there are more than " + std::to_string(limits_.meetings) + " meetings before --until"};
-        calendar_rows_.meetings.push_back(std::move(row));
+        if (calendar_.participants.size() + event.people.size() > limits_.participants)
+            throw BadEvent{"there are more than " + std::to_string(limits_.participants) + " people before --until"};
+        calendar_.meetings.push_back(std::move(row));
         add_people(event, id);
     }
 
-    struct Person {
-        std::string name;
-        std::string role;
-    };
-
     void add_people(Event const& event, std::string const& meeting)
     {
-        std::map<std::string, Person> people;
-        const auto add = [&](icalproperty* property, char const* address, std::string role) {
-            std::string id = text_or_empty(address);
-            if (upper(id.substr(0, 7)) == "MAILTO:")
-                id.erase(0, 7);
-            if (id.empty() || printable(id, id.size()) != id || id.starts_with(' ') || id.ends_with(' ')) {
-                if (told_.insert(event.line).second)
-                    calendar_rows_.problems.push_back(
-                        {event.line, "ATTENDEE: " + in_quotes(id) + ": is no address; the person is left out"}
-                    );
-                return;
-            }
-            Person& person = people[id];
-            if (person.role != "moderator")
-                person.role = std::move(role);
-            if (icalparameter* const parameter = icalproperty_get_first_parameter(property, ICAL_CN_PARAMETER))
-                person.name = text_or_empty(icalparameter_get_cn(parameter));
-        };
-        icalcomponent* const component = event.component.get();
-        each_property(component, ICAL_ORGANIZER_PROPERTY, [&](icalproperty* property) {
-            add(property, icalproperty_get_organizer(property), "moderator");
-        });
-        each_property(component, ICAL_ATTENDEE_PROPERTY, [&](icalproperty* property) {
-            icalparameter* const parameter = icalproperty_get_first_parameter(property, ICAL_ROLE_PARAMETER);
-            const icalparameter_role role =
-                parameter != nullptr ? icalparameter_get_role(parameter) : ICAL_ROLE_REQPARTICIPANT;
-            add(property, icalproperty_get_attendee(property),
-                role == ICAL_ROLE_CHAIR            ? "moderator"
-                : role == ICAL_ROLE_NONPARTICIPANT ? "subscriber"
-                                                   : "publisher");
-        });
-        if (calendar_rows_.participants.size() + people.size() > limits_.participants)
-            throw BadEvent{"there are more than " + std::to_string(limits_.participants) + " people before --until"};
-        for (auto& [id, person] : people) {
+        if (told_.insert(event.line).second)
+            calendar_.problems.insert(
+                calendar_.problems.end(), event.unusable_people.begin(), event.unusable_people.end()
+            );
+        for (auto const& [id, person] : event.people) {
             CalendarRow<Participants> row{{}, event.line};
             row.values[0] = meeting;
             row.values[1] = id;
             if (!person.name.empty())
-                row.values[2] = std::move(person.name);
-            row.values[3] = std::move(person.role);
-            calendar_rows_.participants.push_back(std::move(row));
+                row.values[2] = person.name;
+            row.values[3] = person.role;
+            calendar_.participants.push_back(std::move(row));
         }
     }
 
     CalendarWindow window_;
+    sys_seconds from_; ///< What ended before is over.
     CalendarLimits limits_;
-    Component calendar_; ///< For its zones.
-    icaltimezone* zone_ = nullptr;
-    bool cancels_ = false;
-    bool is_without_zone_ = false;
-    std::set<std::string> replaced_; ///< Occurrences that have an event of their own.
-    std::set<std::size_t> told_;
+    std::vector<std::unique_ptr<Source>> sources_;
+    std::map<std::string, Group, std::less<>> groups_; ///< By UID.
+    std::vector<std::string> order_;                   ///< UIDs as they come in the file.
+    KnownMeetings known_;
+    std::set<std::size_t> told_; ///< Lines of events whose unusable people are told.
     SteadyClock::duration spent_{};
-    Calendar calendar_rows_;
+    Calendar calendar_;
 };
 
 } // namespace
 
-tl::expected<Calendar, FileError>
-read_calendar(std::istream& in, std::string const& name, CalendarWindow window, CalendarLimits limits)
+std::optional<std::string_view> uid_of_occurrence(std::string_view id)
+{
+    const std::size_t mark = id.rfind('#');
+    if (mark == std::string_view::npos || !instant_of_name(id.substr(mark + 1)))
+        return std::nullopt;
+    return id.substr(0, mark);
+}
+
+tl::expected<Calendar, FileError> read_calendar(
+    std::istream& in, std::string const& name, CalendarWindow window, FindKnown const& find_known, CalendarLimits limits
+)
 {
     std::string text(limits.file_bytes + 1, '\0');
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -622,14 +780,14 @@ read_calendar(std::istream& in, std::string const& name, CalendarWindow window, 
     constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
     if (text.starts_with(byte_order_mark))
         text.erase(0, byte_order_mark.size());
-    Blocks blocks{text};
-    if (!blocks.is_calendar)
+    const CalendarText cut = cut_calendar(text);
+    if (cut.parts.empty())
         return tl::unexpected{FileError{
             name + ": is no iCalendar file: it has no BEGIN:VCALENDAR. Nothing was done.",
             "name a file that ends in .ics"}};
     text.clear();
     text.shrink_to_fit();
-    return Reader{window, limits}.read(blocks);
+    return Reader{window, limits}.read(cut, find_known);
 }
 
 } // namespace usher::ctl

@@ -2,9 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <istream>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -33,46 +37,63 @@ struct Calendar {
     std::vector<CalendarRow<Meetings>> meetings;
     std::vector<CalendarRow<Participants>> participants;
     std::vector<CalendarProblem> problems;
-    /// Cancelled as a whole: by the row of that id, or, if it is a series that was loaded before, by those of `id#…`.
-    struct CancelledSeries {
-        std::string id;
-        std::size_t line;
-    };
-    std::vector<CancelledSeries> cancelled_series;
-    std::string zone;             ///< In which times without one were taken.
-    std::size_t passed_over = 0;  ///< Events and occurrences that are over, or begin too late.
-    std::size_t without_zone = 0; ///< Events whose times are in no zone, and were taken in the calendar's or in UTC.
+    std::vector<CalendarProblem> notes; ///< What costs nothing, and may still be meant otherwise.
+    /// Meetings that the file has and that stay as they are, with their people: those that are over or cancelled.
+    std::set<std::string, std::less<>> kept;
+    std::size_t passed_over = 0; ///< Events and occurrences that are over, or begin too late.
+    /// How many events have times in no zone, by the zone in which they were taken.
+    std::map<std::string, std::size_t> without_zone;
 };
 
 /// Between which instants occurrences are looked for.
 struct CalendarWindow {
-    sys_seconds from;  ///< What ended before is passed over,
+    sys_seconds now;   ///< What ended a day before is passed over,
     sys_seconds until; ///< and what begins then or later.
 };
+
+/// A meeting that is in the database. What the file says of it counts even outside of the window.
+struct KnownMeeting {
+    std::optional<sys_seconds> ends;
+    bool is_scheduled = true;
+};
+using KnownMeetings = std::map<std::string, KnownMeeting, std::less<>>;
+using Uids = std::set<std::string, std::less<>>;
+/// Finds those of some events.
+using FindKnown = std::function<KnownMeetings(Uids const&)>;
+
+/// The UID of an occurrence's id, `standup#20260302T090000Z` or `standup#20260302`. Nothing for another id.
+std::optional<std::string_view> uid_of_occurrence(std::string_view id);
 
 struct CalendarLimits {
     std::size_t file_bytes = 16 * 1024 * 1024;
     std::size_t meetings = 100'000;
     std::size_t participants = 500'000;
-    std::size_t occurrences = 20'000; ///< Of one event, with those that are over.
-    seconds time{30};                 ///< For rules that have no occurrence, and are tried for centuries.
+    std::size_t occurrences = 20'000; ///< Of one event, in the window.
+    seconds time{30};                 ///< For the rules of the file.
 };
 
 /// Reads a calendar. An event that cannot be read costs that event only. Errors: the file is none, or larger than usher
 /// takes.
-tl::expected<Calendar, FileError>
-read_calendar(std::istream& in, std::string const& name, CalendarWindow window, CalendarLimits limits = {});
+tl::expected<Calendar, FileError> read_calendar(
+    std::istream& in, std::string const& name, CalendarWindow window, FindKnown const& find_known,
+    CalendarLimits limits = {}
+);
 
-/// The rows of a calendar for one table, as ScheduleReader gives those of a file. `problems`: also what is wrong with
-/// events.
+/// The rows of a calendar for one table, as ScheduleReader gives those of a file.
 template <class Table>
 class CalendarReader {
 public:
-    CalendarReader(std::string name, std::vector<CalendarRow<Table>> rows, std::vector<CalendarProblem> problems)
-        : name_{std::move(name)}, rows_{std::move(rows)}, problems_{std::move(problems)}
-    {}
+    struct Content {
+        std::vector<CalendarRow<Table>> rows;
+        std::vector<CalendarProblem> problems; ///< What is wrong with events.
+        std::vector<CalendarProblem> notes;
+        std::vector<ScheduleRow<Table>>
+            kept; ///< Keys of rows that stay as they are, and count as if the file had them.
+    };
+    CalendarReader(std::string name, Content content);
 
-    bool has_more() const { return next_problem_ < problems_.size() || next_row_ < rows_.size(); }
+    bool has_more() const { return next_problem_ < problems_.size() || next_row_ < rows_.size() || !kept_.empty(); }
+    std::vector<ScheduleRow<Table>> const& kept() const { return kept_; }
     CsvStep next();
 
     Record<Table> const& row() const { return row_; }
@@ -91,6 +112,7 @@ private:
     std::string name_;
     std::vector<CalendarRow<Table>> rows_;
     std::vector<CalendarProblem> problems_;
+    std::vector<ScheduleRow<Table>> kept_;
     std::vector<std::string> notes_;
     std::size_t next_row_ = 0;
     std::size_t next_problem_ = 0;

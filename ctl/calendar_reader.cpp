@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 #include "calendar.hpp"
@@ -13,6 +14,17 @@ std::string place(std::string const& name, std::size_t line)
 }
 
 } // namespace
+
+template <class Table>
+CalendarReader<Table>::CalendarReader(std::string name, Content content)
+    : name_{std::move(name)},
+      rows_{std::move(content.rows)},
+      problems_{std::move(content.problems)},
+      kept_{std::move(content.kept)}
+{
+    for (CalendarProblem const& note : content.notes)
+        notes_.push_back(place(name_, note.line) + note.reason);
+}
 
 template <class Table>
 CsvStep CalendarReader<Table>::next()

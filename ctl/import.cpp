@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <map>
 #include <set>
 #include <span>
 #include <stdexcept>
@@ -173,6 +172,8 @@ public:
         refuse_to_empty();
     }
 
+    /// Before anything is loaded: these rows are in the file, and stay as they are.
+    void keep(std::vector<ScheduleRow<Table>> const& keys);
     void load(seconds shift, Progress& progress);
     void prune();
 
@@ -233,9 +234,20 @@ void Import<Table, Reader>::prepare()
 }
 
 template <class Table, class Reader>
-void Import<Table, Reader>::load(seconds shift, Progress& progress)
+void Import<Table, Reader>::keep(std::vector<ScheduleRow<Table>> const& keys)
 {
     prepare();
+    rows_->begin_notes();
+    for (ScheduleRow<Table> const& key : keys)
+        rows_->note(key, 0);
+    rows_->end_notes();
+}
+
+template <class Table, class Reader>
+void Import<Table, Reader>::load(seconds shift, Progress& progress)
+{
+    if (!rows_)
+        prepare();
     std::vector<Record<Table>> rows;
     for (std::size_t done = 0;;) {
         if (done == rows.size()) {
@@ -514,42 +526,37 @@ ImportReport import_csv(ImportOptions const& options, Printer& problems)
     });
 }
 
-/// Puts the occurrences that are to come in the place of a series that was loaded before and is cancelled as a whole.
-void cancel_occurrences(Calendar& calendar, ImportOptions const& options)
+/// The meetings of some events, and of their occurrences.
+KnownMeetings find_known(std::string const& database, Uids const& uids)
 {
-    if (calendar.cancelled_series.empty())
-        return;
-    std::map<std::string, std::size_t, std::less<>> lines;
-    for (Calendar::CancelledSeries const& series : calendar.cancelled_series)
-        lines.emplace(series.id, series.line);
-    std::set<std::string, std::less<>> as_series;
-    std::set<std::string, std::less<>> by_itself;
+    KnownMeetings known;
     const PlatformTable table{"meeting", {"id", "ends_at", "status"}, 1};
-    PlatformReader{options.database_path}.each_row(table, [&](std::span<RowValue const> row) {
+    PlatformReader{database}.each_row(table, [&](std::span<RowValue const> row) {
         auto const* const id = std::get_if<std::string_view>(&row[0]);
-        auto const* const ends = std::get_if<std::int64_t>(&row[1]);
+        if (id == nullptr || (!uids.contains(*id) && !uids.contains(uid_of_occurrence(*id).value_or(*id))))
+            return;
+        KnownMeeting& meeting = known[std::string{*id}];
+        if (auto const* const ends = std::get_if<std::int64_t>(&row[1]))
+            meeting.ends = from_unix(*ends);
         auto const* const status = std::get_if<std::string_view>(&row[2]);
-        if (id == nullptr)
-            return;
-        if (lines.contains(*id))
-            by_itself.emplace(*id);
-        const auto series = lines.find(id->substr(0, id->rfind('#')));
-        if (series == lines.end() || series->first.size() == id->size())
-            return;
-        as_series.insert(series->first);
-        if (ends == nullptr || *ends <= unix_seconds(options.now) || status == nullptr || *status != "scheduled")
-            return;
-        CalendarRow<Meetings> cancelled{{}, series->second};
-        cancelled.values[0] = std::string{*id};
-        cancelled.values[Meetings::status] = std::string{"cancelled"};
-        calendar.meetings.push_back(std::move(cancelled));
+        meeting.is_scheduled = status != nullptr && *status == "scheduled";
     });
-    const auto stands_for_others = [&](auto const& row) {
-        auto const* const id = std::get_if<std::string>(&row.values[0]);
-        return id != nullptr && as_series.contains(*id) && !by_itself.contains(*id);
-    };
-    std::erase_if(calendar.meetings, stands_for_others);
-    std::erase_if(calendar.participants, stands_for_others);
+    return known;
+}
+
+/// Those of these meetings, as they are in the database.
+std::vector<ScheduleRow<Participants>>
+people_of(std::string const& database, std::set<std::string, std::less<>> const& meetings)
+{
+    std::vector<ScheduleRow<Participants>> people;
+    const PlatformTable table{"participant", {"meeting_id", "participant_id"}, 2};
+    PlatformReader{database}.each_row(table, [&](std::span<RowValue const> row) {
+        auto const* const meeting = std::get_if<std::string_view>(&row[0]);
+        auto const* const person = std::get_if<std::string_view>(&row[1]);
+        if (meeting != nullptr && person != nullptr && meetings.contains(*meeting))
+            people.push_back({std::string{*meeting}, std::string{*person}});
+    });
+    return people;
 }
 
 ImportReport import_calendar(ImportOptions const& options, Printer& problems)
@@ -560,25 +567,38 @@ ImportReport import_calendar(ImportOptions const& options, Printer& problems)
     return reported(meetings, participants, [&](ImportReport& report) {
         std::string const& path = options.calendar_path;
         std::ifstream in = open_schedule(path);
-        auto calendar = read_calendar(in, path, {options.now - std::chrono::hours{24}, options.until});
+        auto calendar = read_calendar(in, path, {options.now, options.until}, [&](Uids const& uids) {
+            return find_known(options.database_path, uids);
+        });
         if (!calendar)
             throw ImportError{calendar.error()};
-        if (calendar->without_zone > 0)
-            problems << path << ": " << counted(static_cast<std::int64_t>(calendar->without_zone), "event")
-                     << (calendar->without_zone == 1 ? " has" : " have") << " times without a zone, taken in "
-                     << calendar->zone << '\n';
+        for (auto const& [zone, count] : calendar->without_zone)
+            problems << path << ": " << counted(static_cast<std::int64_t>(count), "event")
+                     << (count == 1 ? " has" : " have") << " times without a zone, taken in " << zone << '\n';
         report.passed_over = calendar->passed_over;
-        cancel_occurrences(*calendar, options);
+        std::vector<ScheduleRow<Participants>> kept_people;
+        if (options.prune && !calendar->kept.empty())
+            kept_people = people_of(options.database_path, calendar->kept);
+        for (CalendarRow<Meetings> const& row : calendar->meetings) // a cancelled one keeps its people, and is written
+            calendar->kept.erase(std::get<std::string>(row.values[0]));
+        std::vector<ScheduleRow<Meetings>> kept;
+        for (std::string const& id : calendar->kept)
+            kept.push_back({id});
         writer.emplace(options.database_path);
         Progress progress{
             problems, progress_on_standard_error(options.progress), "importing",
             calendar->meetings.size() + calendar->participants.size()};
         meetings.emplace(
-            *writer, options, path, problems, path, std::move(calendar->meetings), std::move(calendar->problems)
+            *writer, options, path, problems, path,
+            CalendarReader<Meetings>::Content{
+                std::move(calendar->meetings), std::move(calendar->problems), std::move(calendar->notes), kept}
         );
         participants.emplace(
-            *writer, options, path, problems, path, std::move(calendar->participants), std::vector<CalendarProblem>{}
+            *writer, options, path, problems, path,
+            CalendarReader<Participants>::Content{std::move(calendar->participants), {}, {}, kept_people}
         );
+        participants->keep(kept_people);
+        meetings->keep(kept);
         report.prune_skipped = load_and_prune(meetings, participants, options, seconds{0}, progress);
     });
 }
