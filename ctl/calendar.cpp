@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <tuple>
 #include <utility>
 
 #include <libical/ical.h>
@@ -61,6 +62,8 @@ struct Person {
 struct Event {
     std::size_t line = 0;
     std::string uid;
+    int sequence = 0;
+    std::string stamp; ///< `20260302T090000Z`: which of two with the same sequence is newer.
     bool is_cancelled = false;
     std::optional<WallTime> replaces; ///< Its RECURRENCE-ID.
     icaltimezone* zone = nullptr;     ///< Of a day that names no zone.
@@ -77,6 +80,12 @@ struct Event {
     std::vector<CalendarProblem> unusable_people;
 
     bool recurs() const { return !rules.empty() || !more_dates.empty(); }
+
+    /// With the same UID.
+    bool is_newer_than(Event const& other) const
+    {
+        return std::tie(sequence, stamp) > std::tie(other.sequence, other.stamp);
+    }
 
     sys_seconds end_of(WallTime occurrence) const
     {
@@ -189,6 +198,10 @@ private:
             event_.uid.ends_with(' '))
             throw BadEvent{
                 "UID: " + in_quotes(event_.uid) + ": has a character that cannot be seen, and would be another id"};
+        if (icalproperty* const property = first(ICAL_SEQUENCE_PROPERTY))
+            event_.sequence = icalproperty_get_sequence(property);
+        if (icalproperty* const property = first(ICAL_DTSTAMP_PROPERTY))
+            event_.stamp = text_or_empty(icalproperty_get_value_as_string(property));
         event_.is_cancelled = source_.cancels;
         each_property(component_.get(), ICAL_STATUS_PROPERTY, [&](icalproperty* property) {
             event_.is_cancelled = event_.is_cancelled || icalproperty_get_status(property) == ICAL_STATUS_CANCELLED;
@@ -473,14 +486,29 @@ private:
         Group& group = found->second;
         if (event.replaces) {
             const std::string name = occurrence_name(*event.replaces);
-            if (!group.overrides.try_emplace(name, event).second)
-                throw BadEvent{"RECURRENCE-ID: there is another event for this occurrence"};
+            const auto [other, is_first] = group.overrides.try_emplace(name, event);
+            if (!is_first)
+                take_newer(
+                    other->second, std::move(event), "RECURRENCE-ID: there is another event for this occurrence"
+                );
         } else if (group.whole) {
-            throw BadEvent{
-                "UID: there is another event with this UID, that of line " + std::to_string(group.whole->line)};
+            take_newer(*group.whole, std::move(event), "UID: there is another event with this UID");
         } else {
             group.whole = std::move(event);
         }
+    }
+
+    /// Of two versions of an event.
+    void take_newer(Event& place, Event event, std::string const& complaint)
+    {
+        if (!event.is_newer_than(place) && !place.is_newer_than(event))
+            throw BadEvent{complaint + ", that of line " + std::to_string(place.line)};
+        if (event.is_newer_than(place))
+            std::swap(place, event);
+        calendar_.notes.push_back(
+            {event.line,
+             "UID: " + printable(event.uid, 64) + ": line " + std::to_string(place.line) + " has a newer version"}
+        );
     }
 
     void add_group(Group const& group)

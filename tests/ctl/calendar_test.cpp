@@ -622,6 +622,33 @@ TEST(CalendarRead, OnlyTheOrganizersWordCounts)
     EXPECT_EQ(read(calendar(event(at_nine), "METHOD:PUBLISH \r\n")).meetings.size(), 1U);
 }
 
+TEST(CalendarRead, OfTwoVersionsTheNewerCounts)
+{
+    const auto version = [](char const* sequence, char const* stamp, char const* start) {
+        return event(
+            std::string{"SEQUENCE:"} + sequence + "\r\nDTSTAMP:" + stamp + "\r\nDTSTART:" + start +
+            "\r\nDURATION:PT1H\r\n"
+        );
+    };
+    const std::string first = version("1", "20260102T000000Z", "20260302T090000Z");
+    const std::string second = version("2", "20260101T000000Z", "20260302T110000Z");
+    const std::string third = version("2", "20260101T000001Z", "20260302T130000Z");
+
+    for (std::string const& order : {first + second + third, third + second + first, second + third + first})
+        EXPECT_EQ(meetings_of(read(calendar(order))), "m 2026-03-02T13:00:00Z 2026-03-02T14:00:00Z scheduled");
+    EXPECT_EQ(text_of(read(calendar(first + second)).notes), "3: UID: m: line 10 has a newer version");
+    EXPECT_EQ(
+        problems_of(read(calendar(first + first))), "10: UID: there is another event with this UID, that of line 3"
+    );
+    EXPECT_EQ(
+        problems_of(read(calendar(
+            event("RECURRENCE-ID:20260303T090000Z\r\nDTSTART:20260303T120000Z\r\nDURATION:PT1H\r\n") +
+            event("RECURRENCE-ID:20260303T090000Z\r\nDTSTART:20260303T130000Z\r\nDURATION:PT1H\r\n")
+        ))),
+        "9: RECURRENCE-ID: there is another event for this occurrence, that of line 3"
+    );
+}
+
 TEST(CalendarRead, EachPersonThatIsUnusableIsNamed)
 {
     const Calendar found = read(calendar(
