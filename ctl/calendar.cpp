@@ -656,6 +656,7 @@ private:
         for (const WallTime date : event.more_dates)
             if (instant_of(date) < horizon)
                 consider(wall_clock(instant_of(date), event.starts->zone));
+        note_vain_exceptions(event, horizon, excluded, excluded_days);
         return occurrences;
     }
 
@@ -692,6 +693,28 @@ private:
         spent_ += SteadyClock::now() - began;
     }
 
+    void note_vain_exceptions(
+        Event const& event, sys_seconds horizon, std::map<sys_seconds, bool> const& excluded,
+        std::map<local_days, bool> const& excluded_days
+    )
+    {
+        if (!event.recurs())
+            return;
+        const auto tell = [&](std::string const& what) {
+            calendar_.notes.push_back(
+                {event.line, "EXDATE: " + what + ": no occurrence begins then; all stay as they are"}
+            );
+        };
+        for (auto const& [instant, is_found] : excluded)
+            if (!is_found && instant >= from_ && instant < horizon)
+                tell(to_iso8601(instant));
+        for (auto const& [day, is_found] : excluded_days) {
+            const sys_seconds instant = instant_of({day, event.starts->zone});
+            if (!is_found && instant + days{1} > from_ && instant < horizon)
+                tell(to_iso8601(sys_seconds{day.time_since_epoch()}).substr(0, 10));
+        }
+    }
+
     /// `occurrences`: of its series; nullptr when the file does not have it, so that the database tells.
     std::string id_of_override(Event const& event, Occurrences const* occurrences)
     {
@@ -699,6 +722,7 @@ private:
         const std::string id = id_of(event, replaced);
         const local_days day = floor<days>(replaced.time);
         std::vector<std::string> of_the_day;
+        bool has_series = occurrences != nullptr;
         if (occurrences != nullptr) {
             if (const auto found = occurrences->find(instant_of(replaced)); found != occurrences->end())
                 return id_of(event, found->second.time);
@@ -709,6 +733,7 @@ private:
             if (known_.contains(id))
                 return id;
             each_known(event.uid, [&](std::string const& known, KnownMeeting const&) {
+                has_series = true;
                 const auto instant = instant_of_name(known.substr(std::min(known.size(), event.uid.size() + 1)));
                 if (instant && floor<days>(wall_clock(*instant, event.zone)) == day)
                     of_the_day.push_back(known);
@@ -719,6 +744,12 @@ private:
             return of_the_day.front();
         if (names_a_day && of_the_day.size() > 1)
             throw BadEvent{"RECURRENCE-ID: is a day with several occurrences; name one with its time"};
+        if (has_series && (!event.is_cancelled || instant_of(replaced) >= from_))
+            calendar_.notes.push_back(
+                {event.line, "RECURRENCE-ID: " + occurrence_name(replaced) +
+                                 ": no occurrence of the series begins then" +
+                                 (event.is_cancelled ? "; nothing is cancelled" : "; the event is one more")}
+            );
         return id;
     }
 

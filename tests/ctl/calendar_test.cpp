@@ -649,6 +649,49 @@ TEST(CalendarRead, OfTwoVersionsTheNewerCounts)
     );
 }
 
+TEST(CalendarRead, WhatMatchesNoOccurrenceIsNoted)
+{
+    const std::string series = "DTSTART:20260303T090000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=DAILY;COUNT=3\r\n";
+    const auto notes = [&](std::string const& more, std::string const& others = {}) {
+        return text_of(read(calendar(event(series + more) + others)).notes);
+    };
+    EXPECT_EQ(
+        notes("EXDATE:20260304T093000Z\r\n"),
+        "3: EXDATE: 2026-03-04T09:30:00Z: no occurrence begins then; all stay as they are"
+    );
+    EXPECT_EQ(
+        notes("EXDATE;VALUE=DATE:20260310\r\n"),
+        "3: EXDATE: 2026-03-10: no occurrence begins then; all stay as they are"
+    );
+    EXPECT_EQ(notes("EXDATE:20260301T070000Z\r\n"), "") << "it is over";
+    EXPECT_EQ(notes("EXDATE:20270301T070000Z\r\n"), "") << "it is far away";
+    const auto moved = [](char const* from) {
+        return event(std::string{"RECURRENCE-ID"} + from + "\r\nDTSTART:20260306T120000Z\r\nDURATION:PT1H\r\n");
+    };
+    EXPECT_EQ(
+        notes("", moved(":20260304T093000Z")),
+        "9: RECURRENCE-ID: 20260304T093000Z: no occurrence of the series begins then; the event is one more"
+    );
+    EXPECT_EQ(
+        notes("", moved(";VALUE=DATE:20260309")),
+        "9: RECURRENCE-ID: 20260309: no occurrence of the series begins then; the event is one more"
+    );
+    const KnownMeetings known{{"m#20260304T090000Z", {}}};
+    EXPECT_EQ(text_of(read(calendar(moved(":20260304T090000Z")), {}, known).notes), "");
+    EXPECT_EQ(
+        text_of(read(calendar(event("RECURRENCE-ID:20260304T093000Z\r\n"), "METHOD:CANCEL\r\n"), {}, known).notes),
+        "4: RECURRENCE-ID: 20260304T093000Z: no occurrence of the series begins then; nothing is cancelled"
+    );
+    EXPECT_EQ(text_of(read(calendar(moved(":20260304T093000Z"))).notes), "") << "nothing is known of its series";
+    EXPECT_EQ(
+        problems_of(read(calendar(
+            event("DTSTART:20260303T090000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=HOURLY;COUNT=3\r\n") +
+            moved(";VALUE=DATE:20260303")
+        ))),
+        "9: RECURRENCE-ID: is a day with several occurrences; name one with its time"
+    );
+}
+
 TEST(CalendarRead, EachPersonThatIsUnusableIsNamed)
 {
     const Calendar found = read(calendar(
