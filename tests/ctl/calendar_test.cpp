@@ -897,6 +897,20 @@ TEST_F(CalendarImport, ACancellationAddsNothing)
     EXPECT_EQ(ask("SELECT count(*) FROM participant"), "0");
 }
 
+TEST_F(CalendarImport, ACancelledSeriesHasNoOccurrenceOfItsOwnTime)
+{
+    ASSERT_EQ(test::call_usherctl({"--db", folder.file("usher.db"), "init"}).status, 0);
+    const std::string series = "DTSTART:20260303T090000Z\r\nRRULE:FREQ=DAILY;COUNT=2\r\n" + std::string{hour};
+    const std::string moved =
+        event("RECURRENCE-ID:20260304T090000Z\r\nDTSTART:20260304T120000Z\r\n" + std::string{hour}) +
+        event("RECURRENCE-ID:20260305T090000Z\r\nDTSTART:20260305T120000Z\r\n" + std::string{hour});
+    ASSERT_EQ(import(calendar(event(series))).status, 0);
+
+    EXPECT_EQ(import(calendar(event(series + "STATUS:CANCELLED\r\n") + moved)).status, 0);
+
+    EXPECT_EQ(ask(of_ids), "m#20260303T090000Z cancelled; m#20260304T090000Z cancelled");
+}
+
 TEST_F(CalendarImport, ADayOfASeriesIsCancelledByItsNameOrDay)
 {
     ASSERT_EQ(test::call_usherctl({"--db", folder.file("usher.db"), "init"}).status, 0);
