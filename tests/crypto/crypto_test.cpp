@@ -168,6 +168,12 @@ TEST(Hmac, signs_from_two_threads_at_once)
     EXPECT_TRUE(other.get());
 }
 
+TEST(Secret, comes_back_from_behind_its_veil)
+{
+    for (std::string const& text : {std::string{}, std::string{"x"}, std::string(1000, 's')})
+        EXPECT_EQ(VeiledSecret{text}.unveil().reveal(), text);
+}
+
 TEST(Secret, cannot_be_copied_and_leaves_nothing_behind)
 {
     static_assert(!std::is_copy_constructible_v<Secret> && !std::is_copy_assignable_v<Secret>);

@@ -308,20 +308,20 @@ TEST(VendorWire, TakesNoSessionOfAnotherProject)
 
 TEST(VendorWire, PublishesNothingThatHoldsACredential)
 {
-    const Secret secret{"9e107d9d372bb6826bd81d3542a419d6e1a2b3c4"};
+    const std::string text = "9e107d9d372bb6826bd81d3542a419d6e1a2b3c4";
+    const VeiledSecret secret{text};
     CallContext call = context();
     call.secret = &secret;
     const std::string jwt = call.authorization =
         "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiI0NzY2NTk3MSJ9.SflKxwRJSMeKKF2QT4fw-pMeJf36_k6yJV";
     for (std::string const& id :
-         {jwt, "1_" + jwt.substr(1), "1_" + base64url_encode(jwt), std::string{secret.reveal()},
-          "1_" + base64url_encode(secret.reveal())}) {
+         {jwt, "1_" + jwt.substr(1), "1_" + base64url_encode(jwt), text, "1_" + base64url_encode(text)}) {
         const auto made = read_created(reply(200, R"([{"session_id":")" + id + R"("}])"), call);
         ASSERT_FALSE(made) << id;
         EXPECT_TRUE(leaves_session(made.error()));
     }
     for (std::string const& echo :
-         {std::string{secret.reveal()}, std::string{"9e107d9d 372bb682 6bd81d35 42a419d6 e1a2b3c4"},
+         {text, std::string{"9e107d9d 372bb682 6bd81d35 42a419d6 e1a2b3c4"},
           std::string{"9e107d9d372bb6826bd - 81d3542a419d6e1a2b3c4"}, std::string{"4c3b2a1e 6d914a24 53d18db6"}}) {
         const auto refused = read_created(reply(403, R"({"message":"Invalid signature: )" + echo + R"("})"), call);
         EXPECT_THAT(refused.error().detail, HasSubstr("the secret is not that of")) << echo;

@@ -168,7 +168,7 @@ Result<TokenSigner> TokenSigner::for_api_key(TokenFormat format, std::string api
     const auto key = std::make_shared<HmacKey const>(Digest::sha256, secret);
     SignerParts parts{
         format, api_key, to_hex(key->sign("usher key id")).substr(0, 16), format.declared().by_secret(api_key, secret)};
-    parts.shared_secret = std::make_shared<Secret const>(std::string{secret});
+    parts.shared_secret = std::make_shared<VeiledSecret const>(secret);
     parts.check_session = [api_key, own = SessionIdStart{api_key}](std::string_view session_id) {
         return check_owner(session_id, api_key, own);
     };
@@ -241,7 +241,7 @@ std::string_view TokenSigner::project_key() const
     return parts_->project_key;
 }
 
-Secret const* TokenSigner::shared_secret() const
+VeiledSecret const* TokenSigner::shared_secret() const
 {
     return parts_->shared_secret.get();
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <usher/crypto/secret.hpp>
 
+#include <stdexcept>
 #include <utility>
 
 #include <openssl/crypto.h>
+#include <openssl/rand.h>
 
 namespace usher {
 
@@ -32,6 +34,22 @@ Secret& Secret::operator=(Secret&& other) noexcept
 Secret::~Secret()
 {
     wipe(text_);
+}
+
+VeiledSecret::VeiledSecret(std::string_view text) : veil_(text.size(), '\0'), veiled_(text.size(), '\0')
+{
+    if (RAND_bytes(reinterpret_cast<unsigned char*>(veil_.data()), static_cast<int>(veil_.size())) != 1)
+        throw std::runtime_error{"OpenSSL has no random bytes"};
+    for (std::size_t i = 0; i < text.size(); ++i)
+        veiled_[i] = static_cast<char>(text[i] ^ veil_[i]);
+}
+
+Secret VeiledSecret::unveil() const
+{
+    std::string text(veil_.size(), '\0');
+    for (std::size_t i = 0; i < text.size(); ++i)
+        text[i] = static_cast<char>(veiled_[i] ^ veil_[i]);
+    return Secret{std::move(text)};
 }
 
 void wipe(std::string& text) noexcept

@@ -9,6 +9,7 @@
 #include <usher/core/ascii.hpp>
 #include <usher/crypto/base64.hpp>
 #include <usher/crypto/hmac.hpp>
+#include <usher/crypto/secret.hpp>
 
 namespace usher {
 
@@ -75,7 +76,9 @@ std::vector<std::uint64_t> pieces_of(std::string_view letters, std::size_t lengt
 /// How long a piece must be to come from the credential rather than from chance.
 std::size_t piece_length(std::string_view credential)
 {
-    const std::size_t letters = essence(credential).size();
+    const auto letters = static_cast<std::size_t>(std::count_if(credential.begin(), credential.end(), [](char c) {
+        return is_letter(c) || is_digit(c);
+    }));
     return std::min(letters, std::clamp(letters / 2, piece_min, piece_max));
 }
 
@@ -88,17 +91,26 @@ pieces_from(std::string_view credential, std::vector<std::uint64_t> pieces, std:
     std::sort(pieces.begin(), pieces.end());
     pieces.erase(std::unique(pieces.begin(), pieces.end()), pieces.end());
     std::vector<bool> is_found(pieces.size());
-    const auto look_in = [&](std::string const& form) {
+    const auto look_in = [&](std::string form) {
         for (const std::uint64_t one : pieces_of(form, length))
             if (const auto at = std::lower_bound(pieces.begin(), pieces.end(), one); at != pieces.end() && *at == one)
                 is_found[static_cast<std::size_t>(at - pieces.begin())] = true;
+        wipe(form);
     };
-    const std::string letters = essence(credential);
-    look_in(letters);
-    look_in({letters.rbegin(), letters.rend()});
+    std::string letters = essence(credential);
+    std::string backwards{letters.rbegin(), letters.rend()};
+    look_in(std::move(letters));
+    look_in(std::move(backwards));
     look_in(to_hex(credential));
-    for (const std::size_t before : {0U, 1U, 2U}) // base64 differs by what stands in front
-        look_in(essence(base64_encode(std::string(before, ' ') + std::string{credential}).substr(before)));
+    for (const std::size_t before : {0U, 1U, 2U}) { // base64 differs by what stands in front
+        std::string padded;
+        padded.reserve(before + credential.size());
+        padded.append(before, ' ').append(credential);
+        std::string encoded = base64_encode(padded);
+        look_in(essence(std::string_view{encoded}.substr(before)));
+        wipe(padded);
+        wipe(encoded);
+    }
     std::vector<std::uint64_t> found;
     for (std::size_t i = 0; i < pieces.size(); ++i)
         if (is_found[i])
@@ -170,8 +182,8 @@ bool holds_credential(std::string_view id, std::string_view credential)
     const std::string letters = essence(id);
     const std::size_t length = piece_length(credential);
     if (length < piece_max) {
-        const std::string all = essence(credential);
-        return !all.empty() && letters.find(all) != std::string::npos;
+        const Secret all{essence(credential)};
+        return !all.empty() && letters.find(all.reveal()) != std::string::npos;
     }
     return !pieces_from(credential, pieces_of(letters, length), length).empty();
 }

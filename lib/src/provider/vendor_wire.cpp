@@ -100,7 +100,7 @@ std::string says(std::string_view message, CallContext const& context)
         return {};
     std::string said = without_credential(message, context.authorization);
     if (context.secret != nullptr)
-        said = without_credential(said, context.secret->reveal());
+        said = without_credential(said, context.secret->unveil().reveal());
     return " and says " + in_quotes(said, message_bytes_max);
 }
 
@@ -306,7 +306,7 @@ tl::expected<std::string, ProviderFailure> read_created(HttpReply const& reply, 
     // Of the JWT the signature alone is secret: a session's id has the project's key in it, as the JWT has.
     const std::string_view jwt = context.authorization;
     const bool is_our_own = holds_credential(text, jwt.substr(jwt.rfind('.') + 1)) ||
-                            (context.secret != nullptr && holds_credential(text, context.secret->reveal()));
+                            (context.secret != nullptr && holds_credential(text, context.secret->unveil().reveal()));
     if (!is_path_id(text) || is_our_own)
         return tl::unexpected{
             bad_answer(context, "the session id is longer than 255 bytes, or not one that may stand in a path", true)};

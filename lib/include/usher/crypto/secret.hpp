@@ -24,6 +24,19 @@ private:
     std::string text_;
 };
 
+/// A secret that is seldom needed. In memory are two texts, each of which is random alone, so that a dump does not show
+/// it. Errors: runtime_error, when there are no random bytes.
+class VeiledSecret {
+public:
+    explicit VeiledSecret(std::string_view text);
+
+    Secret unveil() const;
+
+private:
+    std::string veil_;
+    std::string veiled_;
+};
+
 /// Overwrites all that `text` holds, then empties it.
 void wipe(std::string& text) noexcept;
 

@@ -52,7 +52,7 @@ struct CallContext {
     std::string project_key;        ///< API key or application id.
     sys_seconds now;                ///< When the answer came.
     std::string authorization;      ///< The JWT that was sent, which is cut out of whatever is quoted;
-    Secret const* secret = nullptr; ///< and so is this.
+    VeiledSecret const* secret = nullptr; ///< and so is this.
 };
 
 /// How far this machine's clock is ahead of the server's, by the answer's `Date`.
