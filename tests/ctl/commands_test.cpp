@@ -218,6 +218,18 @@ TEST_F(Commands, StatusShowsWhatTheDatabaseSaysOfProjects)
     EXPECT_TRUE(projects.at(1).at("next_probe_at").is_null());
 }
 
+/// A machine without a battery wakes up in 1970.
+TEST_F(Commands, StatusSaysHowFarAClockIsOffHoweverFarThatIs)
+{
+    ASSERT_EQ(call({"init"}).status, 0);
+    sql("INSERT INTO project_status VALUES ('default', 'opentok', '1', 'k', '', '', NULL, -1764300000, 1)");
+    EXPECT_NE(
+        call({"status"}).out.find("this machine's clock is 20420d 3h behind that of the vendor of default\n"),
+        std::string::npos
+    ) << call({"status"}).out;
+    EXPECT_EQ(call({"status", "--json"}).json().at("projects").at(0).at("clock_ahead_s"), -1764300000);
+}
+
 TEST_F(Commands, ExplainTellsAProviderThatDoesNotAnswerFromADaemonThatDoesNotRun)
 {
     ASSERT_EQ(call({"init"}).status, 0);

@@ -32,10 +32,12 @@ inline std::int64_t number(SessionNo value)
     return static_cast<std::int64_t>(value);
 }
 
+/// Of an instant or a difference of two, in seconds.
+inline constexpr std::int64_t far = 1'000'000'000'000;
+
 /// Cuts what others wrote, so that calculations with it do not overflow. What usher writes stays as it is.
 inline sys_seconds bounded_instant(std::int64_t value)
 {
-    constexpr std::int64_t far = 1'000'000'000'000;
     return from_unix(std::clamp(value, -far, far));
 }
 
@@ -47,13 +49,12 @@ inline std::optional<sys_seconds> instant_of(SQLite::Column const& column)
     return bounded_instant(column.getInt64());
 }
 
-/// Likewise of a duration.
-inline std::optional<seconds> duration_of(SQLite::Column const& column)
+/// Likewise of a duration, which is shorter than how far two clocks may be apart.
+inline std::optional<seconds> duration_of(SQLite::Column const& column, std::int64_t seconds_max = 1'000'000'000)
 {
-    constexpr std::int64_t long_time = 1'000'000'000;
     if (column.isNull())
         return std::nullopt;
-    return seconds{std::clamp(column.getInt64(), -long_time, long_time)};
+    return seconds{std::clamp(column.getInt64(), -seconds_max, seconds_max)};
 }
 
 /// The value as it is stored. Texts are borrowed until the next step.

@@ -359,7 +359,7 @@ std::vector<ProjectReport> Report::Impl::projects() const
             project.reason = shown_text(row.getColumn(4));
             project.detail = shown_text(row.getColumn(5));
             project.next_probe = instant_of(row.getColumn(6));
-            project.clock_ahead = duration_of(row.getColumn(7));
+            project.clock_ahead = duration_of(row.getColumn(7), far);
             if (result.size() < projects_max)
                 result.push_back(std::move(project));
         },
