@@ -20,7 +20,7 @@ constexpr char bound_space = '\x1f'; // printable text has no such byte
 
 std::string whole(std::string_view text)
 {
-    std::string result = printable(text);
+    std::string result = shown_id(text);
     std::replace(result.begin(), result.end(), ' ', bound_space);
     return result;
 }

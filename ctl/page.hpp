@@ -37,7 +37,7 @@ private:
     bool colour_;
 };
 
-/// An id or another text from elsewhere, printable, and never broken over two lines.
+/// An id or another text from elsewhere, as shown_id(), and never broken over two lines.
 std::string whole(std::string_view text);
 
 /// An id as an argument of a command that somebody is told to type; else as whole().

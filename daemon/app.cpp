@@ -299,15 +299,15 @@ private:
                 return;
             const std::string why = meeting.reason.empty() ? "the platform wrote it while usherd ended"
                                                            : meeting.reason + ": " + meeting.detail;
-            print_line(stderr, meeting.id + ": not ready: " + why);
+            print_line(stderr, shown_id(meeting.id) + ": not ready: " + why);
         });
         if (count > told_max)
             print_line(stderr, std::to_string(count - told_max) + " more are not ready");
         const Listing<ProblemReport> people = report.status(view).not_served;
         for (ProblemReport const& person : people.items)
             print_line(
-                stderr, person.meeting_id + ": " + person.participant_id + " is not served: " + person.reason + ": " +
-                            person.detail
+                stderr, shown_id(person.meeting_id) + ": " + shown_id(person.participant_id) +
+                            " is not served: " + person.reason + ": " + person.detail
             );
         if (people.total > people.items.size())
             print_line(stderr, std::to_string(people.total - people.items.size()) + " more people are not served");

@@ -29,6 +29,13 @@ std::string utf8(char32_t code)
     return {static_cast<char>(0xf0U | code >> 18U), tail(12), tail(6), tail(0)};
 }
 
+TEST(ShownId, IsInQuotesWhereItWouldNotBeSeen)
+{
+    for (auto const& [id, shown] : std::vector<std::pair<std::string, std::string>>{
+             {"a b", "a b"}, {"", "\"\""}, {" ", "\" \""}, {"a ", "\"a \""}, {" a", "\" a\""}, {"\x1b", "\\x1b"}})
+        EXPECT_EQ(shown_id(id), shown);
+}
+
 TEST(Printable, ShowsWhatActsOnATerminalOrHidesText)
 {
     EXPECT_EQ(printable("a\x1b[31mb\nc\r\t\x7f\0"sv), "a\\x1b[31mb\\x0ac\\x0d\\x09\\x7f\\x00");

@@ -230,6 +230,19 @@ TEST_F(Commands, StatusSaysHowFarAClockIsOffHoweverFarThatIs)
     EXPECT_EQ(call({"status", "--json"}).json().at("projects").at(0).at("clock_ahead_s"), -1764300000);
 }
 
+TEST_F(Commands, AnIdThatIsNotSeenIsQuoted)
+{
+    ASSERT_EQ(call({"init"}).status, 0);
+    sql("PRAGMA ignore_check_constraints = ON;"
+        "INSERT INTO meeting (id, starts_at, ends_at) VALUES ('', strftime('%s', 'now') + 300, "
+        "strftime('%s', 'now') + 900);"
+        "UPDATE agenda SET state = 'failed', reason = 'row_invalid', detail = 'id: empty', due_at = 4000000000, "
+        "opens = strftime('%s', 'now') + 200, closes = strftime('%s', 'now') + 900");
+    const std::string out = call({"status"}).out;
+    EXPECT_NE(out.find("do: the platform corrects the row of \"\"; usher follows\n"), std::string::npos) << out;
+    EXPECT_NE(out.find("\n  \"\" (opens in "), std::string::npos) << out;
+}
+
 TEST_F(Commands, ExplainTellsAProviderThatDoesNotAnswerFromADaemonThatDoesNotRun)
 {
     ASSERT_EQ(call({"init"}).status, 0);

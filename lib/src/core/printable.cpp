@@ -94,6 +94,12 @@ std::string printable(std::string_view text, std::size_t longest)
     return printable_part(text, longest, {});
 }
 
+std::string shown_id(std::string_view text)
+{
+    const bool is_seen = !text.empty() && text.front() != ' ' && text.back() != ' ';
+    return is_seen ? printable(text) : '"' + printable(text) + '"';
+}
+
 std::string in_quotes(std::string_view text, std::size_t longest)
 {
     return '"' + printable_part(text, longest, "\"") + '"';

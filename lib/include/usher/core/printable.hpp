@@ -12,6 +12,9 @@ namespace usher {
 /// then `...`. Text that is printable already stays as it is.
 std::string printable(std::string_view text, std::size_t longest = 255);
 
+/// An id or a name as printable(), in quotes where it would not be seen: it is empty, or has a blank at an end.
+std::string shown_id(std::string_view text);
+
 /// As above, as a part of a sentence: in quotes, and with `\"` for a quote.
 std::string in_quotes(std::string_view text, std::size_t longest = 64);
 
