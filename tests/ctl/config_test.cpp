@@ -51,26 +51,31 @@ TEST_F(ConfigCommand, DiffHasWhatIsNotTheDefault)
                              "retention: 7d\nlog: {level: debug}\nstatus: {listen: 127.0.0.1:9787}\n";
     const Answer answer = call(yaml, {"config", "diff"});
     EXPECT_EQ(
-        answer.out, "8 keys differ from their defaults.\n"
-                    "database                  /var/lib/usher/usher.db -> " +
+        answer.out, "11 keys differ from their defaults.\n"
+                    "database                    /var/lib/usher/usher.db -> " +
                         folder.file("mine.db") +
                         "\n"
-                        "projects.default.rate     5 -> 7\n"
-                        "projects.other.api_secret none -> " +
+                        "projects.default.provider   none -> opentok\n"
+                        "projects.default.api_key    none -> 1\n"
+                        "projects.default.api_secret none -> " +
+                        folder.file("a.secret") +
+                        "\n"
+                        "projects.default.rate       5 -> 7\n"
+                        "projects.other.api_secret   none -> " +
                         folder.file("b.secret") +
                         "\n"
-                        "tokens.early_join         15m -> {moderator: 30m, default: 5m}\n"
-                        "tokens.rotation_margin    a third of max_token_life -> 1h\n"
-                        "retention                 30d -> 7d\n"
-                        "log.level                 info -> debug\n"
-                        "status.listen             off -> 127.0.0.1:9787\n"
+                        "tokens.early_join           15m -> {moderator: 30m, default: 5m}\n"
+                        "tokens.rotation_margin      a third of max_token_life -> 1h\n"
+                        "retention                   30d -> 7d\n"
+                        "log.level                   info -> debug\n"
+                        "status.listen               off -> 127.0.0.1:9787\n"
     ) << answer.err;
     EXPECT_EQ(answer.status, 0);
     const json document = call(yaml, {"config", "diff", "--json"}).json();
-    EXPECT_EQ(document.at("keys").at("total"), 8);
+    EXPECT_EQ(document.at("keys").at("total"), 11);
     EXPECT_EQ(
-        document.at("keys").at("items").at(1),
-        (json{{"key", "projects.default.rate"}, {"default", "5"}, {"value", "7"}})
+        document.at("keys").at("items").at(3),
+        (json{{"key", "projects.default.api_secret"}, {"default", nullptr}, {"value", folder.file("a.secret")}})
     );
     EXPECT_EQ(call(yaml, {"config"}).status, 2);
 }

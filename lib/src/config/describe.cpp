@@ -221,13 +221,16 @@ std::vector<KeyDifference> differences(Config const& config)
     compare("database", "/var/lib/usher/usher.db", config.database);
     for (ProjectConfig const& project : config.projects) {
         const std::string prefix = "projects." + project.name + ".";
+        if (!project.kind->pretends) // as the one does that is there without a configuration
+            compare(prefix + "provider", "", std::string{project.kind->name});
         Settings standards;
         for (KeyDeclaration const& key : provider_keys(*project.kind)) {
             standards.set_standard(key);
-            // Of a secret, the default has no source.
-            const bool has_default = !key.required;
-            if (has_default)
-                compare(prefix + std::string{key.name}, text_of(standards, key), text_of(project.settings, key));
+            // What is required has no default; of a secret, the default has no source.
+            compare(
+                prefix + std::string{key.name}, key.required ? std::string{} : text_of(standards, key),
+                text_of(project.settings, key)
+            );
         }
         compare(
             prefix + "token_format", std::string{project.kind->standard_format.id()},

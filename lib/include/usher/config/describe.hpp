@@ -34,12 +34,11 @@ std::vector<KeyDescription> describe_keys(ProviderDeclarations const& kinds);
 
 /// A key whose value is not its default.
 struct KeyDifference {
-    std::string key; ///< `tokens.visible`, `projects.default.rate`
-    std::string standard;
+    std::string key;      ///< `tokens.visible`, `projects.default.rate`
+    std::string standard; ///< Empty where there is none, as of what must be given.
     std::string value; ///< Of a secret: where it is, and never what.
 };
 
-/// Keys that have no default are none of them.
 std::vector<KeyDifference> differences(Config const& config);
 
 } // namespace usher
