@@ -76,8 +76,15 @@ std::string nearest_text(std::string_view word, std::vector<std::string> const& 
     return found ? "; nearest: " + std::string{*found} : std::string{};
 }
 
+/// Whether a word stands behind `--` alone, where all words are taken as they are.
+bool is_behind_dashes(std::span<char const* const> words, std::string_view word)
+{
+    const auto dashes = std::find(words.begin(), words.end(), std::string_view{"--"});
+    return std::find(dashes, words.end(), word) != words.end() && std::find(words.begin(), dashes, word) == dashes;
+}
+
 /// Why a command line cannot be understood: names the word, and what was probably meant.
-std::string complaint(CLI::App& app, CLI::ParseError const& error)
+std::string complaint(CLI::App& app, CLI::ParseError const& error, std::span<char const* const> line)
 {
     const auto chosen = app.get_subcommands();
     CLI::App& command = chosen.empty() ? app : *chosen.front();
@@ -87,6 +94,8 @@ std::string complaint(CLI::App& app, CLI::ParseError const& error)
         return in + error.what() + help;
     const std::vector<std::string> words = app.remaining(true);
     std::string const& word = words.front();
+    if (word.starts_with('-') && is_behind_dashes(line, word))
+        return in + "does not take " + in_quotes(word) + " behind --; options stand before it" + help;
     if (word.starts_with('-')) {
         std::vector<std::string> names;
         for (CLI::App* const owner : {&app, &command})
@@ -226,10 +235,11 @@ Command::Command(
     app_->footer("Example:\n  " + example);
 }
 
-Command Command::add_below(std::string const& name, std::string const& summary)
+Command Command::add_below(std::string const& name, std::string const& summary, std::string const& example)
 {
     CLI::App* const below = app_->add_subcommand(name, summary);
     below->fallthrough();
+    below->footer("Example:\n  " + example);
     return {below, context_};
 }
 
@@ -336,7 +346,7 @@ int run(int argc, char const* const* argv, std::istream& in, std::ostream& out, 
         context.out.lines(text.str());
         return exit_done;
     } catch (CLI::ParseError const& error) {
-        return report(context, "usage", complaint(app, error), exit_usage);
+        return report(context, "usage", complaint(app, error, {argv, static_cast<std::size_t>(argc)}), exit_usage);
     } catch (BadConfiguration const& error) {
         if (context.json)
             return report(context, "configuration", error.what(), exit_usage);

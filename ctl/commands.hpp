@@ -91,7 +91,7 @@ public:
     );
 
     /// A command of its own below this one: `requests abort`.
-    Command add_below(std::string const& name, std::string const& summary);
+    Command add_below(std::string const& name, std::string const& summary, std::string const& example);
 
     /// A word that must be there. `type` stands for it in the help.
     void needs(std::string const& name, std::string const& type, std::string& value, std::string const& about);

@@ -179,9 +179,13 @@ void add_config(CLI::App& app, Context& context)
     Command command{
         app, context, "config", "What there is to say of the configuration: diff, schema", "usherctl config diff"};
     command.action([]() -> int { throw UsageError{"config needs a command: diff or schema"}; });
-    Command diff = command.add_below("diff", "Keys that differ from their defaults; of secrets, where they are");
+    Command diff = command.add_below(
+        "diff", "Keys that differ from their defaults; of secrets, where they are", "usherctl config diff"
+    );
     diff.action([&context] { return config_diff(context); });
-    Command schema = command.add_below("schema", "A JSON Schema of the configuration, for editors");
+    Command schema = command.add_below(
+        "schema", "A JSON Schema of the configuration, for editors", "usherctl config schema > usher.schema.json"
+    );
     schema.action([&context] { return config_schema(context); });
 }
 

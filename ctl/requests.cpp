@@ -567,7 +567,7 @@ void add_requests(CLI::App& app, Context& context)
         app, context, "requests", "Lists what was asked for and is not done yet; aborts it.",
         "usherctl requests abort 8"};
     command.action([&context] { return list_requests(context); });
-    Command abort = command.add_below("abort", "What it has not done yet stays as it is");
+    Command abort = command.add_below("abort", "What it has not done yet stays as it is", "usherctl requests abort 7");
     const auto id = std::make_shared<std::string>();
     abort.needs("request", "N", *id, "The request's number");
     abort.action([&context, id] { return abort_request(context, *id); });

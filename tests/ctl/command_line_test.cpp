@@ -64,6 +64,13 @@ TEST_F(CommandLine, NamesAWordThatIsNoCommandAndTheNearest)
     EXPECT_EQ(call({"rotate", "--wiat"}).err, "usherctl: rotate: there is no option --wiat; nearest: --wait\n");
     EXPECT_EQ(call({"init", "now"}).err, "usherctl: init: does not take \"now\"; see usherctl init --help\n");
     EXPECT_THAT(call({"explain"}).err, StartsWith("usherctl: explain: "));
+    EXPECT_EQ(
+        call({"explain", "--", "-x", "--json"}).err,
+        "usherctl: explain: does not take \"--json\" behind --; options stand before it; see usherctl explain --help\n"
+    );
+    EXPECT_THAT(
+        call({"explain", "--jsno", "--", "-x"}).err, StartsWith("usherctl: explain: there is no option --jsno")
+    );
 }
 
 TEST_F(CommandLine, AnswersHelpAndVersion)

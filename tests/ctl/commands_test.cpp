@@ -142,6 +142,16 @@ TEST_F(Commands, EveryOneHasHelpWithAnExample)
     }
 }
 
+TEST_F(Commands, TheExampleOfOneBelowIsItsOwn)
+{
+    for (auto const& [command, below] :
+         {std::pair{"config", "diff"}, std::pair{"config", "schema"}, std::pair{"requests", "abort"}}) {
+        const Answer answer = test::call_usherctl({command, below, "--help"});
+        EXPECT_NE(answer.out.find(std::string{"Example:\n  usherctl "} + command + " " + below), std::string::npos)
+            << answer.out;
+    }
+}
+
 TEST_F(Commands, UsageAndMissingFilesHaveTheirExitStatus)
 {
     EXPECT_EQ(call({"statsu"}).status, 2);
