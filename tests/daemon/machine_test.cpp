@@ -326,8 +326,7 @@ TEST_F(Machine, ADatabaseThatIsNotThereIsNamedWithWhatMakesIt)
         SCOPED_TRACE(command);
         const std::string answer = usherctl({command});
         EXPECT_EQ(status, 1);
-        EXPECT_NE(answer.find(link + ": is a link to " + target + ", which is not there"), std::string::npos)
-            << answer;
+        EXPECT_NE(answer.find(link + ": is a link to " + target + ", which is not there"), std::string::npos) << answer;
         EXPECT_NE(answer.find("create it with: usherctl --db " + target + " init"), std::string::npos) << answer;
         EXPECT_EQ(answer.find("cannot be looked at"), std::string::npos) << answer;
     }

@@ -36,7 +36,7 @@ std::vector<KeyDescription> describe_keys(ProviderDeclarations const& kinds);
 struct KeyDifference {
     std::string key;      ///< `tokens.visible`, `projects.default.rate`
     std::string standard; ///< Empty where there is none, as of what must be given.
-    std::string value; ///< Of a secret: where it is, and never what.
+    std::string value;    ///< Of a secret: where it is, and never what.
 };
 
 std::vector<KeyDifference> differences(Config const& config);

@@ -34,7 +34,8 @@ struct SignerParts {
     std::function<Result<void>(std::string_view session_id)> check_session{};
     /// Makes what authorises one request to the vendor's REST API; empty: requests are not signed by this key.
     std::function<std::string(sys_seconds now, seconds skew, TokenEntropy entropy)> sign_request{};
-    std::shared_ptr<VeiledSecret const> shared_secret{}; ///< Which the vendor has, too; none where it has a public key only.
+    std::shared_ptr<VeiledSecret const>
+        shared_secret{}; ///< Which the vendor has, too; none where it has a public key only.
 };
 
 /// Signs for one project: client tokens, and the requests to the vendor's REST API. The HMAC key is prepared and the
@@ -66,7 +67,8 @@ public:
     std::string_view project_key() const; ///< API key or application id: what a client needs beside the token.
     std::string_view key_id() const;      ///< 16 hex digits that name the secret without revealing it.
     TokenFormat format() const;
-    VeiledSecret const* shared_secret() const; ///< To be cut out of what the vendor says; null where it cannot know one.
+    VeiledSecret const*
+    shared_secret() const; ///< To be cut out of what the vendor says; null where it cannot know one.
 
 private:
     std::shared_ptr<SignerParts const> parts_;

@@ -48,10 +48,10 @@ HttpRequest disconnect_request(
 /// For sentences: who was asked, with what, when.
 struct CallContext {
     VendorHost host = VendorHost::opentok;
-    std::string server;             ///< Such as `api.opentok.com`.
-    std::string project_key;        ///< API key or application id.
-    sys_seconds now;                ///< When the answer came.
-    std::string authorization;      ///< The JWT that was sent, which is cut out of whatever is quoted;
+    std::string server;                   ///< Such as `api.opentok.com`.
+    std::string project_key;              ///< API key or application id.
+    sys_seconds now;                      ///< When the answer came.
+    std::string authorization;            ///< The JWT that was sent, which is cut out of whatever is quoted;
     VeiledSecret const* secret = nullptr; ///< and so is this.
 };
 
