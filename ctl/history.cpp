@@ -140,6 +140,17 @@ std::string sentence_of(std::string const& participant, Listing<TokenReport> con
            times.relative(last) + ".";
 }
 
+/// From when on the token was shown, or could have been: not before its holder's door, where that hides it.
+sys_seconds shown_from(TokenReport const& token, MeetingReport const* meeting, sys_seconds now)
+{
+    const sys_seconds end = std::min(token.withdrawn_at.value_or(now), now);
+    if (meeting != nullptr)
+        for (RoleDoor const& door : meeting->doors)
+            if (door.role == token.role && door.hidden && door.opens < end)
+                return std::max(token.published_at, door.opens);
+    return token.published_at;
+}
+
 /// Where the token was or is shown.
 std::string
 shown_text(TokenReport const& token, MeetingReport const* meeting, PersonReport const* person, Times const& times)
@@ -172,6 +183,7 @@ Json json_of_token(TokenReport const& token)
         {"participant", token.participant_id},
         {"role", json_or_null(token.role)},
         {"reason", json_or_null(token.reason)},
+        {"published_at", json_of(token.published_at)},
         {"issued_at", json_of(token.issued_at)},
         {"expires_at", json_of(token.expires_at)},
         {"withdrawn_at", json_of(token.withdrawn_at)},
@@ -183,7 +195,7 @@ int tell_tokens(
     Times const& times
 )
 {
-    const Listing<TokenReport> found = rows.tokens_of(meeting, participant);
+    const Listing<TokenReport> found = rows.tokens_of(meeting, participant, context.config().base.clock_skew);
     std::optional<MeetingReport> around;
     std::optional<PersonReport> person;
     if (meeting) {
@@ -219,9 +231,9 @@ int tell_tokens(
         PersonReport const* const holder = person ? &*person : other ? &*other : nullptr;
         const std::string reason = token.reason == "issued" ? "first" : words(token.reason);
         page.line(
-            times.bare(token.issued_at), (meeting ? "" : whole(token.meeting_id) + ": ") +
-                                             (token.role.empty() ? "no role" : whole(token.role)) + ", " + reason +
-                                             "; " + shown_text(token, around ? &*around : nullptr, holder, times)
+            times.bare(shown_from(token, around ? &*around : nullptr, times.now())),
+            (meeting ? "" : whole(token.meeting_id) + ": ") + (token.role.empty() ? "no role" : whole(token.role)) +
+                ", " + reason + "; " + shown_text(token, around ? &*around : nullptr, holder, times)
         );
     }
     print_more(page, found.total, shown);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What usherctl says of the hours to come, and of what was, on the example's day.
+#include <fstream>
 #include <map>
 #include <string>
 
@@ -155,8 +156,8 @@ TEST_F(Outlooks, WhatHappened)
     EXPECT_EQ(
         said({"history", "opening", "--participant", "guest-7"}),
         "guest-7 got 2 tokens; at the vendor both work until 09:45 UTC (in 25m).\n"
-        "09:19:50   publisher, role changed; shown\n"
-        "07:29:59   subscriber, first; shown until 09:20\n"
+        "09:20      publisher, role changed; shown\n"
+        "08:55      subscriber, first; shown until 09:20\n"
     );
     EXPECT_EQ(
         said({"history", "--participant", "guest-7"}).find("guest-7 got 4 tokens; at the vendor all work, the last "),
@@ -168,6 +169,32 @@ TEST_F(Outlooks, WhatHappened)
     EXPECT_EQ(json.dump().find("eyJ"), std::string::npos) << "never a token";
 }
 
+/// Tokens are dated back by clock_skew, and nothing was shown then.
+TEST_F(Outlooks, ATokenWasShownFromWhenItWasPublished)
+{
+    world.policy.clock_skew = 5min;
+    world.policy.visible_at_opens = false;
+    world.restart();
+    example_day();
+    world.sql("UPDATE participant SET role = 'publisher' WHERE meeting_id = 'opening' AND participant_id = 'guest-7'");
+    world.settle();
+    std::ofstream{config, std::ios::app} << "clock_skew: 5m\n";
+    EXPECT_EQ(
+        said({"history", "opening", "--participant", "guest-7"}),
+        "guest-7 got 2 tokens; at the vendor both work until 09:45 UTC (in 25m).\n"
+        "09:20      publisher, role changed; shown\n"
+        "07:30:09   subscriber, first; shown until 09:20\n"
+    );
+    const nlohmann::json tokens =
+        ask({"history", "opening", "--participant", "guest-7", "--json"}).json().at("tokens").at("items");
+    EXPECT_EQ(tokens.at(0).at("published_at"), "2026-03-02T09:20:00Z");
+    EXPECT_EQ(tokens.at(0).at("issued_at"), "2026-03-02T09:15:00Z");
+    // A skew that is configured since does not move what replaced another.
+    const nlohmann::json later =
+        call({"history", "opening", "--participant", "guest-7", "--json"}).json().at("tokens").at("items");
+    EXPECT_EQ(later.at(0).at("published_at"), "2026-03-02T09:20:00Z");
+}
+
 TEST_F(Outlooks, APersonWhoIsRemovedHoldsAToken)
 {
     example_day();
@@ -176,7 +203,7 @@ TEST_F(Outlooks, APersonWhoIsRemovedHoldsAToken)
     EXPECT_EQ(
         said({"history", "opening", "--participant", "guest-7"}),
         "guest-7 got 1 token; at the vendor it works until 09:45 UTC (in 25m).\n"
-        "07:29:59   subscriber, first; shown until 09:20, then removed\n"
+        "08:55      subscriber, first; shown until 09:20, then removed\n"
     );
     EXPECT_EQ(
         said({"history", "opening", "--participant", "guest-9999"}, 1)

@@ -202,10 +202,11 @@ struct TokenReport {
     std::string participant_id;
     std::string role;
     std::string reason;
-    sys_seconds issued_at;
+    sys_seconds issued_at; ///< As the token has it, which is dated back.
     sys_seconds expires_at;
     std::optional<sys_seconds> withdrawn_at;
     std::string withdrawn_reason;
+    sys_seconds published_at{}; ///< When it took the place of the one before, or was the first that somebody could use.
 };
 
 /// A row of `participant_status`.
@@ -296,9 +297,11 @@ public:
     /// tokens by the platform's doing.
     Listing<EventReport> history(std::optional<std::string> const& meeting_id) const;
 
-    /// The tokens that a person got, newest first; in one meeting when one is named.
-    Listing<TokenReport>
-    tokens_of(std::optional<std::string> const& meeting_id, std::string const& participant_id) const;
+    /// The tokens that a person got, newest first; in one meeting when one is named. `clock_skew` is what tokens are
+    /// dated back by.
+    Listing<TokenReport> tokens_of(
+        std::optional<std::string> const& meeting_id, std::string const& participant_id, seconds clock_skew
+    ) const;
 
     std::optional<MeetingReport> meeting(std::string_view id, Viewpoint const& view) const;
 

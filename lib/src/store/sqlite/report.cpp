@@ -312,31 +312,64 @@ Listing<EventReport> Report::history(std::optional<std::string> const& meeting_i
     });
 }
 
-Listing<TokenReport>
-Report::tokens_of(std::optional<std::string> const& meeting_id, std::string const& participant_id) const
+namespace {
+
+/// credential_history of one person, with what is known of when each token was first shown: when its session was
+/// published, and what became of the person's token before it in that session.
+constexpr char const* tokens_of_person = R"sql(
+    WITH own AS (
+        SELECT a.meeting_id, s.session_no, s.published_at, t.participant_id, t.role, t.reason, t.issued_at,
+               t.expires_at, NULL AS withdrawn_at, NULL AS withdrawn_reason, NULL AS seq
+          FROM agenda a JOIN session s ON s.session_no = a.session_no JOIN token t ON t.session_no = s.session_no
+         WHERE t.participant_id = ?1 AND a.meeting_id = COALESCE(?2, a.meeting_id)
+         UNION ALL
+        SELECT a.meeting_id, s.session_no, s.published_at, t.participant_id, t.role, t.reason, t.issued_at,
+               t.expires_at, t.withdrawn_at, t.withdrawn_reason, t.seq
+          FROM agenda a JOIN session s ON s.meeting_no = a.meeting_no AND s.has_past = 1
+                        JOIN token_past t ON t.session_no = s.session_no
+         WHERE t.participant_id = ?1 AND a.meeting_id = COALESCE(?2, a.meeting_id))
+    SELECT o.meeting_id, o.participant_id, d.role, r.reason, o.issued_at, o.expires_at, o.withdrawn_at, w.reason,
+           o.published_at, before.withdrawn_at, before.withdrawn_reason = o.reason
+      FROM own o LEFT JOIN door d ON d.code = o.role LEFT JOIN token_reason r ON r.code = o.reason
+                 LEFT JOIN token_reason w ON w.code = o.withdrawn_reason
+                 LEFT JOIN token_past before
+                        ON before.session_no = o.session_no AND before.participant_id = o.participant_id
+                       AND before.seq = (SELECT max(p.seq) FROM token_past p
+                                          WHERE p.session_no = o.session_no AND p.participant_id = o.participant_id
+                                            AND (o.seq IS NULL OR p.seq < o.seq))
+     ORDER BY o.issued_at DESC, o.withdrawn_at IS NOT NULL, o.withdrawn_at DESC)sql";
+
+} // namespace
+
+Listing<TokenReport> Report::tokens_of(
+    std::optional<std::string> const& meeting_id, std::string const& participant_id, seconds clock_skew
+) const
 {
     return impl_->on_snapshot([&] {
         Listing<TokenReport> result;
         const auto read = [&](Statement& row) {
-            result.add(
-                {.meeting_id = shown_text(row.getColumn(0)),
-                 .participant_id = shown_text(row.getColumn(1)),
-                 .role = shown_text(row.getColumn(2)),
-                 .reason = shown_text(row.getColumn(3)),
-                 .issued_at = instant_of(row.getColumn(4)).value_or(sys_seconds{}),
-                 .expires_at = instant_of(row.getColumn(5)).value_or(sys_seconds{}),
-                 .withdrawn_at = instant_of(row.getColumn(6)),
-                 .withdrawn_reason = shown_text(row.getColumn(7))},
-                static_cast<std::size_t>(tokens_max)
-            );
+            TokenReport token{
+                .meeting_id = shown_text(row.getColumn(0)),
+                .participant_id = shown_text(row.getColumn(1)),
+                .role = shown_text(row.getColumn(2)),
+                .reason = shown_text(row.getColumn(3)),
+                .issued_at = instant_of(row.getColumn(4)).value_or(sys_seconds{}),
+                .expires_at = instant_of(row.getColumn(5)).value_or(sys_seconds{}),
+                .withdrawn_at = instant_of(row.getColumn(6)),
+                .withdrawn_reason = shown_text(row.getColumn(7))};
+            const sys_seconds signed_at = token.issued_at + clock_skew;
+            const sys_seconds session = instant_of(row.getColumn(8)).value_or(signed_at);
+            const sys_seconds before = instant_of(row.getColumn(9)).value_or(signed_at);
+            const bool replaced_it = row.getColumn(10).getInt() == 1;
+            token.published_at = replaced_it ? before : std::max({signed_at, session, before});
+            // The skew may have been another one then.
+            token.published_at = std::min({token.published_at, token.withdrawn_at.value_or(impl_->now), impl_->now});
+            result.add(std::move(token), static_cast<std::size_t>(tokens_max));
         };
-        const std::string columns = "SELECT meeting_id, participant_id, role, reason, issued_at, expires_at, "
-                                    "withdrawn_at, withdrawn_reason FROM credential_history WHERE participant_id = ?1";
-        const std::string order = " ORDER BY issued_at DESC, withdrawn_at IS NOT NULL, withdrawn_at DESC";
         if (meeting_id)
-            impl_->each(read, columns + " AND meeting_id = ?2" + order, participant_id, *meeting_id);
+            impl_->each(read, tokens_of_person, participant_id, *meeting_id);
         else
-            impl_->each(read, columns + order, participant_id);
+            impl_->each(read, tokens_of_person, participant_id, nullptr);
         return result;
     });
 }
