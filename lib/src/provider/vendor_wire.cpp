@@ -17,7 +17,7 @@ namespace usher {
 
 namespace {
 
-constexpr std::string_view user_agent = "usher";
+constexpr std::string_view user_agent = "usher/1";
 constexpr std::size_t message_bytes_max = 200;    // of the vendor's own words
 constexpr std::size_t id_bytes_max = 255;         // the vendor's limit for session ids
 constexpr std::size_t connections_of_page = 1000; // the vendor's limit
